@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+#pragma once
+
+/* What a board needs of a CPU, and what a CPU is given by its board.
+ *
+ * One VitCpu per guest CPU. An *executor* (the interpreter, the translator, KVM) runs it; the
+ * board never knows which. Each VitCpu is run by one thread at a time; any thread may raise
+ * events at it. The architectural state lives in engine/cpu (X86State) behind `state`.
+ */
+
+#include "vit-types.h"
+
+/* Events, raised by any thread with vit_cpu_raise(), looked at by the CPU's own thread between
+ * instructions. INTR is a level (raised and lowered by the interrupt controller); the others are
+ * edges which the executor clears when it takes them. */
+enum {
+    VIT_CPU_EVENT_INTR = 1u << 0, /* an interrupt controller has a vector to deliver */
+    VIT_CPU_EVENT_NMI = 1u << 1,
+    VIT_CPU_EVENT_SMI = 1u << 2,
+    VIT_CPU_EVENT_INIT = 1u << 3,
+    VIT_CPU_EVENT_SIPI = 1u << 4,        /* start-up IPI, its vector in sipi_vector */
+    VIT_CPU_EVENT_MAP_CHANGED = 1u << 5, /* address map or A20 changed: drop cached translations */
+    VIT_CPU_EVENT_EXIT = 1u << 6,        /* leave run() with VIT_CPU_EXIT_REQUEST */
+    VIT_CPU_EVENT_MCE = 1u << 7,
+};
+
+/* Why run() returned. */
+typedef enum VitCpuExit {
+    VIT_CPU_EXIT_REQUEST,        /* VIT_CPU_EVENT_EXIT was raised (and is now clear) */
+    VIT_CPU_EXIT_HALT,           /* HLT or wait-for-SIPI: sleep until an event is pending */
+    VIT_CPU_EXIT_SHUTDOWN,       /* triple fault: the board resets or stops the machine */
+    VIT_CPU_EXIT_DEBUG,          /* breakpoint, watchpoint or single step reached */
+    VIT_CPU_EXIT_INTERNAL_ERROR, /* the executor cannot go on; text in cpu->error */
+} VitCpuExit;
+
+/* What the board gives each CPU. Callbacks run on the CPU's thread. The executor takes the
+ * device lock around the interrupt-controller calls itself (they are device state). */
+typedef struct VitCpuHost {
+    VitAddressSpace *memory;     /* as seen outside SMM */
+    VitAddressSpace *memory_smm; /* as seen in SMM (SMRAM open) */
+    VitAddressSpace *io;         /* 64 KiB of ports */
+    VitClock *clock;
+
+    /* Highest-priority vector, acknowledged; -1 when none is left (spurious). */
+    int (*interrupt_ack)(void *opaque);
+    /* Local APIC: CR8 (0..15), IA32_APIC_BASE, x2APIC MSRs (index = msr - 0x800), TSC deadline.
+     * False = the access is a #GP. */
+    uint8_t (*apic_get_cr8)(void *opaque);
+    void (*apic_set_cr8)(void *opaque, uint8_t value);
+    uint64_t (*apic_get_base)(void *opaque);
+    bool (*apic_set_base)(void *opaque, uint64_t value);
+    bool (*apic_read_msr)(void *opaque, uint32_t index, uint64_t *out_value);
+    bool (*apic_write_msr)(void *opaque, uint32_t index, uint64_t value);
+    uint64_t (*apic_get_tsc_deadline)(void *opaque);
+    void (*apic_set_tsc_deadline)(void *opaque, uint64_t tsc);
+    /* The CPU took INIT; the board resets what INIT resets (its local APIC). */
+    void (*init_taken)(void *opaque);
+    /* The guest did something that deserves a line in the guest-error log. */
+    void (*guest_error)(void *opaque, const char *message);
+    void *opaque;
+} VitCpuHost;
+
+typedef struct VitExecutor VitExecutor;
+
+struct VitCpu {
+    const VitExecutor *executor;
+    const VitCpuHost *host;
+    unsigned index;
+    uint32_t apic_id;
+    bool is_bsp;
+    bool a20_enabled;        /* written under the device lock, then MAP_CHANGED raised */
+    _Atomic uint32_t events; /* VIT_CPU_EVENT_* */
+    _Atomic uint8_t sipi_vector;
+    void (*kick)(VitCpu *cpu); /* wakes the CPU's thread out of halt; set by the machine */
+    void *kick_opaque;
+    void *state; /* X86State, owned by the executor's create() */
+    void *executor_data;
+    char *error; /* text of the last INTERNAL_ERROR, owned */
+};
+
+/* An executor: one const descriptor per implementation. */
+struct VitExecutor {
+    const char *name; /* as in -accel NAME */
+    /* Creates the CPU's state (reset values) and executor data. `model` is an X86CpuModel. */
+    bool (*create)(VitCpu *cpu, const void *model, GError **error);
+    void (*destroy)(VitCpu *cpu);
+    void (*reset)(VitCpu *cpu);
+    /* Runs guest code until there is a reason to return. Called without the device lock. */
+    VitCpuExit (*run)(VitCpu *cpu);
+    /* Makes run() look at events soon; any thread. May be NULL when polling suffices. */
+    void (*kick)(VitCpu *cpu);
+    /* Bring cpu->state up to date / take it over; the CPU is stopped. NULL where it always is. */
+    void (*sync_out)(VitCpu *cpu);
+    void (*sync_in)(VitCpu *cpu);
+};
+
+/* Raises events (any thread) and wakes the CPU where it sleeps or runs. */
+void vit_cpu_raise(VitCpu *cpu, uint32_t events);
+/* Lowers events (any thread). */
+void vit_cpu_lower(VitCpu *cpu, uint32_t events);
+/* Start-up IPI with VECTOR (any thread). */
+void vit_cpu_sipi(VitCpu *cpu, uint8_t vector);
+/* A20 gate; device lock held. */
+void vit_cpu_set_a20(VitCpu *cpu, bool enabled);
+static inline uint32_t
+vit_cpu_events(const VitCpu *cpu)
+{
+    return __atomic_load_n(&cpu->events, __ATOMIC_ACQUIRE);
+}
