@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+#pragma once
+
+/* The device lock: one per machine, recursive.
+ *
+ * Invariant: all device state of a machine is read and written with its device lock held. vCPU
+ * threads take it in the address space, around an access to a device window; the machine thread
+ * holds it whenever it dispatches timers and I/O completions. */
+
+#include "vit-types.h"
+
+#include <pthread.h>
+
+typedef struct VitLock {
+    pthread_mutex_t mutex; /* recursive */
+    pthread_t owner;       /* meaningful while depth > 0 */
+    unsigned depth;
+} VitLock;
+
+void vit_lock_init(VitLock *lock);
+void vit_lock_finish(VitLock *lock);
+void vit_lock_take(VitLock *lock);
+void vit_lock_release(VitLock *lock);
+/* Whether the calling thread holds it; for assertions. */
+bool vit_lock_is_held(const VitLock *lock);
