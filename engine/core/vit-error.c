@@ -6,4 +6,8 @@
 
 #include "vit-error.h"
 
-G_DEFINE_QUARK(vit - error - quark, vit_error)
+GQuark
+vit_error_quark(void)
+{
+    return g_quark_from_static_string("vit-error-quark");
+}
