@@ -47,9 +47,11 @@ struct VitPciDevice {
     VitPciBar bars[7]; /* 6 = option ROM */
     VitRamBlock *rom_block;
     VitRegion rom_region;
-    bool irq_level;
+    bool irq_level;  /* of the device's pin, before the INTx disable bit */
     uint8_t msi_cap; /* offset, 0 = none */
     uint8_t msix_cap;
+    uint8_t *msix_bytes; /* vector table, then pending bits; NULL without MSI-X */
+    uint32_t msix_len_bytes;
     VitPciMsix *msix;
 };
 
@@ -75,13 +77,23 @@ struct VitPciBus {
     VitRegion *io;
     VitAddressSpace *dma; /* what bus masters see */
     VitPciDevice *slots[256];
-    uint8_t line_count[4][8]; /* asserted pins per line: wired OR */
-    int line_level[8];
+    uint16_t line_count[8]; /* asserted pins per line: wired OR */
 };
 
 void vit_pci_bus_init(VitPciBus *bus, const char *name, VitDevice *owner, VitPlatform *platform,
                       const VitPciBusOps *ops, void *opaque, VitRegion *memory, VitRegion *io);
 void vit_pci_bus_finish(VitPciBus *bus);
+
+/* The steps of a PCI device's life around its kind's own callbacks; vit-device.c calls them.
+ * attach: before realize; finds the slot and builds the configuration header.
+ * publish: after realize; loads the option ROM and makes the function visible to the guest.
+ * detach: undoes both, after unrealize or a failed realize.
+ * reset: before the kind's reset. loaded: after config and MSI-X table were read from a state. */
+bool vit_pci_attach(VitPciDevice *pci, VitPciBus *bus, GError **error);
+bool vit_pci_publish(VitPciDevice *pci, GError **error);
+void vit_pci_detach(VitPciDevice *pci);
+void vit_pci_reset(VitPciDevice *pci);
+void vit_pci_loaded(VitPciDevice *pci);
 
 /* Called by a kind's realize, in the order of the BARs. REGION's length is the BAR's size. */
 void vit_pci_add_bar(VitPciDevice *pci, unsigned n, uint8_t type, VitRegion *region);
@@ -90,6 +102,7 @@ void vit_pci_set_irq(VitPciDevice *pci, int level);
 /* Adds a capability; returns its offset. */
 uint8_t vit_pci_add_capability(VitPciDevice *pci, uint8_t id, uint8_t len_bytes);
 bool vit_pci_add_msi(VitPciDevice *pci, unsigned vectors, bool is_64bit);
+/* BAR's region is a container: the table and the pending bits are put into it. */
 bool vit_pci_add_msix(VitPciDevice *pci, unsigned vectors, unsigned bar, uint32_t table_at,
                       uint32_t pba_at);
 /* MSI-X, else MSI, else INTx pulse per the device's enables. True when a message was sent. */

@@ -30,6 +30,9 @@ typedef struct VitPlatformOps {
     void (*random_bytes)(void *opaque, void *buf, size_t len);
     /* An event for QMP listeners ("RTC_CHANGE", ...), DATA is JSON text or NULL. */
     void (*event)(void *opaque, const char *name, const char *json_data);
+    /* Path of a firmware file by its name on the firmware path, or of NAME itself where that is a
+     * file; newly allocated, NULL = not found. */
+    char *(*find_firmware)(void *opaque, const char *name);
     /* One line of the guest-error log; rate limit is done by the caller. */
     void (*guest_error)(void *opaque, const char *line);
 } VitPlatformOps;
