@@ -53,7 +53,14 @@ typedef struct VitCpuHost {
     bool (*apic_read_msr)(void *opaque, uint32_t index, uint64_t *out_value);
     bool (*apic_write_msr)(void *opaque, uint32_t index, uint64_t value);
     uint64_t (*apic_get_tsc_deadline)(void *opaque);
-    void (*apic_set_tsc_deadline)(void *opaque, uint64_t tsc);
+    /* DEADLINE_NS: the virtual time at which the guest's TSC reaches TSC (the executor knows its
+     * rate and offset). When the guest moves its TSC the executor sets the deadline again. */
+    void (*apic_set_tsc_deadline)(void *opaque, uint64_t tsc, int64_t deadline_ns);
+    /* xAPIC registers: every CPU sees its own local APIC at the same physical address, so the
+     * executor sends an access to the page VitCpu.apic_page here (device lock taken) and not to
+     * the address space. OFFSET is in the page, SIZE 1, 2, 4 or 8. NULL: no local APIC. */
+    uint64_t (*apic_mmio_read)(void *opaque, uint32_t offset, unsigned size);
+    void (*apic_mmio_write)(void *opaque, uint32_t offset, uint64_t value, unsigned size);
     /* The CPU took INIT; the board resets what INIT resets (its local APIC). */
     void (*init_taken)(void *opaque);
     /* The guest did something that deserves a line in the guest-error log. */
@@ -69,7 +76,10 @@ struct VitCpu {
     unsigned index;
     uint32_t apic_id;
     bool is_bsp;
-    bool a20_enabled;        /* written under the device lock, then MAP_CHANGED raised */
+    bool a20_enabled; /* written under the device lock, then MAP_CHANGED raised */
+    /* Physical address of the local APIC's page while it is in xAPIC mode, 0 = none. Kept by the
+     * local APIC; MAP_CHANGED is raised when it changes. */
+    _Atomic uint64_t apic_page;
     _Atomic uint32_t events; /* VIT_CPU_EVENT_* */
     _Atomic uint8_t sipi_vector;
     void (*kick)(VitCpu *cpu); /* wakes the CPU's thread out of halt; set by the machine */
