@@ -61,6 +61,9 @@ typedef struct VitCpuHost {
      * the address space. OFFSET is in the page, SIZE 1, 2, 4 or 8. NULL: no local APIC. */
     uint64_t (*apic_mmio_read)(void *opaque, uint32_t offset, unsigned size);
     void (*apic_mmio_write)(void *opaque, uint32_t offset, uint64_t value, unsigned size);
+    /* The FERR# pin: an x87 error is pending and CR0.NE is clear. Returns whether the board answers
+     * with IGNNE# (the CPU goes on); otherwise it waits for the interrupt. NULL: always goes on. */
+    bool (*ferr)(void *opaque);
     /* The CPU took INIT; the board resets what INIT resets (its local APIC). */
     void (*init_taken)(void *opaque);
     /* The guest did something that deserves a line in the guest-error log. */

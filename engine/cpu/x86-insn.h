@@ -157,7 +157,7 @@ struct X86OpRow {
     uint8_t feature;                   /* X86Feature that must be offered, 0 = 8086 */
     uint32_t flags;                    /* X86_ROW_* */
     uint16_t flags_read, flags_written, flags_undefined; /* RFLAGS bits 0..11 */
-    X86Operand operand[4];
+    X86Operand operand[6]; /* explicit ones as encoded, then implicit ones; X86_OP_NONE ends */
     /* Interpreter semantics. Faults leave by x86_fault() (x86-interp.h) before any commit. */
     void (*exec)(X86Core *core, const X86Insn *insn);
 };

@@ -142,7 +142,11 @@ typedef struct X86Fpu {
         uint8_t reserved[6];
     } st[8]; /* ST(i), stack order, as FXSAVE stores them */
     uint8_t xmm_area[256];
-    uint8_t rest[96];
+    uint8_t rest[48];
+    /* FXSAVE leaves these bytes to software: the selectors that go with fip and fdp, which the
+     * 64-bit image has no place for. */
+    uint16_t fcs, fds;
+    uint8_t available[44];
 } __attribute__((aligned(64))) X86Fpu;
 _Static_assert(sizeof(X86Fpu) == 512, "FXSAVE image");
 
