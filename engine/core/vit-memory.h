@@ -91,7 +91,9 @@ struct VitRegion {
     void *opaque;
     VitRegion *alias_target;
     uint64_t alias_offset;
-    bool log_display_dirty; /* hint: a display reads this RAM */
+    GPtrArray *aliases;       /* aliases of this region, not owned */
+    GPtrArray *space_root_of; /* address spaces with this root, not owned */
+    bool log_display_dirty;   /* hint: a display reads this RAM */
 };
 
 /* Embedded initialisers. NAME is copied. A region starts enabled and unattached. */

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* The device lock. Recursive, because a device's DMA may land in another device's window while the
+ * access that started it already holds the lock. `owner` is only trusted by the thread it names. */
+
+#include "vit-lock.h"
+
+void
+vit_lock_init(VitLock *lock)
+{
+    pthread_mutexattr_t attr;
+
+    pthread_mutexattr_init(&attr);
+    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&lock->mutex, &attr);
+    pthread_mutexattr_destroy(&attr);
+    lock->depth = 0;
+}
+
+void
+vit_lock_finish(VitLock *lock)
+{
+    pthread_mutex_destroy(&lock->mutex);
+}
+
+void
+vit_lock_take(VitLock *lock)
+{
+    pthread_mutex_lock(&lock->mutex);
+    if (lock->depth == 0) {
+        __atomic_store_n(&lock->owner, pthread_self(), __ATOMIC_RELAXED);
+    }
+    __atomic_store_n(&lock->depth, lock->depth + 1, __ATOMIC_RELAXED);
+}
+
+void
+vit_lock_release(VitLock *lock)
+{
+    __atomic_store_n(&lock->depth, lock->depth - 1, __ATOMIC_RELAXED);
+    if (lock->depth == 0) {
+        /* so that a stale owner never matches the thread that just let go */
+        __atomic_store_n(&lock->owner, (pthread_t)0, __ATOMIC_RELAXED);
+    }
+    pthread_mutex_unlock(&lock->mutex);
+}
+
+bool
+vit_lock_is_held(const VitLock *lock)
+{
+    return __atomic_load_n(&lock->depth, __ATOMIC_RELAXED) > 0 &&
+           pthread_equal(__atomic_load_n(&lock->owner, __ATOMIC_RELAXED), pthread_self());
+}
