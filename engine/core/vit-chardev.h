@@ -41,13 +41,30 @@ enum {
     VIT_TIOCM_RTS = 32
 };
 
-/* Attaches a front end; false (with error) where it is taken and not a mux. NULL front detaches. */
+/* What back ends and multiplexers ask of the machine they belong to. Slots may be NULL. */
+typedef struct VitChardevHost {
+    /* A line for the user: where a pty is, who is waited for. */
+    void (*message)(void *opaque, const char *text);
+    /* Escape keys of a multiplexer: x and s. */
+    void (*quit)(void *opaque);
+    void (*commit)(void *opaque);
+    uint8_t mux_escape; /* 0 = Ctrl-a */
+    void *opaque;
+} VitChardevHost;
+
+/* Attaches a front end; false (with error) where it is taken and not a mux, or the mux is full. On
+ * a mux the last one attached gets the focus. An open device tells it so at once. */
 bool vit_chardev_attach(VitChardev *chr, const VitChardevFront *front, GError **error);
 void vit_chardev_detach(VitChardev *chr, void *front_opaque);
+bool vit_chardev_is_attached(const VitChardev *chr);
+/* Gives a mux's input to the front end with this opaque. */
+void vit_chardev_take_focus(VitChardev *chr, void *front_opaque);
 /* Writes; returns bytes taken (may be short when the back end is full, can_write follows). */
 size_t vit_chardev_write(VitChardev *chr, const void *buf, size_t len);
-/* Writes everything: the back end buffers what the host does not take now. */
+/* Writes everything: what the host does not take now is kept, up to VIT_CHARDEV_PENDING_MAX;
+ * beyond that bytes are lost, as nobody reads them. */
 void vit_chardev_write_all(VitChardev *chr, const void *buf, size_t len);
+#define VIT_CHARDEV_PENDING_MAX (16u << 20)
 /* The front end has room again. */
 void vit_chardev_accept_input(VitChardev *chr);
 bool vit_chardev_is_open(const VitChardev *chr);
@@ -55,6 +72,8 @@ void vit_chardev_set_serial(VitChardev *chr, const VitChardevSerialParams *param
 unsigned vit_chardev_get_modem(VitChardev *chr);
 void vit_chardev_set_modem(VitChardev *chr, unsigned bits);
 void vit_chardev_send_break(VitChardev *chr);
+/* "pty:/dev/pts/3"; newly allocated. */
+char *vit_chardev_describe(VitChardev *chr);
 
 /* ---- for back ends ---- */
 
@@ -64,8 +83,11 @@ typedef struct VitChardevKind {
     const char *title;
     size_t size; /* VitChardev first */
     const VitProp *props;
+    bool exclusive; /* at most one in a process */
     bool (*open)(VitChardev *chr, GMainContext *context, GError **error);
     void (*close)(VitChardev *chr);
+    /* Bytes taken. Short: the back end calls vit_chardev_notify_writable() later. A device that
+     * nobody listens to takes and drops everything. */
     size_t (*write)(VitChardev *chr, const uint8_t *buf, size_t len);
     void (*accept_input)(VitChardev *chr);
     void (*set_serial)(VitChardev *chr, const VitChardevSerialParams *params);
@@ -75,29 +97,60 @@ typedef struct VitChardevKind {
     char *(*describe)(VitChardev *chr); /* for "info chardev", e.g. "pty:/dev/pts/3" */
 } VitChardevKind;
 
+typedef struct VitChardevMux VitChardevMux;
+
 struct VitChardev {
     const VitChardevKind *kind;
     char *id;
-    VitLock *lock; /* device lock, taken around callbacks that start in the back end */
+    VitLock *lock; /* device lock, taken around callbacks that start in the back end; may be NULL */
     GMainContext *context;
+    VitChardevHost host;
     VitChardevFront front;
     bool has_front, is_open;
+    bool started;   /* open() succeeded */
     bool mux;       /* property of every back end */
     char *logfile;  /* property */
     bool logappend; /* property */
     int log_fd;
-    void *mux_state;     /* chardev-mux */
-    GByteArray *pending; /* written but not yet taken by the host */
+    VitChardevMux *mux_state; /* while mux is on */
+    GByteArray *pending;      /* written but not yet taken by the host */
 };
 
-/* What the back end calls. */
+/* Properties of every back end, looked up after the kind's own: mux, logfile, logappend. */
+extern const VitProp vit_chardev_props[];
+
+/* What the back end calls, with the lock held. */
 size_t vit_chardev_front_room(VitChardev *chr);
 void vit_chardev_deliver(VitChardev *chr, const uint8_t *buf, size_t len);
 void vit_chardev_set_open(VitChardev *chr, bool is_open);
 void vit_chardev_notify_writable(VitChardev *chr);
 void vit_chardev_deliver_event(VitChardev *chr, VitChardevEvent event);
+void vit_chardev_message(VitChardev *chr, const char *format, ...) G_GNUC_PRINTF(2, 3);
+void vit_chardev_lock(VitChardev *chr);
+void vit_chardev_unlock(VitChardev *chr);
+
+/* ---- for the machine ---- */
 
 VitChardev *vit_chardev_new(const VitChardevKind *kind, const char *id);
+/* Sets a property before opening. An unknown name is an error that gives the nearest one. */
+bool vit_chardev_set(VitChardev *chr, const char *name, const char *text, GError **error);
+/* HOST is copied; before opening. */
+void vit_chardev_set_host(VitChardev *chr, const VitChardevHost *host);
 bool vit_chardev_open(VitChardev *chr, GMainContext *context, VitLock *lock, GError **error);
 void vit_chardev_free(VitChardev *chr);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VitChardev, vit_chardev_free)
+
+/* ---- device texts as -serial, -monitor and guestfwd write them ---- */
+
+typedef struct VitChardevText {
+    char *kind;               /* "socket"; NULL for "none" and "chardev:ID" */
+    char *existing_id;        /* "chardev:ID" */
+    bool none;                /* "none" */
+    bool with_monitor;        /* "mon:..." or implied: mux=on and a monitor beside the front end */
+    GPtrArray *keys, *values; /* properties in order; char *, owned */
+} VitChardevText;
+
+/* NULL with ERROR set naming the faulty part and its place. Looks at nothing but TEXT. */
+VitChardevText *vit_chardev_text_parse(const char *text, GError **error);
+void vit_chardev_text_free(VitChardevText *parsed);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VitChardevText, vit_chardev_text_free)
