@@ -6,6 +6,7 @@
  * Thread: device lock held. */
 
 #include "vit-device.h"
+#include "vit-pci-regs.h"
 
 typedef struct VitPciBus VitPciBus;
 typedef struct VitPciDevice VitPciDevice;
@@ -35,20 +36,28 @@ typedef struct VitPciBar {
     uint64_t address;
 } VitPciBar;
 
+enum { VIT_PCI_ROM_BAR = 6, VIT_PCI_BAR_COUNT = 7 };
+
 typedef struct VitPciMsix VitPciMsix;
 
 struct VitPciDevice {
     VitDevice dev;
     int32_t devfn;         /* property addr; -1 until placed */
+    bool auto_placed;      /* the slot was chosen, not asked for */
+    bool published;        /* the guest may see it */
     int32_t multifunction; /* property, on/off/auto */
     char *rom_path;        /* property romfile */
     int32_t rombar;        /* property */
+    /* Beyond the header nothing is writable until the kind's realize sets the masks. */
     uint8_t config[256], write_mask[256], w1c_mask[256];
-    VitPciBar bars[7]; /* 6 = option ROM */
+    VitPciBar bars[VIT_PCI_BAR_COUNT];
     VitRamBlock *rom_block;
     VitRegion rom_region;
-    bool irq_level;  /* of the device's pin, before the INTx disable bit */
-    uint8_t msi_cap; /* offset, 0 = none */
+    bool irq_level;     /* what the device asks of its pin */
+    bool line_asserted; /* what the bus sees: gated by INTx disable, MSI and MSI-X */
+    uint8_t next_cap;   /* where the next capability goes, 0 = after the header */
+    uint8_t msi_cap;    /* offset, 0 = none */
+    uint8_t msi_vectors;
     uint8_t msix_cap;
     uint8_t *msix_bytes; /* vector table, then pending bits; NULL without MSI-X */
     uint32_t msix_len_bytes;
@@ -97,6 +106,9 @@ void vit_pci_loaded(VitPciDevice *pci);
 
 /* Called by a kind's realize, in the order of the BARs. REGION's length is the BAR's size. */
 void vit_pci_add_bar(VitPciDevice *pci, unsigned n, uint8_t type, VitRegion *region);
+/* Lines for "info pci": every function of BUS and of the buses behind it. */
+void vit_pci_bus_describe(VitPciBus *bus, GString *out);
+
 /* Level of the device's INTx pin. */
 void vit_pci_set_irq(VitPciDevice *pci, int level);
 /* Adds a capability; returns its offset. */
@@ -112,6 +124,10 @@ void vit_pci_notify(VitPciDevice *pci, unsigned vector);
 /* Bus mastering (command bit 2) gates DMA: these do nothing when it is off. */
 bool vit_pci_dma_read(VitPciDevice *pci, uint64_t address, void *buf, uint64_t len);
 bool vit_pci_dma_write(VitPciDevice *pci, uint64_t address, const void *buf, uint64_t len);
+
+/* One function's configuration space, as the bus accesses it. */
+uint32_t vit_pci_device_config_read(VitPciDevice *pci, uint32_t at, unsigned size);
+void vit_pci_device_config_write(VitPciDevice *pci, uint32_t at, uint32_t value, unsigned size);
 
 /* Configuration mechanism #1 data access: address is bus/devfn/register as in CONFIG_ADDRESS. */
 uint32_t vit_pci_config_read(VitPciBus *root, uint32_t address, unsigned size);
