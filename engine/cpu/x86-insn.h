@@ -18,15 +18,25 @@ typedef struct X86Core X86Core; /* interpreter context, x86-interp.h */
 
 typedef enum X86Encoding { X86_ENC_LEGACY, X86_ENC_VEX, X86_ENC_EVEX } X86Encoding;
 typedef enum X86Map { X86_MAP_1B, X86_MAP_0F, X86_MAP_0F38, X86_MAP_0F3A } X86Map;
-/* The prefix that selects an opcode (SDM "mandatory prefix"). */
-typedef enum X86Pp { X86_PP_NONE, X86_PP_66, X86_PP_F3, X86_PP_F2 } X86Pp;
+/* The prefix that selects an opcode (SDM "mandatory prefix"). In a record: what was seen, F3 and
+ * F2 (the later one) before 66. In a row: what it asks for; rows that ask for one prefix win over
+ * NFX and ANY rows of the same opcode. */
+typedef enum X86Pp {
+    X86_PP_NONE,
+    X86_PP_66,
+    X86_PP_F3,
+    X86_PP_F2,
+    X86_PP_ANY, /* rows only: no prefix selects; 66 is operand size, F3/F2 repeat or nothing */
+    X86_PP_NFX, /* rows only: F3 and F2 are #UD, 66 is operand size */
+} X86Pp;
 
 enum { X86_NO_REG = 0xff, X86_REG_RIP = 0x10 };
 
 struct X86Insn {
     const X86OpRow *row;
-    uint64_t imm;   /* first immediate, sign-extended as the row says; far offset; branch
-                       displacement; moffs address */
+    uint64_t imm;   /* first immediate, sign-extended from its encoded width (16-bit fixed ones,
+                       RET and ENTER, zero-extended); far offset; branch displacement; moffs
+                       address; VEX is4 byte */
     int64_t disp;   /* sign-extended displacement of the memory operand */
     uint16_t imm2;  /* second immediate: ENTER level, far selector, EXTRQ/INSERTQ */
     uint8_t length; /* bytes, 1..15 */
@@ -35,7 +45,7 @@ struct X86Insn {
     uint8_t encoding;          /* X86Encoding */
     uint8_t pp;                /* X86Pp */
     uint8_t code_size;         /* 2, 4 or 8: the mode it was decoded for */
-    uint8_t operand_size;      /* effective, bytes: 2, 4, 8 (1 for byte rows is in the row) */
+    uint8_t operand_size;      /* effective, bytes: 2, 4, 8; 1 for byte rows */
     uint8_t address_size;      /* effective, bytes: 2, 4, 8 */
     bool has_modrm, is_memory; /* is_memory: mod != 3 */
     bool lock, rep, repne;     /* prefixes as seen, whether they mean something or not */
@@ -45,7 +55,8 @@ struct X86Insn {
     uint8_t modrm, sib;
     uint8_t mod;
     uint8_t reg;         /* ModRM.reg with REX.R (and EVEX.R'), 0..31 */
-    uint8_t rm;          /* ModRM.rm with REX.B (and EVEX.X), 0..31, register forms */
+    uint8_t rm;          /* ModRM.rm with REX.B (and EVEX.X), 0..31, register forms; the register
+                            in opcode bits 0..2 with REX.B */
     uint8_t base, index; /* of the memory operand: 0..15(31 for VSIB), X86_REG_RIP, X86_NO_REG */
     uint8_t scale;       /* 0..3 (shift) */
     uint8_t vvvv;        /* VEX/EVEX second source, 0..31 */
@@ -105,9 +116,11 @@ enum {
     X86_SZ_VEC_HALF,
     X86_SZ_VEC_QUARTER,
     X86_SZ_VEC_EIGHTH,
-    X86_SZ_FAR,   /* offset by operand size, then a selector */
-    X86_SZ_TABLE, /* pseudo-descriptor: 2 + 4 or 8 */
-    X86_SZ_STATE, /* depends on CPU state: FSAVE, FXSAVE, XSAVE areas */
+    X86_SZ_FAR,    /* offset by operand size, then a selector */
+    X86_SZ_TABLE,  /* pseudo-descriptor: 2 + 4 or 8 */
+    X86_SZ_STATE,  /* depends on CPU state: FSAVE, FXSAVE, XSAVE areas */
+    X86_SZ_ADDR,   /* address size: the count register of LOOP and JrCXZ */
+    X86_SZ_NATIVE, /* 8 in 64-bit code, else 4, whatever the prefixes: MOV CR, INVPCID, RDPID */
 };
 
 typedef struct X86Operand {
@@ -145,6 +158,8 @@ enum {
     X86_ROW_BYTE = 1u << 13,    /* operand size 1 */
     X86_ROW_REP = 1u << 14,     /* REP/REPNE repeat it */
     X86_ROW_FP_EXC = 1u << 15,  /* may raise SIMD floating-point exceptions (#XM) */
+    X86_ROW_MOD3 = 1u << 16,    /* ModRM.mod is not looked at: register form (MOV CR, MOV DR) */
+    X86_ROW_REXB0 = 1u << 17,   /* only without REX.B (NOP and PAUSE against XCHG R8,rAX) */
 };
 
 struct X86OpRow {
@@ -175,5 +190,5 @@ typedef enum X86DecodeResult {
 X86DecodeResult x86_decode(const uint8_t *bytes, size_t available, unsigned code_size,
                            X86Insn *out_insn);
 
-/* All rows, for tests and generators. */
-const X86OpRow *x86_op_rows(size_t *out_count);
+/* Row number INDEX of the whole table, NULL past the last: for tests and generators. */
+const X86OpRow *x86_op_row(size_t index);

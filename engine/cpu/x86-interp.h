@@ -51,8 +51,14 @@ struct X86Core {
     VitCpu *cpu;
     const X86CpuModel *model;
     X86Mmu *mmu;
-    void *vector_unit; /* x86-vector.h: host stubs for SIMD and x87 */
-    void *unwind[5];   /* __builtin_setjmp buffer of the loop */
+    void *vector_unit;                   /* x86-vector.h: host stubs for SIMD and x87 */
+    void *unwind[5];                     /* __builtin_setjmp buffer of the loop */
+    struct X86DecodeCache *decode_cache; /* x86-run.c */
+    /* Counted up by whatever may change what an instruction fetch sees: CR0, CR3, CR4, EFER, CPL,
+     * INVLPG, A20, address map. The loop then asks x86_fetch_page() again. */
+    uint32_t code_generation;
+    uint32_t debug_pending; /* DR6 bits of a #DB trap to raise after this instruction */
+    bool code_breakpoints;  /* DR7 has an execution breakpoint armed */
     /* The fault that is being raised, read by the loop after the unwind. */
     int fault_vector;
     bool fault_has_error;
