@@ -284,8 +284,7 @@ display_publisher_refresh(DisplayPublisher *publisher)
 }
 
 DisplayPublisher *
-display_publisher_new(VitConsole *console, VitClock *clock,
-                      const DisplayPublisherEvents *events)
+display_publisher_new(VitConsole *console, VitClock *clock, const DisplayPublisherEvents *events)
 {
     DisplayPublisher *publisher = g_new0(DisplayPublisher, 1);
 

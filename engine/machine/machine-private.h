@@ -38,9 +38,9 @@ typedef struct MachineVcpu {
     Machine *machine;
     GThread *thread;
     VitMapReader reader;
-    GCond wake;    /* with machine->control */
-    bool parked;   /* not in run(), guarded by control */
-    bool crashed;  /* took a triple fault or internal error since the last reset */
+    GCond wake;   /* with machine->control */
+    bool parked;  /* not in run(), guarded by control */
+    bool crashed; /* took a triple fault or internal error since the last reset */
     VitDevice *lapic;
     _Atomic int64_t cpu_time_ns;
 } MachineVcpu;
@@ -90,19 +90,19 @@ struct Machine {
     GThread *thread;
     GMutex control;
     GCond parked_changed;
-    bool run_wanted;    /* vCPUs may run; guarded by control */
+    bool run_wanted; /* vCPUs may run; guarded by control */
     bool vcpus_quit;
-    uint32_t requests;  /* MACHINE_REQUEST_*, guarded by control */
+    uint32_t requests; /* MACHINE_REQUEST_*, guarded by control */
     VitShutdownCause cause;
     int exit_status;
-    char *failure;      /* text of the last failure */
+    char *failure; /* text of the last failure */
 
     /* state as the machine thread sees it */
     VitMachineState state;
     VitStopCause stop_cause;
 
     /* to the application */
-    VitMachine *facade;           /* borrowed; cleared before it goes */
+    VitMachine *facade; /* borrowed; cleared before it goes */
     GMainContext *app_context;
 };
 

@@ -135,9 +135,11 @@ static void
 machine_end(Machine *machine, VitMachineState state, VitStopCause cause)
 {
     bool guest = cause != VIT_STOP_HOST_QUIT;
-    g_autofree char *data = g_strdup_printf(
-        "{\"guest\": %s, \"reason\": \"%s\"}", guest ? "true" : "false",
-        cause == VIT_STOP_GUEST_RESET ? "guest-reset" : guest ? "guest-shutdown" : "host-qmp-quit");
+    g_autofree char *data =
+        g_strdup_printf("{\"guest\": %s, \"reason\": \"%s\"}", guest ? "true" : "false",
+                        cause == VIT_STOP_GUEST_RESET ? "guest-reset"
+                        : guest                       ? "guest-shutdown"
+                                                      : "host-qmp-quit");
 
     vit_lock_release(&machine->lock);
     machine_vcpus_park(machine);
@@ -224,8 +226,8 @@ machine_iterate(Machine *machine, GArray *fds)
 
     vit_clock_run_timers(machine->clock);
     g_main_context_prepare(context, &max_priority);
-    while ((n_fds = g_main_context_query(context, max_priority, &timeout_ms,
-                                         (GPollFD *)fds->data, fds->len)) > (int)fds->len) {
+    while ((n_fds = g_main_context_query(context, max_priority, &timeout_ms, (GPollFD *)fds->data,
+                                         fds->len)) > (int)fds->len) {
         g_array_set_size(fds, n_fds);
     }
     wait_ns = next_timer_wait_ns(machine);
@@ -328,8 +330,7 @@ call_free(gpointer data)
 }
 
 void
-machine_invoke(Machine *machine, void (*func)(gpointer data), gpointer data,
-               GDestroyNotify destroy)
+machine_invoke(Machine *machine, void (*func)(gpointer data), gpointer data, GDestroyNotify destroy)
 {
     GSource *source = g_idle_source_new();
     Call *call = g_new0(Call, 1);

@@ -14,11 +14,11 @@ struct _VitDisplay {
     char *name;
     GMainContext *app_context;
 
-    GMutex mutex;              /* guards machine against detach */
-    Machine *machine;          /* NULL once detached */
+    GMutex mutex;     /* guards machine against detach */
+    Machine *machine; /* NULL once detached */
     VitConsole *console;
     DisplayPublisher *publisher; /* lives until finalize; detached from the console before */
-    GSource *timer;            /* on the machine's context */
+    GSource *timer;              /* on the machine's context */
     unsigned rate;
     _Atomic bool cursor_posted;
     int width, height; /* of the frame taken last */

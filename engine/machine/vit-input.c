@@ -41,8 +41,7 @@ typedef struct Event {
     unsigned n_keys;
 } Event;
 
-static void
-update_absolute(VitInput *input);
+static void update_absolute(VitInput *input);
 
 /* Machine thread. */
 static void
