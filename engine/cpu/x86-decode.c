@@ -475,6 +475,7 @@ x86_op_row(size_t index)
         { x86_op_rows_int, x86_op_count_int },
         { x86_op_rows_sys, x86_op_count_sys },
         { x86_op_rows_vec, x86_op_count_vec },
+        { x86_op_rows_avx, x86_op_count_avx },
         { x86_op_rows_x87, x86_op_count_x87 },
     };
 

@@ -29,7 +29,7 @@ typedef struct List {
     size_t count;
 } List;
 
-enum { TABLES = 4, LISTS_MAX = 8192, SPLITS_MAX = 4096 };
+enum { TABLES = 5, LISTS_MAX = 8192, SPLITS_MAX = 4096 };
 
 static Table tables[TABLES];
 static List *lists;
@@ -410,7 +410,8 @@ main(int argc, char **argv)
     tables[0] = (Table){ "int", x86_op_rows_int, x86_op_count_int };
     tables[1] = (Table){ "sys", x86_op_rows_sys, x86_op_count_sys };
     tables[2] = (Table){ "vec", x86_op_rows_vec, x86_op_count_vec };
-    tables[3] = (Table){ "x87", x86_op_rows_x87, x86_op_count_x87 };
+    tables[3] = (Table){ "avx", x86_op_rows_avx, x86_op_count_avx };
+    tables[4] = (Table){ "x87", x86_op_rows_x87, x86_op_count_x87 };
     lists = calloc(LISTS_MAX, sizeof(*lists));
     if (argc != 2 || !lists) {
         fprintf(stderr, "usage: x86-op-gen OUTPUT\n");

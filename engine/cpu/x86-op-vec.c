@@ -1,20 +1,343 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* Opcode rows of MMX, SSE, AVX and AVX2. Intel SDM volume 2. */
+/* Opcode rows of MMX, SSE to SSE4.2, SSE4a, AES, PCLMULQDQ, SHA, GFNI (legacy encodings) and the
+ * XSAVE family. Intel SDM volume 2; AMD APM volume 4 for SSE4a.
+ *
+ * MMX forms that came with SSE have SSE as their feature (AMD's MMXEXT is the same set). Rows of
+ * class SYSTEM name no register state: their handlers do it all.
+ */
 
-#define X86_OP_ROWS
-#include "x86-op.h"
+#include "x86-op-vec.h"
 
-#define Vx OPERAND(VEC_REG, X86_SZ_VEC)
-#define Wx OPERAND(VEC_RM, X86_SZ_VEC)
+/* MMX and its 128-bit form, dest op= source. */
+#define MMX_SSE(mn, op, feat_mmx, feat_sse)                \
+    MMXR(mn, OP2P(NONE, op), feat_mmx, 0, RW(Pq), RD(Qq)), \
+        SIMD(mn, OP2P(66, op), feat_sse, ALIGN, RW(Vdq), RD(Wdq))
+#define SSSE3_PAIR(mn, op)                              \
+    MMXR(mn, OP38(NONE, op), SSSE3, 0, RW(Pq), RD(Qq)), \
+        SIMD(mn, OP38(66, op), SSSE3, ALIGN, RW(Vdq), RD(Wdq))
+#define SSSE3_UNARY(mn, op)                             \
+    MMXR(mn, OP38(NONE, op), SSSE3, 0, WR(Pq), RD(Qq)), \
+        SIMD(mn, OP38(66, op), SSSE3, ALIGN, WR(Vdq), RD(Wdq))
+/* Shift groups 12 to 14: register by immediate. */
+#define SHIFT_IMM(mn, op, digit)                              \
+    MMXR(mn, OP2DR(NONE, op, digit), MMX, 0, RW(Qq), RD(Ib)), \
+        SIMD(mn, OP2DR(66, op, digit), SSE2, 0, RW(Wdq), RD(Ib))
+/* Packed single and double without exceptions. */
+#define LOGIC_PS_PD(mn, op)                                      \
+    SIMD(mn "ps", OP2P(NONE, op), SSE, ALIGN, RW(Vdq), RD(Wdq)), \
+        SIMD(mn "pd", OP2P(66, op), SSE2, ALIGN, RW(Vdq), RD(Wdq))
+#define FP_SS_SD(mn, op)                                      \
+    SIMD(mn "ss", OP2P(F3, op), SSE, FP_EXC, RW(Vd), RD(Wd)), \
+        SIMD(mn "sd", OP2P(F2, op), SSE2, FP_EXC, RW(Vq), RD(Wq))
+#define FP_ARITH(mn, op)                                                  \
+    SIMD(mn "ps", OP2P(NONE, op), SSE, ALIGN | FP_EXC, RW(Vdq), RD(Wdq)), \
+        SIMD(mn "pd", OP2P(66, op), SSE2, ALIGN | FP_EXC, RW(Vdq), RD(Wdq)), FP_SS_SD(mn, op)
+#define APPROX(mn, op)                                           \
+    SIMD(mn "ps", OP2P(NONE, op), SSE, ALIGN, WR(Vdq), RD(Wdq)), \
+        SIMD(mn "ss", OP2P(F3, op), SSE, 0, RW(Vd), RD(Wd))
+#define SSE41(mn, op)    SIMD(mn, OP38(66, op), SSE41, ALIGN, RW(Vdq), RD(Wdq))
+#define PMOVX(mn, op, w) SIMD(mn, OP38(66, op), SSE41, 0, WR(Vdq), RD(w))
+#define STATE(mn, key, feat, rowflags, acc, fn) \
+    ROW(mn, key, SYSTEM, feat, rowflags, FL_NONE, OPS(acc(Mst)), fn)
 
 const X86OpRow x86_op_rows_vec[] = {
     /* clang-format off */
-    ROW("movups", OP2P(NONE, 0x10), VEC, SSE, 0, FL_NONE, OPS(WR(Vx), RD(Wx)), movu_load),
-    ROW("movups", OP2P(NONE, 0x11), VEC, SSE, 0, FL_NONE, OPS(WR(Wx), RD(Vx)), movu_store),
-    ROW("vmovups", VEX2(NONE, 0x10), VEC, AVX, NO_VVVV, FL_NONE, OPS(WR(Vx), RD(Wx)), movu_load),
-    ROW("vmovups", VEX2(NONE, 0x11), VEC, AVX, NO_VVVV, FL_NONE, OPS(WR(Wx), RD(Vx)), movu_store),
+    /* Moves, 0F 10..17 */
+    SIMD("movups", OP2P(NONE, 0x10), SSE, 0, WR(Vdq), RD(Wdq)),
+    SIMD("movupd", OP2P(66, 0x10), SSE2, 0, WR(Vdq), RD(Wdq)),
+    SIMD("movss", OP2R(F3, 0x10), SSE, 0, RW(Vd), RD(Wd)),
+    SIMD("movss", OP2M(F3, 0x10), SSE, 0, WR(Vdq), RD(Wd)),
+    SIMD("movsd", OP2R(F2, 0x10), SSE2, 0, RW(Vq), RD(Wq)),
+    SIMD("movsd", OP2M(F2, 0x10), SSE2, 0, WR(Vdq), RD(Wq)),
+    SIMD("movups", OP2P(NONE, 0x11), SSE, 0, WR(Wdq), RD(Vdq)),
+    SIMD("movupd", OP2P(66, 0x11), SSE2, 0, WR(Wdq), RD(Vdq)),
+    SIMD("movss", OP2R(F3, 0x11), SSE, 0, RW(Wd), RD(Vd)),
+    SIMD("movss", OP2M(F3, 0x11), SSE, 0, WR(Wd), RD(Vd)),
+    SIMD("movsd", OP2R(F2, 0x11), SSE2, 0, RW(Wq), RD(Vq)),
+    SIMD("movsd", OP2M(F2, 0x11), SSE2, 0, WR(Wq), RD(Vq)),
+    SIMD("movhlps", OP2R(NONE, 0x12), SSE, 0, RW(Vq), RD(Wdq)),
+    SIMD("movlps", OP2M(NONE, 0x12), SSE, 0, RW(Vq), RD(Mq)),
+    SIMD("movlpd", OP2M(66, 0x12), SSE2, 0, RW(Vq), RD(Mq)),
+    SIMD("movsldup", OP2P(F3, 0x12), SSE3, ALIGN, WR(Vdq), RD(Wdq)),
+    SIMD("movddup", OP2P(F2, 0x12), SSE3, 0, WR(Vdq), RD(Wq)),
+    SIMD("movlps", OP2M(NONE, 0x13), SSE, 0, WR(Mq), RD(Vq)),
+    SIMD("movlpd", OP2M(66, 0x13), SSE2, 0, WR(Mq), RD(Vq)),
+    LOGIC_PS_PD("unpckl", 0x14),
+    LOGIC_PS_PD("unpckh", 0x15),
+    SIMD("movlhps", OP2R(NONE, 0x16), SSE, 0, RW(Vdq), RD(Wq)),
+    SIMD("movhps", OP2M(NONE, 0x16), SSE, 0, RW(Vdq), RD(Mq)),
+    SIMD("movhpd", OP2M(66, 0x16), SSE2, 0, RW(Vdq), RD(Mq)),
+    SIMD("movshdup", OP2P(F3, 0x16), SSE3, ALIGN, WR(Vdq), RD(Wdq)),
+    SIMD("movhps", OP2M(NONE, 0x17), SSE, 0, WR(Mq), RD(Vdq)),
+    SIMD("movhpd", OP2M(66, 0x17), SSE2, 0, WR(Mq), RD(Vdq)),
+
+    /* 0F 28..2F */
+    SIMD("movaps", OP2P(NONE, 0x28), SSE, ALIGN, WR(Vdq), RD(Wdq)),
+    SIMD("movapd", OP2P(66, 0x28), SSE2, ALIGN, WR(Vdq), RD(Wdq)),
+    SIMD("movaps", OP2P(NONE, 0x29), SSE, ALIGN, WR(Wdq), RD(Vdq)),
+    SIMD("movapd", OP2P(66, 0x29), SSE2, ALIGN, WR(Wdq), RD(Vdq)),
+    MMXR("cvtpi2ps", OP2P(NONE, 0x2a), SSE, FP_EXC, RW(Vq), RD(Qq)),
+    MMXR("cvtpi2pd", OP2P(66, 0x2a), SSE2, 0, WR(Vdq), RD(Qq)),
+    SIMD("cvtsi2ss", OP2P(F3, 0x2a), SSE, FP_EXC, RW(Vd), RD(Ey)),
+    SIMD("cvtsi2sd", OP2P(F2, 0x2a), SSE2, FP_EXC, RW(Vq), RD(Ey)),
+    SIMD("movntps", OP2M(NONE, 0x2b), SSE, ALIGN, WR(Mdq), RD(Vdq)),
+    SIMD("movntpd", OP2M(66, 0x2b), SSE2, ALIGN, WR(Mdq), RD(Vdq)),
+    SIMD("movntss", OP2M(F3, 0x2b), SSE4A, 0, WR(Md), RD(Vd)),
+    SIMD("movntsd", OP2M(F2, 0x2b), SSE4A, 0, WR(Mq), RD(Vq)),
+    MMXR("cvttps2pi", OP2P(NONE, 0x2c), SSE, FP_EXC, WR(Pq), RD(Wq)),
+    MMXR("cvttpd2pi", OP2P(66, 0x2c), SSE2, ALIGN | FP_EXC, WR(Pq), RD(Wdq)),
+    SIMD("cvttss2si", OP2P(F3, 0x2c), SSE, FP_EXC, WR(Gy), RD(Wd)),
+    SIMD("cvttsd2si", OP2P(F2, 0x2c), SSE2, FP_EXC, WR(Gy), RD(Wq)),
+    MMXR("cvtps2pi", OP2P(NONE, 0x2d), SSE, FP_EXC, WR(Pq), RD(Wq)),
+    MMXR("cvtpd2pi", OP2P(66, 0x2d), SSE2, ALIGN | FP_EXC, WR(Pq), RD(Wdq)),
+    SIMD("cvtss2si", OP2P(F3, 0x2d), SSE, FP_EXC, WR(Gy), RD(Wd)),
+    SIMD("cvtsd2si", OP2P(F2, 0x2d), SSE2, FP_EXC, WR(Gy), RD(Wq)),
+    SIMD_FL("ucomiss", OP2P(NONE, 0x2e), SSE, FP_EXC, RD(Vd), RD(Wd)),
+    SIMD_FL("ucomisd", OP2P(66, 0x2e), SSE2, FP_EXC, RD(Vq), RD(Wq)),
+    SIMD_FL("comiss", OP2P(NONE, 0x2f), SSE, FP_EXC, RD(Vd), RD(Wd)),
+    SIMD_FL("comisd", OP2P(66, 0x2f), SSE2, FP_EXC, RD(Vq), RD(Wq)),
+
+    /* Arithmetic and logic, 0F 50..5F */
+    SIMD("movmskps", OP2R(NONE, 0x50), SSE, 0, WR(Gd), RD(Wdq)),
+    SIMD("movmskpd", OP2R(66, 0x50), SSE2, 0, WR(Gd), RD(Wdq)),
+    SIMD("sqrtps", OP2P(NONE, 0x51), SSE, ALIGN | FP_EXC, WR(Vdq), RD(Wdq)),
+    SIMD("sqrtpd", OP2P(66, 0x51), SSE2, ALIGN | FP_EXC, WR(Vdq), RD(Wdq)),
+    FP_SS_SD("sqrt", 0x51),
+    APPROX("rsqrt", 0x52),
+    APPROX("rcp", 0x53),
+    LOGIC_PS_PD("and", 0x54),
+    LOGIC_PS_PD("andn", 0x55),
+    LOGIC_PS_PD("or", 0x56),
+    LOGIC_PS_PD("xor", 0x57),
+    FP_ARITH("add", 0x58),
+    FP_ARITH("mul", 0x59),
+    SIMD("cvtps2pd", OP2P(NONE, 0x5a), SSE2, FP_EXC, WR(Vdq), RD(Wq)),
+    SIMD("cvtpd2ps", OP2P(66, 0x5a), SSE2, ALIGN | FP_EXC, WR(Vdq), RD(Wdq)),
+    SIMD("cvtss2sd", OP2P(F3, 0x5a), SSE2, FP_EXC, RW(Vq), RD(Wd)),
+    SIMD("cvtsd2ss", OP2P(F2, 0x5a), SSE2, FP_EXC, RW(Vd), RD(Wq)),
+    SIMD("cvtdq2ps", OP2P(NONE, 0x5b), SSE2, ALIGN | FP_EXC, WR(Vdq), RD(Wdq)),
+    SIMD("cvtps2dq", OP2P(66, 0x5b), SSE2, ALIGN | FP_EXC, WR(Vdq), RD(Wdq)),
+    SIMD("cvttps2dq", OP2P(F3, 0x5b), SSE2, ALIGN | FP_EXC, WR(Vdq), RD(Wdq)),
+    FP_ARITH("sub", 0x5c),
+    FP_ARITH("min", 0x5d),
+    FP_ARITH("div", 0x5e),
+    FP_ARITH("max", 0x5f),
+
+    /* Integer, 0F 60..7F */
+    MMXR("punpcklbw", OP2P(NONE, 0x60), MMX, 0, RW(Pq), RD(Qd)),
+    SIMD("punpcklbw", OP2P(66, 0x60), SSE2, ALIGN, RW(Vdq), RD(Wdq)),
+    MMXR("punpcklwd", OP2P(NONE, 0x61), MMX, 0, RW(Pq), RD(Qd)),
+    SIMD("punpcklwd", OP2P(66, 0x61), SSE2, ALIGN, RW(Vdq), RD(Wdq)),
+    MMXR("punpckldq", OP2P(NONE, 0x62), MMX, 0, RW(Pq), RD(Qd)),
+    SIMD("punpckldq", OP2P(66, 0x62), SSE2, ALIGN, RW(Vdq), RD(Wdq)),
+    MMX_SSE("packsswb", 0x63, MMX, SSE2),
+    MMX_SSE("pcmpgtb", 0x64, MMX, SSE2),
+    MMX_SSE("pcmpgtw", 0x65, MMX, SSE2),
+    MMX_SSE("pcmpgtd", 0x66, MMX, SSE2),
+    MMX_SSE("packuswb", 0x67, MMX, SSE2),
+    MMX_SSE("punpckhbw", 0x68, MMX, SSE2),
+    MMX_SSE("punpckhwd", 0x69, MMX, SSE2),
+    MMX_SSE("punpckhdq", 0x6a, MMX, SSE2),
+    MMX_SSE("packssdw", 0x6b, MMX, SSE2),
+    SIMD("punpcklqdq", OP2P(66, 0x6c), SSE2, ALIGN, RW(Vdq), RD(Wdq)),
+    SIMD("punpckhqdq", OP2P(66, 0x6d), SSE2, ALIGN, RW(Vdq), RD(Wdq)),
+    MMXR("movd", OP2P(NONE, 0x6e), MMX, 0, WR(Pq), RD(Ey)),
+    SIMD("movd", OP2P(66, 0x6e), SSE2, 0, WR(Vdq), RD(Ey)),
+    MMXR("movq", OP2P(NONE, 0x6f), MMX, 0, WR(Pq), RD(Qq)),
+    SIMD("movdqa", OP2P(66, 0x6f), SSE2, ALIGN, WR(Vdq), RD(Wdq)),
+    SIMD("movdqu", OP2P(F3, 0x6f), SSE2, 0, WR(Vdq), RD(Wdq)),
+    MMXR("pshufw", OP2P(NONE, 0x70), SSE, 0, WR(Pq), RD(Qq), RD(Ib)),
+    SIMD("pshufd", OP2P(66, 0x70), SSE2, ALIGN, WR(Vdq), RD(Wdq), RD(Ib)),
+    SIMD("pshufhw", OP2P(F3, 0x70), SSE2, ALIGN, WR(Vdq), RD(Wdq), RD(Ib)),
+    SIMD("pshuflw", OP2P(F2, 0x70), SSE2, ALIGN, WR(Vdq), RD(Wdq), RD(Ib)),
+    SHIFT_IMM("psrlw", 0x71, 2), SHIFT_IMM("psraw", 0x71, 4), SHIFT_IMM("psllw", 0x71, 6),
+    SHIFT_IMM("psrld", 0x72, 2), SHIFT_IMM("psrad", 0x72, 4), SHIFT_IMM("pslld", 0x72, 6),
+    SHIFT_IMM("psrlq", 0x73, 2), SHIFT_IMM("psllq", 0x73, 6),
+    SIMD("psrldq", OP2DR(66, 0x73, 3), SSE2, 0, RW(Wdq), RD(Ib)),
+    SIMD("pslldq", OP2DR(66, 0x73, 7), SSE2, 0, RW(Wdq), RD(Ib)),
+    MMX_SSE("pcmpeqb", 0x74, MMX, SSE2),
+    MMX_SSE("pcmpeqw", 0x75, MMX, SSE2),
+    MMX_SSE("pcmpeqd", 0x76, MMX, SSE2),
+    ROW("emms", OP2P(NONE, 0x77), X87, MMX, 0, FL_NONE, OPS_NONE, emms),
+    ROW("femms", OP2(0x0e), X87, 3DNOW, 0, FL_NONE, OPS_NONE, emms),
+    SIMD("extrq", OP2DR(66, 0x78, 0), SSE4A, 0, RW(Wdq), RD(Ib), RD(Ib)),
+    SIMD("insertq", OP2R(F2, 0x78), SSE4A, 0, RW(Vdq), RD(Wdq), RD(Ib), RD(Ib)),
+    SIMD("extrq", OP2R(66, 0x79), SSE4A, 0, RW(Vdq), RD(Wdq)),
+    SIMD("insertq", OP2R(F2, 0x79), SSE4A, 0, RW(Vdq), RD(Wdq)),
+    SIMD("haddpd", OP2P(66, 0x7c), SSE3, ALIGN | FP_EXC, RW(Vdq), RD(Wdq)),
+    SIMD("haddps", OP2P(F2, 0x7c), SSE3, ALIGN | FP_EXC, RW(Vdq), RD(Wdq)),
+    SIMD("hsubpd", OP2P(66, 0x7d), SSE3, ALIGN | FP_EXC, RW(Vdq), RD(Wdq)),
+    SIMD("hsubps", OP2P(F2, 0x7d), SSE3, ALIGN | FP_EXC, RW(Vdq), RD(Wdq)),
+    MMXR("movd", OP2P(NONE, 0x7e), MMX, 0, WR(Ey), RD(Pq)),
+    SIMD("movd", OP2P(66, 0x7e), SSE2, 0, WR(Ey), RD(Vq)),
+    SIMD("movq", OP2P(F3, 0x7e), SSE2, 0, WR(Vdq), RD(Wq)),
+    MMXR("movq", OP2P(NONE, 0x7f), MMX, 0, WR(Qq), RD(Pq)),
+    SIMD("movdqa", OP2P(66, 0x7f), SSE2, ALIGN, WR(Wdq), RD(Vdq)),
+    SIMD("movdqu", OP2P(F3, 0x7f), SSE2, 0, WR(Wdq), RD(Vdq)),
+
+    /* State, 0F AE and 0F C7 */
+    STATE("fxsave", OP2DM(NONE, 0xae, 0), FXSR, 0, WR, fxsave),
+    STATE("fxrstor", OP2DM(NONE, 0xae, 1), FXSR, 0, RD, fxrstor),
+    ROW("ldmxcsr", OP2DM(NONE, 0xae, 2), SYSTEM, SSE, 0, FL_NONE, OPS(RD(Md)), ldmxcsr),
+    ROW("stmxcsr", OP2DM(NONE, 0xae, 3), SYSTEM, SSE, 0, FL_NONE, OPS(WR(Md)), stmxcsr),
+    STATE("xsave", OP2DM(NONE, 0xae, 4), XSAVE, 0, WR, xsave),
+    STATE("xrstor", OP2DM(NONE, 0xae, 5), XSAVE, END, RD, xrstor),
+    STATE("xsaveopt", OP2DM(NONE, 0xae, 6), XSAVEOPT, 0, WR, xsaveopt),
+    STATE("xrstors", OP2DM(NONE, 0xc7, 3), XSAVES, END, RD, xrstors),
+    STATE("xsavec", OP2DM(NONE, 0xc7, 4), XSAVEC, 0, WR, xsavec),
+    STATE("xsaves", OP2DM(NONE, 0xc7, 5), XSAVES, 0, WR, xsaves),
+
+    /* 0F C2..C6 */
+    SIMD("cmpps", OP2P(NONE, 0xc2), SSE, ALIGN | FP_EXC, RW(Vdq), RD(Wdq), RD(Ib)),
+    SIMD("cmppd", OP2P(66, 0xc2), SSE2, ALIGN | FP_EXC, RW(Vdq), RD(Wdq), RD(Ib)),
+    SIMD("cmpss", OP2P(F3, 0xc2), SSE, FP_EXC, RW(Vd), RD(Wd), RD(Ib)),
+    SIMD("cmpsd", OP2P(F2, 0xc2), SSE2, FP_EXC, RW(Vq), RD(Wq), RD(Ib)),
+    MMXR("pinsrw", OP2R(NONE, 0xc4), SSE, 0, RW(Pq), RD(Rd), RD(Ib)),
+    MMXR("pinsrw", OP2M(NONE, 0xc4), SSE, 0, RW(Pq), RD(Mw), RD(Ib)),
+    SIMD("pinsrw", OP2R(66, 0xc4), SSE2, 0, RW(Vdq), RD(Rd), RD(Ib)),
+    SIMD("pinsrw", OP2M(66, 0xc4), SSE2, 0, RW(Vdq), RD(Mw), RD(Ib)),
+    MMXR("pextrw", OP2R(NONE, 0xc5), SSE, 0, WR(Gd), RD(Qq), RD(Ib)),
+    SIMD("pextrw", OP2R(66, 0xc5), SSE2, 0, WR(Gd), RD(Wdq), RD(Ib)),
+    SIMD("shufps", OP2P(NONE, 0xc6), SSE, ALIGN, RW(Vdq), RD(Wdq), RD(Ib)),
+    SIMD("shufpd", OP2P(66, 0xc6), SSE2, ALIGN, RW(Vdq), RD(Wdq), RD(Ib)),
+
+    /* 0F D0..FE */
+    SIMD("addsubpd", OP2P(66, 0xd0), SSE3, ALIGN | FP_EXC, RW(Vdq), RD(Wdq)),
+    SIMD("addsubps", OP2P(F2, 0xd0), SSE3, ALIGN | FP_EXC, RW(Vdq), RD(Wdq)),
+    MMX_SSE("psrlw", 0xd1, MMX, SSE2),
+    MMX_SSE("psrld", 0xd2, MMX, SSE2),
+    MMX_SSE("psrlq", 0xd3, MMX, SSE2),
+    MMX_SSE("paddq", 0xd4, SSE2, SSE2),
+    MMX_SSE("pmullw", 0xd5, MMX, SSE2),
+    SIMD("movq", OP2P(66, 0xd6), SSE2, 0, WR(Wq), RD(Vq)),
+    MMXR("movq2dq", OP2R(F3, 0xd6), SSE2, 0, WR(Vdq), RD(Qq)),
+    MMXR("movdq2q", OP2R(F2, 0xd6), SSE2, 0, WR(Pq), RD(Wq)),
+    MMXR("pmovmskb", OP2R(NONE, 0xd7), SSE, 0, WR(Gd), RD(Qq)),
+    SIMD("pmovmskb", OP2R(66, 0xd7), SSE2, 0, WR(Gd), RD(Wdq)),
+    MMX_SSE("psubusb", 0xd8, MMX, SSE2),
+    MMX_SSE("psubusw", 0xd9, MMX, SSE2),
+    MMX_SSE("pminub", 0xda, SSE, SSE2),
+    MMX_SSE("pand", 0xdb, MMX, SSE2),
+    MMX_SSE("paddusb", 0xdc, MMX, SSE2),
+    MMX_SSE("paddusw", 0xdd, MMX, SSE2),
+    MMX_SSE("pmaxub", 0xde, SSE, SSE2),
+    MMX_SSE("pandn", 0xdf, MMX, SSE2),
+    MMX_SSE("pavgb", 0xe0, SSE, SSE2),
+    MMX_SSE("psraw", 0xe1, MMX, SSE2),
+    MMX_SSE("psrad", 0xe2, MMX, SSE2),
+    MMX_SSE("pavgw", 0xe3, SSE, SSE2),
+    MMX_SSE("pmulhuw", 0xe4, SSE, SSE2),
+    MMX_SSE("pmulhw", 0xe5, MMX, SSE2),
+    SIMD("cvttpd2dq", OP2P(66, 0xe6), SSE2, ALIGN | FP_EXC, WR(Vdq), RD(Wdq)),
+    SIMD("cvtdq2pd", OP2P(F3, 0xe6), SSE2, 0, WR(Vdq), RD(Wq)),
+    SIMD("cvtpd2dq", OP2P(F2, 0xe6), SSE2, ALIGN | FP_EXC, WR(Vdq), RD(Wdq)),
+    MMXR("movntq", OP2M(NONE, 0xe7), SSE, 0, WR(Mq), RD(Pq)),
+    SIMD("movntdq", OP2M(66, 0xe7), SSE2, ALIGN, WR(Mdq), RD(Vdq)),
+    MMX_SSE("psubsb", 0xe8, MMX, SSE2),
+    MMX_SSE("psubsw", 0xe9, MMX, SSE2),
+    MMX_SSE("pminsw", 0xea, SSE, SSE2),
+    MMX_SSE("por", 0xeb, MMX, SSE2),
+    MMX_SSE("paddsb", 0xec, MMX, SSE2),
+    MMX_SSE("paddsw", 0xed, MMX, SSE2),
+    MMX_SSE("pmaxsw", 0xee, SSE, SSE2),
+    MMX_SSE("pxor", 0xef, MMX, SSE2),
+    SIMD("lddqu", OP2M(F2, 0xf0), SSE3, 0, WR(Vdq), RD(Mdq)),
+    MMX_SSE("psllw", 0xf1, MMX, SSE2),
+    MMX_SSE("pslld", 0xf2, MMX, SSE2),
+    MMX_SSE("psllq", 0xf3, MMX, SSE2),
+    MMX_SSE("pmuludq", 0xf4, SSE2, SSE2),
+    MMX_SSE("pmaddwd", 0xf5, MMX, SSE2),
+    MMX_SSE("psadbw", 0xf6, SSE, SSE2),
+    ROW("maskmovq", OP2R(NONE, 0xf7), SYSTEM, SSE, 0, FL_NONE, OPS(RD(Pq), RD(Qq)), maskmovq),
+    ROW("maskmovdqu", OP2R(66, 0xf7), SYSTEM, SSE2, 0, FL_NONE, OPS(RD(Vdq), RD(Wdq)), maskmovdqu),
+    MMX_SSE("psubb", 0xf8, MMX, SSE2),
+    MMX_SSE("psubw", 0xf9, MMX, SSE2),
+    MMX_SSE("psubd", 0xfa, MMX, SSE2),
+    MMX_SSE("psubq", 0xfb, SSE2, SSE2),
+    MMX_SSE("paddb", 0xfc, MMX, SSE2),
+    MMX_SSE("paddw", 0xfd, MMX, SSE2),
+    MMX_SSE("paddd", 0xfe, MMX, SSE2),
+
+    /* 0F 38 */
+    SSSE3_PAIR("pshufb", 0x00),
+    SSSE3_PAIR("phaddw", 0x01),
+    SSSE3_PAIR("phaddd", 0x02),
+    SSSE3_PAIR("phaddsw", 0x03),
+    SSSE3_PAIR("pmaddubsw", 0x04),
+    SSSE3_PAIR("phsubw", 0x05),
+    SSSE3_PAIR("phsubd", 0x06),
+    SSSE3_PAIR("phsubsw", 0x07),
+    SSSE3_PAIR("psignb", 0x08),
+    SSSE3_PAIR("psignw", 0x09),
+    SSSE3_PAIR("psignd", 0x0a),
+    SSSE3_PAIR("pmulhrsw", 0x0b),
+    SIMD("pblendvb", OP38(66, 0x10), SSE41, ALIGN, RW(Vdq), RD(Wdq), RD(XMM0)),
+    SIMD("blendvps", OP38(66, 0x14), SSE41, ALIGN, RW(Vdq), RD(Wdq), RD(XMM0)),
+    SIMD("blendvpd", OP38(66, 0x15), SSE41, ALIGN, RW(Vdq), RD(Wdq), RD(XMM0)),
+    SIMD_FL("ptest", OP38(66, 0x17), SSE41, ALIGN, RD(Vdq), RD(Wdq)),
+    SSSE3_UNARY("pabsb", 0x1c),
+    SSSE3_UNARY("pabsw", 0x1d),
+    SSSE3_UNARY("pabsd", 0x1e),
+    PMOVX("pmovsxbw", 0x20, Wq), PMOVX("pmovsxbd", 0x21, Wd), PMOVX("pmovsxbq", 0x22, Ww),
+    PMOVX("pmovsxwd", 0x23, Wq), PMOVX("pmovsxwq", 0x24, Wd), PMOVX("pmovsxdq", 0x25, Wq),
+    SSE41("pmuldq", 0x28),
+    SSE41("pcmpeqq", 0x29),
+    SIMD("movntdqa", OP38M(66, 0x2a), SSE41, ALIGN, WR(Vdq), RD(Mdq)),
+    SSE41("packusdw", 0x2b),
+    PMOVX("pmovzxbw", 0x30, Wq), PMOVX("pmovzxbd", 0x31, Wd), PMOVX("pmovzxbq", 0x32, Ww),
+    PMOVX("pmovzxwd", 0x33, Wq), PMOVX("pmovzxwq", 0x34, Wd), PMOVX("pmovzxdq", 0x35, Wq),
+    SIMD("pcmpgtq", OP38(66, 0x37), SSE42, ALIGN, RW(Vdq), RD(Wdq)),
+    SSE41("pminsb", 0x38), SSE41("pminsd", 0x39), SSE41("pminuw", 0x3a), SSE41("pminud", 0x3b),
+    SSE41("pmaxsb", 0x3c), SSE41("pmaxsd", 0x3d), SSE41("pmaxuw", 0x3e), SSE41("pmaxud", 0x3f),
+    SSE41("pmulld", 0x40),
+    SIMD("phminposuw", OP38(66, 0x41), SSE41, ALIGN, WR(Vdq), RD(Wdq)),
+    SIMD("sha1nexte", OP38(NONE, 0xc8), SHA_NI, ALIGN, RW(Vdq), RD(Wdq)),
+    SIMD("sha1msg1", OP38(NONE, 0xc9), SHA_NI, ALIGN, RW(Vdq), RD(Wdq)),
+    SIMD("sha1msg2", OP38(NONE, 0xca), SHA_NI, ALIGN, RW(Vdq), RD(Wdq)),
+    SIMD("sha256rnds2", OP38(NONE, 0xcb), SHA_NI, ALIGN, RW(Vdq), RD(Wdq), RD(XMM0)),
+    SIMD("sha256msg1", OP38(NONE, 0xcc), SHA_NI, ALIGN, RW(Vdq), RD(Wdq)),
+    SIMD("sha256msg2", OP38(NONE, 0xcd), SHA_NI, ALIGN, RW(Vdq), RD(Wdq)),
+    SIMD("gf2p8mulb", OP38(66, 0xcf), GFNI, ALIGN, RW(Vdq), RD(Wdq)),
+    SIMD("aesimc", OP38(66, 0xdb), AES, ALIGN, WR(Vdq), RD(Wdq)),
+    SIMD("aesenc", OP38(66, 0xdc), AES, ALIGN, RW(Vdq), RD(Wdq)),
+    SIMD("aesenclast", OP38(66, 0xdd), AES, ALIGN, RW(Vdq), RD(Wdq)),
+    SIMD("aesdec", OP38(66, 0xde), AES, ALIGN, RW(Vdq), RD(Wdq)),
+    SIMD("aesdeclast", OP38(66, 0xdf), AES, ALIGN, RW(Vdq), RD(Wdq)),
+
+    /* 0F 3A */
+    SIMD("roundps", OP3A(66, 0x08), SSE41, ALIGN | FP_EXC, WR(Vdq), RD(Wdq), RD(Ib)),
+    SIMD("roundpd", OP3A(66, 0x09), SSE41, ALIGN | FP_EXC, WR(Vdq), RD(Wdq), RD(Ib)),
+    SIMD("roundss", OP3A(66, 0x0a), SSE41, FP_EXC, RW(Vd), RD(Wd), RD(Ib)),
+    SIMD("roundsd", OP3A(66, 0x0b), SSE41, FP_EXC, RW(Vq), RD(Wq), RD(Ib)),
+    SIMD("blendps", OP3A(66, 0x0c), SSE41, ALIGN, RW(Vdq), RD(Wdq), RD(Ib)),
+    SIMD("blendpd", OP3A(66, 0x0d), SSE41, ALIGN, RW(Vdq), RD(Wdq), RD(Ib)),
+    SIMD("pblendw", OP3A(66, 0x0e), SSE41, ALIGN, RW(Vdq), RD(Wdq), RD(Ib)),
+    MMXR("palignr", OP3A(NONE, 0x0f), SSSE3, 0, RW(Pq), RD(Qq), RD(Ib)),
+    SIMD("palignr", OP3A(66, 0x0f), SSSE3, ALIGN, RW(Vdq), RD(Wdq), RD(Ib)),
+    SIMD("pextrb", OP3AR(66, 0x14), SSE41, 0, WR(Rd), RD(Vdq), RD(Ib)),
+    SIMD("pextrb", OP3AM(66, 0x14), SSE41, 0, WR(Mb), RD(Vdq), RD(Ib)),
+    SIMD("pextrw", OP3AR(66, 0x15), SSE41, 0, WR(Rd), RD(Vdq), RD(Ib)),
+    SIMD("pextrw", OP3AM(66, 0x15), SSE41, 0, WR(Mw), RD(Vdq), RD(Ib)),
+    SIMD("pextrd", OP3A(66, 0x16), SSE41, 0, WR(Ey), RD(Vdq), RD(Ib)),
+    SIMD("extractps", OP3A(66, 0x17), SSE41, 0, WR(Ed), RD(Vdq), RD(Ib)),
+    SIMD("pinsrb", OP3AR(66, 0x20), SSE41, 0, RW(Vdq), RD(Rd), RD(Ib)),
+    SIMD("pinsrb", OP3AM(66, 0x20), SSE41, 0, RW(Vdq), RD(Mb), RD(Ib)),
+    SIMD("insertps", OP3A(66, 0x21), SSE41, 0, RW(Vdq), RD(Wd), RD(Ib)),
+    SIMD("pinsrd", OP3A(66, 0x22), SSE41, 0, RW(Vdq), RD(Ey), RD(Ib)),
+    SIMD("dpps", OP3A(66, 0x40), SSE41, ALIGN | FP_EXC, RW(Vdq), RD(Wdq), RD(Ib)),
+    SIMD("dppd", OP3A(66, 0x41), SSE41, ALIGN | FP_EXC, RW(Vdq), RD(Wdq), RD(Ib)),
+    SIMD("mpsadbw", OP3A(66, 0x42), SSE41, ALIGN, RW(Vdq), RD(Wdq), RD(Ib)),
+    SIMD("pclmulqdq", OP3A(66, 0x44), PCLMULQDQ, ALIGN, RW(Vdq), RD(Wdq), RD(Ib)),
+    SIMD_FL("pcmpestrm", OP3A(66, 0x60), SSE42, 0, RD(Vdq), RD(Wdq), RD(Ib), RD(yAX), RD(yDX), WR(XMM0)),
+    SIMD_FL("pcmpestri", OP3A(66, 0x61), SSE42, 0, RD(Vdq), RD(Wdq), RD(Ib), RD(yAX), RD(yDX), WR(ECX)),
+    SIMD_FL("pcmpistrm", OP3A(66, 0x62), SSE42, 0, RD(Vdq), RD(Wdq), RD(Ib), WR(XMM0)),
+    SIMD_FL("pcmpistri", OP3A(66, 0x63), SSE42, 0, RD(Vdq), RD(Wdq), RD(Ib), WR(ECX)),
+    SIMD("sha1rnds4", OP3A(NONE, 0xcc), SHA_NI, ALIGN, RW(Vdq), RD(Wdq), RD(Ib)),
+    SIMD("gf2p8affineqb", OP3A(66, 0xce), GFNI, ALIGN, RW(Vdq), RD(Wdq), RD(Ib)),
+    SIMD("gf2p8affineinvqb", OP3A(66, 0xcf), GFNI, ALIGN, RW(Vdq), RD(Wdq), RD(Ib)),
+    SIMD("aeskeygenassist", OP3A(66, 0xdf), AES, ALIGN, WR(Vdq), RD(Wdq), RD(Ib)),
     /* clang-format on */
 };
 const size_t x86_op_count_vec = VIT_ARRAY_LEN(x86_op_rows_vec);

@@ -16,8 +16,10 @@
 #include "x86-cpuid.h"
 #include "x86-insn.h"
 
-extern const X86OpRow x86_op_rows_int[], x86_op_rows_sys[], x86_op_rows_vec[], x86_op_rows_x87[];
-extern const size_t x86_op_count_int, x86_op_count_sys, x86_op_count_vec, x86_op_count_x87;
+extern const X86OpRow x86_op_rows_int[], x86_op_rows_sys[], x86_op_rows_vec[], x86_op_rows_avx[],
+    x86_op_rows_x87[];
+extern const size_t x86_op_count_int, x86_op_count_sys, x86_op_count_vec, x86_op_count_avx,
+    x86_op_count_x87;
 
 /* What the decoder does with a row once it is chosen. */
 enum {
@@ -105,6 +107,8 @@ extern const X86OpCandidate x86_op_candidates[];
 #define OP38(pp, op)           KEY(LEGACY, 0F38, pp, op, -1, -1, 0)
 #define OP38M(pp, op)          KEY(LEGACY, 0F38, pp, op, -1, -1, 1)
 #define OP3A(pp, op)           KEY(LEGACY, 0F3A, pp, op, -1, -1, 0)
+#define OP3AM(pp, op)          KEY(LEGACY, 0F3A, pp, op, -1, -1, 1)
+#define OP3AR(pp, op)          KEY(LEGACY, 0F3A, pp, op, -1, -1, 2)
 #define VEX2(pp, op)           KEY(VEX, 0F, pp, op, -1, -1, 0)
 #define VEX38(pp, op)          KEY(VEX, 0F38, pp, op, -1, -1, 0)
 #define VEX38D(pp, op, digit)  KEY(VEX, 0F38, pp, op, digit, -1, 0)
