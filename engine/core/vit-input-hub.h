@@ -41,6 +41,7 @@ void vit_input_hub_add(VitInputHub *hub, const VitInputHandler *handler);
 void vit_input_hub_remove(VitInputHub *hub, const VitInputHandler *handler);
 void vit_input_hub_activate(VitInputHub *hub, const VitInputHandler *handler);
 
+/* Repeats of a key that is down are dropped: keyboards make their own. */
 void vit_input_key(VitInputHub *hub, unsigned key_code, bool down);
 void vit_input_relative(VitInputHub *hub, int dx, int dy);
 void vit_input_absolute(VitInputHub *hub, int x, int y);
@@ -55,6 +56,24 @@ unsigned vit_input_get_leds(const VitInputHub *hub);
 void vit_input_set_led_listener(VitInputHub *hub, void (*listener)(void *opaque, unsigned leds),
                                 void *opaque);
 
-/* "ret", "a", "f1", "0x1c" -> key code; 0 when unknown. */
+/* ---- Keys (vit-key.c); any thread ---- */
+
+/* One key: its names and what a PC keyboard sends for it. Extended codes are 0xe0NN; 0 = the PC
+ * keyboard has no such key. */
+typedef struct VitKey {
+    uint16_t code; /* KEY_* */
+    uint16_t set1, set2;
+    uint8_t set3;
+    const char *name; /* QEMU's */
+} VitKey;
+
+/* NULL when the key is not known. */
+const VitKey *vit_key_find(unsigned key_code);
+/* "ret", "a", "f1", or a set 1 scan code ("0x1c", extended ones with bit 7: "0x9c") -> key code; 0
+ * when unknown. */
 unsigned vit_key_from_name(const char *name);
 const char *vit_key_name(unsigned key_code);
+/* Set 1 number as above -> key code; 0 when unknown. */
+unsigned vit_key_from_set1(unsigned number);
+/* The n-th key of the table, NULL after the last. */
+const VitKey *vit_key_nth(unsigned n);
