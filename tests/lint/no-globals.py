@@ -12,6 +12,12 @@ ALLOWED = re.compile(
     r"^(signals|properties|.*_parent_class|.*_private_offset|.*_get_type_once|static_g_define_type_id"
     r"|g_define_type_id|quark|q)(\.\d+)?$|^__|^_\.|^\.L|__g_define_type_id")
 
+# Objects whose very subject is one per process.
+ALLOWED_IN = {
+    # the process's SIGFPE disposition that was there before ours, and that it was replaced
+    "x86-host-fault.c.o": {"done", "previous_sigfpe"},
+}
+
 
 def main():
     bad = 0
@@ -26,6 +32,8 @@ def main():
             symbols += 1
             where, kind, name = match.groups()
             if ALLOWED.match(name):
+                continue
+            if name.split(".")[0] in ALLOWED_IN.get(where.rsplit(":", 1)[-1].rsplit("/", 1)[-1], ()):
                 continue
             if kind in "dD" and is_relro(archive, where, name):
                 continue
