@@ -84,6 +84,9 @@ vit_device_free(VitDevice *dev)
         return;
     }
     vit_device_unrealize(dev);
+    if (dev->kind->finalize) {
+        dev->kind->finalize(dev);
+    }
     vit_props_clear(dev->kind->props, dev);
     if (dev->kind->bus == VIT_BUS_PCI) {
         vit_props_clear(vit_pci_props, dev);

@@ -93,6 +93,7 @@ struct VitDeviceKind {
     void (*init)(VitDevice *dev); /* before properties; may be NULL */
     bool (*realize)(VitDevice *dev, GError **error);
     void (*unrealize)(VitDevice *dev);
+    void (*finalize)(VitDevice *dev); /* undoes init; may be NULL */
     void (*reset)(VitDevice *dev); /* power-on values; called after realize and at each reset */
     void (*irq_in)(VitDevice *dev, int n, int level);
     void (*pre_save)(VitDevice *dev);

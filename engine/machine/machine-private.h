@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+#pragma once
+
+/* One machine, as the files of this folder share it. The GObject that the application holds
+ * (vit-machine.c) wraps it; nothing here calls into the application except through the post
+ * functions at the end.
+ *
+ * Threads: the *machine thread* (machine-thread.c) runs the device side with the device lock held;
+ * each vCPU has a thread (machine-vcpu.c); the application's thread only sends requests.
+ *
+ * Invariants:
+ *  1. run_wanted and the request_* fields change under `control`; the machine thread alone acts.
+ *  2. Device lock before `control`, never the other way round.
+ *  3. Nobody waits for vCPU threads to park while holding the device lock.
+ */
+
+#include "vit-chardev.h"
+#include "vit-console.h"
+#include "vit-cpu.h"
+#include "vit-device.h"
+#include "vit-input-hub.h"
+#include "vit-isa.h"
+#include "vit-machine.h"
+#include "vit-pci.h"
+#include "vit-plan.h"
+
+#include "x86-cpuid.h"
+
+#include "blk.h"
+
+typedef struct Machine Machine;
+typedef struct Board Board;
+
+typedef struct MachineVcpu {
+    VitCpu cpu;
+    VitCpuHost host;
+    Machine *machine;
+    GThread *thread;
+    VitMapReader reader;
+    GCond wake;   /* with machine->control */
+    bool parked;  /* not in run(), guarded by control */
+    bool crashed; /* took a triple fault or internal error since the last reset */
+    VitDevice *lapic;
+    _Atomic int64_t cpu_time_ns;
+} MachineVcpu;
+
+/* What the machine thread is asked to do; bits of Machine.requests. */
+enum {
+    MACHINE_REQUEST_RESET = 1u << 0,
+    MACHINE_REQUEST_SHUTDOWN = 1u << 1,
+    MACHINE_REQUEST_FAIL = 1u << 2,
+    MACHINE_REQUEST_QUIT_THREAD = 1u << 3,
+    MACHINE_REQUEST_SUSPEND = 1u << 4,
+};
+
+struct Machine {
+    /* the time and maps that devices get */
+    VitLock lock;
+    VitClock *clock;
+    VitMapDomain *maps;
+    VitRegion memory_root, io_root;
+    VitPlatform platform;
+    VitAddressSpace *memory_smm; /* as seen in SMM; the board's */
+    VitRamBlock *ram;
+
+    /* configuration */
+    VitConfig *config;
+    VitMachinePlan *plan;
+    X86CpuModel cpu_model;
+    const VitExecutor *executor;
+    const char *accel_name;
+    bool is_qtest;
+
+    /* contents */
+    const Board *board;
+    void *board_data;
+    GPtrArray *devices;   /* VitDevice*, in the order made; owned */
+    GPtrArray *chardevs;  /* VitChardev*, owned */
+    GPtrArray *drives;    /* MachineDrive*, owned */
+    GPtrArray *net_ports; /* MachineNetdev*, owned */
+    GPtrArray *monitors;  /* monitor objects, owned */
+    GHashTable *globals;  /* "driver.property" -> value */
+    BlkContext *blk;
+    MachineVcpu *vcpus;
+    unsigned n_vcpus;
+
+    /* threads */
+    GMainContext *context; /* the machine thread's */
+    GThread *thread;
+    GMutex control;
+    GCond parked_changed;
+    bool run_wanted; /* vCPUs may run; guarded by control */
+    bool vcpus_quit;
+    uint32_t requests; /* MACHINE_REQUEST_*, guarded by control */
+    VitShutdownCause cause;
+    int exit_status;
+    char *failure; /* text of the last failure */
+
+    /* state as the machine thread sees it */
+    VitMachineState state;
+    VitStopCause stop_cause;
+
+    /* to the application */
+    VitMachine *facade; /* borrowed; cleared before it goes */
+    GMainContext *app_context;
+};
+
+/* ---- life (machine.c) ---- */
+
+/* Builds everything from CONFIG; NULL with ERROR and a diagnostic with its place. */
+Machine *machine_new(VitConfig *config, GMainContext *app_context, VitDiagList *diags,
+                     GError **error);
+void machine_free(Machine *machine);
+
+/* ---- machine-thread.c ---- */
+
+void machine_thread_start(Machine *machine);
+void machine_thread_stop(Machine *machine);
+/* Runs FUNC on the machine thread with the device lock held; does not wait. Any thread. */
+void machine_invoke(Machine *machine, void (*func)(gpointer data), gpointer data,
+                    GDestroyNotify destroy);
+/* Same, and waits; not from the machine thread or with the device lock held. */
+void machine_invoke_wait(Machine *machine, void (*func)(gpointer data), gpointer data);
+/* Sets request bits and wakes the thread. Any thread. */
+void machine_request(Machine *machine, uint32_t bits, VitShutdownCause cause, int status);
+/* Fails the machine with a text (taken). Any thread. */
+void machine_request_failure(Machine *machine, char *text);
+/* On the machine thread. */
+void machine_set_running(Machine *machine, bool running);
+void machine_do_reset(Machine *machine, VitShutdownCause cause);
+
+/* Reset in the order made; CPUs last. vCPUs parked, device lock held (machine.c). */
+void machine_reset_devices(Machine *machine);
+void machine_flush_drives(Machine *machine);
+
+/* ---- machine-vcpu.c ---- */
+
+bool machine_vcpus_create(Machine *machine, GError **error);
+void machine_vcpus_start(Machine *machine);
+/* Wait until none runs; device lock not held. */
+void machine_vcpus_park(Machine *machine);
+void machine_vcpus_unpark(Machine *machine);
+void machine_vcpus_stop(Machine *machine);
+void machine_vcpus_destroy(Machine *machine);
+/* The vCPU that runs on the calling thread, or NULL. */
+MachineVcpu *machine_current_vcpu(Machine *machine);
+
+/* ---- to the application ---- */
+
+/* Emits in the application's context. Any thread. */
+void machine_post_state(Machine *machine);
+void machine_post_event(Machine *machine, const char *name, const char *json_data);
+void machine_post_guest_error(Machine *machine, const char *line);

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* vCPU threads: one per guest CPU, each looping over the executor's run(). A halted CPU sleeps on
+ * its condition until an event it can take is raised. Parking (for pause, reset, save) makes every
+ * thread leave run() and waits for them; the device lock must be free meanwhile, as a vCPU may be
+ * waiting for it in the middle of an access. */
+
+#include "machine-private.h"
+
+#include "x86-interp.h"
+
+#include <time.h>
+
+/* Whether a halted CPU has something that ends its halt. */
+static bool
+vcpu_has_work(const MachineVcpu *vcpu)
+{
+    uint32_t events = vit_cpu_events(&vcpu->cpu);
+    const X86State *state = vcpu->cpu.state;
+    uint32_t takes = VIT_CPU_EVENT_NMI | VIT_CPU_EVENT_SMI | VIT_CPU_EVENT_INIT |
+                     VIT_CPU_EVENT_EXIT | VIT_CPU_EVENT_MCE;
+
+    switch (state->activity) {
+    case X86_ACTIVE: return true;
+    case X86_HALTED:
+        if (state->rflags & X86_FLAG_IF) {
+            takes |= VIT_CPU_EVENT_INTR;
+        }
+        break;
+    case X86_WAIT_FOR_SIPI:
+        takes = VIT_CPU_EVENT_SIPI | VIT_CPU_EVENT_INIT | VIT_CPU_EVENT_EXIT;
+        break;
+    case X86_SHUTDOWN: takes = VIT_CPU_EVENT_INIT | VIT_CPU_EVENT_EXIT; break;
+    }
+    return events & takes;
+}
+
+/* Raised events end a sleep; called by vit_cpu_raise() from any thread. */
+static void
+vcpu_kick(VitCpu *cpu)
+{
+    MachineVcpu *vcpu = cpu->kick_opaque;
+
+    g_mutex_lock(&vcpu->machine->control);
+    g_cond_signal(&vcpu->wake);
+    g_mutex_unlock(&vcpu->machine->control);
+}
+
+static void
+vcpu_handle_exit(MachineVcpu *vcpu, VitCpuExit reason)
+{
+    Machine *machine = vcpu->machine;
+
+    switch (reason) {
+    case VIT_CPU_EXIT_SHUTDOWN:
+        vcpu->crashed = true;
+        machine_request(machine, MACHINE_REQUEST_RESET, VIT_CAUSE_GUEST_RESET, 0);
+        break;
+    case VIT_CPU_EXIT_INTERNAL_ERROR:
+        vcpu->crashed = true;
+        machine_request_failure(
+            machine, g_strdup_printf("CPU %u cannot go on: %s", vcpu->cpu.index,
+                                     vcpu->cpu.error ? vcpu->cpu.error : "internal error"));
+        break;
+    default: break;
+    }
+}
+
+static int64_t
+thread_cpu_time_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec * VIT_NS_PER_SEC + now.tv_nsec;
+}
+
+/* Sleeps while the CPU has nothing to run. Returns false when the thread is to end. */
+static bool
+vcpu_wait(MachineVcpu *vcpu)
+{
+    Machine *machine = vcpu->machine;
+    bool go_on;
+
+    g_mutex_lock(&machine->control);
+    while (!machine->vcpus_quit &&
+           (!machine->run_wanted || vcpu->crashed || !vcpu_has_work(vcpu))) {
+        if (!vcpu->parked) {
+            vcpu->parked = true;
+            vit_map_reader_offline(&vcpu->reader);
+            __atomic_store_n(&vcpu->cpu_time_ns, thread_cpu_time_ns(), __ATOMIC_RELAXED);
+            g_cond_broadcast(&machine->parked_changed);
+        }
+        g_cond_wait(&vcpu->wake, &machine->control);
+    }
+    go_on = !machine->vcpus_quit;
+    if (go_on && vcpu->parked) {
+        vcpu->parked = false;
+        vit_map_reader_online(&vcpu->reader);
+    }
+    g_mutex_unlock(&machine->control);
+    return go_on;
+}
+
+static gpointer
+vcpu_thread_main(gpointer data)
+{
+    MachineVcpu *vcpu = data;
+
+    while (vcpu_wait(vcpu)) {
+        VitCpuExit reason = vcpu->cpu.executor->run(&vcpu->cpu);
+
+        vit_map_reader_quiescent(&vcpu->reader);
+        vcpu_handle_exit(vcpu, reason);
+    }
+    return NULL;
+}
+
+bool
+machine_vcpus_create(Machine *machine, GError **error)
+{
+    machine->n_vcpus = 0;
+    machine->vcpus = g_new0(MachineVcpu, machine->plan->cpus);
+    for (unsigned i = 0; i < machine->plan->cpus; i++) {
+        MachineVcpu *vcpu = &machine->vcpus[i];
+
+        vcpu->machine = machine;
+        vcpu->parked = true;
+        g_cond_init(&vcpu->wake);
+        vcpu->cpu.executor = machine->executor;
+        vcpu->cpu.host = &vcpu->host;
+        vcpu->cpu.index = i;
+        vcpu->cpu.apic_id = i;
+        vcpu->cpu.is_bsp = i == 0;
+        vcpu->cpu.a20_enabled = true;
+        vcpu->cpu.kick = vcpu_kick;
+        vcpu->cpu.kick_opaque = vcpu;
+        if (!machine->executor->create(&vcpu->cpu, &machine->cpu_model, error)) {
+            g_cond_clear(&vcpu->wake);
+            return false;
+        }
+        vit_map_reader_register(machine->maps, &vcpu->reader);
+        vit_map_reader_offline(&vcpu->reader);
+        machine->n_vcpus++;
+    }
+    return true;
+}
+
+void
+machine_vcpus_start(Machine *machine)
+{
+    for (unsigned i = 0; i < machine->n_vcpus; i++) {
+        g_autofree char *name = g_strdup_printf("CPU %u", i);
+        machine->vcpus[i].thread = g_thread_new(name, vcpu_thread_main, &machine->vcpus[i]);
+    }
+}
+
+static bool
+vcpus_all_parked(const Machine *machine)
+{
+    for (unsigned i = 0; i < machine->n_vcpus; i++) {
+        if (!machine->vcpus[i].parked) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void
+machine_vcpus_park(Machine *machine)
+{
+    g_mutex_lock(&machine->control);
+    machine->run_wanted = false;
+    g_mutex_unlock(&machine->control);
+    for (unsigned i = 0; i < machine->n_vcpus; i++) {
+        vit_cpu_raise(&machine->vcpus[i].cpu, VIT_CPU_EVENT_EXIT);
+    }
+    g_mutex_lock(&machine->control);
+    while (!vcpus_all_parked(machine)) {
+        g_cond_wait(&machine->parked_changed, &machine->control);
+    }
+    g_mutex_unlock(&machine->control);
+}
+
+void
+machine_vcpus_unpark(Machine *machine)
+{
+    g_mutex_lock(&machine->control);
+    machine->run_wanted = true;
+    for (unsigned i = 0; i < machine->n_vcpus; i++) {
+        g_cond_signal(&machine->vcpus[i].wake);
+    }
+    g_mutex_unlock(&machine->control);
+}
+
+void
+machine_vcpus_stop(Machine *machine)
+{
+    machine_vcpus_park(machine);
+    g_mutex_lock(&machine->control);
+    machine->vcpus_quit = true;
+    for (unsigned i = 0; i < machine->n_vcpus; i++) {
+        g_cond_signal(&machine->vcpus[i].wake);
+    }
+    g_mutex_unlock(&machine->control);
+    for (unsigned i = 0; i < machine->n_vcpus; i++) {
+        if (machine->vcpus[i].thread) {
+            g_thread_join(g_steal_pointer(&machine->vcpus[i].thread));
+        }
+    }
+}
+
+void
+machine_vcpus_destroy(Machine *machine)
+{
+    for (unsigned i = 0; i < machine->n_vcpus; i++) {
+        MachineVcpu *vcpu = &machine->vcpus[i];
+
+        vit_map_reader_unregister(&vcpu->reader);
+        machine->executor->destroy(&vcpu->cpu);
+        g_free(vcpu->cpu.error);
+        g_cond_clear(&vcpu->wake);
+    }
+    g_clear_pointer(&machine->vcpus, g_free);
+    machine->n_vcpus = 0;
+}
+
+MachineVcpu *
+machine_current_vcpu(Machine *machine)
+{
+    for (unsigned i = 0; i < machine->n_vcpus; i++) {
+        if (machine->vcpus[i].thread == g_thread_self()) {
+            return &machine->vcpus[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* The application's view of one screen. The refresh runs on the machine thread at the rate the
+ * viewer asked for; what it finds is announced by one coalesced idle source in the application's
+ * context. The object outlives its machine harmlessly: detached, it keeps the last frame. */
+
+#include "facade-private.h"
+
+#include <string.h>
+
+struct _VitDisplay {
+    GObject parent;
+    char *name;
+    GMainContext *app_context;
+
+    GMutex mutex;     /* guards machine against detach */
+    Machine *machine; /* NULL once detached */
+    VitConsole *console;
+    DisplayPublisher *publisher; /* lives until finalize; detached from the console before */
+    GSource *timer;              /* on the machine's context */
+    unsigned rate;
+    _Atomic bool cursor_posted;
+    int width, height; /* of the frame taken last */
+};
+
+G_DEFINE_FINAL_TYPE(VitDisplay, vit_display, G_TYPE_OBJECT)
+
+enum { SIGNAL_FRAME, SIGNAL_RESIZED, SIGNAL_CURSOR_CHANGED, SIGNAL_LAST };
+static guint signals[SIGNAL_LAST]; /* GObject signal ids, set once in class_init */
+
+/* ---- Machine thread ---- */
+
+static gboolean
+emit_frame(gpointer data)
+{
+    g_signal_emit(data, signals[SIGNAL_FRAME], 0);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean
+emit_cursor(gpointer data)
+{
+    VitDisplay *display = data;
+
+    display->cursor_posted = false;
+    g_signal_emit(display, signals[SIGNAL_CURSOR_CHANGED], 0);
+    return G_SOURCE_REMOVE;
+}
+
+static void
+on_ready(void *opaque)
+{
+    VitDisplay *display = opaque;
+
+    facade_post(display->app_context, emit_frame, g_object_ref(display), g_object_unref);
+}
+
+static void
+on_cursor(void *opaque)
+{
+    VitDisplay *display = opaque;
+
+    if (!__atomic_exchange_n(&display->cursor_posted, true, __ATOMIC_SEQ_CST)) {
+        facade_post(display->app_context, emit_cursor, g_object_ref(display), g_object_unref);
+    }
+}
+
+static gboolean
+refresh(gpointer data)
+{
+    VitDisplay *display = data;
+
+    display_publisher_refresh(display->publisher);
+    return G_SOURCE_CONTINUE;
+}
+
+static void
+apply_rate(gpointer data)
+{
+    VitDisplay *display = data;
+
+    if (display->timer) {
+        g_source_destroy(display->timer);
+        g_clear_pointer(&display->timer, g_source_unref);
+    }
+    if (display->rate && display->machine) {
+        display->timer = g_timeout_source_new(MAX(1000 / display->rate, 1));
+        g_source_set_callback(display->timer, refresh, display, NULL);
+        g_source_attach(display->timer, display->machine->context);
+        display_publisher_refresh(display->publisher);
+    }
+}
+
+/* ---- Creation by the machine ---- */
+
+VitDisplay *
+vit_display_new_for_console(Machine *machine, VitConsole *console, GMainContext *app_context)
+{
+    VitDisplay *display = g_object_new(VIT_TYPE_DISPLAY, NULL);
+    DisplayPublisherEvents events = { .ready = on_ready, .cursor = on_cursor, .opaque = display };
+
+    display->machine = machine;
+    display->console = console;
+    display->app_context = g_main_context_ref(app_context);
+    display->name = g_strdup(console->name);
+    display->publisher = display_publisher_new(console, machine->clock, &events);
+    return display;
+}
+
+static void
+detach(gpointer data)
+{
+    VitDisplay *display = data;
+
+    display->rate = 0;
+    apply_rate(display);
+    display_publisher_detach(display->publisher);
+}
+
+void
+vit_display_detach(VitDisplay *display)
+{
+    machine_invoke_wait(display->machine, detach, display);
+    g_mutex_lock(&display->mutex);
+    display->machine = NULL;
+    display->console = NULL;
+    g_mutex_unlock(&display->mutex);
+}
+
+/* ---- Application's side ---- */
+
+const VitFrame *
+vit_display_take_frame(VitDisplay *display)
+{
+    const VitFrame *frame = display_publisher_take(display->publisher);
+
+    if (frame && (frame->width != display->width || frame->height != display->height)) {
+        display->width = frame->width;
+        display->height = frame->height;
+        g_signal_emit(display, signals[SIGNAL_RESIZED], 0, frame->width, frame->height);
+    }
+    return frame;
+}
+
+void
+vit_display_release_frame(VitDisplay *display)
+{
+    display_publisher_release(display->publisher);
+}
+
+void
+vit_display_set_rate(VitDisplay *display, unsigned frames_per_second)
+{
+    if (display->rate == frames_per_second || !display->machine) {
+        return;
+    }
+    display->rate = MIN(frames_per_second, 1000u);
+    machine_invoke(display->machine, apply_rate, g_object_ref(display), g_object_unref);
+}
+
+const char *
+vit_display_get_name(VitDisplay *display)
+{
+    return display->name;
+}
+
+void
+vit_display_get_size(VitDisplay *display, int *out_width, int *out_height)
+{
+    *out_width = display->width;
+    *out_height = display->height;
+}
+
+typedef struct PointerQuery {
+    VitDisplay *display;
+    VitPointerImage *image;
+} PointerQuery;
+
+static void
+query_pointer(gpointer data)
+{
+    PointerQuery *query = data;
+    const VitConsole *console = query->display->console;
+    const VitCursorImage *cursor = console->cursor;
+
+    if (cursor) {
+        query->image = g_new0(VitPointerImage, 1);
+        query->image->width = cursor->width;
+        query->image->height = cursor->height;
+        query->image->hot_x = cursor->hot_x;
+        query->image->hot_y = cursor->hot_y;
+        query->image->x = console->cursor_x;
+        query->image->y = console->cursor_y;
+        query->image->visible = console->cursor_visible;
+        query->image->argb =
+            g_memdup2(cursor->argb, (gsize)cursor->width * cursor->height * sizeof(uint32_t));
+    }
+}
+
+VitPointerImage *
+vit_display_dup_pointer(VitDisplay *display)
+{
+    PointerQuery query = { .display = display };
+
+    if (display->machine) {
+        machine_invoke_wait(display->machine, query_pointer, &query);
+    }
+    return query.image;
+}
+
+void
+vit_pointer_image_free(VitPointerImage *image)
+{
+    if (image) {
+        g_free(image->argb);
+        g_free(image);
+    }
+}
+
+typedef struct TextQuery {
+    VitDisplay *display;
+    char *text;
+} TextQuery;
+
+static void
+query_text(gpointer data)
+{
+    TextQuery *query = data;
+    VitTextScreen screen = { 0 };
+    g_autoptr(GString) lines = NULL;
+
+    if (!vit_console_get_text(query->display->console, &screen)) {
+        return;
+    }
+    lines = g_string_new(NULL);
+    for (int y = 0; y < screen.rows; y++) {
+        for (int x = 0; x < screen.columns; x++) {
+            g_string_append_unichar(
+                lines, facade_cp437_to_unicode(screen.cells[y * screen.columns + x].character));
+        }
+        while (lines->len && lines->str[lines->len - 1] == ' ') {
+            g_string_truncate(lines, lines->len - 1);
+        }
+        g_string_append_c(lines, '\n');
+    }
+    vit_text_screen_clear(&screen);
+    query->text = g_string_free(g_steal_pointer(&lines), FALSE);
+}
+
+char *
+vit_display_dup_text(VitDisplay *display)
+{
+    TextQuery query = { .display = display };
+
+    if (display->machine) {
+        machine_invoke_wait(display->machine, query_text, &query);
+    }
+    return query.text;
+}
+
+gboolean
+vit_display_save_screenshot(VitDisplay *display, const char *path, GError **error)
+{
+    const VitFrame *frame = vit_display_take_frame(display);
+    VitSurface surface;
+
+    if (!frame) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_STATE,
+                    "the screen of %s has shown nothing yet: start the machine first",
+                    display->name);
+        return FALSE;
+    }
+    surface = (VitSurface){
+        .width = frame->width,
+        .height = frame->height,
+        .stride_bytes = frame->stride_bytes,
+        .format = VIT_PIXEL_XRGB8888,
+        .pixels = (uint8_t *)frame->pixels,
+    };
+    return vit_surface_save(&surface, path, g_str_has_suffix(path, ".ppm") ? "ppm" : "png", error);
+}
+
+/* ---- GObject ---- */
+
+static void
+vit_display_finalize(GObject *object)
+{
+    VitDisplay *display = VIT_DISPLAY(object);
+
+    display_publisher_free(display->publisher);
+    g_main_context_unref(display->app_context);
+    g_mutex_clear(&display->mutex);
+    g_free(display->name);
+    G_OBJECT_CLASS(vit_display_parent_class)->finalize(object);
+}
+
+static void
+vit_display_class_init(VitDisplayClass *klass)
+{
+    GType type = G_TYPE_FROM_CLASS(klass);
+
+    G_OBJECT_CLASS(klass)->finalize = vit_display_finalize;
+    signals[SIGNAL_FRAME] =
+        g_signal_new("frame", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+    signals[SIGNAL_RESIZED] = g_signal_new("resized", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                           G_TYPE_NONE, 2, G_TYPE_INT, G_TYPE_INT);
+    signals[SIGNAL_CURSOR_CHANGED] = g_signal_new("cursor-changed", type, G_SIGNAL_RUN_LAST, 0,
+                                                  NULL, NULL, NULL, G_TYPE_NONE, 0);
+}
+
+static void
+vit_display_init(VitDisplay *display)
+{
+    g_mutex_init(&display->mutex);
+}
