@@ -134,13 +134,28 @@ range_host(const VitFlatRange *range, uint64_t address)
            (address - range->start);
 }
 
-/* The part of an access of SIZE at ADDRESS that RANGE holds. */
+/* The part of an access of SIZE at ADDRESS that RANGE answers. A device window that takes accesses
+ * this wide takes them whole, as a bus cycle has one target, even where another window covers part
+ * of it: port CF8h is one doubleword although the reset register CF9h lies inside. */
 static unsigned
 range_clip(const VitFlatRange *range, uint64_t address, unsigned size)
 {
     uint64_t room = range->last - address;
 
-    return room >= size - 1 ? size : room + 1;
+    if (room >= size - 1) {
+        return size;
+    }
+    if (!range->region->block) {
+        uint64_t offset = range->region_offset + (address - range->start);
+        unsigned min, max;
+        bool unaligned;
+        ops_limits(range->region, &min, &max, &unaligned);
+        if (size <= max && (unaligned || !(offset & (size - 1))) &&
+            offset + size <= range->region->len_bytes) {
+            return size;
+        }
+    }
+    return room + 1;
 }
 
 /* One access that may span ranges; parts with nothing read as ones. The view is looked up again
