@@ -137,14 +137,15 @@ typedef struct {
     VitRepeat repeat;
     const char *metavar; /* argument as the help shows it */
     const char *help;
-    const char *section;    /* heading of -help */
-    const char *page;       /* settings page; NULL when it has no row */
-    const char *implied;    /* key that the first part without '=' belongs to */
-    const char *id_key;     /* key that names the instance, NULL when there is none: "id" */
-    const char *group;      /* ids are unique within a group; NULL is the option's own name */
-    const char *kind_class; /* keys come from the kind registry: "device", "machine", "cpu" */
+    const char *section;     /* heading of -help */
+    const char *page;        /* settings page; NULL when it has no row */
+    const char *implied;     /* key that the first part without '=' belongs to */
+    const char *variant_key; /* key whose value selects a variant; NULL is the implied one */
+    const char *id_key;      /* key that names the instance, NULL when there is none: "id" */
+    const char *group;       /* ids are unique within a group; NULL is the option's own name */
+    const char *kind_class;  /* keys come from the kind registry: "device", "machine", "cpu" */
     const VitOptionKey *keys;
-    const VitOptionVariant *variants; /* selected by the value of the implied key */
+    const VitOptionVariant *variants; /* selected by the value of variant_key */
     uint32_t flags;
     VitChange change;
     VitStatus status;
@@ -161,7 +162,8 @@ typedef struct {
     const char *where; /* what realises it */
 } VitOptionSpecial;
 
-const VitOption *const *vit_options_list(unsigned *out_n_options);
+/* The options in the order the help shows them; NULL past the last. */
+const VitOption *vit_option_nth(unsigned index);
 
 /* NAME is without dashes; aliases are found too. Returns NULL when unknown. */
 const VitOption *vit_option_find(const char *name);

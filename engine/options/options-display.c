@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* Options of the picture and its windows: -display, -vga, -vnc, -spice and the old switches.
+ * Thread: any; const data. */
+
+#include "options-schema.h"
+
+static const VitOptionKey k_display[] = {
+    K_STRING("type", NULL, "Kind of display", .flags = VIT_OPT_HELP),
+    K_BOOL("full-screen", "off", "Start in full screen"),
+    K_BOOL("show-cursor", "off", "Always show the host pointer", .status = VIT_STATUS_NOT_YET),
+    K_BOOL("window-close", "on", "Whether the close button may quit", .status = VIT_STATUS_NOT_YET),
+    K_STRING("vnc", NULL, "Display of the VNC server", .status = VIT_STATUS_NOT_YET),
+    { 0 },
+};
+
+static const VitOptionValue v_display_gtk_gl[] = {
+    { .name = "on", .help = VIT_N_("Use OpenGL") },
+    { .name = "off", .help = VIT_N_("Draw in software") },
+    { .name = "core", .help = VIT_N_("Desktop OpenGL"), .status = VIT_STATUS_NOT_YET },
+    { .name = "es", .help = VIT_N_("OpenGL ES"), .status = VIT_STATUS_NOT_YET },
+    { 0 },
+};
+
+static const VitOptionKey k_display_gtk[] = {
+    K_BOOL("full-screen", "off", "Start in full screen"),
+    K_ENUM("gl", v_display_gtk_gl, "off", "Draw with OpenGL"),
+    K_BOOL("grab-on-hover", "off", "Take keyboard input while the pointer is over the guest area",
+           .status = VIT_STATUS_NOT_YET),
+    K_BOOL("show-cursor", "off", "Always show the host pointer", .status = VIT_STATUS_NOT_YET),
+    K_BOOL("window-close", "on", "Whether the close button may quit", .status = VIT_STATUS_NOT_YET),
+    K_BOOL("show-menubar", "on", "Show the menu bar", .status = VIT_STATUS_NOT_YET,
+           .mission = "x.display.gtk.show-menubar"),
+    K_BOOL("show-tabs", "off", "Show the tabs of the consoles", .status = VIT_STATUS_NOT_YET,
+           .mission = "x.display.gtk.show-tabs"),
+    K_BOOL("zoom-to-fit", "off", "Scale the picture to the window", .status = VIT_STATUS_NOT_YET),
+    { 0 },
+};
+
+static const VitOptionValue v_display_sdl_grab_mod[] = {
+    { .name = "lshift-lctrl-lalt", .help = VIT_N_("Left Shift+Ctrl+Alt") },
+    { .name = "rctrl", .help = VIT_N_("Right Ctrl") },
+    { .name = "lctrl-lalt", .help = VIT_N_("Left Ctrl+Alt") },
+    { 0 },
+};
+
+static const VitOptionKey k_display_sdl[] = {
+    K_ENUM("grab-mod", v_display_sdl_grab_mod, "lctrl-lalt",
+           "Modifier combination that with g toggles the grab"),
+    K_BOOL("alt_grab", "off", "Old spelling for Ctrl-Alt-Shift grabbing; use grab-mod",
+           .flags = VIT_OPT_DEPRECATED),
+    K_BOOL("ctrl_grab", "off", "Old spelling for right-Ctrl grabbing; use grab-mod",
+           .flags = VIT_OPT_DEPRECATED),
+    K_ENUM("gl", v_display_gtk_gl, "off", "Draw with OpenGL"),
+    K_BOOL("show-cursor", "off", "Always show the host pointer"),
+    K_BOOL("window-close", "on", "Whether the close button may quit"),
+    { 0 },
+};
+
+static const VitOptionKey k_display_curses[] = {
+    K_STRING("charset", "CP437", "Encoding of the guest font, e.g"),
+    { 0 },
+};
+
+static const VitOptionKey k_display_spice_app[] = {
+    K_BOOL("gl", "off", "OpenGL sharing with the client"),
+    { 0 },
+};
+
+static const VitOptionKey k_display_egl_headless[] = {
+    K_PATH("rendernode", VIT_PATH_DEVICE, NULL, "DRI render node"),
+    K_BOOL("gl", "on", "Draw with OpenGL"),
+    { 0 },
+};
+
+static const VitOptionKey k_display_dbus[] = {
+    K_PATH("addr", VIT_PATH_SOCKET, NULL, "Bus address"),
+    K_BOOL("p2p", "off", "Peer to peer connection"),
+    K_ENUM("gl", v_display_gtk_gl, NULL, "Draw with OpenGL"),
+    K_ID("audiodev", "audiodev", NULL, "Audio sent along"),
+    { 0 },
+};
+
+static const VitOptionVariant vr_display[] = {
+    { .name = "gtk",
+      .help = VIT_N_("GTK window with menus and other controls to configure and steer the machine "
+                     "at run time"),
+      .keys = k_display_gtk },
+    { .name = "none",
+      .help = VIT_N_("No video output for the user although the guest still has its card; serial, "
+                     "parallel and monitor keep their destinations (unlike -nographic)") },
+    { .name = "sdl",
+      .help = VIT_N_("Video through SDL, normally in its own window"),
+      .keys = k_display_sdl,
+      .status = VIT_STATUS_NOT_YET },
+    { .name = "curses",
+      .help = VIT_N_("Text-mode screens of VGA-type cards in the terminal; in graphics mode no "
+                     "picture is shown"),
+      .keys = k_display_curses,
+      .status = VIT_STATUS_NOT_YET },
+    { .name = "vnc",
+      .help = VIT_N_("Starts a VNC server; same as -vnc"),
+      .flags = VIT_OPT_OPEN,
+      .status = VIT_STATUS_NOT_YET },
+    { .name = "spice-app",
+      .help = VIT_N_("Runs as SPICE server and launches the desktop's SPICE client; serial "
+                     "consoles and monitor appear there"),
+      .keys = k_display_spice_app,
+      .status = VIT_STATUS_NOT_YET },
+    { .name = "egl-headless",
+      .help = VIT_N_("Renders OpenGL on a local DRI device without a window; must be combined with "
+                     "VNC or SPICE to be seen"),
+      .keys = k_display_egl_headless,
+      .status = VIT_STATUS_NOT_YET },
+    { .name = "dbus",
+      .help = VIT_N_("7.x: display exported on D-Bus"),
+      .keys = k_display_dbus,
+      .status = VIT_STATUS_NOT_YET,
+      .since = "7.0",
+      .mission = "x.display.dbus" },
+    { .name = "cocoa",
+      .help = VIT_N_("macOS window"),
+      .status = VIT_STATUS_OTHER_HOST,
+      .reason = VIT_N_("the cocoa display exists only on macOS hosts") },
+    { 0 },
+};
+
+static const VitOptionValue v_vga_value[] = {
+    { .name = "std", .help = VIT_N_("VGA with Bochs VBE extensions for high resolutions") },
+    { .name = "cirrus",
+      .help = VIT_N_("Cirrus GD5446, known to Windows 95 and later; 16-bit colour performs best"),
+      .status = VIT_STATUS_NOT_YET },
+    { .name = "vmware",
+      .help = VIT_N_("VMware SVGA II compatible card"),
+      .status = VIT_STATUS_NOT_YET },
+    { .name = "qxl",
+      .help = VIT_N_("Paravirtual QXL card, VGA compatible with VESA 2.0; for use with SPICE"),
+      .status = VIT_STATUS_NOT_YET },
+    { .name = "virtio",
+      .help = VIT_N_("virtio GPU with VGA compatibility"),
+      .status = VIT_STATUS_NOT_YET },
+    { .name = "none", .help = VIT_N_("No graphics card") },
+    { .name = "tcx",
+      .help = VIT_N_("Sun TCX framebuffer"),
+      .status = VIT_STATUS_OTHER_TARGET,
+      .reason = VIT_N_("the TCX framebuffer exists only on sun4m machines") },
+    { .name = "cg3",
+      .help = VIT_N_("Sun cgthree framebuffer"),
+      .status = VIT_STATUS_OTHER_TARGET,
+      .reason = VIT_N_("the cgthree framebuffer exists only on sun4m machines") },
+    { .name = "xenfb",
+      .help = VIT_N_("Xen framebuffer"),
+      .status = VIT_STATUS_OTHER_HOST,
+      .reason = VIT_N_("the Xen framebuffer needs a Xen host"),
+      .mission = "x.vga.xenfb" },
+    { 0 },
+};
+
+static const VitOptionKey k_vga[] = {
+    K_ENUM("value", v_vga_value, "std", "Graphics card"),
+    { 0 },
+};
+
+static const VitOptionKey k_g[] = {
+    K_STRING("value", NULL, "Resolution", .mission = "g.ppc-default g.sparc-tcx g.sparc-cgthree"),
+    { 0 },
+};
+
+static const VitOptionKey k_rotate[] = {
+    K_INT("value", NULL, "Degrees"),
+    { 0 },
+};
+
+static const VitOptionValue v_vnc_share[] = {
+    { .name = "allow-exclusive",
+      .help = VIT_N_(
+          "A client not asking for sharing disconnects the others, as the RFB rules suggest") },
+    { .name = "force-shared",
+      .help = VIT_N_("Exclusive requests are refused so nobody is thrown out") },
+    { .name = "ignore", .help = VIT_N_("The flag is ignored and everybody may connect") },
+    { 0 },
+};
+
+static const VitOptionKey k_vnc[] = {
+    K_STRING("vnc", NULL, "Where to listen: HOST:N, unix:PATH or none",
+             .mission = "vnc.display.host vnc.display.unix vnc.display.none"),
+    K_NEW_ID("id", NULL, "Name of the server"),
+    K_INT("to", "0", "If the display's port is taken try the next ones up to display L",
+          .max = 65535),
+    K_BOOL("reverse", "off", "Connect out to a listening viewer; D is then a plain TCP port"),
+    K_STRING(
+        "websocket", NULL,
+        "Extra WebSocket listener on port 5700+D; encrypted exactly when TLS credentials are set",
+        .mission = "vnc.websocket.port vnc.websocket.host-port"),
+    K_BOOL("password", "off",
+           "Clients must give a password; it is set only at run time by set_password, until then "
+           "nobody gets in; expiry by expire_password"),
+    K_ID("password-secret", "object", NULL, "Require the password held in a secret object"),
+    K_ID("tls-creds", "object", NULL,
+         "TLS credentials object for the VNC and WebSocket ports; turns on VeNCrypt"),
+    K_ID("tls-authz", "object", NULL,
+         "Authorization object checked against the client certificate name; looked up at use, "
+         "missing object denies"),
+    K_PATH("x509", VIT_PATH_FOLDER, NULL, "Certificate folder", .flags = VIT_OPT_DEPRECATED,
+           .status = VIT_STATUS_REPLACED,
+           .reason =
+               VIT_N_("x509= is gone; make a tls-creds-x509 object and name it with tls-creds=")),
+    K_BOOL("sasl", "off",
+           "Require SASL; mechanisms come from the host's qemu SASL service file; best combined "
+           "with TLS"),
+    K_ID("sasl-authz", "object", NULL,
+         "Authorization object checked against the SASL user; looked up at use, missing object "
+         "denies"),
+    K_BOOL("acl", "off",
+           "Legacy authorization: makes authz-list objects vnc.username and vnc.x509dname managed "
+           "by monitor ACL commands; replaced by sasl-authz and tls-authz",
+           .flags = VIT_OPT_DEPRECATED),
+    K_BOOL("lossy", "off", "Allow lossy encodings, saving bandwidth"),
+    K_BOOL("non-adaptive", "off", "On stops the adaptive choice of lossy updates for busy areas"),
+    K_ENUM("share", v_vnc_share, "allow-exclusive", "Policy for several clients"),
+    K_INT("key-delay-ms", "10", "Delay between key events so that slow guests keep up",
+          .max = 10000, .unit = "ms"),
+    K_ID("audiodev", "audiodev", NULL,
+         "Backend for VNC audio; must name an existing audiodev; omit when no -audiodev is given"),
+    K_BOOL("power-control", "off", "Clients may shut down, reboot or reset the guest"),
+    K_INT("connections", "32", "Most clients at once", .min = 1, .max = 100000,
+          .mission = "x.vnc.connections"),
+    K_BOOL("lock-key-sync", "on", "Keep the lock keys of client and guest equal"),
+    K_BOOL("ipv4", NULL, "Force IPv4"),
+    K_BOOL("ipv6", NULL, "Force IPv6"),
+    K_ID("display", "device", NULL, "Graphics device to show"),
+    K_INT("head", "0", "Output of that device", .max = 15),
+    { 0 },
+};
+
+static const VitOptionValue v_spice_tls_channel[] = {
+    { .name = "main",
+      .help = VIT_N_("Session control channel name"),
+      .mission = "spice.channel.main" },
+    { .name = "display",
+      .help = VIT_N_("Graphics channel name"),
+      .mission = "spice.channel.display" },
+    { .name = "cursor",
+      .help = VIT_N_("Pointer shape channel name"),
+      .mission = "spice.channel.cursor" },
+    { .name = "inputs",
+      .help = VIT_N_("Keyboard and pointer channel name"),
+      .mission = "spice.channel.inputs" },
+    { .name = "record",
+      .help = VIT_N_("Audio recording channel name"),
+      .mission = "spice.channel.record" },
+    { .name = "playback",
+      .help = VIT_N_("Audio playback channel name"),
+      .mission = "spice.channel.playback" },
+    { .name = "default",
+      .help = VIT_N_("All channels not named otherwise"),
+      .mission = "spice.channel.default" },
+    { .name = "smartcard", .help = VIT_N_("Smart card channel") },
+    { .name = "usbredir", .help = VIT_N_("USB redirection channel") },
+    { 0 },
+};
+
+static const VitOptionValue v_spice_image_compression[] = {
+    { .name = "auto_glz", .help = VIT_N_("Picks per image between quic and glz") },
+    { .name = "auto_lz", .help = VIT_N_("Picks per image between quic and lz") },
+    { .name = "quic", .help = VIT_N_("Predictive photo compression") },
+    { .name = "glz", .help = VIT_N_("LZ with a dictionary shared between images") },
+    { .name = "lz", .help = VIT_N_("Plain LZ") },
+    { .name = "off", .help = VIT_N_("Uncompressed") },
+    { 0 },
+};
+
+static const VitOptionValue v_spice_jpeg_wan_compression[] = {
+    { .name = "auto", .help = VIT_N_("By the link") },
+    { .name = "never", .help = VIT_N_("Never") },
+    { .name = "always", .help = VIT_N_("Always") },
+    { 0 },
+};
+
+static const VitOptionValue v_spice_streaming_video[] = {
+    { .name = "off", .help = VIT_N_("No") },
+    { .name = "all", .help = VIT_N_("Every changing area") },
+    { .name = "filter", .help = VIT_N_("Likely video") },
+    { 0 },
+};
+
+static const VitOptionKey k_spice[] = {
+    K_INT("port", NULL, "TCP port for plain channels", .max = 65535),
+    K_ADDRESS("addr", NULL, "Listening address (path with unix=on)"),
+    K_BOOL("ipv4", NULL, "Force IPv4"),
+    K_BOOL("ipv6", NULL, "Force IPv6"),
+    K_BOOL("unix", "off", "Listen on a Unix socket whose path is addr"),
+    K_STRING("password", NULL,
+             "Ticket in clear on the command line; insecure; warn and point to password-secret",
+             .flags = VIT_OPT_DEPRECATED | VIT_OPT_SECRET),
+    K_ID("password-secret", "object", NULL, "Ticket taken from a secret object"),
+    K_BOOL("sasl", "off",
+           "Require SASL with the system's qemu SASL service file; best combined with TLS"),
+    K_BOOL("disable-ticketing", "off", "Clients may connect without a password"),
+    K_BOOL("disable-copy-paste", "off", "No clipboard between client and guest"),
+    K_BOOL("disable-agent-file-xfer", "off", "No file drop through the guest agent"),
+    K_INT("tls-port", NULL, "TCP port for encrypted channels", .max = 65535),
+    K_PATH("x509-dir", VIT_PATH_FOLDER, NULL,
+           "Directory with the server's certificate files under the usual names"),
+    K_PATH("x509-key-file", VIT_PATH_READ, NULL, "Server private key"),
+    K_STRING("x509-key-password", NULL, "Password of that key", .flags = VIT_OPT_SECRET),
+    K_PATH("x509-cert-file", VIT_PATH_READ, NULL, "Server certificate"),
+    K_PATH("x509-cacert-file", VIT_PATH_READ, NULL, "CA certificate"),
+    K_PATH("x509-dh-key-file", VIT_PATH_READ, NULL, "Diffie-Hellman parameters"),
+    K_STRING("tls-ciphers", NULL, "Allowed cipher list"),
+    K_ENUM("tls-channel", v_spice_tls_channel, NULL,
+           "Force TLS for a channel; repeatable; default sets the mode for the rest",
+           .flags = VIT_OPT_REPEATS),
+    K_ENUM("plaintext-channel", v_spice_tls_channel, NULL, "Force no TLS for a channel; repeatable",
+           .flags = VIT_OPT_REPEATS),
+    K_ENUM("image-compression", v_spice_image_compression, "auto_glz",
+           "Lossless image compression"),
+    K_ENUM("jpeg-wan-compression", v_spice_jpeg_wan_compression, "auto",
+           "Lossy JPEG on slow links"),
+    K_ENUM("zlib-glz-wan-compression", v_spice_jpeg_wan_compression, "auto",
+           "Extra zlib over glz on slow links"),
+    K_ENUM("streaming-video", v_spice_streaming_video, "off",
+           "Detect video areas and stream them; filter limits it to likely video"),
+    K_BOOL("agent-mouse", "on", "Pass pointer events through the guest agent"),
+    K_BOOL("playback-compression", "on", "Compress the audio stream"),
+    K_BOOL("seamless-migration", "off", "Keep clients connected across migration"),
+    K_BOOL("gl", "off", "OpenGL context for local clients"),
+    K_PATH("rendernode", VIT_PATH_DEVICE, NULL, "DRM render node for OpenGL"),
+    { 0 },
+};
+
+static const VitOption options[] = {
+    { .name = "display",
+      .syntax = VIT_SYNTAX_KEYS,
+      .repeat = VIT_REPEAT_LAST,
+      .metavar = VIT_N_("TYPE[,OPTION=VALUE[,...]]"),
+      .help = VIT_N_("Chooses the user interface for video output"),
+      .section = VIT_N_("Display"),
+      .page = VIT_N_("Display"),
+      .implied = "type",
+      .keys = k_display,
+      .variants = vr_display,
+      .flags = VIT_OPT_HELP,
+      .status = VIT_STATUS_AVAILABLE },
+    { .name = "nographic",
+      .syntax = VIT_SYNTAX_FLAG,
+      .repeat = VIT_REPEAT_LAST,
+      .help = VIT_N_("No graphics; first serial port and monitor share the terminal, switched by "
+                     "Ctrl-a c; Ctrl-a h shows help"),
+      .section = VIT_N_("Display"),
+      .page = VIT_N_("Display"),
+      .status = VIT_STATUS_AVAILABLE },
+    { .name = "vga",
+      .syntax = VIT_SYNTAX_VALUE,
+      .repeat = VIT_REPEAT_LAST,
+      .metavar = VIT_N_("TYPE"),
+      .help = VIT_N_("Chooses the primary graphics card; unknown or unavailable type is an error"),
+      .section = VIT_N_("Display"),
+      .page = VIT_N_("Display"),
+      .keys = k_vga,
+      .flags = VIT_OPT_HELP,
+      .change = VIT_CHANGE_OFF,
+      .status = VIT_STATUS_AVAILABLE },
+    { .name = "full-screen",
+      .syntax = VIT_SYNTAX_FLAG,
+      .repeat = VIT_REPEAT_LAST,
+      .help = VIT_N_("Start in full screen"),
+      .section = VIT_N_("Display"),
+      .page = VIT_N_("Display"),
+      .flags = VIT_OPT_HOST_ONLY,
+      .status = VIT_STATUS_AVAILABLE },
+    { .name = "curses",
+      .syntax = VIT_SYNTAX_FLAG,
+      .repeat = VIT_REPEAT_LAST,
+      .help = VIT_N_("Old spelling of -display curses"),
+      .section = VIT_N_("Display"),
+      .page = VIT_N_("Display"),
+      .flags = VIT_OPT_DEPRECATED | VIT_OPT_HOST_ONLY,
+      .status = VIT_STATUS_NOT_YET },
+    { .name = "sdl",
+      .syntax = VIT_SYNTAX_FLAG,
+      .repeat = VIT_REPEAT_LAST,
+      .help = VIT_N_("Old spelling of -display sdl"),
+      .section = VIT_N_("Display"),
+      .page = VIT_N_("Display"),
+      .flags = VIT_OPT_DEPRECATED | VIT_OPT_HOST_ONLY,
+      .status = VIT_STATUS_NOT_YET },
+    { .name = "alt-grab",
+      .syntax = VIT_SYNTAX_FLAG,
+      .repeat = VIT_REPEAT_LAST,
+      .help = VIT_N_("Ctrl-Alt-Shift becomes the grab and hot key modifier; use -display "
+                     "sdl,grab-mod=lshift-lctrl-lalt"),
+      .section = VIT_N_("Display"),
+      .page = VIT_N_("Display"),
+      .flags = VIT_OPT_DEPRECATED | VIT_OPT_HOST_ONLY,
+      .status = VIT_STATUS_NOT_YET },
+    { .name = "ctrl-grab",
+      .syntax = VIT_SYNTAX_FLAG,
+      .repeat = VIT_REPEAT_LAST,
+      .help = VIT_N_(
+          "Right Ctrl becomes the grab and hot key modifier; use -display sdl,grab-mod=rctrl"),
+      .section = VIT_N_("Display"),
+      .page = VIT_N_("Display"),
+      .flags = VIT_OPT_DEPRECATED | VIT_OPT_HOST_ONLY,
+      .status = VIT_STATUS_NOT_YET },
+    { .name = "no-quit",
+      .syntax = VIT_SYNTAX_FLAG,
+      .repeat = VIT_REPEAT_LAST,
+      .help = VIT_N_("Window close button does nothing (SDL and GTK); use window-close=off"),
+      .section = VIT_N_("Display"),
+      .page = VIT_N_("Display"),
+      .flags = VIT_OPT_DEPRECATED | VIT_OPT_HOST_ONLY,
+      .status = VIT_STATUS_NOT_YET },
+    { .name = "g",
+      .syntax = VIT_SYNTAX_VALUE,
+      .repeat = VIT_REPEAT_LAST,
+      .metavar = VIT_N_("WIDTHxHEIGHT[xDEPTH]"),
+      .help = VIT_N_("Initial resolution of PPC and SPARC machines"),
+      .section = VIT_N_("Display"),
+      .page = VIT_N_("Display"),
+      .keys = k_g,
+      .status = VIT_STATUS_OTHER_TARGET,
+      .reason = VIT_N_("-g sets the mode of PPC and SPARC machines and does not apply to x86") },
+    { .name = "portrait",
+      .syntax = VIT_SYNTAX_FLAG,
+      .repeat = VIT_REPEAT_LAST,
+      .help = VIT_N_("Turns the picture of a PXA LCD"),
+      .section = VIT_N_("Display"),
+      .page = VIT_N_("Display"),
+      .status = VIT_STATUS_OTHER_TARGET,
+      .reason = VIT_N_("there is no PXA LCD on x86 machines") },
+    { .name = "rotate",
+      .syntax = VIT_SYNTAX_VALUE,
+      .repeat = VIT_REPEAT_LAST,
+      .metavar = VIT_N_("DEGREES"),
+      .help = VIT_N_("Turns the picture of a PXA LCD"),
+      .section = VIT_N_("Display"),
+      .page = VIT_N_("Display"),
+      .keys = k_rotate,
+      .status = VIT_STATUS_OTHER_TARGET,
+      .reason = VIT_N_("there is no PXA LCD on x86 machines") },
+    { .name = "vnc",
+      .syntax = VIT_SYNTAX_KEYS,
+      .repeat = VIT_REPEAT_LIST,
+      .metavar = VIT_N_("DISPLAY[,OPTION=VALUE[,...]]"),
+      .help = VIT_N_("VNC server showing the guest; a USB tablet is advised; a non en-us client "
+                     "keyboard needs -k"),
+      .section = VIT_N_("Display"),
+      .page = VIT_N_("Remote access"),
+      .implied = "vnc",
+      .id_key = "id",
+      .keys = k_vnc,
+      .status = VIT_STATUS_NOT_YET },
+    { .name = "spice",
+      .syntax = VIT_SYNTAX_KEYS,
+      .repeat = VIT_REPEAT_LAST,
+      .metavar = VIT_N_("OPTION=VALUE[,...]"),
+      .help = VIT_N_("Starts a SPICE server; at least port or tls-port (or unix) is needed"),
+      .section = VIT_N_("Display"),
+      .page = VIT_N_("Remote access"),
+      .keys = k_spice,
+      .status = VIT_STATUS_NOT_YET },
+};
+
+const VitOptionArea vit_options_display_area = { options, VIT_ARRAY_LEN(options) };

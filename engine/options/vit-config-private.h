@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+#pragma once
+
+/* The inside of VitConfig and VitConfigItem, for the files of this folder. */
+
+#include "vit-config.h"
+#include "vit-json.h"
+#include "vit-option-private.h"
+
+/* How a parameter was written. */
+typedef enum {
+    VIT_STYLE_KEY,     /* key=value */
+    VIT_STYLE_IMPLIED, /* value alone, first */
+    VIT_STYLE_BARE,    /* key alone: on */
+    VIT_STYLE_NEGATED, /* nokey: off */
+    VIT_STYLE_SIGN,    /* +key or -key of -cpu */
+    VIT_STYLE_DOTS,    /* part of a.b.c=value of -global and -set */
+    VIT_STYLE_PLAIN,   /* the whole argument */
+    VIT_STYLE_JSON,
+} VitParamStyle;
+
+typedef struct {
+    char *key, *value;
+    /* bytes of the item's source */
+    uint32_t key_start, key_end, value_start, value_end;
+    uint8_t style;     /* VitParamStyle */
+    uint8_t json_type; /* VitJsonType */
+} VitParam;
+
+struct VitConfigItem {
+    gatomicrefcount ref_count;
+    uint32_t serial;
+    VitItemType type;
+    VitOrigin origin;
+    char *name;
+    const VitOption *option;
+    GArray *params; /* VitParam */
+    char *lead;     /* what stands before it: blanks, comments, the program name; NULL: default */
+    char *source;
+    uint32_t word_end; /* end of the option word within source */
+    bool is_json;
+    /* machine.conf: the group as it was read, with the comments before it; NULL when it is not
+     * from there or was changed since. */
+    char *conf_text;
+    /* The group it was read from, kept over changes: comments and spelling of unchanged keys are
+     * taken from it. */
+    char *conf_base;
+};
+
+struct _VitConfig {
+    GObject parent_instance;
+    GPtrArray *items; /* VitConfigItem */
+    char *tail;       /* text after the last item */
+    char *conf_tail;  /* comments after the last group of machine.conf */
+    char *conf_head;  /* the first group of machine.conf as it was read */
+    uint32_t next_serial;
+    GPtrArray *undo, *redo; /* VitConfigState */
+    unsigned depth;         /* of vit_config_begin() */
+    void *before;           /* VitConfigState at the outermost begin */
+};
+
+/* ---- items (vit-config-item.c) ------------------------------------------------------------ */
+
+VitConfigItem *vit_config_item_alloc(VitItemType type, const char *name, const VitOption *option);
+/* A copy that may be changed; shares nothing. */
+VitConfigItem *vit_config_item_clone(const VitConfigItem *item);
+unsigned vit_config_item_n(const VitConfigItem *item);
+VitParam *vit_config_item_param(const VitConfigItem *item, unsigned index);
+VitParam *vit_config_item_add_param(VitConfigItem *item, const char *key, const char *value);
+void vit_config_item_remove_param(VitConfigItem *item, unsigned index);
+/* Writes the item in full form and finds the places of its parameters in it. False when it cannot
+ * be written so that it is read back the same. */
+bool vit_config_item_print(VitConfigItem *item, GError **error);
+/* The argument of the option as one unquoted word, or NULL for a flag. Ownership: caller. */
+char *vit_config_item_argument(const VitConfigItem *item);
+/* A text that is the same for equal items and no others. Ownership: caller. */
+char *vit_config_item_signature(const VitConfigItem *item);
+
+/* ---- reading (vit-config-parse.c) --------------------------------------------------------- */
+
+/* Reads TEXT, which must hold one item and nothing else. NULL when it does not. */
+VitConfigItem *vit_config_item_parse(const char *text);
+
+/* ---- the object (vit-config.c) ------------------------------------------------------------ */
+
+/* Appends without undo or signal; takes ITEM over and gives it a serial unless it has one. */
+void vit_config_append(VitConfig *config, VitConfigItem *item);
+void vit_config_replace_all(VitConfig *config, GPtrArray *items, const char *tail);
+int vit_config_index_of(VitConfig *config, uint32_t serial);
+/* Expands -hda, -cdrom and the like to the -drive that means the same; NULL when ITEM is no such
+ * shorthand. Ownership: caller. */
+VitConfigItem *vit_config_item_expand(const VitConfigItem *item);
+
+/* ---- machine.conf (vit-conf-file.c) -------------------------------------------------------- */
+
+char *vit_conf_escape(const char *value);
+char *vit_conf_unescape(const char *value);
