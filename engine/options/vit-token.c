@@ -89,39 +89,46 @@ take(Lexer *lex)
     g_array_append_val(lex->map, place);
 }
 
-static void
-flag_expansion(Lexer *lex)
+/* End of the expansion that begins here; the place itself when it is none. */
+static size_t
+expansion_end(const Lexer *lex)
 {
-    size_t start = lex->at, end = lex->at + 1;
-    char c = lex->text[lex->at];
+    size_t end = lex->at + 1;
+    char close = '\0';
 
-    if (is_argv(lex))
-        return;
-    if (c == '$') {
+    if (lex->text[lex->at] == '`') {
+        close = '`';
+    } else {
         char next = peek(lex, 1);
 
-        if (!g_ascii_isalnum(next) && strchr("_{(@*#?$!", next) == NULL)
-            return;
-        if (next == '\0')
-            return;
+        if (next == '\0' || (!g_ascii_isalnum(next) && strchr("_{(@*#?$!", next) == NULL))
+            return lex->at;
         end++;
-        char close = next == '{' ? '}' : next == '(' ? ')' : '\0';
-        if (close != '\0') {
-            while (end < lex->len && lex->text[end] != close && lex->text[end] != '\n')
-                end++;
-            end = MIN(end + 1, lex->len);
-        } else {
-            while (end < lex->len && (g_ascii_isalnum(lex->text[end]) || lex->text[end] == '_'))
-                end++;
-        }
-    } else {
-        while (end < lex->len && lex->text[end] != '`' && lex->text[end] != '\n')
-            end++;
-        end = MIN(end + 1, lex->len);
+        close = next == '{' ? '}' : next == '(' ? ')' : '\0';
     }
-    vit_diag_list_add(lex->diags, start, end, VIT_SEVERITY_WARNING, VIT_ERROR_INVALID_ARGUMENT, 0,
-                      "write the value itself, or put single quotes around it", NULL,
-                      "'%.*s' is not expanded", (int)MIN(end - start, 60), lex->text + start);
+    if (close == '\0') {
+        while (end < lex->len && (g_ascii_isalnum(lex->text[end]) || lex->text[end] == '_'))
+            end++;
+        return end;
+    }
+    while (end < lex->len && lex->text[end] != close && lex->text[end] != '\n')
+        end++;
+    return end < lex->len && lex->text[end] == close ? end + 1 : end;
+}
+
+/* Takes the $ or ` here, and what would be expanded with it, as ordinary text. */
+static void
+take_expansion(Lexer *lex)
+{
+    size_t start = lex->at, end = is_argv(lex) ? start : expansion_end(lex);
+
+    if (end > start)
+        vit_diag_list_add(lex->diags, start, end, VIT_SEVERITY_WARNING, VIT_ERROR_INVALID_ARGUMENT,
+                          0, "write the value itself, or put single quotes around it", NULL,
+                          "'%.*s' is not expanded", (int)MIN(end - start, 60), lex->text + start);
+    do
+        take(lex);
+    while (lex->at < end);
 }
 
 static void
@@ -148,26 +155,20 @@ static void
 read_double_quoted(Lexer *lex)
 {
     size_t start = lex->at++;
-    size_t flagged_until = 0;
 
     while (lex->at < lex->len && lex->text[lex->at] != '"') {
-        size_t joined = lex->text[lex->at] == '\\' ? here_continuation(lex) : 0;
+        char c = lex->text[lex->at];
+        size_t joined = c == '\\' ? here_continuation(lex) : 0;
 
         if (joined > 0) {
             lex->at += joined;
-            continue;
+        } else if (c == '$' || c == '`') {
+            take_expansion(lex);
+        } else {
+            if (c == '\\' && peek(lex, 1) != '\0' && strchr("$`\"\\", peek(lex, 1)))
+                lex->at++;
+            take(lex);
         }
-        if (lex->text[lex->at] == '\\' && peek(lex, 1) != '\0' && strchr("$`\"\\", peek(lex, 1)))
-            lex->at++;
-        else if ((lex->text[lex->at] == '$' || lex->text[lex->at] == '`') &&
-                 lex->at >= flagged_until) {
-            flag_expansion(lex);
-            if (lex->text[lex->at] == '`') {
-                const char *close = memchr(lex->text + lex->at + 1, '`', lex->len - lex->at - 1);
-                flagged_until = close != NULL ? (size_t)(close - lex->text) + 1 : lex->len;
-            }
-        }
-        take(lex);
     }
     if (lex->at >= lex->len)
         unterminated(lex, start);
@@ -201,7 +202,7 @@ finish_word(Lexer *lex, size_t start, bool is_quoted)
 static void
 read_word(Lexer *lex)
 {
-    size_t start = lex->at, flagged_until = 0;
+    size_t start = lex->at;
     char first = lex->text[start];
     bool is_quoted = first == '\'' || first == '"' || first == '\\';
 
@@ -220,14 +221,9 @@ read_word(Lexer *lex)
         } else if (c == '\\' && lex->at + 1 < lex->len) {
             lex->at++;
             take(lex);
+        } else if (c == '$' || c == '`') {
+            take_expansion(lex);
         } else {
-            if ((c == '$' || c == '`') && lex->at >= flagged_until) {
-                flag_expansion(lex);
-                const char *close =
-                    c == '`' ? memchr(lex->text + lex->at + 1, '`', lex->len - lex->at - 1) : NULL;
-                if (close != NULL)
-                    flagged_until = (size_t)(close - lex->text) + 1;
-            }
             take(lex);
         }
     }
@@ -304,9 +300,13 @@ skip_program(Lexer *lex)
         break;
     }
     /* Assignments alone are skipped too: nothing else begins like that. */
-    while (skip == 0 && skip < n && is_assignment(&g_array_index(lex->words, VitWord, skip)) &&
-           !g_array_index(lex->words, VitWord, skip).is_quoted)
-        skip++;
+    if (skip == 0)
+        for (; skip < n; skip++) {
+            const VitWord *word = &g_array_index(lex->words, VitWord, skip);
+
+            if (!is_assignment(word) || word->is_quoted)
+                break;
+        }
     for (unsigned i = 0; i < skip; i++) {
         VitWord *word = &g_array_index(lex->words, VitWord, i);
 
