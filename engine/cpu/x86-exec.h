@@ -19,18 +19,18 @@
 /* Integer, stack, flow, strings: x86-int-*.c */
 #define X86_EXEC_INT_LIST(F)                                                                        \
     F(add_eg)                                                                                       \
-    F(add_ge) F(add_ai) F(add_ei) F(or_eg) F(or_ge) F(or_ai) F(or_ei) F(adc_eg) F(adc_ge) F(        \
-        adc_ai) F(adc_ei) F(sbb_eg) F(sbb_ge) F(sbb_ai) F(sbb_ei) F(and_eg) F(and_ge) F(and_ai)     \
-        F(and_ei) F(sub_eg) F(sub_ge) F(sub_ai) F(sub_ei) F(xor_eg) F(xor_ge) F(xor_ai) F(          \
-            xor_ei) F(cmp_eg) F(cmp_ge) F(cmp_ai) F(cmp_ei) F(test_eg) F(test_ai) F(test_ei)        \
-            F(not ) F(neg) F(inc_z) F(dec_z) F(inc) F(dec) F(mul) F(imul_1) F(imul_2) F(imul_3) F(  \
-                div) F(idiv) F(mulx) F(daa) F(das) F(aaa) F(aas) F(aam) F(aad) F(salc) F(rol_imm)   \
-                F(rol_one) F(rol_cl) F(ror_imm) F(ror_one) F(ror_cl) F(rcl_imm) F(rcl_one) F(       \
-                    rcl_cl) F(rcr_imm) F(rcr_one) F(rcr_cl)                                         \
-                    F(shl_imm) F(shl_one) F(                                                        \
-                        shl_cl) F(shr_imm) F(shr_one) F(shr_cl)                                     \
-                        F(sar_imm) F(sar_one) F(                                                    \
-                            sar_cl) F(shld_imm) F(shld_cl) F(shrd_imm)                              \
+    F(add_ge)                                                                                       \
+    F(add_ai) F(add_ei) F(or_eg) F(or_ge) F(or_ai) F(or_ei) F(adc_eg) F(adc_ge) F(adc_ai) F(        \
+        adc_ei) F(sbb_eg) F(sbb_ge) F(sbb_ai) F(sbb_ei) F(and_eg) F(and_ge) F(and_ai) F(and_ei)     \
+        F(sub_eg) F(sub_ge) F(sub_ai) F(sub_ei) F(xor_eg) F(xor_ge) F(xor_ai) F(xor_ei) F(          \
+            cmp_eg) F(cmp_ge) F(cmp_ai) F(cmp_ei) F(test_eg) F(test_ai) F(test_ei) F(not ) F(neg)   \
+            F(inc_z) F(dec_z) F(inc) F(dec) F(mul) F(imul_1) F(imul_2) F(imul_3) F(div) F(idiv) F(  \
+                mulx) F(daa) F(das) F(aaa) F(aas) F(aam) F(aad) F(salc) F(rol_imm) F(rol_one)       \
+                F(rol_cl) F(ror_imm) F(ror_one) F(ror_cl) F(rcl_imm) F(rcl_one) F(rcl_cl) F(        \
+                    rcr_imm) F(rcr_one) F(rcr_cl) F(shl_imm)                                        \
+                    F(shl_one) F(shl_cl) F(                                                         \
+                        shr_imm) F(shr_one) F(shr_cl) F(sar_imm)                                    \
+                        F(sar_one) F(sar_cl) F(shld_imm) F(shld_cl) F(shrd_imm)                     \
                             F(shrd_cl) F(shlx) F(sarx) F(shrx) F(rorx) F(bt_reg) F(bt_imm) F(       \
                                 bts_reg) F(bts_imm) F(btr_reg) F(btr_imm) F(btc_reg)                \
                                 F(btc_imm) F(bsf) F(bsr) F(tzcnt) F(lzcnt) F(popcnt) F(andn) F(     \
@@ -66,16 +66,17 @@
  * core->s.rip when there is more to do, as the integer strings do. */
 #define X86_EXEC_SYS_LIST(F)                                                                       \
     F(push_seg)                                                                                    \
-    F(pop_seg) F(mov_from_seg) F(mov_to_seg) F(lxs) F(bound) F(arpl) F(call_far) F(jmp_far)        \
-        F(call_far_m) F(jmp_far_m) F(ret_far) F(iret) F(int3) F(int_n) F(into) F(int1) F(ud)       \
-            F(syscall) F(sysret) F(sysenter) F(sysexit) F(rsm) F(pushf) F(popf) F(cli) F(sti)      \
-                F(clac) F(stac) F(sldt) F(str) F(lldt) F(ltr) F(verr) F(verw) F(lar) F(lsl)        \
-                    F(sgdt) F(sidt) F(lgdt) F(lidt) F(smsw) F(lmsw) F(mov_from_cr) F(mov_from_dr)  \
-                        F(mov_to_cr) F(mov_to_dr) F(clts) F(invd) F(wbinvd) F(invlpg) F(invpcid)   \
-                            F(swapgs) F(rdfsbase) F(rdgsbase) F(wrfsbase) F(wrgsbase) F(xgetbv)    \
-                                F(xsetbv) F(rdpkru) F(wrpkru) F(wrmsr) F(rdmsr) F(rdtsc) F(rdtscp) \
-                                    F(rdpmc) F(rdpid) F(cpuid) F(in_i) F(out_i) F(in_dx) F(out_dx) \
-                                        F(ins) F(outs) F(hlt) F(monitor) F(mwait) F(clzero)
+    F(pop_seg)                                                                                     \
+    F(mov_from_seg) F(mov_to_seg) F(lxs) F(bound) F(arpl) F(call_far) F(jmp_far) F(call_far_m)     \
+        F(jmp_far_m) F(ret_far) F(iret) F(int3) F(int_n) F(into) F(int1) F(ud) F(syscall)          \
+            F(sysret) F(sysenter) F(sysexit) F(rsm) F(pushf) F(popf) F(cli) F(sti) F(clac) F(stac) \
+                F(sldt) F(str) F(lldt) F(ltr) F(verr) F(verw) F(lar) F(lsl) F(sgdt) F(sidt)        \
+                    F(lgdt) F(lidt) F(smsw) F(lmsw) F(mov_from_cr) F(mov_from_dr) F(mov_to_cr)     \
+                        F(mov_to_dr) F(clts) F(invd) F(wbinvd) F(invlpg) F(invpcid) F(swapgs)      \
+                            F(rdfsbase) F(rdgsbase) F(wrfsbase) F(wrgsbase) F(xgetbv) F(xsetbv)    \
+                                F(rdpkru) F(wrpkru) F(wrmsr) F(rdmsr) F(rdtsc) F(rdtscp) F(rdpmc)  \
+                                    F(rdpid) F(cpuid) F(in_i) F(out_i) F(in_dx) F(out_dx) F(ins)   \
+                                        F(outs) F(hlt) F(monitor) F(mwait) F(clzero)
 
 X86_EXEC_INT_LIST(X86_EXEC_DECLARE)
 X86_EXEC_SYS_LIST(X86_EXEC_DECLARE)
@@ -134,6 +135,10 @@ X86DecodeCache *x86_decode_cache_new(void);
 void x86_decode_cache_free(X86DecodeCache *cache);
 /* Runs until an event or instruction asks to leave. */
 VitCpuExit x86_interp_run(X86Core *core);
+
+/* A CPU's interpreter context with reset state; cpu->state of whoever embeds the interpreter. */
+X86Core *x86_core_new(VitCpu *cpu, const X86CpuModel *model, GError **error);
+void x86_core_free(X86Core *core);
 
 /* The interpreter as an executor. */
 extern const VitExecutor vit_interp_executor;
