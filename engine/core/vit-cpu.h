@@ -82,9 +82,9 @@ struct VitCpu {
     bool a20_enabled; /* written under the device lock, then MAP_CHANGED raised */
     /* Physical address of the local APIC's page while it is in xAPIC mode, 0 = none. Kept by the
      * local APIC; MAP_CHANGED is raised when it changes. */
-    _Atomic uint64_t apic_page;
-    _Atomic uint32_t events; /* VIT_CPU_EVENT_* */
-    _Atomic uint8_t sipi_vector;
+    uint64_t apic_page;        /* atomic */
+    uint32_t events;           /* atomic; VIT_CPU_EVENT_* */
+    uint8_t sipi_vector;       /* atomic */
     void (*kick)(VitCpu *cpu); /* wakes the CPU's thread out of halt; set by the machine */
     void *kick_opaque;
     void *state; /* X86State, owned by the executor's create() */

@@ -10,7 +10,7 @@ struct VitMapDomain {
     VitLock *lock;
     GPtrArray *spaces; /* VitAddressSpace* */
     unsigned batch_depth;
-    _Atomic uint64_t epoch; /* grows with each publication */
+    uint64_t epoch; /* atomic; grows with each publication */
     GMutex readers_mutex;
     GPtrArray *readers; /* VitMapReader* */
     GPtrArray *retired; /* RetiredView*, freed when every reader has passed their epoch */

@@ -163,7 +163,7 @@ void vit_address_space_dump(VitAddressSpace *space, GString *out);
 /* A thread that reads views without the device lock. It says when it holds no pointer into a view
  * (quiescent) and when it sleeps (offline); old views are freed once every reader has moved on. */
 typedef struct VitMapReader {
-    _Atomic uint64_t seen; /* domain epoch at the last quiescent point; UINT64_MAX offline */
+    uint64_t seen; /* atomic: domain epoch at the last quiescent point; UINT64_MAX offline */
     VitMapDomain *domain;
 } VitMapReader;
 void vit_map_reader_register(VitMapDomain *domain, VitMapReader *reader);

@@ -66,7 +66,7 @@ write_field(GByteArray *out, const VitField *field, const void *object)
 
     if (field->type == VIT_FIELD_BUFFER) {
         memcpy(&size, (const char *)object + field->len_offset, 4);
-        memcpy(&base, base, sizeof(base));
+        memcpy(&base, (const void *)base, sizeof(base));
         if (!base) {
             size = 0;
         }

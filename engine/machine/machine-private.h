@@ -42,7 +42,7 @@ typedef struct MachineVcpu {
     bool parked;  /* not in run(), guarded by control */
     bool crashed; /* took a triple fault or internal error since the last reset */
     VitDevice *lapic;
-    _Atomic int64_t cpu_time_ns;
+    int64_t cpu_time_ns; /* atomic */
 } MachineVcpu;
 
 /* What the machine thread is asked to do; bits of Machine.requests. */

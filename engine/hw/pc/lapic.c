@@ -822,8 +822,8 @@ publish_page(Lapic *s)
 {
     uint64_t page = is_hw_enabled(s) && !is_x2apic(s) ? s->base & BASE_ADDRESS : 0;
 
-    if (s->cpu && s->cpu->apic_page != page) {
-        s->cpu->apic_page = page;
+    if (s->cpu && __atomic_load_n(&s->cpu->apic_page, __ATOMIC_RELAXED) != page) {
+        __atomic_store_n(&s->cpu->apic_page, page, __ATOMIC_RELEASE);
         vit_cpu_raise(s->cpu, VIT_CPU_EVENT_MAP_CHANGED);
     }
 }
