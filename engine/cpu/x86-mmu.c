@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* The page walk: from linear to guest physical address through the guest's tables.
+ *
+ * Intel SDM volume 3 chapter 4 (paging, all of it; 4.6 access rights, 4.7 error codes, 4.8 accessed
+ * and dirty flags), AMD APM volume 2 chapter 5. One walker serves 32-bit, PAE, 4-level and 5-level
+ * paging: the modes differ in a small descriptor of the tables.
+ * Deviation: the four PAE directory pointers are read at each walk (as AMD does) and not kept from
+ * the last CR3 write; MOV CR3 still checks them. Supervisor protection keys are not offered.
+ * Accessed and dirty bits are set by compare-and-exchange on host memory, and only when the whole
+ * walk has succeeded. Thread: the CPU's own. */
+
+#include "x86-mmu.h"
+
+enum {
+    PTE_P = 1u << 0,
+    PTE_W = 1u << 1,
+    PTE_U = 1u << 2,
+    PTE_A = 1u << 5,
+    PTE_D = 1u << 6,
+    PTE_PS = 1u << 7,
+    PTE_G = 1u << 8,
+};
+#define PTE_NX (1ull << 63)
+
+/* One level of a walk, from the top. */
+typedef struct Step {
+    uint64_t address; /* guest physical place of the entry */
+    uint64_t entry;
+    bool has_accessed; /* PAE directory pointers have no A, W, U, NX */
+} Step;
+
+typedef struct Walk {
+    X86Core *core;
+    uint64_t linear;
+    Step steps[5];
+    unsigned count;
+    unsigned leaf_shift; /* log2 of the page size */
+    uint64_t rights;     /* AND of W and U, OR of NX */
+} Walk;
+
+/* The local APIC's page answers each CPU with that CPU's own APIC, in front of the address map. */
+static bool
+is_apic_page(const X86Core *core, uint64_t physical)
+{
+    uint64_t apic = __atomic_load_n(&core->cpu->apic_page, __ATOMIC_ACQUIRE);
+    return apic && (physical & ~(uint64_t)0xfff) == apic && core->cpu->host->apic_mmio_read;
+}
+
+uint64_t
+x86_phys_read(X86Core *core, uint64_t physical, unsigned size)
+{
+    uint64_t value = 0;
+
+    if (is_apic_page(core, physical)) {
+        const VitCpuHost *host = core->cpu->host;
+        VitLock *lock = vit_address_space_lock(host->memory);
+        vit_lock_take(lock);
+        value = host->apic_mmio_read(host->opaque, physical & 0xfff, size);
+        vit_lock_release(lock);
+    } else {
+        vit_address_space_read(core->mmu->space, physical, size, &value);
+    }
+    return value;
+}
+
+void
+x86_phys_write(X86Core *core, uint64_t physical, uint64_t value, unsigned size)
+{
+    if (is_apic_page(core, physical)) {
+        const VitCpuHost *host = core->cpu->host;
+        VitLock *lock = vit_address_space_lock(host->memory);
+        vit_lock_take(lock);
+        host->apic_mmio_write(host->opaque, physical & 0xfff, value, size);
+        vit_lock_release(lock);
+    } else {
+        vit_address_space_write(core->mmu->space, physical, size, value);
+    }
+}
+
+void
+x86_phys_read_bytes(X86Core *core, uint64_t physical, void *buf, size_t len)
+{
+    if (is_apic_page(core, physical)) {
+        for (size_t i = 0; i < len; i++) {
+            ((uint8_t *)buf)[i] = x86_phys_read(core, physical + i, 1);
+        }
+    } else {
+        vit_address_space_read_bytes(core->mmu->space, physical, buf, len);
+    }
+}
+
+void
+x86_phys_write_bytes(X86Core *core, uint64_t physical, const void *buf, size_t len)
+{
+    if (is_apic_page(core, physical)) {
+        for (size_t i = 0; i < len; i++) {
+            x86_phys_write(core, physical + i, ((const uint8_t *)buf)[i], 1);
+        }
+    } else {
+        vit_address_space_write_bytes(core->mmu->space, physical, buf, len);
+    }
+}
+
+const X86PhysPage *
+x86_phys_page(X86Core *core, uint64_t physical)
+{
+    uint64_t page = physical & ~(uint64_t)0xfff;
+    X86PhysPage *slot = &core->mmu->phys[(page >> 12) % X86_PHYS_CACHE_ENTRIES];
+
+    if (slot->page != page) {
+        VitMapped mapped;
+        vit_address_space_lookup(core->mmu->space, page, &mapped);
+        bool plain = mapped.host && mapped.span >= VIT_PAGE_SIZE && !is_apic_page(core, page);
+        slot->page = page;
+        slot->host = plain ? mapped.host : NULL;
+        slot->writable = plain && mapped.writable && mapped.dirty;
+        slot->dirty = slot->writable ? mapped.dirty : NULL;
+    }
+    return slot;
+}
+
+static uint64_t
+apply_a20(const X86Core *core, uint64_t physical)
+{
+    return core->cpu->a20_enabled ? physical : physical & ~(1ull << 20);
+}
+
+static uint64_t
+read_entry(X86Core *core, uint64_t address, unsigned size)
+{
+    const X86PhysPage *page = x86_phys_page(core, address);
+
+    if (!page->host) {
+        return x86_phys_read(core, address, size);
+    }
+    const uint8_t *host = page->host + (address & 0xfff);
+    return size == 4 ? __atomic_load_n((const uint32_t *)host, __ATOMIC_RELAXED)
+                     : __atomic_load_n((const uint64_t *)host, __ATOMIC_RELAXED);
+}
+
+/* Sets BITS in the entry unless it has changed since it was read. */
+static bool
+update_entry(X86Core *core, uint64_t address, uint64_t seen, uint64_t bits, unsigned size)
+{
+    const X86PhysPage *page = x86_phys_page(core, address);
+    bool done;
+
+    if (!page->writable) {
+        if (!page->host) { /* tables in a device window: no atomic to be had; ROM stays as it is */
+            x86_phys_write(core, address, seen | bits, size);
+        }
+        return true;
+    }
+    uint8_t *host = page->host + (address & 0xfff);
+    if (size == 4) {
+        uint32_t expected = seen;
+        done = __atomic_compare_exchange_n((uint32_t *)host, &expected, (uint32_t)(seen | bits),
+                                           false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+    } else {
+        uint64_t expected = seen;
+        done = __atomic_compare_exchange_n((uint64_t *)host, &expected, seen | bits, false,
+                                           __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+    }
+    if (done) {
+        __atomic_fetch_or(page->dirty, VIT_DIRTY_ALL, __ATOMIC_RELEASE);
+    }
+    return done;
+}
+
+/* Physical address bits that must be 0: from the model's width up to TOP. */
+static uint64_t
+above_phys_bits(const X86Core *core, unsigned top)
+{
+    unsigned width = core->model->phys_bits;
+    return width > top ? 0 : ((2ull << top) - 1) & ~((1ull << width) - 1);
+}
+
+/* Reserved bits of an entry in PAE and long-mode tables. LEVEL 1 = page table .. 5. */
+static uint64_t
+reserved_bits(const X86Core *core, unsigned level, uint64_t entry)
+{
+    bool long_mode = x86_long_mode(&core->s);
+    uint64_t reserved = above_phys_bits(core, 51);
+
+    if (!long_mode) {
+        if (level == 3) {
+            return reserved | 0xfff0000000000000ull | 0x1e6; /* bits 1, 2, 5..8 */
+        }
+        reserved |= 0x7ff0000000000000ull;
+    }
+    if (!(core->s.efer & X86_EFER_NXE)) {
+        reserved |= PTE_NX;
+    }
+    if (level >= 4 || (level == 3 && !x86_model_has(core->model, X86_FEATURE_PDPE1GB))) {
+        reserved |= PTE_PS;
+    } else if (level == 3 && (entry & PTE_PS)) {
+        reserved |= 0x3fffe000;
+    } else if (level == 2 && (entry & PTE_PS)) {
+        reserved |= 0x1fe000;
+    }
+    return reserved;
+}
+
+/* Follows the tables of PAE (3 levels), 4-level and 5-level paging. */
+static bool
+walk_64bit_entries(Walk *walk, uint32_t *out_error)
+{
+    X86Core *core = walk->core;
+    bool long_mode = x86_long_mode(&core->s);
+    unsigned level = !long_mode ? 3 : core->s.cr4 & X86_CR4_LA57 ? 5 : 4;
+    uint64_t table = long_mode ? core->s.cr3 & 0x000ffffffffff000ull : core->s.cr3 & 0xffffffe0u;
+
+    walk->rights = PTE_W | PTE_U;
+    for (;; level--) {
+        unsigned shift = 12 + 9 * (level - 1);
+        unsigned bits = !long_mode && level == 3 ? 2 : 9;
+        Step *step = &walk->steps[walk->count];
+        step->address = apply_a20(core, table + ((walk->linear >> shift) & ((1u << bits) - 1)) * 8);
+        step->entry = read_entry(core, step->address, 8);
+        step->has_accessed = long_mode || level < 3;
+        if (!(step->entry & PTE_P)) {
+            *out_error = 0;
+            return false;
+        }
+        if (step->entry & reserved_bits(core, level, step->entry)) {
+            *out_error = X86_PF_PRESENT | X86_PF_RESERVED;
+            return false;
+        }
+        walk->count++;
+        if (step->has_accessed) {
+            walk->rights &= step->entry | ~(uint64_t)(PTE_W | PTE_U);
+            walk->rights |= step->entry & PTE_NX;
+        }
+        if (level == 1 || ((step->entry & PTE_PS) && step->has_accessed)) {
+            walk->leaf_shift = shift;
+            return true;
+        }
+        table = step->entry & 0x000ffffffffff000ull;
+    }
+}
+
+/* Follows the two levels of 32-bit paging. */
+static bool
+walk_32bit_entries(Walk *walk, uint32_t *out_error)
+{
+    X86Core *core = walk->core;
+    uint64_t directory = core->s.cr3 & 0xfffff000u;
+    Step *step = &walk->steps[0];
+
+    step->has_accessed = true;
+    step->address = apply_a20(core, directory + (walk->linear >> 22) * 4);
+    step->entry = read_entry(core, step->address, 4);
+    if (!(step->entry & PTE_P)) {
+        *out_error = 0;
+        return false;
+    }
+    walk->count = 1;
+    walk->rights = step->entry & (PTE_W | PTE_U);
+    if ((step->entry & PTE_PS) && (core->s.cr4 & X86_CR4_PSE)) {
+        bool pse36 = x86_model_has(core->model, X86_FEATURE_PSE36);
+        unsigned width = core->model->phys_bits > 40 ? 40 : core->model->phys_bits;
+        unsigned high =
+            pse36 && width > 32 ? width - 32 : 0; /* address bits from entry bit 13 up */
+        uint64_t reserved = 0x3fe000 & ~(((1ull << high) - 1) << 13);
+        if (step->entry & reserved) {
+            *out_error = X86_PF_PRESENT | X86_PF_RESERVED;
+            return false;
+        }
+        walk->leaf_shift = 22;
+        return true;
+    }
+    Step *last = &walk->steps[1];
+    last->has_accessed = true;
+    last->address =
+        apply_a20(core, (step->entry & 0xfffff000u) + ((walk->linear >> 12) & 0x3ff) * 4);
+    last->entry = read_entry(core, last->address, 4);
+    if (!(last->entry & PTE_P)) {
+        *out_error = 0;
+        return false;
+    }
+    walk->count = 2;
+    walk->rights &= last->entry;
+    walk->leaf_shift = 12;
+    return true;
+}
+
+/* Physical address of the page a finished walk found. */
+static uint64_t
+leaf_page(const Walk *walk, bool wide)
+{
+    uint64_t entry = walk->steps[walk->count - 1].entry;
+
+    if (!wide && walk->leaf_shift == 22) { /* PSE: bits 13..20 are address bits 32..39 */
+        return (entry & 0xffc00000u) | (entry & 0x1fe000) << 19;
+    }
+    return entry & 0x000fffffffffffffull & ~((1ull << walk->leaf_shift) - 1);
+}
+
+/* Rights of VIEW on a page (SDM volume 3 4.6.1, 4.6.2): a bit per X86Access. KEY_BLOCKS: those
+ * that only the protection key refuses. */
+static uint8_t
+page_rights(const X86Core *core, uint64_t rights, uint8_t key, X86View view,
+            uint8_t *out_key_blocks)
+{
+    const X86State *s = &core->s;
+    bool user_page = rights & PTE_U;
+    bool writable = rights & PTE_W;
+    bool executable = !(rights & PTE_NX); /* NX is reserved, so never set, without NXE */
+    uint8_t allowed = 0;
+
+    *out_key_blocks = 0;
+    if (view == X86_VIEW_USER) {
+        if (user_page) {
+            allowed = 1u << X86_ACCESS_READ | (unsigned)writable << X86_ACCESS_WRITE |
+                      (unsigned)executable << X86_ACCESS_EXEC;
+        }
+    } else {
+        if (!(user_page && view == X86_VIEW_SMAP)) {
+            bool may_write = writable || !(s->cr0 & X86_CR0_WP);
+            allowed = 1u << X86_ACCESS_READ | (unsigned)may_write << X86_ACCESS_WRITE;
+        }
+        if (executable && !(user_page && (s->cr4 & X86_CR4_SMEP))) {
+            allowed |= 1u << X86_ACCESS_EXEC;
+        }
+    }
+    if (user_page && (s->cr4 & X86_CR4_PKE) && x86_long_mode(s)) {
+        unsigned pkru = s->pkru >> (2 * key);
+        uint8_t refused = 0;
+        if (pkru & 1) {
+            refused = 1u << X86_ACCESS_READ | 1u << X86_ACCESS_WRITE;
+        } else if ((pkru & 2) && (view == X86_VIEW_USER || (s->cr0 & X86_CR0_WP))) {
+            refused = 1u << X86_ACCESS_WRITE;
+        }
+        *out_key_blocks = allowed & refused;
+        allowed &= ~refused;
+    }
+    return allowed;
+}
+
+static uint32_t
+access_error_bits(const X86Core *core, X86Access access, X86View view)
+{
+    const X86State *s = &core->s;
+    uint32_t error = view == X86_VIEW_USER ? X86_PF_USER : 0;
+
+    if (access == X86_ACCESS_WRITE) {
+        error |= X86_PF_WRITE;
+    }
+    if (access == X86_ACCESS_EXEC &&
+        ((s->cr4 & X86_CR4_SMEP) || ((s->cr4 & X86_CR4_PAE) && (s->efer & X86_EFER_NXE)))) {
+        error |= X86_PF_FETCH;
+    }
+    return error;
+}
+
+/* Sets A in every entry used and D in the last; false = a table changed meanwhile. */
+static bool
+set_accessed(Walk *walk, bool dirty, unsigned entry_size)
+{
+    for (unsigned i = 0; i < walk->count; i++) {
+        Step *step = &walk->steps[i];
+        uint64_t bits = PTE_A | (dirty && i == walk->count - 1 ? PTE_D : 0);
+        if (!step->has_accessed || (step->entry & bits) == bits) {
+            continue;
+        }
+        if (!update_entry(walk->core, step->address, step->entry, bits, entry_size)) {
+            return false;
+        }
+        step->entry |= bits;
+    }
+    return true;
+}
+
+static bool
+walk_tables(Walk *walk, uint32_t *out_error)
+{
+    bool wide = walk->core->s.cr4 & X86_CR4_PAE;
+
+    walk->count = 0;
+    return wide ? walk_64bit_entries(walk, out_error) : walk_32bit_entries(walk, out_error);
+}
+
+bool
+x86_mmu_translate(X86Core *core, uint64_t linear, X86Access access, X86View view,
+                  X86Translation *out, uint32_t *out_error)
+{
+    const X86State *s = &core->s;
+    Walk walk = { .core = core };
+    uint64_t leaf;
+    uint8_t key_blocks;
+
+    if (!x86_long_mode(s)) {
+        linear = (uint32_t)linear;
+    }
+    if (!(s->cr0 & X86_CR0_PG)) {
+        *out = (X86Translation){ .physical = apply_a20(core, linear), .allowed = 7 };
+        return true;
+    }
+    walk.linear = linear;
+    do {
+        if (!walk_tables(&walk, out_error)) {
+            *out_error |= access_error_bits(core, access, view);
+            return false;
+        }
+        leaf = walk.steps[walk.count - 1].entry;
+        out->key = (leaf >> 59) & 15;
+        out->user = walk.rights & PTE_U;
+        out->allowed = page_rights(core, walk.rights, out->key, view, &key_blocks);
+        if (!(out->allowed >> access & 1)) {
+            *out_error = X86_PF_PRESENT | access_error_bits(core, access, view);
+            if (key_blocks >> access & 1) {
+                *out_error |= X86_PF_KEY;
+            }
+            return false;
+        }
+    } while (!set_accessed(&walk, access == X86_ACCESS_WRITE, s->cr4 & X86_CR4_PAE ? 8 : 4));
+
+    leaf = walk.steps[walk.count - 1].entry;
+    if (!(leaf & PTE_D)) {
+        out->allowed &= ~(1u << X86_ACCESS_WRITE);
+    }
+    out->global = (leaf & PTE_G) && (s->cr4 & X86_CR4_PGE);
+    out->page_bytes = 1ull << walk.leaf_shift;
+    out->physical =
+        apply_a20(core, leaf_page(&walk, s->cr4 & X86_CR4_PAE) | (linear & (out->page_bytes - 1)));
+    return true;
+}
+
+bool
+x86_mmu_translate_debug(X86Core *core, uint64_t linear, uint64_t *out_physical)
+{
+    Walk walk = { .core = core };
+    uint32_t error;
+
+    if (!x86_long_mode(&core->s)) {
+        linear = (uint32_t)linear;
+    }
+    walk.linear = linear;
+    if (!(core->s.cr0 & X86_CR0_PG)) {
+        *out_physical = apply_a20(core, linear);
+        return true;
+    }
+    if (!walk_tables(&walk, &error)) {
+        return false;
+    }
+    *out_physical = apply_a20(core, leaf_page(&walk, core->s.cr4 & X86_CR4_PAE) |
+                                        (linear & ((1ull << walk.leaf_shift) - 1)));
+    return true;
+}
