@@ -64,7 +64,6 @@ struct X86Core {
     bool fault_has_error;
     uint32_t fault_error;
     uint32_t event_ext;    /* EXT bit of error codes while an event is being delivered */
-    uint32_t pending_db;   /* DR6 bits of data, I/O and task traps, raised after the instruction */
     uint64_t instructions; /* executed since reset */
 };
 
