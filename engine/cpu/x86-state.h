@@ -189,6 +189,7 @@ typedef struct X86State {
         mtrr_mask[X86_MTRR_VARIABLE];
     uint64_t mcg_status, mcg_ctl, mce_banks[10][4];
     uint64_t smbase;
+    uint64_t spec_ctrl, tsx_ctrl, xss, hwcr, vm_hsave_pa, microcode_version;
 
     /* Between instructions */
     X86Activity activity;
