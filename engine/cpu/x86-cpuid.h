@@ -17,6 +17,7 @@ typedef enum X86Feature {
 #undef X86_FEATURE_ENUM
         X86_FEATURE_LAST
 } X86Feature;
+#define X86_FEATURE_WORDS ((X86_FEATURE_LAST + 63) / 64)
 
 /* A model as resolved for one machine: immutable while the machine runs, shared by its CPUs. */
 typedef struct X86CpuModel {
@@ -25,10 +26,12 @@ typedef struct X86CpuModel {
     char model_id[49];
     unsigned family, model, stepping;
     unsigned phys_bits, virt_bits;
-    uint64_t features[(X86_FEATURE_LAST + 63) / 64];
+    uint32_t max_leaf, max_extended_leaf;
+    uint64_t features[X86_FEATURE_WORDS];
     unsigned smp_sockets, smp_dies, smp_cores, smp_threads; /* topology leaves */
     uint64_t tsc_hz;
-    bool hypervisor_bit;
+    bool hypervisor_bit;    /* leaf 1 ECX 31 */
+    bool hypervisor_leaves; /* 0x40000000 */
 } X86CpuModel;
 
 static inline bool
@@ -42,6 +45,12 @@ x86_model_has(const X86CpuModel *model, unsigned feature)
  * enforce. Thread: any. */
 bool x86_model_parse(const char *text, X86CpuModel *out_model, GPtrArray *out_warnings,
                      GError **error);
+/* The same for an executor that offers just the features of OFFERED. "host" needs IS_KVM. */
+bool x86_model_resolve(const char *text, const uint64_t offered[X86_FEATURE_WORDS], bool is_kvm,
+                       X86CpuModel *out_model, GPtrArray *out_warnings, GError **error);
+/* What the interpreter and the translator offer on this host. */
+void x86_interpreter_features(uint64_t out_words[X86_FEATURE_WORDS]);
+const char *x86_feature_name(unsigned feature);
 /* Names and descriptions of all models, for -cpu help. Index up to NULL. */
 const char *x86_model_name(unsigned index, const char **out_title);
 /* One leaf as CPU number APIC_ID sees it (OSXSAVE, APIC and enabled-XCR0 bits from the state). */

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* The CPUID instruction: leaves made from a resolved model.
+ *
+ * Intel SDM volume 2 CPUID, AMD APM volume 3 appendix E. Feature words come from the feature list;
+ * the rest is topology, caches (one plausible hierarchy: 32 KiB + 32 KiB, 2 MiB, 16 MiB, the same
+ * in leaves 2, 4, 0x80000005, 6 and 0x8000001D), addresses, and the state bits OSXSAVE and OSPKE.
+ * A leaf beyond the last answers as the last basic leaf does, as Intel processors do.
+ * Pure; thread: any. */
+
+#include "x86-system.h"
+
+enum { A, B, C, D };
+
+static const struct {
+    uint32_t leaf;
+    uint32_t subleaf;
+    uint8_t reg, bit;
+} feature_places[] = { { 0 },
+#define PLACE(symbol, name, leaf, subleaf, reg, bit) { leaf, subleaf, reg, bit },
+                       X86_FEATURE_LIST(PLACE)
+#undef PLACE
+};
+
+/* Sets the feature bits of a leaf. */
+static void
+add_features(const X86CpuModel *model, uint32_t leaf, uint32_t subleaf, uint32_t r[4])
+{
+    for (unsigned i = 1; i < X86_FEATURE_LAST; i++) {
+        if (feature_places[i].leaf == leaf && feature_places[i].subleaf == subleaf &&
+            x86_model_has(model, i)) {
+            r[feature_places[i].reg] |= 1u << feature_places[i].bit;
+        }
+    }
+}
+
+static bool
+is_amd(const X86CpuModel *model)
+{
+    return g_str_equal(model->vendor, "AuthenticAMD") || g_str_equal(model->vendor, "HygonGenuine");
+}
+
+static unsigned
+threads_per_core(const X86CpuModel *model)
+{
+    return MAX(model->smp_threads, 1);
+}
+
+static unsigned
+threads_per_socket(const X86CpuModel *model)
+{
+    return threads_per_core(model) * MAX(model->smp_cores, 1) * MAX(model->smp_dies, 1);
+}
+
+/* Bits that number COUNT things. */
+static unsigned
+id_bits(unsigned count)
+{
+    return count <= 1 ? 0 : 32 - __builtin_clz(count - 1);
+}
+
+static uint32_t
+signature(const X86CpuModel *model)
+{
+    unsigned family = MIN(model->family, 15u);
+    unsigned extended = model->family > 15 ? model->family - 15 : 0;
+
+    return extended << 20 | (model->model >> 4 & 15) << 16 | family << 8 |
+           (model->model & 15) << 4 | (model->stepping & 15);
+}
+
+static void
+vendor_words(const X86CpuModel *model, uint32_t r[4])
+{
+    memcpy(&r[B], model->vendor, 4);
+    memcpy(&r[D], model->vendor + 4, 4);
+    memcpy(&r[C], model->vendor + 8, 4);
+}
+
+static void
+leaf_1(const X86CpuModel *model, const X86State *s, uint32_t apic_id, uint32_t r[4])
+{
+    unsigned threads = threads_per_socket(model);
+
+    r[A] = signature(model);
+    r[B] = apic_id << 24 | (threads > 1 ? MIN(threads, 255u) << 16 : 0);
+    add_features(model, 1, 0, r);
+    if (r[D] & 1u << 19) {
+        r[B] |= 8 << 8; /* CLFLUSH line, in 8 bytes */
+    }
+    if (threads > 1) {
+        r[D] |= 1u << 28; /* HTT: the count in EBX means something */
+    }
+    if ((r[C] & 1u << 26) && (s->cr4 & X86_CR4_OSXSAVE)) {
+        r[C] |= 1u << 27;
+    }
+}
+
+/* ---- Caches ---- */
+
+typedef struct Cache {
+    unsigned level;
+    unsigned type; /* 1 data, 2 instructions, 3 unified */
+    unsigned ways, sets;
+} Cache;
+
+static const Cache caches[] = {
+    { 1, 1, 8, 64 }, { 1, 2, 8, 64 }, { 2, 3, 8, 4096 }, { 3, 3, 16, 16384 }
+};
+enum { LINE_BYTES = 64 };
+
+/* Leaf 4 and its AMD twin. */
+static void
+cache_leaf(const X86CpuModel *model, uint32_t index, bool amd_form, uint32_t r[4])
+{
+    if (index >= VIT_ARRAY_LEN(caches)) {
+        return;
+    }
+    const Cache *cache = &caches[index];
+    unsigned sharing = cache->level == 3 ? threads_per_socket(model) : threads_per_core(model);
+    r[A] = cache->type | cache->level << 5 | 1u << 8 | (sharing - 1) << 14;
+    if (!amd_form) {
+        r[A] |= (MIN(MAX(model->smp_cores, 1u) * MAX(model->smp_dies, 1u), 64u) - 1) << 26;
+    }
+    r[B] = (LINE_BYTES - 1) | (cache->ways - 1) << 22;
+    r[C] = cache->sets - 1;
+}
+
+/* ---- Topology ---- */
+
+static void
+leaf_topology(const X86CpuModel *model, uint32_t subleaf, uint32_t apic_id, uint32_t r[4])
+{
+    unsigned threads = threads_per_core(model);
+    unsigned all = threads_per_socket(model);
+
+    r[C] = subleaf & 0xff;
+    r[D] = apic_id;
+    if (subleaf == 0) {
+        r[A] = id_bits(threads);
+        r[B] = threads;
+        r[C] |= 1 << 8; /* SMT */
+    } else if (subleaf == 1) {
+        r[A] = id_bits(threads) + id_bits(all / threads);
+        r[B] = all;
+        r[C] |= 2 << 8; /* core */
+    }
+}
+
+/* ---- XSAVE ---- */
+
+static const struct {
+    uint16_t size, offset;
+} xsave_areas[] = {
+    [2] = { 256, 576 },   /* AVX */
+    [5] = { 64, 1088 },   /* opmask */
+    [6] = { 512, 1152 },  /* upper ZMM */
+    [7] = { 1024, 1664 }, /* ZMM16..31 */
+    [9] = { 8, 2688 },    /* PKRU */
+};
+
+static uint32_t
+xsave_bytes(uint64_t components, bool compacted)
+{
+    uint32_t bytes = 576; /* legacy area and header */
+
+    for (unsigned i = 2; i < VIT_ARRAY_LEN(xsave_areas); i++) {
+        if (components >> i & 1) {
+            bytes = compacted ? bytes + xsave_areas[i].size
+                              : MAX(bytes, (uint32_t)xsave_areas[i].offset + xsave_areas[i].size);
+        }
+    }
+    return bytes;
+}
+
+static void
+leaf_xsave(const X86CpuModel *model, const X86State *s, uint32_t subleaf, uint32_t r[4])
+{
+    uint64_t supported = x86_xcr0_supported(model);
+
+    if (!supported) {
+        return;
+    }
+    if (subleaf == 0) {
+        r[A] = supported;
+        r[B] = xsave_bytes(s->xcr0, false);
+        r[C] = xsave_bytes(supported, false);
+        r[D] = supported >> 32;
+    } else if (subleaf == 1) {
+        add_features(model, 0xd, 1, r);
+        r[B] = xsave_bytes(s->xcr0 | s->xss, true);
+    } else if (subleaf < VIT_ARRAY_LEN(xsave_areas) && (supported >> subleaf & 1)) {
+        r[A] = xsave_areas[subleaf].size;
+        r[B] = xsave_areas[subleaf].offset;
+    }
+}
+
+/* ---- Basic leaves ---- */
+
+static void
+basic_leaf(const X86CpuModel *model, const X86State *s, uint32_t apic_id, uint32_t leaf,
+           uint32_t subleaf, uint32_t r[4])
+{
+    switch (leaf) {
+    case 0:
+        r[A] = model->max_leaf;
+        vendor_words(model, r);
+        break;
+    case 1: leaf_1(model, s, apic_id, r); break;
+    case 2:
+        r[A] = 1;
+        r[C] = 0x4d;     /* 16 MiB third level */
+        r[D] = 0x2c307d; /* 32 KiB data, 32 KiB code, 2 MiB second level */
+        break;
+    case 4: cache_leaf(model, subleaf, false, r); break;
+    case 5:
+        if (x86_model_has(model, X86_FEATURE_MONITOR)) {
+            r[A] = r[B] = LINE_BYTES;
+            r[C] = 3;
+        }
+        break;
+    case 6: add_features(model, 6, 0, r); break;
+    case 7:
+        add_features(model, 7, subleaf, r);
+        if (subleaf == 0) {
+            uint32_t next[4] = { 0 };
+            add_features(model, 7, 1, next);
+            r[A] = (next[A] | next[B] | next[C] | next[D]) != 0;
+            if ((r[C] & 1u << 3) && (s->cr4 & X86_CR4_PKE)) {
+                r[C] |= 1u << 4; /* OSPKE */
+            }
+        }
+        break;
+    case 0xb:
+    case 0x1f: leaf_topology(model, subleaf, apic_id, r); break;
+    case 0xd: leaf_xsave(model, s, subleaf, r); break;
+    case 0x15: /* TSC = crystal of 1 MHz * ratio */
+        r[A] = 1;
+        r[B] = model->tsc_hz / 1000000;
+        r[C] = 1000000;
+        break;
+    case 0x16: r[A] = r[B] = MIN(model->tsc_hz / 1000000, 0xffffu); break;
+    default: break;
+    }
+}
+
+/* ---- Extended leaves ---- */
+
+static void
+leaf_80000001(const X86CpuModel *model, uint32_t r[4])
+{
+    uint32_t leaf1[4] = { 0 };
+
+    r[A] = signature(model);
+    add_features(model, 0x80000001, 0, r);
+    if (is_amd(model)) {
+        add_features(model, 1, 0, leaf1);
+        r[D] |= leaf1[D] & 0x0183f3ff;
+        if (threads_per_socket(model) > 1) {
+            r[C] |= 1u << 1; /* the core count of leaf 1 is of cores, not of threads */
+        }
+    }
+}
+
+static void
+extended_leaf(const X86CpuModel *model, uint32_t apic_id, uint32_t leaf, uint32_t subleaf,
+              uint32_t r[4])
+{
+    char brand[48] = { 0 };
+    unsigned threads = threads_per_socket(model);
+
+    switch (leaf) {
+    case 0x80000000:
+        r[A] = model->max_extended_leaf;
+        vendor_words(model, r);
+        break;
+    case 0x80000001: leaf_80000001(model, r); break;
+    case 0x80000002:
+    case 0x80000003:
+    case 0x80000004:
+        memcpy(brand, model->model_id, MIN(strlen(model->model_id), sizeof(brand)));
+        memcpy(r, brand + (leaf - 0x80000002) * 16, 16);
+        break;
+    case 0x80000005:
+        r[A] = r[B] = 0x40ff40ff; /* 64 entries, fully associative, 2 MiB and 4 KiB pages */
+        r[C] = r[D] = 32u << 24 | 8u << 16 | 1u << 8 | LINE_BYTES;
+        break;
+    case 0x80000006:
+        r[A] = 0;
+        r[B] = 0x42004200; /* 512 entries, 4 ways */
+        r[C] = 2048u << 16 | 6u << 12 | 1u << 8 | LINE_BYTES;
+        r[D] = 32u << 18 | 8u << 12 | 1u << 8 | LINE_BYTES;
+        break;
+    case 0x80000007: add_features(model, leaf, 0, r); break;
+    case 0x80000008:
+        add_features(model, leaf, 0, r);
+        r[A] = model->phys_bits;
+        if (x86_model_has(model, X86_FEATURE_LM)) {
+            r[A] |= model->virt_bits << 8;
+        }
+        if (is_amd(model) && threads > 1) {
+            r[C] = id_bits(threads) << 12 | (threads - 1);
+        }
+        break;
+    case 0x8000000a: /* SVM: nothing without the feature */
+        if (x86_model_has(model, X86_FEATURE_SVM)) {
+            r[A] = 1;
+            r[B] = 16;
+            add_features(model, leaf, 0, r);
+        }
+        break;
+    case 0x8000001d:
+        if (x86_model_has(model, X86_FEATURE_TOPOEXT)) {
+            cache_leaf(model, subleaf, true, r);
+        }
+        break;
+    case 0x8000001e:
+        if (x86_model_has(model, X86_FEATURE_TOPOEXT)) {
+            r[A] = apic_id;
+            r[B] = (threads_per_core(model) - 1) << 8 |
+                   ((apic_id >> id_bits(threads_per_core(model))) & 0xff);
+        }
+        break;
+    default: break;
+    }
+}
+
+void
+x86_cpuid(const X86CpuModel *model, const void *x86_state, uint32_t apic_id, uint32_t leaf,
+          uint32_t subleaf, uint32_t out_regs[4])
+{
+    const X86State *s = x86_state;
+    uint32_t r[4] = { 0 };
+
+    if (leaf >> 28 == 4 && model->hypervisor_leaves) {
+        if (leaf == 0x40000000) {
+            r[A] = 0x40000001;
+            memcpy(&r[B], "TCGTCGTCGTCG", 12); /* what guests know an emulated CPU by */
+        }
+    } else if (leaf >= 0x80000000 && leaf <= model->max_extended_leaf) {
+        extended_leaf(model, apic_id, leaf, subleaf, r);
+    } else if (leaf <= model->max_leaf) {
+        basic_leaf(model, s, apic_id, leaf, subleaf, r);
+    } else {
+        basic_leaf(model, s, apic_id, model->max_leaf, subleaf, r);
+    }
+    memcpy(out_regs, r, sizeof(r));
+}
