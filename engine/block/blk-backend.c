@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* Drives: what device models see of the graph. Each request is a fiber; its completion is a
+ * deferred call, so a device is never called back from inside its own submission, nor on a
+ * fiber's stack. Requests that arrive while the graph is drained wait in order.
+ *
+ * Thread: the graph's lock held. */
+
+#include "blk-backend.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void
+count_request(BlkBackend *backend, const VitDriveRequest *request)
+{
+    BlkDriveStats *stats = &backend->stats;
+    uint64_t ns = (uint64_t)(g_get_monotonic_time() - request->start_us) * 1000;
+    bool failed = request->ret < 0;
+
+    switch (request->type) {
+    case BLK_REQUEST_READ:
+        stats->failed_reads += failed;
+        stats->read_count += !failed;
+        stats->read_bytes += failed ? 0 : request->len;
+        stats->read_ns += ns;
+        break;
+    case BLK_REQUEST_WRITE:
+    case BLK_REQUEST_ZEROES:
+        stats->failed_writes += failed;
+        stats->write_count += !failed;
+        stats->write_bytes += failed ? 0 : request->len;
+        stats->write_ns += ns;
+        break;
+    case BLK_REQUEST_FLUSH:
+        stats->failed_flushes += failed;
+        stats->flush_count += !failed;
+        stats->flush_ns += ns;
+        break;
+    case BLK_REQUEST_DISCARD:
+        stats->discard_count += !failed;
+        stats->discard_bytes += failed ? 0 : request->len;
+        break;
+    }
+}
+
+static void
+complete_request(void *opaque)
+{
+    VitDriveRequest *request = opaque;
+    BlkBackend *backend = request->backend;
+    VitDriveDone done = request->done;
+    void *done_opaque = request->opaque;
+    int ret = request->ret;
+
+    count_request(backend, request);
+    g_free(request);
+    /* Still counted as in flight, so that a drain ends after the device knows. */
+    done(done_opaque, ret);
+    backend->in_flight--;
+}
+
+/* Whole sectors up to the one that holds the last byte. */
+static uint64_t
+sector_len(BlkBackend *backend)
+{
+    return backend->root ? blk_round_up(blk_node_get_len(backend->root->node), 512) : 0;
+}
+
+static int
+run_request(BlkBackend *backend, const VitDriveRequest *request)
+{
+    BlkChild *root = backend->root;
+    uint64_t len = sector_len(backend);
+
+    if (!root) {
+        return -ENOMEDIUM;
+    }
+    if (request->type != BLK_REQUEST_FLUSH &&
+        (request->offset > len || request->len > len - request->offset)) {
+        return -EINVAL;
+    }
+    if (request->type != BLK_REQUEST_READ && request->type != BLK_REQUEST_FLUSH &&
+        !(root->perm & BLK_PERM_WRITE)) {
+        return -EROFS;
+    }
+    switch (request->type) {
+    case BLK_REQUEST_READ: return blk_read(root, request->offset, request->len, &request->vec, 0);
+    case BLK_REQUEST_WRITE:
+        return blk_write(root, request->offset, request->len, &request->vec, 0, request->flags);
+    case BLK_REQUEST_DISCARD: return blk_discard(root, request->offset, request->len);
+    case BLK_REQUEST_ZEROES:
+        return blk_write_zeroes(root, request->offset, request->len, request->flags);
+    case BLK_REQUEST_FLUSH: return blk_flush(root);
+    }
+    return -EINVAL;
+}
+
+static void
+request_fiber(void *opaque)
+{
+    VitDriveRequest *request = opaque;
+    BlkBackend *backend = request->backend;
+
+    request->ret = run_request(backend, request);
+    request->deferred = (BlkDeferred){ .func = complete_request, .opaque = request };
+    blk_context_defer(backend->graph->context, &request->deferred);
+}
+
+static VitDriveRequest *
+submit(VitDrive *drive, const VitDriveRequest *fields)
+{
+    BlkBackend *backend = blk_backend_of(drive);
+    VitDriveRequest *request = g_new(VitDriveRequest, 1);
+
+    *request = *fields;
+    request->backend = backend;
+    request->start_us = g_get_monotonic_time();
+    if (backend->drain_depth > 0) {
+        if (backend->waiting_last) {
+            backend->waiting_last->next = request;
+        } else {
+            backend->waiting_first = request;
+        }
+        backend->waiting_last = request;
+        return request;
+    }
+    backend->in_flight++;
+    blk_context_start(backend->graph->context, request_fiber, request);
+    return request;
+}
+
+/* ---- the interface ---- */
+
+static unsigned
+write_flags(const VitDrive *drive, bool fua)
+{
+    return fua || !drive->enable_write_cache ? BLK_REQ_FUA : 0;
+}
+
+static VitDriveRequest *
+backend_read(VitDrive *drive, uint64_t offset, const struct iovec *iov, int iov_count,
+             VitDriveDone done, void *opaque)
+{
+    BlkVec vec = blk_vec_make(iov, iov_count);
+
+    return submit(drive, &(VitDriveRequest){ .type = BLK_REQUEST_READ,
+                                             .offset = offset,
+                                             .len = vec.len_bytes,
+                                             .vec = vec,
+                                             .done = done,
+                                             .opaque = opaque });
+}
+
+static VitDriveRequest *
+backend_write(VitDrive *drive, uint64_t offset, const struct iovec *iov, int iov_count, bool fua,
+              VitDriveDone done, void *opaque)
+{
+    BlkVec vec = blk_vec_make(iov, iov_count);
+
+    return submit(drive, &(VitDriveRequest){ .type = BLK_REQUEST_WRITE,
+                                             .offset = offset,
+                                             .len = vec.len_bytes,
+                                             .vec = vec,
+                                             .flags = write_flags(drive, fua),
+                                             .done = done,
+                                             .opaque = opaque });
+}
+
+static VitDriveRequest *
+backend_flush(VitDrive *drive, VitDriveDone done, void *opaque)
+{
+    return submit(drive,
+                  &(VitDriveRequest){ .type = BLK_REQUEST_FLUSH, .done = done, .opaque = opaque });
+}
+
+static VitDriveRequest *
+backend_discard(VitDrive *drive, uint64_t offset, uint64_t len, VitDriveDone done, void *opaque)
+{
+    return submit(drive, &(VitDriveRequest){ .type = BLK_REQUEST_DISCARD,
+                                             .offset = offset,
+                                             .len = len,
+                                             .done = done,
+                                             .opaque = opaque });
+}
+
+static VitDriveRequest *
+backend_write_zeroes(VitDrive *drive, uint64_t offset, uint64_t len, bool may_unmap,
+                     VitDriveDone done, void *opaque)
+{
+    unsigned flags = write_flags(drive, false) | (may_unmap ? BLK_REQ_MAY_UNMAP : 0);
+
+    return submit(drive, &(VitDriveRequest){ .type = BLK_REQUEST_ZEROES,
+                                             .offset = offset,
+                                             .len = len,
+                                             .flags = flags,
+                                             .done = done,
+                                             .opaque = opaque });
+}
+
+static void
+backend_drain(VitDrive *drive)
+{
+    BlkBackend *backend = blk_backend_of(drive);
+
+    while (backend->in_flight > 0) {
+        blk_context_poll(backend->graph->context, -1);
+    }
+}
+
+static uint64_t
+backend_get_len(VitDrive *drive)
+{
+    return sector_len(blk_backend_of(drive));
+}
+
+static bool
+backend_is_read_only(VitDrive *drive)
+{
+    BlkBackend *backend = blk_backend_of(drive);
+
+    return backend->root ? backend->root->node->read_only : backend->config.read_only;
+}
+
+static bool
+node_is_inserted(BlkNode *node)
+{
+    if (node->driver->is_inserted) {
+        return node->driver->is_inserted(node);
+    }
+    return !node->file || node_is_inserted(node->file->node);
+}
+
+static bool
+backend_is_inserted(VitDrive *drive)
+{
+    BlkBackend *backend = blk_backend_of(drive);
+
+    return backend->root && node_is_inserted(backend->root->node);
+}
+
+static void
+backend_set_tray(VitDrive *drive, bool open)
+{
+    BlkBackend *backend = blk_backend_of(drive);
+    BlkGraph *graph = backend->graph;
+
+    if (backend->tray_open != open) {
+        backend->tray_open = open;
+        if (graph->events && graph->events->tray_moved) {
+            graph->events->tray_moved(graph->events_opaque, drive, open);
+        }
+    }
+}
+
+static bool
+backend_is_tray_open(VitDrive *drive)
+{
+    return blk_backend_of(drive)->tray_open;
+}
+
+static void
+backend_set_locked(VitDrive *drive, bool locked)
+{
+    blk_backend_of(drive)->locked = locked;
+}
+
+static VitDriveError
+choose_action(BlkOnError policy, int error)
+{
+    switch (policy) {
+    case BLK_ON_ERROR_IGNORE: return VIT_DRIVE_IGNORE;
+    case BLK_ON_ERROR_STOP: return VIT_DRIVE_STOP;
+    case BLK_ON_ERROR_ENOSPC: return error == ENOSPC ? VIT_DRIVE_STOP : VIT_DRIVE_REPORT;
+    case BLK_ON_ERROR_REPORT: break;
+    }
+    return VIT_DRIVE_REPORT;
+}
+
+static VitDriveError
+backend_error_action(VitDrive *drive, bool is_read, int error)
+{
+    BlkBackend *backend = blk_backend_of(drive);
+    const BlkDriveConfig *config = &backend->config;
+    BlkGraph *graph = backend->graph;
+    BlkOnError policy = is_read ? config->on_read_error : config->on_write_error;
+    VitDriveError action = choose_action(policy, ABS(error));
+
+    if (!graph->events || !graph->events->io_error) {
+        /* Nobody is there to stop the guest, so it would wait for ever. */
+        return action == VIT_DRIVE_STOP ? VIT_DRIVE_REPORT : action;
+    }
+    backend->stopped |= action == VIT_DRIVE_STOP;
+    graph->events->io_error(graph->events_opaque, drive, is_read, ABS(error), action);
+    return action;
+}
+
+const VitDriveOps blk_backend_ops = {
+    .read = backend_read,
+    .write = backend_write,
+    .flush = backend_flush,
+    .discard = backend_discard,
+    .write_zeroes = backend_write_zeroes,
+    .drain = backend_drain,
+    .get_len = backend_get_len,
+    .is_read_only = backend_is_read_only,
+    .is_inserted = backend_is_inserted,
+    .set_tray = backend_set_tray,
+    .is_tray_open = backend_is_tray_open,
+    .set_locked = backend_set_locked,
+    .error_action = backend_error_action,
+};
+
+void
+blk_graph_set_events(BlkGraph *graph, const BlkDriveEvents *events, void *opaque)
+{
+    graph->events = events;
+    graph->events_opaque = opaque;
+}
+
+void
+blk_graph_resume(BlkGraph *graph)
+{
+    for (unsigned i = 0; i < graph->drives->len; i++) {
+        BlkBackend *backend = g_ptr_array_index(graph->drives, i);
+        if (backend->stopped) {
+            backend->stopped = false;
+            if (backend->drive.has_user && backend->drive.user.resume) {
+                backend->drive.user.resume(backend->drive.user.opaque);
+            }
+        }
+    }
+}
+
+/* ---- the upper end of the root edge ---- */
+
+static const char *
+describe_drive(void *opaque)
+{
+    const BlkBackend *backend = opaque;
+
+    return backend->drive.id ? backend->drive.id : "a drive";
+}
+
+static void
+drained_begin(void *opaque)
+{
+    BlkBackend *backend = opaque;
+
+    backend->drain_depth++;
+}
+
+static void
+drained_end(void *opaque)
+{
+    BlkBackend *backend = opaque;
+    VitDriveRequest *request;
+
+    if (--backend->drain_depth > 0) {
+        return;
+    }
+    request = g_steal_pointer(&backend->waiting_first);
+    backend->waiting_last = NULL;
+    while (request) {
+        VitDriveRequest *next = g_steal_pointer(&request->next);
+        backend->in_flight++;
+        blk_context_start(backend->graph->context, request_fiber, request);
+        request = next;
+    }
+}
+
+static bool
+is_busy(void *opaque)
+{
+    const BlkBackend *backend = opaque;
+
+    return backend->in_flight > 0;
+}
+
+static void
+resized(void *opaque)
+{
+    BlkBackend *backend = opaque;
+
+    if (backend->drive.has_user && backend->drive.user.resized) {
+        backend->drive.user.resized(backend->drive.user.opaque);
+    }
+}
+
+const BlkUser blk_backend_user = {
+    .describe = describe_drive,
+    .drained_begin = drained_begin,
+    .drained_end = drained_end,
+    .is_busy = is_busy,
+    .resized = resized,
+};

@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* The scheduler of block requests: ready fibers, sleeping ones, worker jobs and deferred calls of
+ * one context. Invariants are in blk-context.h.
+ *
+ * Workers report through a list under a mutex and an eventfd that wakes the event loop; the
+ * eventfd is written only when it is not already set, so a burst of completions costs one system
+ * call. An event loop other than threads (io_uring, sockets) joins at poll_host() and in the
+ * source's descriptor list.
+ *
+ * Thread: see the header; worker_main() alone runs on pool threads. */
+
+#include "blk-context.h"
+
+#include "vit-error.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { MAX_WORKERS = 32, MAX_IDLE_FIBERS = 64 };
+
+typedef struct BlkJob {
+    int (*func)(void *arg);
+    void *arg;
+    int ret;
+    BlkFiber *fiber;
+    struct BlkJob *next;
+} BlkJob;
+
+typedef struct BlkSleeper {
+    int64_t wake_us;
+    BlkFiber *fiber;
+    struct BlkSleeper *next;
+} BlkSleeper;
+
+typedef struct BlkPostponed {
+    BlkFiberFunc func;
+    void *opaque;
+    struct BlkPostponed *next;
+} BlkPostponed;
+
+struct BlkContext {
+    VitLock *lock;
+    GSource *source;
+    gpointer event_tag;
+    int event_fd;
+    atomic_bool signalled;
+    GThreadPool *pool;
+    GMutex jobs_lock;
+    BlkJob *done_jobs; /* under jobs_lock, latest first */
+    BlkFiber *current;
+    BlkWaitQueue ready;
+    BlkFiber *idle;
+    unsigned idle_count, live_count;
+    BlkPostponed *postponed;
+    BlkDeferred *deferred_first, *deferred_last;
+    BlkSleeper *sleepers; /* earliest first */
+    unsigned dispatch_depth;
+};
+
+typedef struct ContextSource {
+    GSource source;
+    BlkContext *context;
+} ContextSource;
+
+static void
+signal_context(BlkContext *context)
+{
+    uint64_t one = 1;
+
+    if (!atomic_exchange(&context->signalled, true)) {
+        while (write(context->event_fd, &one, sizeof(one)) < 0 && errno == EINTR) {
+        }
+    }
+}
+
+static void
+clear_signal(BlkContext *context)
+{
+    uint64_t count;
+
+    if (read(context->event_fd, &count, sizeof(count)) == sizeof(count)) {
+        atomic_store(&context->signalled, false);
+    }
+}
+
+/* ---- queues of fibers ---- */
+
+static void
+push_fiber(BlkWaitQueue *queue, BlkFiber *fiber)
+{
+    *blk_fiber_next(fiber) = NULL;
+    if (queue->last) {
+        *blk_fiber_next(queue->last) = fiber;
+    } else {
+        queue->first = fiber;
+    }
+    queue->last = fiber;
+}
+
+static BlkFiber *
+pop_fiber(BlkWaitQueue *queue)
+{
+    BlkFiber *fiber = queue->first;
+
+    if (fiber) {
+        queue->first = *blk_fiber_next(fiber);
+        if (!queue->first) {
+            queue->last = NULL;
+        }
+    }
+    return fiber;
+}
+
+static void
+make_ready(BlkContext *context, BlkFiber *fiber)
+{
+    push_fiber(&context->ready, fiber);
+    if (context->dispatch_depth == 0) {
+        signal_context(context);
+    }
+}
+
+/* ---- running fibers ---- */
+
+static BlkFiber *
+take_fiber(BlkContext *context)
+{
+    BlkFiber *fiber = context->idle;
+
+    if (fiber) {
+        context->idle = *blk_fiber_next(fiber);
+        context->idle_count--;
+        return fiber;
+    }
+    return blk_fiber_new();
+}
+
+static void
+put_fiber(BlkContext *context, BlkFiber *fiber)
+{
+    context->live_count--;
+    if (context->idle_count >= MAX_IDLE_FIBERS) {
+        blk_fiber_free(fiber);
+        return;
+    }
+    *blk_fiber_next(fiber) = context->idle;
+    context->idle = fiber;
+    context->idle_count++;
+}
+
+static void start_postponed(BlkContext *context);
+
+static void
+run_fiber(BlkContext *context, BlkFiber *fiber)
+{
+    g_assert(!context->current);
+    context->current = fiber;
+    bool ended = blk_fiber_resume(fiber);
+    context->current = NULL;
+    if (ended) {
+        put_fiber(context, fiber);
+        start_postponed(context);
+    }
+}
+
+static void
+suspend_current(BlkContext *context)
+{
+    g_assert(context->current);
+    blk_fiber_suspend(context->current);
+}
+
+/* Without memory for one more stack the work waits for a fiber to end; there is always one. */
+static void
+postpone_start(BlkContext *context, BlkFiberFunc func, void *opaque)
+{
+    BlkPostponed *postponed = g_new0(BlkPostponed, 1);
+    BlkPostponed **at = &context->postponed;
+
+    postponed->func = func;
+    postponed->opaque = opaque;
+    while (*at) {
+        at = &(*at)->next;
+    }
+    *at = postponed;
+}
+
+static void
+start_postponed(BlkContext *context)
+{
+    BlkPostponed *postponed = context->postponed;
+
+    if (postponed && context->idle) {
+        BlkFiber *fiber = take_fiber(context);
+        context->postponed = postponed->next;
+        blk_fiber_set(fiber, postponed->func, postponed->opaque);
+        context->live_count++;
+        make_ready(context, fiber);
+        g_free(postponed);
+    }
+}
+
+void
+blk_context_start(BlkContext *context, BlkFiberFunc func, void *opaque)
+{
+    BlkFiber *fiber = context->postponed ? NULL : take_fiber(context);
+
+    if (!fiber) {
+        postpone_start(context, func, opaque);
+        return;
+    }
+    blk_fiber_set(fiber, func, opaque);
+    context->live_count++;
+    if (context->current) {
+        make_ready(context, fiber);
+    } else {
+        run_fiber(context, fiber);
+    }
+}
+
+bool
+blk_context_in_fiber(const BlkContext *context)
+{
+    return context->current != NULL;
+}
+
+/* ---- waiting ---- */
+
+void
+blk_wait(BlkContext *context, BlkWaitQueue *queue)
+{
+    g_assert(context->current);
+    push_fiber(queue, context->current);
+    suspend_current(context);
+}
+
+void
+blk_wake_first(BlkContext *context, BlkWaitQueue *queue)
+{
+    BlkFiber *fiber = pop_fiber(queue);
+
+    if (fiber) {
+        make_ready(context, fiber);
+    }
+}
+
+void
+blk_wake_all(BlkContext *context, BlkWaitQueue *queue)
+{
+    while (queue->first) {
+        blk_wake_first(context, queue);
+    }
+}
+
+static void
+update_ready_time(BlkContext *context)
+{
+    if (context->source) {
+        g_source_set_ready_time(context->source,
+                                context->sleepers ? context->sleepers->wake_us : -1);
+    }
+}
+
+void
+blk_sleep_ns(BlkContext *context, int64_t ns)
+{
+    BlkSleeper sleeper = { .wake_us = g_get_monotonic_time() + (ns + 999) / 1000,
+                           .fiber = context->current };
+    BlkSleeper **at = &context->sleepers;
+
+    while (*at && (*at)->wake_us <= sleeper.wake_us) {
+        at = &(*at)->next;
+    }
+    sleeper.next = *at;
+    *at = &sleeper;
+    update_ready_time(context);
+    suspend_current(context);
+}
+
+/* ---- workers ---- */
+
+static void
+worker_main(gpointer data, gpointer opaque)
+{
+    BlkJob *job = data;
+    BlkContext *context = opaque;
+
+    job->ret = job->func(job->arg);
+    /* The job is gone as soon as the mutex is released with it on the list, the context only after
+     * the pool has let this thread go. */
+    g_mutex_lock(&context->jobs_lock);
+    job->next = context->done_jobs;
+    context->done_jobs = job;
+    g_mutex_unlock(&context->jobs_lock);
+    signal_context(context);
+}
+
+int
+blk_pool_run(BlkContext *context, int (*func)(void *arg), void *arg)
+{
+    BlkJob job = { .func = func, .arg = arg, .fiber = context->current };
+
+    g_assert(context->current);
+    g_thread_pool_push(context->pool, &job, NULL);
+    suspend_current(context);
+    return job.ret;
+}
+
+/* ---- dispatch ---- */
+
+void
+blk_context_defer(BlkContext *context, BlkDeferred *deferred)
+{
+    deferred->next = NULL;
+    if (context->deferred_last) {
+        context->deferred_last->next = deferred;
+    } else {
+        context->deferred_first = deferred;
+    }
+    context->deferred_last = deferred;
+    if (context->dispatch_depth == 0) {
+        signal_context(context);
+    }
+}
+
+static void
+collect_jobs(BlkContext *context)
+{
+    BlkJob *done, *ordered = NULL;
+
+    g_mutex_lock(&context->jobs_lock);
+    done = g_steal_pointer(&context->done_jobs);
+    g_mutex_unlock(&context->jobs_lock);
+    while (done) {
+        BlkJob *next = done->next;
+        done->next = ordered;
+        ordered = done;
+        done = next;
+    }
+    for (; ordered; ordered = ordered->next) {
+        make_ready(context, ordered->fiber);
+    }
+}
+
+static void
+wake_sleepers(BlkContext *context)
+{
+    if (!context->sleepers) {
+        return;
+    }
+    int64_t now_us = g_get_monotonic_time();
+    while (context->sleepers && context->sleepers->wake_us <= now_us) {
+        BlkFiber *fiber = context->sleepers->fiber;
+        context->sleepers = context->sleepers->next;
+        make_ready(context, fiber);
+    }
+    update_ready_time(context);
+}
+
+/* Runs all that is ready, one piece at a time: a deferred call may poll and so get here again. */
+static bool
+run_ready(BlkContext *context)
+{
+    bool progress = false;
+
+    g_assert(!context->current);
+    context->dispatch_depth++;
+    collect_jobs(context);
+    wake_sleepers(context);
+    for (;;) {
+        BlkFiber *fiber = pop_fiber(&context->ready);
+        BlkDeferred *deferred = context->deferred_first;
+        if (fiber) {
+            run_fiber(context, fiber);
+        } else if (deferred) {
+            context->deferred_first = deferred->next;
+            if (!deferred->next) {
+                context->deferred_last = NULL;
+            }
+            deferred->func(deferred->opaque);
+        } else {
+            break;
+        }
+        progress = true;
+    }
+    context->dispatch_depth--;
+    return progress;
+}
+
+/* Waits for the eventfd or the next sleeper. */
+static void
+poll_host(BlkContext *context, int timeout_ms)
+{
+    struct pollfd fds = { .fd = context->event_fd, .events = POLLIN };
+
+    if (context->sleepers) {
+        int64_t left_us = context->sleepers->wake_us - g_get_monotonic_time();
+        int64_t left_ms = left_us <= 0 ? 0 : MIN((left_us + 999) / 1000, 3600000);
+        timeout_ms = timeout_ms < 0 ? (int)left_ms : (int)MIN(left_ms, timeout_ms);
+    }
+    poll(&fds, 1, timeout_ms);
+}
+
+bool
+blk_context_poll(BlkContext *context, int timeout_ms)
+{
+    g_assert(!context->lock || vit_lock_is_held(context->lock));
+    clear_signal(context);
+    if (run_ready(context)) {
+        return true;
+    }
+    if (timeout_ms == 0) {
+        return false;
+    }
+    poll_host(context, timeout_ms);
+    clear_signal(context);
+    return run_ready(context);
+}
+
+typedef struct RunCall {
+    BlkFiberFunc func;
+    void *opaque;
+    bool ended;
+} RunCall;
+
+static void
+run_call(void *opaque)
+{
+    RunCall *call = opaque;
+
+    call->func(call->opaque);
+    call->ended = true;
+}
+
+void
+blk_context_run(BlkContext *context, BlkFiberFunc func, void *opaque)
+{
+    RunCall call = { .func = func, .opaque = opaque };
+
+    if (context->current) {
+        func(opaque);
+        return;
+    }
+    blk_context_start(context, run_call, &call);
+    while (!call.ended) {
+        blk_context_poll(context, -1);
+    }
+}
+
+static gboolean
+source_dispatch(GSource *source, GSourceFunc callback, gpointer user_data)
+{
+    BlkContext *context = ((ContextSource *)source)->context;
+
+    clear_signal(context);
+    if (context->lock) {
+        vit_lock_take(context->lock);
+    }
+    run_ready(context);
+    if (context->lock) {
+        vit_lock_release(context->lock);
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+static const GSourceFuncs source_funcs = { .dispatch = source_dispatch };
+
+BlkContext *
+blk_context_new(GMainContext *main_context, VitLock *lock, GError **error)
+{
+    int event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    BlkFiber *fiber = event_fd >= 0 ? blk_fiber_new() : NULL;
+    BlkContext *context;
+
+    if (!fiber) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_NO_MEMORY,
+                    "The disk system cannot start: %s. Close other machines or raise the limit of "
+                    "open files.",
+                    g_strerror(errno));
+        if (event_fd >= 0) {
+            close(event_fd);
+        }
+        return NULL;
+    }
+    context = g_new0(BlkContext, 1);
+    context->lock = lock;
+    context->event_fd = event_fd;
+    context->idle = fiber;
+    context->idle_count = 1;
+    g_mutex_init(&context->jobs_lock);
+    context->pool = g_thread_pool_new(worker_main, context, MAX_WORKERS, FALSE, NULL);
+    if (main_context) {
+        context->source = g_source_new((GSourceFuncs *)&source_funcs, sizeof(ContextSource));
+        ((ContextSource *)context->source)->context = context;
+        g_source_set_name(context->source, "block");
+        context->event_tag = g_source_add_unix_fd(context->source, context->event_fd, G_IO_IN);
+        g_source_attach(context->source, main_context);
+    }
+    return context;
+}
+
+void
+blk_context_free(BlkContext *context)
+{
+    if (!context) {
+        return;
+    }
+    g_assert(context->live_count == 0 && !context->deferred_first);
+    if (context->source) {
+        g_source_destroy(context->source);
+        g_source_unref(context->source);
+    }
+    g_thread_pool_free(context->pool, FALSE, TRUE);
+    while (context->idle) {
+        BlkFiber *fiber = context->idle;
+        context->idle = *blk_fiber_next(fiber);
+        blk_fiber_free(fiber);
+    }
+    g_mutex_clear(&context->jobs_lock);
+    close(context->event_fd);
+    g_free(context);
+}

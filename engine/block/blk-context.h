@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+#pragma once
+
+/* Where block requests run: one lock, one event loop, its fibers and its worker threads.
+ *
+ * Invariants:
+ *  1. Everything of a context (nodes, requests, fibers) is touched with its lock held. For a
+ *     machine that is the device lock; a context without a lock belongs to one thread.
+ *  2. At most one fiber of a context runs at a time. A fiber started outside of any fiber runs at
+ *     once in the calling thread until it first waits; from then on it continues wherever the
+ *     context is dispatched: its main context's thread, or a thread that polls it.
+ *  3. Deferred calls run outside of any fiber and never inside the call that deferred them.
+ *  4. Work that may block the host (system calls, compression) is done by pool workers, which
+ *     touch nothing but their own job.
+ *
+ * Thread: with the context's lock held, unless said otherwise. */
+
+#include "blk-fiber.h"
+#include "vit-lock.h"
+#include "vit-types.h"
+
+typedef struct BlkContext BlkContext;
+
+/* Embedded in what is to be called later. */
+typedef struct BlkDeferred {
+    void (*func)(void *opaque);
+    void *opaque;
+    struct BlkDeferred *next;
+} BlkDeferred;
+
+/* Fibers that wait for something to change. */
+typedef struct BlkWaitQueue {
+    BlkFiber *first, *last;
+} BlkWaitQueue;
+
+/* MAIN_CONTEXT may be NULL: then the context runs only while it is polled. LOCK may be NULL. */
+BlkContext *blk_context_new(GMainContext *main_context, VitLock *lock, GError **error);
+/* No fiber may be alive. */
+void blk_context_free(BlkContext *context);
+
+/* Starts FUNC in a fiber; see invariant 2. From inside a fiber, the new one runs after it waits. */
+void blk_context_start(BlkContext *context, BlkFiberFunc func, void *opaque);
+bool blk_context_in_fiber(const BlkContext *context);
+/* Runs FUNC in a fiber and dispatches the context until it ends; inside a fiber just calls it. */
+void blk_context_run(BlkContext *context, BlkFiberFunc func, void *opaque);
+/* Runs what is ready; when there is nothing, waits up to TIMEOUT_MS (-1: for ever) for it. True
+ * when something ran. Not from inside a fiber. */
+bool blk_context_poll(BlkContext *context, int timeout_ms);
+void blk_context_defer(BlkContext *context, BlkDeferred *deferred);
+
+/* ---- inside a fiber ---- */
+
+/* Waits until woken. */
+void blk_wait(BlkContext *context, BlkWaitQueue *queue);
+/* Makes the waiters ready; they run after the caller waits. Also outside of fibers. */
+void blk_wake_all(BlkContext *context, BlkWaitQueue *queue);
+void blk_wake_first(BlkContext *context, BlkWaitQueue *queue);
+void blk_sleep_ns(BlkContext *context, int64_t ns);
+/* Runs FUNC on a worker thread, waits and gives its result. ARG may be on the fiber's stack. */
+int blk_pool_run(BlkContext *context, int (*func)(void *arg), void *arg);
+
+static inline bool
+blk_wait_queue_is_empty(const BlkWaitQueue *queue)
+{
+    return queue->first == NULL;
+}

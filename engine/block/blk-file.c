@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* Images in local files and on host devices.
+ *
+ * Reads that the page cache can serve are done at once; everything else goes to pool workers
+ * (blk-file-io.c). cache.direct opens with O_DIRECT and takes its alignment from the file. A flush
+ * is fdatasync; once one has failed, later ones fail too, because Linux then forgets which pages
+ * were lost (fsync(2)) and a later success would be a lie. Locks are in blk-file-lock.c.
+ *
+ * Not yet: aio=native and aio=io_uring, /dev/fdset, ejecting the host's optical drive.
+ * Thread: the lock of the node's context held. */
+
+#include "blk-file-io.h"
+#include "blk-file-lock.h"
+#include "blk-file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/cdrom.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { INLINE_IOV = 16, CACHED_READ_BYTES = 128 * 1024 };
+enum { AIO_THREADS };
+
+typedef struct BlkFile {
+    char *filename;
+    int32_t aio, locking;
+    int fd; /* 0 before the open; a real descriptor is never 0 here */
+    bool is_device, is_cdrom, has_locks, no_cached_reads, no_punch, no_zero;
+    uint64_t len; /* of a regular file, as this node left it */
+    int flush_error;
+    unsigned held_perm, held_shared;
+} BlkFile;
+
+/* ---- opening ---- */
+
+typedef struct OpenJob {
+    const char *path;
+    int flags;
+    int fd; /* result */
+    struct stat st;
+} OpenJob;
+
+/* Never descriptor 0..2: one of those given away as standard output would be a lost image. */
+static int
+open_worker(void *arg)
+{
+    OpenJob *job = arg;
+    /* Without O_NONBLOCK a FIFO would hang and an empty optical drive fail. */
+    int fd = open(job->path, job->flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+    if (fd >= 0 && fd < 3) {
+        int higher = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        close(fd);
+        fd = higher;
+    }
+    if (fd < 0) {
+        return -errno;
+    }
+    if (fstat(fd, &job->st) < 0) {
+        int ret = -errno;
+        close(fd);
+        return ret;
+    }
+    job->fd = fd;
+    return 0;
+}
+
+static void
+set_open_error(const BlkNode *node, const char *filename, int ret, GError **error)
+{
+    VitError code = ret == -ENOENT                     ? VIT_ERROR_NOT_FOUND
+                    : ret == -EACCES || ret == -EPERM  ? VIT_ERROR_PERMISSION
+                    : ret == -EROFS || ret == -ETXTBSY ? VIT_ERROR_PERMISSION
+                                                       : VIT_ERROR_IO;
+    const char *next = "";
+
+    if (ret == -ENOENT) {
+        next = " Check the name and the folder.";
+    } else if (code == VIT_ERROR_PERMISSION && !node->read_only) {
+        next = " Change its permissions, or open it read-only.";
+    } else if (ret == -EINVAL && node->cache_direct) {
+        next = " The file system has no direct access: leave cache.direct off (cache=none and "
+               "cache=directsync turn it on).";
+    }
+    g_set_error(error, VIT_ERROR, code, "Cannot open '%s': %s.%s", filename, g_strerror(-ret),
+                next);
+}
+
+static bool
+check_type(const BlkNode *node, const char *filename, const struct stat *st, GError **error)
+{
+    bool wants_device = node->driver != &blk_file_driver;
+
+    if (S_ISDIR(st->st_mode)) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "'%s' is a folder, not a disk image.", filename);
+    } else if (!wants_device && !S_ISREG(st->st_mode)) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "'%s' is not a regular file. For a disk of the host use driver=host_device.",
+                    filename);
+    } else if (wants_device && !S_ISBLK(st->st_mode)) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "'%s' is not a block device. For a file use driver=file.", filename);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+static int
+open_flags(const BlkNode *node, bool read_only)
+{
+    return (read_only ? O_RDONLY : O_RDWR) | (node->cache_direct ? O_DIRECT : 0);
+}
+
+static int
+open_path(BlkNode *node, OpenJob *job)
+{
+    int ret;
+
+    job->flags = open_flags(node, node->read_only);
+    ret = blk_pool_run(node->context, open_worker, job);
+    if ((ret == -EACCES || ret == -EROFS || ret == -EPERM) && !node->read_only &&
+        node->auto_read_only) {
+        node->read_only = true;
+        job->flags = open_flags(node, true);
+        ret = blk_pool_run(node->context, open_worker, job);
+    }
+    return ret;
+}
+
+static bool
+file_open(BlkNode *node, GError **error)
+{
+    BlkFile *file = node->state;
+    OpenJob job = { .path = file->filename };
+    int ret;
+
+    file->held_shared = BLK_PERM_ALL;
+    node->filename = g_strdup(file->filename);
+    if (file->aio != AIO_THREADS) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_AVAILABLE_YET,
+                    "'%s': aio=native and aio=io_uring are not available yet; use aio=threads.",
+                    file->filename);
+        return false;
+    }
+    if (g_str_has_prefix(file->filename, "/dev/fdset/")) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_AVAILABLE_YET,
+                    "'%s': descriptor sets are not available yet; name the file itself.",
+                    file->filename);
+        return false;
+    }
+    ret = open_path(node, &job);
+    if (ret < 0) {
+        set_open_error(node, file->filename, ret, error);
+        return false;
+    }
+    file->fd = job.fd;
+    if (!check_type(node, file->filename, &job.st, error)) {
+        return false;
+    }
+    file->is_device = !S_ISREG(job.st.st_mode);
+    file->is_cdrom = strcmp(node->driver->name, "host_cdrom") == 0;
+    file->has_locks = file->locking != VIT_OFF;
+    file->len = file->is_device ? 0 : (uint64_t)job.st.st_size;
+    node->limits.write_flags = BLK_REQ_FUA;
+    node->limits.zeroes_flags = BLK_REQ_MAY_UNMAP;
+    return true;
+}
+
+static void
+file_refresh_limits(BlkNode *node)
+{
+    BlkFile *file = node->state;
+    BlkFileAlign align = { .fd = file->fd };
+
+    if (node->cache_direct && blk_pool_run(node->context, blk_file_probe_align, &align) == 0) {
+        node->limits.request_align = align.request_align;
+        node->limits.memory_align = align.memory_align;
+        node->limits.zeroes_align = node->limits.discard_align = align.request_align;
+    }
+    if (file->is_device) {
+        node->limits.zeroes_align = MAX(node->limits.zeroes_align, 4096);
+        node->limits.discard_align = MAX(node->limits.discard_align, 4096);
+    }
+}
+
+static void
+file_close(BlkNode *node)
+{
+    BlkFile *file = node->state;
+
+    if (file->fd > 0) {
+        close(file->fd); /* and with it the locks */
+    }
+}
+
+/* ---- data ---- */
+
+static int64_t
+file_get_len(BlkNode *node)
+{
+    BlkFile *file = node->state;
+
+    return file->is_device ? (int64_t)lseek(file->fd, 0, SEEK_END) : (int64_t)file->len;
+}
+
+static int
+run_io(BlkNode *node, BlkFileIo *io, const BlkVec *vec, uint64_t at)
+{
+    BlkFile *file = node->state;
+    struct iovec inline_iov[INLINE_IOV];
+    g_autofree struct iovec *long_iov = NULL;
+
+    if (vec->count > INLINE_IOV) {
+        long_iov = g_new(struct iovec, vec->count);
+    }
+    io->fd = file->fd;
+    io->iov = long_iov ? long_iov : inline_iov;
+    io->iov_count = blk_vec_slice(vec, at, io->len, io->iov);
+    if (!io->write && !file->no_cached_reads && !node->cache_direct &&
+        io->len <= CACHED_READ_BYTES) {
+        int ret = blk_file_read_cached(io);
+        if (ret == 0) {
+            return 0;
+        }
+        file->no_cached_reads = ret == -EOPNOTSUPP || ret == -ENOSYS;
+    }
+    return blk_pool_run(node->context, blk_file_io, io);
+}
+
+static int
+file_read(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at)
+{
+    BlkFileIo io = { .offset = offset, .len = len, .file_len = (uint64_t)file_get_len(node) };
+
+    if (offset >= io.file_len) {
+        blk_vec_fill(vec, at, len, 0);
+        return 0;
+    }
+    return run_io(node, &io, vec, at);
+}
+
+static void
+note_end(BlkFile *file, uint64_t end)
+{
+    file->len = MAX(file->len, end);
+}
+
+static int
+file_write(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at,
+           unsigned flags)
+{
+    BlkFile *file = node->state;
+    BlkFileIo io = { .write = true,
+                     .sync = (flags & BLK_REQ_FUA) && !node->no_flush,
+                     .offset = offset,
+                     .len = len };
+    int ret = run_io(node, &io, vec, at);
+
+    if (ret == 0) {
+        note_end(file, offset + len);
+    }
+    return ret;
+}
+
+static int
+run_range(BlkNode *node, BlkFileRangeOp op, uint64_t offset, uint64_t len)
+{
+    BlkFile *file = node->state;
+    BlkFileRange range = { .fd = file->fd, .op = op, .offset = offset, .len = len };
+
+    return blk_pool_run(node->context, blk_file_range, &range);
+}
+
+static int
+file_flush(BlkNode *node)
+{
+    BlkFile *file = node->state;
+    int ret;
+
+    if (node->no_flush) {
+        return 0;
+    }
+    if (file->flush_error) {
+        return file->flush_error;
+    }
+    ret = run_range(node, BLK_FILE_SYNC, 0, 0);
+    if (ret < 0 && !node->cache_direct) {
+        file->flush_error = ret;
+    }
+    return ret;
+}
+
+static int
+file_discard(BlkNode *node, uint64_t offset, uint64_t len)
+{
+    BlkFile *file = node->state;
+
+    return run_range(node, file->is_device ? BLK_FILE_DISCARD_DEVICE : BLK_FILE_PUNCH, offset, len);
+}
+
+/* A hole keeps the length, so the end may have to be moved. */
+static int
+punch_zeroes(BlkNode *node, uint64_t offset, uint64_t len)
+{
+    BlkFile *file = node->state;
+    int ret = run_range(node, BLK_FILE_PUNCH, offset, len);
+
+    if (ret == 0 && !file->is_device && offset + len > file->len) {
+        BlkFileResize resize = { .fd = file->fd, .old_len = file->len, .len = offset + len };
+        ret = blk_pool_run(node->context, blk_file_resize, &resize);
+    }
+    return ret;
+}
+
+static int
+file_write_zeroes(BlkNode *node, uint64_t offset, uint64_t len, unsigned flags)
+{
+    BlkFile *file = node->state;
+    int ret = -ENOTSUP;
+
+    if ((flags & BLK_REQ_MAY_UNMAP) && !file->no_punch) {
+        ret = punch_zeroes(node, offset, len);
+        file->no_punch = ret == -ENOTSUP;
+    }
+    if (ret == -ENOTSUP && !file->no_zero) {
+        ret = run_range(node, BLK_FILE_ZERO, offset, len);
+        file->no_zero = ret == -ENOTSUP;
+    }
+    if (ret == 0 && !file->is_device) {
+        note_end(file, offset + len);
+    }
+    return ret;
+}
+
+static int
+file_status(BlkNode *node, uint64_t offset, uint64_t len, BlkStatus *out)
+{
+    BlkFile *file = node->state;
+    BlkFileSeek seek = { .fd = file->fd, .offset = offset, .len = len };
+
+    out->map_node = node;
+    out->map_offset = offset;
+    out->flags = BLK_STATUS_DATA | BLK_STATUS_ALLOCATED | BLK_STATUS_MAPPED;
+    if (file->is_device) {
+        return 0;
+    }
+    int ret = blk_pool_run(node->context, blk_file_seek, &seek);
+    if (ret == 0) {
+        out->len_bytes = seek.run_len;
+        out->flags = (seek.is_data ? BLK_STATUS_DATA : BLK_STATUS_ZERO) | BLK_STATUS_ALLOCATED |
+                     BLK_STATUS_MAPPED;
+    }
+    return ret;
+}
+
+static int64_t
+file_get_allocated_len(BlkNode *node)
+{
+    const BlkFile *file = node->state;
+    struct stat st;
+
+    return fstat(file->fd, &st) < 0 ? -1 : (int64_t)st.st_blocks * 512;
+}
+
+static bool
+file_truncate(BlkNode *node, uint64_t len, BlkPreallocation prealloc, GError **error)
+{
+    BlkFile *file = node->state;
+    BlkFileResize resize = {
+        .fd = file->fd, .old_len = file->len, .len = len, .prealloc = prealloc
+    };
+    int ret;
+
+    if (file->is_device) {
+        if (len <= (uint64_t)file_get_len(node)) {
+            return true;
+        }
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "'%s' is a device of the host and cannot grow.", file->filename);
+        return false;
+    }
+    if (prealloc == BLK_PREALLOC_METADATA || (prealloc != BLK_PREALLOC_OFF && len < file->len)) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    prealloc == BLK_PREALLOC_METADATA
+                        ? "'%s': a plain file has no metadata to preallocate; use "
+                          "preallocation=off, falloc or full."
+                        : "'%s' becomes smaller: preallocation has no meaning there.",
+                    file->filename);
+        return false;
+    }
+    ret = blk_pool_run(node->context, blk_file_resize, &resize);
+    if (ret < 0) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_IO,
+                    "Cannot change the size of '%s' to %" G_GUINT64_FORMAT " bytes: %s.",
+                    file->filename, len, g_strerror(-ret));
+        return false;
+    }
+    file->len = len;
+    return true;
+}
+
+/* ---- locks and access ---- */
+
+static bool
+file_prepare_perm(BlkNode *node, unsigned perm, unsigned shared, GError **error)
+{
+    BlkFile *file = node->state;
+    bool supported = true;
+
+    if (!file->has_locks || file->fd <= 0) {
+        return true;
+    }
+    if (!blk_file_lock_add(file->fd, file->filename, file->held_perm, file->held_shared, perm,
+                           shared, &supported, error)) {
+        return false;
+    }
+    if (!supported && file->locking == VIT_ON) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_FAILED,
+                    "'%s' cannot be locked: its file system has no locks. Use locking=off if "
+                    "nothing else uses the image.",
+                    file->filename);
+        return false;
+    }
+    file->has_locks = supported;
+    return true;
+}
+
+static void
+file_commit_perm(BlkNode *node, unsigned perm, unsigned shared)
+{
+    BlkFile *file = node->state;
+
+    if (file->has_locks && file->fd > 0) {
+        blk_file_lock_keep(file->fd, perm, shared);
+        file->held_perm = perm;
+        file->held_shared = shared;
+    }
+}
+
+static void
+file_abort_perm(BlkNode *node)
+{
+    BlkFile *file = node->state;
+
+    if (file->has_locks && file->fd > 0) {
+        blk_file_lock_keep(file->fd, file->held_perm, file->held_shared);
+    }
+}
+
+static bool
+file_set_read_only(BlkNode *node, bool read_only, GError **error)
+{
+    BlkFile *file = node->state;
+    /* The same file even if its name has moved. */
+    g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", file->fd);
+    OpenJob job = { .path = path, .flags = open_flags(node, read_only) };
+    int ret = blk_pool_run(node->context, open_worker, &job);
+
+    if (ret < 0) {
+        set_open_error(node, file->filename, ret, error);
+        return false;
+    }
+    if (file->has_locks && !blk_file_lock_copy(job.fd, file->held_perm, file->held_shared)) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_BUSY, "'%s' cannot be locked anew.",
+                    file->filename);
+        close(job.fd);
+        return false;
+    }
+    close(file->fd);
+    file->fd = job.fd;
+    return true;
+}
+
+static bool
+file_is_inserted(BlkNode *node)
+{
+    const BlkFile *file = node->state;
+
+    return !file->is_cdrom || ioctl(file->fd, CDROM_DRIVE_STATUS, CDSL_CURRENT) == CDS_DISC_OK;
+}
+
+static bool
+cdrom_open(BlkNode *node, GError **error)
+{
+    if (!node->read_only && node->auto_read_only) {
+        node->read_only = true;
+    }
+    if (!node->read_only) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "The host's optical drive can only be read: add read-only=on.");
+        return false;
+    }
+    return file_open(node, error);
+}
+
+static const char *const aio_words[] = { "threads", "native", "io_uring", NULL };
+
+static const VitProp options[] = {
+    VIT_PROP_STRING(BlkFile, filename, "filename", NULL, VIT_N_("Path of the image"),
+                    .flags = VIT_PROP_REQUIRED),
+    VIT_PROP_ENUM(BlkFile, aio, "aio", aio_words, AIO_THREADS, VIT_N_("How the host does I/O")),
+    VIT_PROP_ONOFFAUTO(BlkFile, locking, "locking", VIT_AUTO,
+                       VIT_N_("Lock the image against other programs")),
+    { 0 }
+};
+
+#define FILE_OPS                                                                                   \
+    .role = BLK_ROLE_PROTOCOL, .state_size = sizeof(BlkFile), .options = options,                  \
+    .close = file_close, .read = file_read, .write = file_write, .flush = file_flush,              \
+    .discard = file_discard, .write_zeroes = file_write_zeroes, .get_len = file_get_len,           \
+    .truncate = file_truncate, .status = file_status, .get_allocated_len = file_get_allocated_len, \
+    .refresh_limits = file_refresh_limits, .is_inserted = file_is_inserted,                        \
+    .prepare_perm = file_prepare_perm, .commit_perm = file_commit_perm,                            \
+    .abort_perm = file_abort_perm, .set_read_only = file_set_read_only
+
+const BlkDriver blk_file_driver = {
+    .name = "file",
+    .title = VIT_N_("Local file"),
+    .open = file_open,
+    FILE_OPS,
+};
+
+const BlkDriver blk_host_device_driver = {
+    .name = "host_device",
+    .title = VIT_N_("Disk of the host"),
+    .open = file_open,
+    FILE_OPS,
+};
+
+const BlkDriver blk_host_cdrom_driver = {
+    .name = "host_cdrom",
+    .title = VIT_N_("Optical drive of the host"),
+    .open = cdrom_open,
+    FILE_OPS,
+};

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+#pragma once
+
+/* What the files of this folder share about the graph itself; not for drivers. */
+
+#include "blk-driver.h"
+
+struct BlkGraph {
+    BlkContext *context;
+    GPtrArray *drivers;     /* const BlkDriver * added beside those built in */
+    GHashTable *nodes;      /* name -> BlkNode *, every open node */
+    GHashTable *block_devs; /* name -> BlkNode *, a reference each: -blockdev */
+    GPtrArray *drives;      /* BlkBackend *, owned */
+    unsigned next_node_name;
+    const BlkDriveEvents *events;
+    void *events_opaque;
+};
+
+BlkNode *blk_node_new(BlkGraph *graph, const BlkDriver *driver);
+/* Gives NODE its name (NULL: a generated one) and lists it. */
+bool blk_node_set_name(BlkNode *node, const char *name, GError **error);
+const char *blk_child_describe(const BlkChild *child);
+/* No new requests reach NODE from above until drained_end; waits for those there are. */
+void blk_node_drained_begin(BlkNode *node);
+void blk_node_drained_end(BlkNode *node);
+/* The unaligned cases of read and write: NODE's range is held by the caller. [fiber] */
+int blk_read_bounced(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at);
+int blk_write_bounced(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at,
+                      unsigned flags);
+int blk_write_aligned(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at,
+                      unsigned flags);
+bool blk_graph_has_drive(BlkGraph *graph, const char *id);
+/* Frees every drive. */
+void blk_graph_free_drives(BlkGraph *graph);
+
+static inline uint64_t
+blk_round_down(uint64_t value, uint64_t align)
+{
+    return value & ~(align - 1);
+}
+
+static inline uint64_t
+blk_round_up(uint64_t value, uint64_t align)
+{
+    return (value + align - 1) & ~(align - 1);
+}

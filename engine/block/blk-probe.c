@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* What an image is, by its first bytes, and what is known of formats and protocols that have no
+ * driver here: an image in one of those is refused by name, never taken for raw by accident.
+ * Magic numbers are those of the formats' published descriptions. Thread: any. */
+
+#include "blk-graph-private.h"
+
+#include <string.h>
+
+typedef struct KnownFormat {
+    const char *name, *title;
+    uint16_t at, len;
+    const char *magic;
+} KnownFormat;
+
+/* Formats with a magic number. A driver's own probe is asked first. */
+static const KnownFormat known_formats[] = {
+    { "qcow2", "qcow2", 0, 8, "QFI\xfb\0\0\0\2" },
+    { "qcow2", "qcow2", 0, 8, "QFI\xfb\0\0\0\3" },
+    { "qcow", "qcow", 0, 4, "QFI\xfb" },
+    { "qed", "QED", 0, 4, "QED" }, /* with its zero byte */
+    { "vmdk", "VMware disk", 0, 4, "KDMV" },
+    { "vmdk", "VMware disk", 0, 4, "COWD" },
+    { "vmdk", "VMware disk descriptor", 0, 21, "# Disk DescriptorFile" },
+    { "vdi", "VirtualBox disk", 64, 4, "\x7f\x10\xda\xbe" },
+    { "vhdx", "Hyper-V disk (VHDX)", 0, 8, "vhdxfile" },
+    { "vpc", "Virtual PC disk (VHD)", 0, 8, "conectix" },
+    { "luks", "LUKS volume", 0, 6, "LUKS\xba\xbe" },
+    { "parallels", "Parallels disk", 0, 16, "WithoutFreeSpace" },
+    { "parallels", "Parallels disk", 0, 16, "WithouFreSpacExt" },
+    { "bochs", "Bochs disk", 0, 22, "Bochs Virtual HD Image" },
+    { "cloop", "compressed loop image", 0, 25, "#!/bin/sh\n#V2.0 Format\nmo" },
+};
+
+/* Names users of -blockdev and image tools know. */
+static const char *const known_names[] = {
+    "qcow2",     "qcow",        "qed",          "vmdk",
+    "vdi",       "vhdx",        "vpc",          "luks",
+    "parallels", "bochs",       "cloop",        "dmg",
+    "http",      "https",       "ftp",          "ftps",
+    "nbd",       "ssh",         "iscsi",        "gluster",
+    "rbd",       "nfs",         "nvme",         "vvfat",
+    "null-co",   "null-aio",    "throttle",     "copy-on-read",
+    "compress",  "quorum",      "replication",  "copy-before-write",
+    "blkdebug",  "blkverify",   "blklogwrites", "snapshot-access",
+    "blkreplay", "preallocate",
+};
+
+static const KnownFormat *
+find_known_format(const uint8_t *buf, size_t len)
+{
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(known_formats); i++) {
+        const KnownFormat *known = &known_formats[i];
+        if (known->at + known->len <= len &&
+            memcmp(buf + known->at, known->magic, known->len) == 0) {
+            return known;
+        }
+    }
+    return NULL;
+}
+
+static void
+consider(const BlkDriver *driver, const uint8_t *buf, size_t len, const char *filename,
+         const BlkDriver **best, int *best_score)
+{
+    int score = driver->probe ? driver->probe(buf, len, filename) : 0;
+
+    if (score > *best_score) {
+        *best = driver;
+        *best_score = score;
+    }
+}
+
+static const BlkDriver *
+find_best_driver(BlkGraph *graph, const uint8_t *buf, size_t len, const char *filename)
+{
+    const BlkDriver *best = NULL;
+    int score = 0;
+
+    for (unsigned i = 0; blk_builtin_drivers[i]; i++) {
+        consider(blk_builtin_drivers[i], buf, len, filename, &best, &score);
+    }
+    for (unsigned i = 0; i < graph->drivers->len; i++) {
+        consider(g_ptr_array_index(graph->drivers, i), buf, len, filename, &best, &score);
+    }
+    return best;
+}
+
+const BlkDriver *
+blk_probe(BlkGraph *graph, const uint8_t *buf, size_t len, const char *filename, GError **error)
+{
+    const BlkDriver *best = find_best_driver(graph, buf, len, filename);
+    const KnownFormat *known;
+
+    if (best && best != &blk_raw_driver) {
+        return best;
+    }
+    known = find_known_format(buf, len);
+    if (known) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_AVAILABLE_YET,
+                    "'%s' is an image in format %s, which is not available yet: convert it to a "
+                    "raw image first, or write format=raw to use its bytes as they are.",
+                    filename ? filename : "the image", known->name);
+        return NULL;
+    }
+    return &blk_raw_driver;
+}
+
+const char *
+blk_probe_title(BlkGraph *graph, const uint8_t *buf, size_t len)
+{
+    const BlkDriver *best = find_best_driver(graph, buf, len, NULL);
+    const KnownFormat *known = find_known_format(buf, len);
+
+    if (best && best != &blk_raw_driver) {
+        return best->title;
+    }
+    return known ? known->title : NULL;
+}
+
+void
+blk_set_unknown_driver_error(BlkGraph *graph, const char *name, GError **error)
+{
+    g_autofree const char **drivers = blk_graph_list_drivers(graph);
+    const char *nearest;
+
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(known_names); i++) {
+        if (strcmp(known_names[i], name) == 0) {
+            g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_AVAILABLE_YET,
+                        "The block driver '%s' is not available yet: this version has raw images "
+                        "in local files.",
+                        name);
+            return;
+        }
+    }
+    nearest = vit_nearest_name(name, drivers, g_strv_length((char **)drivers));
+    g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                "There is no block driver '%s'%s%s%s.", name, nearest ? "; did you mean '" : "",
+                nearest ? nearest : "", nearest ? "'?" : "");
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+#pragma once
+
+/* The block layer as machines, monitors and image tools see it.
+ *
+ * A BlkGraph holds the nodes and drives of one machine (or one tool). Formats, protocols and
+ * filters are nodes; a drive is what a device model sees (VitDrive) and has a node as its medium,
+ * or none. Nodes are reference counted.
+ *
+ * Thread: the lock given at creation held (a machine's device lock); calls that open, close, drain
+ * or do I/O synchronously wait for the host and may run completions of other requests. */
+
+#include "blk-options.h"
+#include "vit-drive.h"
+#include "vit-lock.h"
+#include "vit-types.h"
+
+typedef struct BlkGraph BlkGraph;
+typedef struct BlkNode BlkNode;
+typedef struct BlkDriver BlkDriver;
+
+typedef enum BlkPreallocation {
+    BLK_PREALLOC_OFF,
+    BLK_PREALLOC_METADATA,
+    BLK_PREALLOC_FALLOC,
+    BLK_PREALLOC_FULL,
+} BlkPreallocation;
+
+/* ---- the graph ---- */
+
+/* MAIN_CONTEXT: where completions are dispatched, NULL to poll only. LOCK may be NULL. */
+BlkGraph *blk_graph_new(GMainContext *main_context, VitLock *lock, GError **error);
+/* All drives are freed; nodes must not be held any more. */
+void blk_graph_free(BlkGraph *graph);
+/* One more driver beside those built in. */
+void blk_graph_add_driver(BlkGraph *graph, const BlkDriver *driver);
+/* Waits for every request. */
+void blk_graph_drain(BlkGraph *graph);
+/* Flushes every drive; false with the first failure. */
+bool blk_graph_flush(BlkGraph *graph, GError **error);
+/* Dispatches completions for up to TIMEOUT_MS; for callers without a main context. */
+bool blk_graph_poll(BlkGraph *graph, int timeout_ms);
+
+/* Names of drivers for help; NULL-terminated, free the array only. */
+const char **blk_graph_list_drivers(BlkGraph *graph);
+const char *blk_driver_title(BlkGraph *graph, const char *name);
+
+/* ---- nodes ---- */
+
+/* Opens a node from flat options: driver=, node-name=, read-only=, file=NODE or file.filename=, ...
+ * Without driver= the format is probed. FILENAME may be NULL, a path, PROTOCOL:..., json:{...}.
+ * OPTIONS is not changed; may be NULL. Ownership: caller has a reference. */
+BlkNode *blk_open(BlkGraph *graph, const char *filename, const BlkOptions *options, GError **error);
+BlkNode *blk_node_ref(BlkNode *node);
+/* The last reference closes the node. */
+void blk_node_unref(BlkNode *node);
+BlkNode *blk_graph_find_node(BlkGraph *graph, const char *name);
+/* -blockdev and blockdev-add: opens and keeps; node-name is required. */
+BlkNode *blk_graph_add_blockdev(BlkGraph *graph, const BlkOptions *options, GError **error);
+bool blk_graph_remove_blockdev(BlkGraph *graph, const char *name, GError **error);
+/* CALL for every named node. */
+void blk_graph_each_node(BlkGraph *graph, void (*call)(void *opaque, BlkNode *node), void *opaque);
+
+typedef struct BlkNodeInfo {
+    const char *node_name, *driver, *filename;
+    const char *format_title; /* of what the image looks like; NULL for plain data */
+    uint64_t len_bytes;
+    int64_t allocated_bytes; /* on the host, negative when not known */
+    bool read_only, cache_direct, no_flush;
+    bool discard_unmap;
+    bool probed;       /* nobody said which format it is */
+    int detect_zeroes; /* 0 off, 1 on, 2 unmap */
+    BlkNode *file, *backing;
+} BlkNodeInfo;
+
+/* Borrowed strings. Waits for the host. */
+void blk_node_get_info(BlkNode *node, BlkNodeInfo *out);
+uint64_t blk_node_get_len(BlkNode *node);
+/* Reopens for writing or reading only, with the files below it. */
+bool blk_node_set_read_only(BlkNode *node, bool read_only, GError **error);
+
+/* ---- an image as a tool uses it, synchronously ---- */
+
+typedef struct BlkImage BlkImage;
+/* WRITE: the node must be writable, and others may not write. Takes a reference to NODE. */
+BlkImage *blk_image_new(BlkNode *node, bool write, GError **error);
+void blk_image_free(BlkImage *image);
+uint64_t blk_image_get_len(BlkImage *image);
+/* 0 or a negative errno. */
+int blk_image_read(BlkImage *image, uint64_t offset, void *buf, size_t len);
+int blk_image_write(BlkImage *image, uint64_t offset, const void *buf, size_t len);
+int blk_image_write_zeroes(BlkImage *image, uint64_t offset, uint64_t len, bool may_unmap);
+int blk_image_discard(BlkImage *image, uint64_t offset, uint64_t len);
+int blk_image_flush(BlkImage *image);
+bool blk_image_resize(BlkImage *image, uint64_t len, BlkPreallocation prealloc, GError **error);
+/* Length of the run at OFFSET that is data, or zeroes (out_zero), at most LEN; negative errno. */
+int64_t blk_image_get_run(BlkImage *image, uint64_t offset, uint64_t len, bool *out_zero,
+                          bool *out_data);
+/* Makes a new image of FORMAT; OPTIONS: size=, preallocation=, ... */
+bool blk_create(BlkGraph *graph, const char *format, const char *filename,
+                const BlkOptions *options, GError **error);
+
+/* ---- drives ---- */
+
+typedef enum BlkOnError {
+    BLK_ON_ERROR_REPORT,
+    BLK_ON_ERROR_IGNORE,
+    BLK_ON_ERROR_STOP,
+    BLK_ON_ERROR_ENOSPC, /* stop when the host is full, else report */
+} BlkOnError;
+
+typedef struct BlkDriveConfig {
+    BlkOnError on_read_error, on_write_error;
+    bool read_only;     /* of media put in later */
+    bool write_through; /* cache.writeback=off: every write is flushed before it completes */
+    bool snapshot;      /* changes go to a temporary file */
+} BlkDriveConfig;
+
+/* What a machine is told. STOP: pause the guest; blk_graph_resume() when it runs again. */
+typedef struct BlkDriveEvents {
+    void (*io_error)(void *opaque, VitDrive *drive, bool is_read, int error, VitDriveError action);
+    void (*tray_moved)(void *opaque, VitDrive *drive, bool open);
+} BlkDriveEvents;
+
+void blk_graph_set_events(BlkGraph *graph, const BlkDriveEvents *events, void *opaque);
+/* Repeats the requests that errors stopped. */
+void blk_graph_resume(BlkGraph *graph);
+
+/* NODE may be NULL: no medium. Takes a reference of its own. Ownership: the graph. */
+VitDrive *blk_drive_new(BlkGraph *graph, const char *id, const BlkDriveConfig *config,
+                        BlkNode *node, GError **error);
+/* Detach the device first. */
+void blk_drive_free(VitDrive *drive);
+/* By drive id, else a new unnamed drive on the node of that name (as -device drive=NODE means);
+ * free that with its device. */
+VitDrive *blk_graph_find_drive(BlkGraph *graph, const char *name, GError **error);
+void blk_graph_each_drive(BlkGraph *graph, void (*call)(void *opaque, VitDrive *drive),
+                          void *opaque);
+
+/* Medium of a removable drive. Eject asks the guest first when it holds the tray locked, and then
+ * fails with VIT_ERROR_BUSY; FORCE takes it. Change opens FILENAME first, so that on failure the
+ * old medium stays. FORMAT and READ_ONLY_MODE ("retain", "read-only", "read-write") may be NULL. */
+bool blk_drive_eject(VitDrive *drive, bool force, GError **error);
+bool blk_drive_change(VitDrive *drive, const char *filename, const char *format,
+                      const char *read_only_mode, bool force, GError **error);
+bool blk_drive_insert(VitDrive *drive, BlkNode *node, GError **error);
+bool blk_drive_open_tray(VitDrive *drive, bool force, GError **error);
+bool blk_drive_close_tray(VitDrive *drive, GError **error);
+bool blk_drive_resize(VitDrive *drive, uint64_t len, GError **error);
+/* Writes what a snapshot=on drive holds into its image. */
+bool blk_drive_commit(VitDrive *drive, GError **error);
+BlkNode *blk_drive_get_node(VitDrive *drive); /* borrowed, NULL when empty */
+
+typedef struct BlkDriveStats {
+    uint64_t read_count, write_count, flush_count, discard_count;
+    uint64_t read_bytes, write_bytes, discard_bytes;
+    uint64_t read_ns, write_ns, flush_ns; /* total time of the requests */
+    uint64_t failed_reads, failed_writes, failed_flushes;
+} BlkDriveStats;
+
+typedef struct BlkDriveInfo {
+    const char *id;
+    BlkNode *node; /* NULL when empty */
+    bool removable, locked, tray_open, has_tray, write_through, stopped;
+    BlkOnError on_read_error, on_write_error;
+    BlkDriveStats stats;
+} BlkDriveInfo;
+
+void blk_drive_get_info(VitDrive *drive, BlkDriveInfo *out);
+/* Whether it is one of the drives above, rather than a test's. */
+bool blk_drive_is_from_graph(const VitDrive *drive);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BlkNode, blk_node_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BlkGraph, blk_graph_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BlkImage, blk_image_free)

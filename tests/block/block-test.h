@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+#pragma once
+
+/* What the tests of the block layer share: a temporary folder, images with known content, and a
+ * filter that fails, delays, counts and remembers as it is told. */
+
+#include "blk-driver.h"
+
+typedef struct BlockTest {
+    VitLock lock;
+    BlkGraph *graph;
+    char *dir;
+} BlockTest;
+
+/* A graph with the filter "fault" and an empty folder. The lock is held. */
+void block_test_init(BlockTest *test);
+/* Frees the graph and removes the folder; the folder's free space is checked by nobody. */
+void block_test_finish(BlockTest *test);
+char *block_test_path(BlockTest *test, const char *name);
+/* A file of LEN bytes of block_test_byte(). Ownership of the path: caller. */
+char *block_test_image(BlockTest *test, const char *name, uint64_t len);
+uint8_t block_test_byte(uint64_t offset);
+/* Opens with "key=value,key=value" and fails the test when that fails. */
+BlkNode *block_test_open(BlockTest *test, const char *filename, const char *options);
+BlkOptions *block_test_options(const char *text);
+
+/* ---- the filter ---- */
+
+typedef struct FaultWrite {
+    uint64_t offset, len;
+    uint8_t *data;  /* NULL: zeroes */
+    unsigned epoch; /* flushes completed before it */
+} FaultWrite;
+
+typedef struct Fault {
+    uint32_t align, memory_align;
+    uint64_t delay_ns;
+    bool fua;
+    /* Errno to give (0: none) and how many requests pass first. */
+    int fail_read, fail_write, fail_flush;
+    unsigned pass_count;
+    unsigned reads, writes, flushes, zeroes, discards, running, most_running;
+    bool remember;
+    GArray *log; /* FaultWrite */
+} Fault;
+
+/* The state of the "fault" node at or below NODE. */
+Fault *block_test_fault(BlkNode *node);
+
+/* ---- requests through a drive ---- */
+
+typedef struct Pending {
+    bool ended;
+    int ret;
+} Pending;
+
+void block_test_done(void *opaque, int ret);
+/* Dispatches until it has ended; gives its result. */
+int block_test_wait(BlockTest *test, Pending *pending);
+int block_test_drive_read(BlockTest *test, VitDrive *drive, uint64_t offset, void *buf, size_t len);
+int block_test_drive_write(BlockTest *test, VitDrive *drive, uint64_t offset, const void *buf,
+                           size_t len);
+int block_test_drive_flush(BlockTest *test, VitDrive *drive);

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* Fibers, waiting, workers, deferred calls and ranges. */
+
+#include "blk-context.h"
+#include "blk-range.h"
+#include "blk-vec.h"
+
+#include <string.h>
+
+typedef struct Counter {
+    BlkContext *context;
+    BlkWaitQueue queue;
+    unsigned started, ended;
+    GString *order;
+    double sum;
+} Counter;
+
+static void
+wait_once(void *opaque)
+{
+    Counter *counter = opaque;
+    double x = counter->started++;
+
+    blk_wait(counter->context, &counter->queue);
+    counter->sum += x * 0.5; /* floating point state survives the switch */
+    counter->ended++;
+}
+
+static void
+test_many(void)
+{
+    BlkContext *context = blk_context_new(NULL, NULL, NULL);
+    Counter counter = { .context = context };
+
+    for (unsigned round = 0; round < 3; round++) {
+        counter.started = counter.ended = 0;
+        counter.sum = 0;
+        for (unsigned i = 0; i < 200; i++) {
+            blk_context_start(context, wait_once, &counter);
+        }
+        g_assert_cmpuint(counter.started, ==, 200);
+        g_assert_cmpuint(counter.ended, ==, 0);
+        g_assert_false(blk_context_poll(context, 0));
+        blk_wake_all(context, &counter.queue);
+        g_assert_cmpuint(counter.ended, ==, 0);
+        g_assert_true(blk_context_poll(context, 0));
+        g_assert_cmpuint(counter.ended, ==, 200);
+        g_assert_cmpfloat(counter.sum, ==, 199 * 200 / 2 * 0.5);
+    }
+    blk_context_free(context);
+}
+
+static int
+add_one(void *arg)
+{
+    (*(unsigned *)arg)++;
+    return 7;
+}
+
+static void
+work_in_pool(void *opaque)
+{
+    Counter *counter = opaque;
+    unsigned value = 0;
+
+    counter->started++;
+    for (unsigned i = 0; i < 20; i++) {
+        g_assert_cmpint(blk_pool_run(counter->context, add_one, &value), ==, 7);
+    }
+    g_assert_cmpuint(value, ==, 20);
+    counter->ended++;
+}
+
+static void
+test_pool(void)
+{
+    BlkContext *context = blk_context_new(NULL, NULL, NULL);
+    Counter counter = { .context = context };
+
+    for (unsigned i = 0; i < 50; i++) {
+        blk_context_start(context, work_in_pool, &counter);
+    }
+    while (counter.ended < 50) {
+        g_assert_true(blk_context_poll(context, 5000));
+    }
+    blk_context_free(context);
+}
+
+typedef struct Sleep {
+    Counter *counter;
+    int64_t ns;
+    char name;
+} Sleep;
+
+static void
+sleep_then_note(void *opaque)
+{
+    Sleep *sleep = opaque;
+
+    blk_sleep_ns(sleep->counter->context, sleep->ns);
+    g_string_append_c(sleep->counter->order, sleep->name);
+}
+
+static void
+test_sleep(void)
+{
+    BlkContext *context = blk_context_new(NULL, NULL, NULL);
+    Counter counter = { .context = context, .order = g_string_new(NULL) };
+    Sleep sleeps[] = { { &counter, 30 * VIT_NS_PER_MS, 'c' },
+                       { &counter, 10 * VIT_NS_PER_MS, 'a' },
+                       { &counter, 20 * VIT_NS_PER_MS, 'b' } };
+
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(sleeps); i++) {
+        blk_context_start(context, sleep_then_note, &sleeps[i]);
+    }
+    while (counter.order->len < 3) {
+        blk_context_poll(context, -1);
+    }
+    g_assert_cmpstr(counter.order->str, ==, "abc");
+    g_string_free(counter.order, TRUE);
+    blk_context_free(context);
+}
+
+/* The main context dispatches with the lock held; another thread may poll with it as well. */
+typedef struct Shared {
+    VitLock lock;
+    BlkContext *context;
+    GMainContext *main_context;
+    gint ended; /* atomic */
+    gint quit;
+} Shared;
+
+static void
+work_shared(void *opaque)
+{
+    Shared *shared = opaque;
+    unsigned value = 0;
+
+    for (unsigned i = 0; i < 10; i++) {
+        blk_pool_run(shared->context, add_one, &value);
+        g_assert_true(vit_lock_is_held(&shared->lock));
+    }
+    g_atomic_int_inc(&shared->ended);
+}
+
+static gpointer
+loop_thread(gpointer opaque)
+{
+    Shared *shared = opaque;
+
+    while (!g_atomic_int_get(&shared->quit)) {
+        g_main_context_iteration(shared->main_context, TRUE);
+    }
+    return NULL;
+}
+
+static void
+test_two_threads(void)
+{
+    Shared shared = { .main_context = g_main_context_new() };
+    GThread *thread;
+
+    vit_lock_init(&shared.lock);
+    shared.context = blk_context_new(shared.main_context, &shared.lock, NULL);
+    thread = g_thread_new("loop", loop_thread, &shared);
+    for (unsigned i = 0; i < 200; i++) {
+        vit_lock_take(&shared.lock);
+        blk_context_start(shared.context, work_shared, &shared);
+        if (i % 8 == 0) {
+            blk_context_poll(shared.context, 1);
+        }
+        vit_lock_release(&shared.lock);
+    }
+    while (g_atomic_int_get(&shared.ended) < 200) {
+        g_usleep(1000);
+    }
+    g_atomic_int_set(&shared.quit, 1);
+    g_main_context_wakeup(shared.main_context);
+    g_thread_join(thread);
+    blk_context_free(shared.context);
+    vit_lock_finish(&shared.lock);
+    g_main_context_unref(shared.main_context);
+}
+
+static void
+note_deferred(void *opaque)
+{
+    g_string_append_c(opaque, 'd');
+}
+
+static void
+defer_in_fiber(void *opaque)
+{
+    Counter *counter = opaque;
+    BlkDeferred deferred = { .func = note_deferred, .opaque = counter->order };
+
+    blk_context_defer(counter->context, &deferred);
+    g_string_append_c(counter->order, '1');
+    blk_sleep_ns(counter->context, 20 * VIT_NS_PER_MS);
+    g_string_append_c(counter->order, '2');
+}
+
+static void
+test_deferred(void)
+{
+    BlkContext *context = blk_context_new(NULL, NULL, NULL);
+    Counter counter = { .context = context, .order = g_string_new(NULL) };
+
+    blk_context_run(context, defer_in_fiber, &counter);
+    g_assert_cmpstr(counter.order->str, ==, "1d2");
+    g_string_free(counter.order, TRUE);
+    blk_context_free(context);
+}
+
+/* ---- ranges ---- */
+
+typedef struct Holder {
+    BlkContext *context;
+    BlkRangeSet *set;
+    uint64_t start, end;
+    bool exclusive;
+    BlkWaitQueue hold;
+    GString *order;
+    char name;
+} Holder;
+
+static void
+hold_range(void *opaque)
+{
+    Holder *holder = opaque;
+    BlkRange range;
+
+    blk_range_acquire(holder->context, holder->set, &range, holder->start, holder->end,
+                      holder->exclusive);
+    g_string_append_c(holder->order, holder->name);
+    blk_wait(holder->context, &holder->hold);
+    blk_range_release(holder->context, holder->set, &range);
+}
+
+static void
+release(Holder *holder)
+{
+    blk_wake_all(holder->context, &holder->hold);
+    while (blk_context_poll(holder->context, 0)) {
+    }
+}
+
+static void
+test_ranges(void)
+{
+    BlkContext *context = blk_context_new(NULL, NULL, NULL);
+    BlkRangeSet set = { 0 };
+    g_autoptr(GString) order = g_string_new(NULL);
+    Holder holders[] = {
+        { context, &set, 0, 10, false, { 0 }, order, 'a' },  /* shared */
+        { context, &set, 5, 15, false, { 0 }, order, 'b' },  /* shared: at once */
+        { context, &set, 8, 12, true, { 0 }, order, 'C' },   /* waits for a and b */
+        { context, &set, 11, 20, false, { 0 }, order, 'd' }, /* waits for C, which came first */
+        { context, &set, 20, 30, true, { 0 }, order, 'E' },  /* apart: at once */
+    };
+
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(holders); i++) {
+        blk_context_start(context, hold_range, &holders[i]);
+    }
+    g_assert_cmpstr(order->str, ==, "abE");
+    release(&holders[0]);
+    g_assert_cmpstr(order->str, ==, "abE");
+    release(&holders[1]);
+    g_assert_cmpstr(order->str, ==, "abEC");
+    release(&holders[2]);
+    g_assert_cmpstr(order->str, ==, "abECd");
+    release(&holders[3]);
+    release(&holders[4]);
+    g_assert_null(set.first);
+    blk_context_free(context);
+}
+
+/* ---- vectors ---- */
+
+static void
+test_vec(void)
+{
+    uint8_t memory[64], flat[64], copy[64];
+    struct iovec iov[] = { { memory, 7 },      { memory + 20, 0 }, { memory + 7, 1 },
+                           { memory + 8, 40 }, { memory + 48, 0 }, { memory + 48, 16 } };
+    BlkVec vec = blk_vec_make(iov, VIT_ARRAY_LEN(iov));
+
+    g_assert_cmpuint(vec.len_bytes, ==, 64);
+    for (unsigned i = 0; i < 64; i++) {
+        flat[i] = (uint8_t)g_test_rand_int();
+    }
+    for (unsigned at = 0; at <= 64; at++) {
+        for (unsigned len = 0; len <= 64 - at; len++) {
+            struct iovec out[VIT_ARRAY_LEN(iov)];
+            memset(memory, 0xee, sizeof(memory));
+            blk_vec_scatter(&vec, at, flat, len);
+            blk_vec_gather(&vec, at, copy, len);
+            g_assert_cmpmem(copy, len, flat, len);
+            BlkVec slice = blk_vec_make(out, blk_vec_slice(&vec, at, len, out));
+            g_assert_cmpuint(slice.len_bytes, ==, len);
+            blk_vec_fill(&vec, at, len, 0);
+            g_assert_true(blk_vec_is_zero(&vec, at, len));
+            if (len > 0) {
+                memory[at + len / 2] = 1;
+                g_assert_false(blk_vec_is_zero(&vec, at, len));
+                g_assert_cmpint(memory[at ? at - 1 : 63], !=, 1);
+            }
+        }
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/block/context/many-fibers", test_many);
+    g_test_add_func("/block/context/pool", test_pool);
+    g_test_add_func("/block/context/sleep", test_sleep);
+    g_test_add_func("/block/context/two-threads", test_two_threads);
+    g_test_add_func("/block/context/deferred", test_deferred);
+    g_test_add_func("/block/context/ranges", test_ranges);
+    g_test_add_func("/block/context/vectors", test_vec);
+    return g_test_run();
+}
