@@ -314,7 +314,7 @@ read_value(const ReadContext *context, const VitField *field, Cursor *cursor, ui
         uint32_t len;
 
         memcpy(&len, (char *)object + field->len_offset, 4);
-        memcpy(&base, base, sizeof(base));
+        memcpy(&base, (const void *)base, sizeof(base));
         if (size != (base ? len : 0) || count != 1 || !take_span(cursor, size, &data)) {
             return read_error(context, field->name, "has another length than the device here");
         }
