@@ -14,18 +14,22 @@ typedef struct VitNetPortOps {
     void (*link_changed)(void *opaque, bool up);
 } VitNetPortOps;
 
+#define VIT_NET_QUEUE_MAX 1024
+
 struct VitNetPort {
-    char *name;        /* netdev id or device id */
-    const char *model; /* "user", "e1000" */
+    char *name;  /* netdev id or device id */
+    char *model; /* "user", "e1000" */
     const VitNetPortOps *ops;
     void *opaque;
     VitNetPort *peer;
     bool link_down;
-    GQueue queue; /* GBytes waiting for the peer's room; bounded */
+    bool delivering; /* a frame of ours is being handed over: later ones queue up behind it */
+    GQueue queue;    /* GBytes waiting for the peer's room; at most VIT_NET_QUEUE_MAX */
     uint64_t sent_frames, sent_bytes, dropped_frames;
     char *info; /* text for "info network" */
 };
 
+/* NAME and MODEL are copied. */
 void vit_net_port_init(VitNetPort *port, const char *name, const char *model,
                        const VitNetPortOps *ops, void *opaque);
 void vit_net_port_finish(VitNetPort *port);
@@ -35,4 +39,6 @@ void vit_net_port_disconnect(VitNetPort *port);
 void vit_net_port_send(VitNetPort *port, const uint8_t *frame, size_t len);
 /* PORT can receive again: deliver what its peer has queued for it. */
 void vit_net_port_flush(VitNetPort *port);
+/* Plugs or unplugs the cable at this end; both ends are told when the link changes. */
 void vit_net_port_set_link(VitNetPort *port, bool up);
+bool vit_net_port_link_is_up(const VitNetPort *port);
