@@ -410,7 +410,6 @@ static const VitOption options[] = {
       .group = "netdev",
       .keys = k_nic,
       .variants = vr_nic,
-      .flags = VIT_OPT_OPEN,
       .status = VIT_STATUS_AVAILABLE,
       .mission = "nic.default" },
     { .name = "netdev",

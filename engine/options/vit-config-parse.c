@@ -3,7 +3,7 @@
 
 /* From words to option instances. Everything in the text ends up in an item, in what stands before
  * one, or in the tail, so that printing gives the same bytes back; what is not understood becomes
- * an item of its own and is pointed out. Values are not looked at here (vit-config-validate.c).
+ * an item of its own. What an item says is not looked at here (vit-config-validate.c).
  * Forms read: the manual's command line, with its old spellings (bare and negated switches,
  * two dashes, JSON objects).
  * Thread: any; nothing here keeps state. */
@@ -188,7 +188,7 @@ read_set(VitConfigItem *item, const VitWord *word, size_t base)
 }
 
 static void
-read_json(Parser *parser, VitConfigItem *item, const VitWord *word, size_t base)
+read_json(VitConfigItem *item, const VitWord *word, size_t base)
 {
     size_t at = 0;
     const char *message = NULL;
@@ -196,10 +196,6 @@ read_json(Parser *parser, VitConfigItem *item, const VitWord *word, size_t base)
 
     item->is_json = true;
     if (leaves == NULL) {
-        size_t place = word->map[MIN(at, word->len)];
-        vit_diag_list_add(parser->diags, place, place + 1, VIT_SEVERITY_ERROR,
-                          VIT_ERROR_INVALID_ARGUMENT, 0, NULL, NULL,
-                          "the JSON object cannot be read: %s", message);
         item->type = VIT_ITEM_UNKNOWN;
         return;
     }
@@ -231,7 +227,7 @@ read_argument(Parser *parser, VitConfigItem *item, const VitWord *word, size_t b
         return;
     }
     if ((option->flags & VIT_OPT_JSON) && word->text[0] == '{') {
-        read_json(parser, item, word, base);
+        read_json(item, word, base);
         return;
     }
     bool is_dotted = (strcmp(option->name, "global") == 0 && read_global(item, word, base)) ||
@@ -300,12 +296,6 @@ read_known(Parser *parser, unsigned index, const VitOption *option)
         return index;
     }
     if (next < 0 || !is_argument(option, &parser->words.words[next])) {
-        g_autofree char *fix =
-            g_strdup_printf("-%s %s", option->name, option->metavar ? option->metavar : "VALUE");
-
-        vit_diag_list_add(parser->diags, word->start, word->end, VIT_SEVERITY_ERROR,
-                          VIT_ERROR_INVALID_ARGUMENT, 0, fix, NULL, "-%s needs an argument",
-                          option->name);
         item->type = VIT_ITEM_UNKNOWN;
         finish_item(parser, item, word, word->end);
         return index;
@@ -330,13 +320,6 @@ read_unknown(Parser *parser, unsigned index)
         end = parser->words.words[next].end;
         last = (unsigned)next;
     }
-    const char *nearest = vit_option_nearest(name);
-    g_autofree char *fix = nearest ? g_strdup_printf("did you mean -%s?", nearest) : NULL;
-    g_autofree char *replacement = nearest ? g_strdup_printf("-%s", nearest) : NULL;
-    vit_diag_list_add(parser->diags, word->start, word->end, VIT_SEVERITY_ERROR,
-                      VIT_ERROR_INVALID_ARGUMENT, 0,
-                      fix ? fix : "-help lists the options that exist", replacement,
-                      "there is no option -%s", name);
     finish_item(parser, item, word, end);
     return last;
 }

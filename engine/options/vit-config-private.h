@@ -92,6 +92,9 @@ int vit_config_index_of(VitConfig *config, uint32_t serial);
  * shorthand. Ownership: caller. */
 VitConfigItem *vit_config_item_expand(const VitConfigItem *item);
 
+/* Where each item begins in vit_config_to_text(). Ownership: caller. */
+size_t *vit_config_places(VitConfig *config);
+
 /* ---- machine.conf (vit-conf-file.c) -------------------------------------------------------- */
 
 char *vit_conf_escape(const char *value);

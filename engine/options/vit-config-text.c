@@ -53,6 +53,24 @@ vit_config_to_text(VitConfig *config)
     return g_string_free(out, FALSE);
 }
 
+size_t *
+vit_config_places(VitConfig *config)
+{
+    size_t *places = g_new0(size_t, config->items->len + 1);
+    size_t at = 0;
+    unsigned shown = 0;
+
+    for (unsigned i = 0; i < config->items->len; i++) {
+        const VitConfigItem *item = vit_config_get_item(config, i);
+
+        if (item->type == VIT_ITEM_FOREIGN)
+            continue;
+        places[i] = at + strlen(lead_of(item, shown++));
+        at = places[i] + strlen(item->source);
+    }
+    return places;
+}
+
 bool
 vit_config_locate(VitConfig *config, uint32_t serial, size_t *out_start, size_t *out_end)
 {

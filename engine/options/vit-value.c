@@ -181,11 +181,16 @@ vit_status_error(VitStatus status)
 static char *
 join_values(const VitOptionKey *key)
 {
+    enum { LONG = 70 };
     GString *text = g_string_new(NULL);
 
     for (const VitOptionValue *v = key->values; v != NULL && v->name != NULL; v++) {
         if (v->status == VIT_STATUS_OTHER_HOST || v->status == VIT_STATUS_OTHER_TARGET)
             continue;
+        if (text->len > LONG) {
+            g_string_append(text, ", ...");
+            break;
+        }
         g_string_append_printf(text, "%s%s", text->len > 0 ? ", " : "", v->name);
     }
     return g_string_free(text, FALSE);
