@@ -241,6 +241,7 @@ rig_protected(Rig *rig, unsigned cpl)
     rig_put(rig, 0x3008, 0x10, 4);
     rig_put(rig, 0x3066, 0x68, 2);
     s->cr0 = X86_CR0_PE | X86_CR0_ET;
+    s->cr4 = s->efer = 0;
     s->idtr = (X86TableReg){ .base = 0x2000, .limit = 0x7ff };
     s->tr = segment_at(rig, 0x28);
     s->rflags = 2;
