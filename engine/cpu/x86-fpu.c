@@ -32,8 +32,8 @@ deliver_pending_error(X86Core *core)
     return false;
 }
 
-static inline bool
-wait_for_error(X86Core *core)
+bool
+x86_fpu_wait(X86Core *core)
 {
     return !(core->s.fpu.fsw & X86_FSW_ES) || deliver_pending_error(core);
 }
@@ -42,7 +42,7 @@ bool
 x86_x87_begin(X86Core *core)
 {
     x86_x87_check(core);
-    return wait_for_error(core);
+    return x86_fpu_wait(core);
 }
 
 bool
@@ -54,7 +54,7 @@ x86_mmx_begin(X86Core *core)
     if (core->s.cr0 & X86_CR0_TS) {
         x86_fault(core, X86_EXC_NM);
     }
-    return wait_for_error(core);
+    return x86_fpu_wait(core);
 }
 
 void
@@ -83,26 +83,32 @@ x86_avx_check(X86Core *core)
 }
 
 void
-x86_mmx_enter(X86Core *core)
+x86_fpu_set_top(X86Fpu *fpu, unsigned top)
 {
-    X86Fpu *fpu = &core->s.fpu;
-    unsigned top = x86_fpu_top(fpu);
+    unsigned turn = (top - x86_fpu_top(fpu)) & 7;
 
-    if (top != 0) {
+    if (turn != 0) {
         uint8_t old[sizeof(fpu->st)];
 
         memcpy(old, fpu->st, sizeof(old));
-        for (unsigned n = 0; n < 8; n++) {
-            memcpy(&fpu->st[n], old + ((n - top) & 7) * sizeof(fpu->st[0]), sizeof(fpu->st[0]));
+        for (unsigned i = 0; i < 8; i++) {
+            memcpy(&fpu->st[i], old + ((i + turn) & 7) * sizeof(fpu->st[0]), sizeof(fpu->st[0]));
         }
-        fpu->fsw &= (uint16_t)~X86_FSW_TOP;
+        fpu->fsw = (uint16_t)((fpu->fsw & ~X86_FSW_TOP) | top << X86_FSW_TOP_SHIFT);
     }
-    fpu->ftw = 0xff;
+}
+
+void
+x86_mmx_enter(X86Core *core)
+{
+    x86_fpu_set_top(&core->s.fpu, 0);
+    core->s.fpu.ftw = 0xff;
 }
 
 void
 x86_fpu_init(X86Fpu *fpu)
 {
+    x86_fpu_set_top(fpu, 0);
     fpu->fcw = 0x37f;
     fpu->fsw = 0;
     fpu->ftw = 0;

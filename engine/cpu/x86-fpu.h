@@ -10,7 +10,8 @@
 #include <string.h>
 
 enum {
-    X86_FSW_EXCEPTIONS = 0x3f, /* IE DE ZE OE UE PE */
+    X86_FSW_EXCEPTIONS = 0x3f,   /* IE DE ZE OE UE PE */
+    X86_FSW_STORE_FAULTS = 0x1b, /* IE DE OE UE: unmasked, they keep a store from happening */
     X86_FSW_SF = 1u << 6,
     X86_FSW_ES = 1u << 7,
     X86_FSW_C1 = 1u << 9,
@@ -70,6 +71,16 @@ x86_mmx_reg(X86Core *core, unsigned n)
 /* What every MMX instruction but EMMS does to the x87 state: TOP = 0, all registers in use. */
 void x86_mmx_enter(X86Core *core);
 
+/* Waits for a pending error as FWAIT does. False as above. */
+bool x86_fpu_wait(X86Core *core);
+/* Moves TOP; the physical registers stay, so the stack-order image turns. */
+void x86_fpu_set_top(X86Fpu *fpu, unsigned top);
+/* The control word as the unit keeps it. */
+static inline uint16_t
+x86_fpu_clean_control(uint16_t value)
+{
+    return (uint16_t)((value & 0x1f3f) | 0x40);
+}
 /* FINIT: the x87 state after reset of the unit; register contents stay. */
 void x86_fpu_init(X86Fpu *fpu);
 /* Status word flags that follow from others: ES and B. */

@@ -393,7 +393,7 @@ emit_simd(Emitter *e, X86VectorPlan *plan, const X86Insn *insn, X86HostBlock *bl
 }
 
 static void
-emit_x87(Emitter *e, X86VectorPlan *plan, const X86Insn *insn, const uint8_t *exec_start)
+emit_x87(Emitter *e, X86VectorPlan *plan, const X86Insn *insn)
 {
     const X86OpRow *row = insn->row;
     uint8_t modrm = insn->modrm;
@@ -411,8 +411,6 @@ emit_x87(Emitter *e, X86VectorPlan *plan, const X86Insn *insn, const uint8_t *ex
     if (row->flags_read) {
         EMIT(e, 0x8a, 0x67, offsetof(X86StubCall, flags), 0x9e); /* mov ah, flags; sahf */
     }
-    plan->op_start = exec_start + (e->at - e->start);
-    plan->host_fop = (uint16_t)((row->opcode & 7) << 8 | modrm);
     EMIT(e, row->opcode, modrm);
     if (row->flags_written) {
         emit_store_flags(e);
@@ -447,7 +445,7 @@ make_plan(X86VectorUnit *unit, X86VectorPlan *plan, const X86Insn *insn)
 
     *plan = (X86VectorPlan){ .key = key };
     if (is_x87(insn->row)) {
-        emit_x87(&e, plan, insn, exec_start);
+        emit_x87(&e, plan, insn);
         plan->x87 = (X86X87Stub)(uintptr_t)(exec_start + sizeof(block));
     } else {
         emit_simd(&e, plan, insn, &block);

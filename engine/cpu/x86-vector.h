@@ -42,10 +42,8 @@ typedef struct X86VectorPlan {
         X86SimdStub simd;
         X86X87Stub x87;
     };
-    const uint8_t *op_start; /* host address of the guest's opcode: x87 instruction pointer */
-    uint16_t host_fop;       /* x87 opcode register after the stub */
-    uint8_t memory_size;     /* bytes; 0 = no memory operand */
-    uint8_t memory_access;   /* X86_ACC_* */
+    uint8_t memory_size;                /* bytes; 0 = no memory operand */
+    uint8_t memory_access;              /* X86_ACC_* */
     uint8_t gpr_in[X86_STUB_GPR_LAST];  /* X86_GPR_*: loaded before */
     uint8_t gpr_out[X86_STUB_GPR_LAST]; /* X86_GPR_*: committed after */
     bool any_gpr;

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+#pragma once
+
+/* Wide memory operands where host code works on guest memory itself. */
+
+#include "x86-mem.h"
+
+/* Host address of an operand that lies whole in one page of plain memory with the rights already in
+ * the TLB, or NULL: then x86_read_bytes() and x86_write_bytes() do it, or fault. */
+static inline void *
+x86_direct_operand(X86Core *core, unsigned segment, uint64_t offset, unsigned size, bool write)
+{
+    uint64_t linear;
+
+    if (X86_UNLIKELY(x86_alignment_checked(core)) ||
+        !x86_linear_fast(core, segment, offset, size, write, &linear) ||
+        (linear & 0xfff) + size > 4096) {
+        return NULL;
+    }
+    const X86TlbEntry *entry = x86_tlb_slot(core, linear, x86_view(core));
+    if (!x86_tlb_hit(core, entry, linear, write ? X86_ACCESS_WRITE : X86_ACCESS_READ)) {
+        return NULL;
+    }
+    if (write) {
+        x86_tlb_mark_dirty(entry);
+    }
+    return (void *)(entry->host + linear);
+}
+
+/* Linear address for alignment tests; says nothing about rights. */
+static inline uint64_t
+x86_linear_unchecked(const X86Core *core, unsigned segment, uint64_t offset)
+{
+    if (x86_code64(&core->s)) {
+        return segment >= X86_FS ? core->s.seg[segment].base + offset : offset;
+    }
+    return (uint32_t)(core->s.seg[segment].base + offset);
+}
