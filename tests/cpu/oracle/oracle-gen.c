@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* Makes cases: a theme (which classes of rows), registers of which some point at the data pages,
+ * and a stream of instructions chosen so that a case goes on for a while. Branches go forward only.
+ * Instructions whose result the architecture leaves open are kept out by tracking which flags are
+ * undefined; those that would leave the child (system calls) or that two runs answer differently
+ * (time, random numbers, CPU identity) are not generated at all. */
+
+#include "oracle-encode.h"
+#include "oracle-values.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef enum OracleClass {
+    CLASS_INT,
+    CLASS_STACK,
+    CLASS_FLOW,
+    CLASS_STRING,
+    CLASS_SYSTEM,
+    CLASS_X87,
+    CLASS_MMX,
+    CLASS_SSE,
+    CLASS_AVX,
+    CLASS_STATE, /* masked moves, gathers, FXSAVE, XSAVE */
+    CLASS_LAST
+} OracleClass;
+
+static const char *const class_names[CLASS_LAST + 1] = { "int",    "stack", "flow", "string",
+                                                         "system", "x87",   "mmx",  "sse",
+                                                         "avx",    "state", NULL };
+/* How often a theme holds the class. */
+static const uint8_t class_weights[CLASS_LAST] = { 30, 5, 5, 5, 2, 16, 8, 14, 18, 6 };
+
+struct OracleGen {
+    OracleOptions options;
+    const X86OpRow **rows[CLASS_LAST];
+    unsigned count[CLASS_LAST];
+    GHashTable *generated; /* row -> number of times */
+};
+
+/* ---- Rows ---- */
+
+static bool
+is_forbidden(const X86OpRow *row)
+{
+    static const char *const names[] = {
+        /* leave the child or change what the harness needs */
+        "syscall",
+        "sysret",
+        "sysenter",
+        "sysexit",
+        "int",
+        "int3",
+        "int1",
+        "into",
+        "iret",
+        "hlt",
+        "wrfsbase",
+        "wrgsbase",
+        "rdfsbase",
+        "rdgsbase",
+        "swapgs",
+        "callf",
+        "jmpf",
+        "retf",
+        "lss",
+        "lds",
+        "les",
+        "lfs",
+        "lgs",
+        "ud0",
+        "ud1",
+        "vmmcall",
+        "vmcall",
+        "icebp",
+        "monitor",
+        "mwait",
+        "monitorx",
+        "mwaitx",
+        "umonitor",
+        "umwait",
+        "tpause",
+        "clzero",
+        /* the answer is not the same twice */
+        "rdtsc",
+        "rdtscp",
+        "rdpmc",
+        "rdrand",
+        "rdseed",
+        "cpuid",
+        "rdpid",
+        "xgetbv",
+        "rdpru",
+        "rdpkru",
+        "wrpkru",
+        /* Linux emulates them or has other descriptors */
+        "sgdt",
+        "sidt",
+        "sldt",
+        "str",
+        "smsw",
+        "lar",
+        "lsl",
+        "verr",
+        "verw",
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+        if (strcmp(row->mnemonic, names[i]) == 0) {
+            return true;
+        }
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(row->operand); i++) {
+        if (row->operand[i].kind == X86_OP_SEG_REG || row->operand[i].kind == X86_OP_SEG_FIXED) {
+            return row->operand[i].access & X86_ACC_W;
+        }
+    }
+    return false;
+}
+
+static OracleClass
+class_of(const X86OpRow *row)
+{
+    bool vector = false;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(row->operand); i++) {
+        uint8_t kind = row->operand[i].kind;
+
+        vector |=
+            (kind >= X86_OP_MMX_REG && kind <= X86_OP_VSIB) || row->operand[i].size == X86_SZ_STATE;
+    }
+    switch (row->class_) {
+    case X86_CLASS_INT: return CLASS_INT;
+    case X86_CLASS_STACK: return CLASS_STACK;
+    case X86_CLASS_FLOW: return CLASS_FLOW;
+    case X86_CLASS_STRING: return CLASS_STRING;
+    case X86_CLASS_X87: return row->map == X86_MAP_1B ? CLASS_X87 : CLASS_MMX;
+    case X86_CLASS_VEC: return row->encoding == X86_ENC_VEX ? CLASS_AVX : CLASS_SSE;
+    default: return vector || strstr(row->mnemonic, "mxcsr") ? CLASS_STATE : CLASS_SYSTEM;
+    }
+}
+
+static bool
+host_offers(const X86OpRow *row)
+{
+    /* What the host lacks is #UD there; the guest's model follows the host, so all may run. */
+    return row->feature != X86_FEATURE_3DNOW;
+}
+
+const char *
+oracle_class_name(unsigned index)
+{
+    return index <= CLASS_LAST ? class_names[index] : NULL;
+}
+
+OracleGen *
+oracle_gen_new(const OracleOptions *options)
+{
+    OracleGen *gen = g_new0(OracleGen, 1);
+    const X86OpRow *row;
+
+    gen->options = *options;
+    gen->generated = g_hash_table_new(NULL, NULL);
+    for (size_t i = 0; (row = x86_op_row(i)); i++) {
+        OracleClass class_ = class_of(row);
+
+        if (is_forbidden(row) || !host_offers(row) ||
+            (options->only && strcmp(options->only, row->mnemonic) != 0)) {
+            continue;
+        }
+        gen->rows[class_] = g_renew(const X86OpRow *, gen->rows[class_], gen->count[class_] + 1);
+        gen->rows[class_][gen->count[class_]++] = row;
+        g_hash_table_insert(gen->generated, (gpointer)row, GUINT_TO_POINTER(0));
+    }
+    return gen;
+}
+
+void
+oracle_gen_free(OracleGen *gen)
+{
+    if (gen) {
+        for (unsigned i = 0; i < CLASS_LAST; i++) {
+            g_free(gen->rows[i]);
+        }
+        g_hash_table_unref(gen->generated);
+        g_free(gen);
+    }
+}
+
+void
+oracle_gen_print_coverage(const OracleGen *gen)
+{
+    unsigned never = 0;
+
+    for (unsigned i = 0; i < CLASS_LAST; i++) {
+        for (unsigned j = 0; j < gen->count[i]; j++) {
+            const X86OpRow *row = gen->rows[i][j];
+
+            if (!g_hash_table_lookup(gen->generated, row) && gen->options.classes >> i & 1) {
+                never++;
+                printf("# never generated: %s (map %u opcode %02x)\n", row->mnemonic, row->map,
+                       row->opcode);
+            }
+        }
+    }
+    printf("# rows never generated: %u\n", never);
+}
+
+/* ---- Data ---- */
+
+/* An area that FXRSTOR and XRSTOR accept, at 0x400 of the first page. */
+static void
+plant_state_area(OracleRng *rng, uint8_t *page)
+{
+    uint8_t *at = page + 0x400;
+
+    oracle_xsave_image(rng, at);
+    memset(at + 512, 0, 64);
+    at[512] = (uint8_t)oracle_below(rng, 8);
+}
+
+void
+oracle_gen_pattern(uint64_t seed, unsigned index, uint8_t *out_bytes)
+{
+    OracleRng rng;
+
+    for (unsigned page = 0; page < ORACLE_PATTERN_BYTES / 4096; page++) {
+        uint8_t *at = out_bytes + page * 4096;
+
+        /* The read-only page is the same in all patterns. */
+        oracle_rng_seed(&rng, seed ^ 0x7061747465726eull, page == 2 ? 2 : index * 16 + page + 16);
+        for (unsigned i = 0; i < 4096; i += 16) {
+            if (oracle_chance(&rng, 25)) {
+                oracle_float80(&rng, at + i);
+                memcpy(at + i + 10, &(uint64_t){ oracle_integer(&rng) }, 6);
+            } else {
+                oracle_vector(&rng, at + i, 16);
+            }
+        }
+        plant_state_area(&rng, at);
+    }
+}
+
+/* ---- Registers ---- */
+
+static uint64_t
+data_pointer(OracleRng *rng)
+{
+    return ORACLE_DATA + 0x200 +
+           (oracle_below(rng, 0x1c00) & (oracle_chance(rng, 85) ? ~15u : ~0u));
+}
+
+static void
+make_registers(OracleContext *ctx, OracleCase *c)
+{
+    static const uint16_t pointers[] = { 0xf0f8, 0x00f8, 0x00f8 }; /* rbx rsp rbp rsi rdi, r12.. */
+    OracleRng *rng = ctx->rng;
+    unsigned count = c->mode == ORACLE_64 ? 16 : 8;
+
+    ctx->pointers = pointers[c->mode];
+    ctx->known = 0xffff;
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t v = ctx->pointers >> i & 1 ? data_pointer(rng) : oracle_integer(rng);
+
+        if (i == X86_RSP) {
+            v &= oracle_chance(rng, 95) ? ~7ull : ~0ull;
+            v = oracle_chance(rng, 3) ? ORACLE_DATA + oracle_below(rng, 6) * 0x1000 : v;
+        } else if (i == X86_RCX && oracle_chance(rng, 60)) {
+            v = oracle_below(rng, 70);
+        }
+        if (c->mode == ORACLE_16 && (ctx->pointers >> i & 1)) {
+            v = (v - ORACLE_DATA) | (i == X86_RSP ? 0 : oracle_random(rng) << 16);
+            v = oracle_chance(rng, 80) ? v & 0xffff : v;
+        }
+        if (c->mode != ORACLE_64) {
+            v &= 0xffffffff;
+        }
+        c->in.gpr[i] = v;
+        ctx->value[i] = c->mode == ORACLE_16 ? v & 0xffff : v;
+    }
+    c->in.rflags = 0x202 | (oracle_random(rng) & X86_FLAGS_ARITH) |
+                   (oracle_chance(rng, 15) ? X86_FLAG_DF : 0) |
+                   (oracle_chance(rng, 4) ? X86_FLAG_AC : 0);
+    oracle_xsave_image(rng, c->in.xsave);
+}
+
+/* XMM5 holds small doubleword indices, XMM6 quadwords, for gathers. */
+static void
+make_index_registers(OracleContext *ctx, OracleCase *c)
+{
+    for (unsigned i = 0; i < 8; i++) {
+        uint32_t narrow = oracle_below(ctx->rng, 0x180);
+        uint64_t wide = oracle_below(ctx->rng, 0x180);
+        unsigned at = i < 4 ? 160 + 5 * 16 + i * 4 : 576 + 5 * 16 + (i - 4) * 4;
+
+        memcpy(c->in.xsave + at, &narrow, 4);
+        at = i < 2 ? 160 + 6 * 16 + i * 8 : 576 + 6 * 16 + (i - 2) * 8;
+        if (i < 4) {
+            memcpy(c->in.xsave + at, &wide, 8);
+        }
+    }
+}
+
+/* ---- The stream ---- */
+
+static bool
+is_shift_by_count(const X86OpRow *row)
+{
+    if (row->map == X86_MAP_1B) {
+        return row->opcode == 0xc0 || row->opcode == 0xc1 || row->opcode == 0xd2 ||
+               row->opcode == 0xd3;
+    }
+    return row->map == X86_MAP_0F && (row->opcode == 0xa4 || row->opcode == 0xa5 ||
+                                      row->opcode == 0xac || row->opcode == 0xad);
+}
+
+/* Flags undefined after INSN, given those before. A count of zero writes no flag. */
+static uint16_t
+undefined_after(const X86Insn *insn, uint16_t before)
+{
+    const X86OpRow *row = insn->row;
+    bool surely = !is_shift_by_count(row) && !(insn->rep || insn->repne);
+
+    return (uint16_t)((surely ? before & ~row->flags_written : before) | row->flags_undefined);
+}
+
+static void
+forget_registers(OracleContext *ctx, const X86Insn *insn)
+{
+    const X86OpRow *row = insn->row;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(row->operand); i++) {
+        const X86Operand *op = &row->operand[i];
+        unsigned reg = 16;
+
+        if (!(op->access & X86_ACC_W)) {
+            continue;
+        }
+        switch (op->kind) {
+        case X86_OP_MODRM_REG: reg = insn->reg; break;
+        case X86_OP_MODRM_RM: reg = insn->is_memory ? 16 : insn->rm; break;
+        case X86_OP_MODRM_R:
+        case X86_OP_OPCODE_REG: reg = insn->rm; break;
+        case X86_OP_VVVV: reg = insn->vvvv; break;
+        case X86_OP_FIXED_REG: reg = op->fixed; break;
+        case X86_OP_VEC_REG: ctx->index_vecs &= (uint16_t) ~(1u << insn->reg); break;
+        default: break;
+        }
+        if (reg < 16) {
+            ctx->known &= (uint16_t) ~(1u << reg);
+            if (op->size == 1 && reg >= 4 && !insn->rex_present) {
+                ctx->known &= (uint16_t) ~(1u << (reg & 3));
+            }
+        }
+    }
+    if (row->class_ == X86_CLASS_STRING) {
+        ctx->known &= (uint16_t) ~(1u << X86_RCX | 1u << X86_RSI | 1u << X86_RDI);
+    }
+    if (strcmp(row->mnemonic, "popa") == 0) {
+        ctx->known = 1u << X86_RSP;
+    }
+}
+
+typedef struct Theme {
+    OracleClass classes[3];
+    unsigned count;
+} Theme;
+
+static OracleClass
+pick_class(const OracleGen *gen, OracleRng *rng)
+{
+    unsigned total = 0, at;
+
+    for (unsigned i = 0; i < CLASS_LAST; i++) {
+        total += gen->count[i] && (gen->options.classes >> i & 1) ? class_weights[i] : 0;
+    }
+    at = oracle_below(rng, total);
+    for (unsigned i = 0;; i++) {
+        unsigned weight = gen->count[i] && (gen->options.classes >> i & 1) ? class_weights[i] : 0;
+
+        if (at < weight) {
+            return (OracleClass)i;
+        }
+        at -= weight;
+    }
+}
+
+static bool
+exists_in_mode(const X86OpRow *row, OracleMode mode)
+{
+    return !(row->flags & (mode == ORACLE_64 ? X86_ROW_NO64 : X86_ROW_ONLY64));
+}
+
+/* A branch goes to the next instruction or over the one after it; PENDING remembers the latter. */
+typedef struct Pending {
+    bool open;
+    unsigned at, size; /* place of the displacement in code[] */
+    unsigned from;     /* what it counts from */
+    unsigned skip;     /* instructions to go */
+} Pending;
+
+static void
+set_displacement(OracleCase *c, unsigned at, unsigned size, unsigned distance)
+{
+    memset(c->code + at, 0, size);
+    c->code[at] = (uint8_t)distance;
+}
+
+static bool
+is_relative(const X86OpRow *row)
+{
+    return row->operand[0].kind == X86_OP_REL || row->operand[1].kind == X86_OP_REL;
+}
+
+static void
+resolve(OracleCase *c, Pending *pending, bool last)
+{
+    if (pending->open && (pending->skip-- == 0 || last)) {
+        set_displacement(c, pending->at, pending->size, c->code_len - pending->from);
+        pending->open = false;
+    }
+}
+
+static void
+append(OracleCase *c, OracleContext *ctx, const X86Insn *insn, const uint8_t *bytes,
+       Pending *pending)
+{
+    unsigned start = c->code_len;
+
+    memcpy(c->code + start, bytes, insn->length);
+    c->start[c->count] = (uint16_t)start;
+    c->row[c->count] = insn->row;
+    c->code_len = (uint16_t)(start + insn->length);
+    c->undefined[c->count + 1] = undefined_after(insn, c->undefined[c->count]);
+    c->count++;
+    forget_registers(ctx, insn);
+    resolve(c, pending, false);
+    if (is_relative(insn->row)) {
+        if (!pending->open && oracle_chance(ctx->rng, 50)) {
+            *pending = (Pending){ true, start + insn->imm_offset, insn->imm_size, c->code_len,
+                                  oracle_below(ctx->rng, 2) };
+        } else {
+            set_displacement(c, start + insn->imm_offset, insn->imm_size, 0);
+        }
+    }
+}
+
+/* Rows that end most cases; fewer of them. */
+static bool
+is_unwelcome(OracleRng *rng, const X86OpRow *row)
+{
+    bool ends = (row->class_ == X86_CLASS_FLOW && !is_relative(row)) ||
+                row->class_ == X86_CLASS_SYSTEM || strncmp(row->mnemonic, "popf", 4) == 0;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(row->operand); i++) {
+        if (row->operand[i].size == X86_SZ_STATE || row->operand[i].kind == X86_OP_VSIB ||
+            row->operand[i].kind == X86_OP_VEC_VVVV) {
+            return false;
+        }
+    }
+    return (ends && !oracle_chance(rng, 15)) ||
+           (strstr(row->mnemonic, "div") && row->class_ == X86_CLASS_INT &&
+            !oracle_chance(rng, 40));
+}
+
+static void
+add_instruction(OracleGen *gen, OracleContext *ctx, OracleCase *c, const Theme *theme,
+                Pending *pending)
+{
+    uint8_t bytes[32];
+    X86Insn insn;
+
+    for (unsigned attempt = 0; attempt < 50; attempt++) {
+        OracleClass class_ = theme->classes[oracle_below(ctx->rng, theme->count)];
+        const X86OpRow *row = gen->rows[class_][oracle_below(ctx->rng, gen->count[class_])];
+
+        if (!exists_in_mode(row, c->mode) || is_unwelcome(ctx->rng, row)) {
+            continue;
+        }
+        ctx->next_address = c->entry + c->code_len;
+        if (!oracle_encode(ctx, row, oracle_chance(ctx->rng, 2), bytes, &insn) ||
+            is_forbidden(insn.row) || (insn.row->flags_read & c->undefined[c->count])) {
+            continue;
+        }
+        g_hash_table_replace(
+            gen->generated, (gpointer)insn.row,
+            GUINT_TO_POINTER(1 + GPOINTER_TO_UINT(g_hash_table_lookup(gen->generated, insn.row))));
+        append(c, ctx, &insn, bytes, pending);
+        return;
+    }
+}
+
+static void
+choose_place(OracleRng *rng, OracleGen *gen, unsigned batch, unsigned slot, OracleCase *c)
+{
+    uint32_t at = ORACLE_CODE + batch * ORACLE_CODE_BYTES + slot * ORACLE_SLOT_BYTES;
+    uint32_t last = at + ORACLE_SLOT_BYTES - 1;
+
+    do {
+        c->mode = (uint8_t)oracle_below(rng, ORACLE_MODE_LAST);
+    } while (!(gen->options.modes >> c->mode & 1));
+    if (c->mode == ORACLE_16 && (at ^ last) & 0xffff0000) {
+        c->mode = ORACLE_32; /* the segment ends inside the slot */
+    }
+    c->entry = at + oracle_below(rng, 32);
+    c->code_base = c->mode == ORACLE_16 ? at & 0xffff0000 : 0;
+    c->cs = c->mode == ORACLE_64 ? ORACLE_CS64
+            : c->mode == ORACLE_32
+                ? ORACLE_CS32
+                : ORACLE_LDT_SELECTOR(ORACLE_LDT_CODE + ((at - ORACLE_CODE) >> 16));
+}
+
+void
+oracle_gen_case(OracleGen *gen, uint64_t number, unsigned batch, unsigned slot,
+                OracleCase *out_case)
+{
+    OracleRng rng;
+    OracleContext ctx = { .rng = &rng };
+    Theme theme = { .count = 1 };
+    Pending pending = { false };
+
+    oracle_rng_seed(&rng, gen->options.seed, number);
+    memset(out_case, 0, sizeof(*out_case));
+    out_case->number = number;
+    out_case->pattern = (uint8_t)oracle_below(&rng, ORACLE_PATTERNS);
+    choose_place(&rng, gen, batch, slot, out_case);
+    ctx.mode = out_case->mode;
+    make_registers(&ctx, out_case);
+    out_case->in.rip = out_case->entry - out_case->code_base;
+    theme.classes[0] = pick_class(gen, &rng);
+    while (theme.count < 3 && oracle_chance(&rng, 40)) {
+        theme.classes[theme.count++] = pick_class(gen, &rng);
+    }
+    for (unsigned i = 0; i < theme.count; i++) {
+        if (theme.classes[i] == CLASS_STATE) {
+            make_index_registers(&ctx, out_case);
+            ctx.index_vecs = 1 << 5 | 1 << 6;
+        }
+    }
+    for (unsigned i = 0; i < gen->options.length; i++) {
+        add_instruction(gen, &ctx, out_case, &theme, &pending);
+    }
+    resolve(out_case, &pending, true);
+    out_case->start[out_case->count] = out_case->code_len;
+    out_case->end = out_case->entry + out_case->code_len;
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* cpu-oracle: compares the interpreter with the host CPU on generated instructions.
+ *
+ *   cpu-oracle [--seed N] [--count INSTRUCTIONS] [--class NAME,...] [--mode 64,32,16]
+ *              [--length N] [--only MNEMONIC] [--case NUMBER] [--reports N] [--coverage]
+ *
+ * Exit status 0: no difference. The child works on one batch of cases while this process makes and
+ * interprets the other. */
+
+#include "oracle.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Totals {
+    uint64_t cases, instructions, faults, differences, noise, lost, endless;
+} Totals;
+
+typedef struct Run {
+    OracleOptions options;
+    OracleGen *gen;
+    OracleNative *native;
+    OracleGuest *guest;
+    OracleResult *result;
+    OracleCase *failed[64];
+    unsigned failed_count, reported;
+    Totals totals;
+} Run;
+
+static void
+fill_batch(Run *run, unsigned index, uint64_t first)
+{
+    OracleBatch *batch = oracle_native_batch(run->native, index);
+
+    batch->count = ORACLE_SLOTS;
+    for (unsigned i = 0; i < ORACLE_SLOTS; i++) {
+        uint64_t number = first + i;
+
+        oracle_gen_case(run->gen, number, number / ORACLE_SLOTS % ORACLE_BATCHES, i,
+                        &batch->cases[i]);
+    }
+}
+
+static void
+keep_failed(Run *run, const OracleCase *c)
+{
+    OracleCase *copy;
+
+    run->totals.differences++;
+    if (run->failed_count < G_N_ELEMENTS(run->failed)) {
+        copy = g_aligned_alloc0(1, sizeof(*copy), 64);
+        *copy = *c;
+        run->failed[run->failed_count++] = copy;
+    }
+}
+
+static void
+check_batch(Run *run, unsigned index)
+{
+    const OracleBatch *batch = oracle_native_batch(run->native, index);
+
+    for (unsigned i = 0; i < batch->count; i++) {
+        const OracleCase *c = &batch->cases[i];
+        const OracleResult *by_host = &batch->results[i];
+
+        oracle_guest_run(run->guest, c, run->result);
+        run->totals.cases++;
+        run->totals.instructions += c->count;
+        run->totals.faults += by_host->vector >= 0;
+        if (by_host->vector == -2 || run->result->vector == -2) {
+            run->totals.endless++;
+        } else if (!oracle_results_equal(c, by_host, run->result)) {
+            keep_failed(run, c);
+        }
+    }
+}
+
+/* Between batches, while the child is idle. */
+static void
+report_failed(Run *run)
+{
+    for (unsigned i = 0; i < run->failed_count; i++) {
+        if (run->reported < run->options.max_reports &&
+            !oracle_report(&run->options, run->native, run->guest, run->failed[i],
+                           &run->reported)) {
+            run->totals.differences--;
+            run->totals.noise++;
+        }
+        g_aligned_free(run->failed[i]);
+    }
+    run->failed_count = 0;
+}
+
+static void
+run_one(Run *run, uint64_t number)
+{
+    OracleCase *c = g_aligned_alloc0(1, sizeof(*c), 64);
+
+    oracle_gen_case(run->gen, number, number / ORACLE_SLOTS % ORACLE_BATCHES, number % ORACLE_SLOTS,
+                    c);
+    run->totals.cases = 1;
+    run->totals.instructions = c->count;
+    run->totals.differences =
+        oracle_report(&run->options, run->native, run->guest, c, &run->reported);
+    g_aligned_free(c);
+}
+
+static void
+run_all(Run *run)
+{
+    uint64_t next = run->options.first / ORACLE_SLOTS * ORACLE_SLOTS;
+    unsigned index = next / ORACLE_SLOTS % ORACLE_BATCHES;
+
+    fill_batch(run, index, next);
+    oracle_native_submit(run->native, index);
+    for (;;) {
+        bool more =
+            run->totals.instructions + ORACLE_SLOTS * run->options.length < run->options.count &&
+            run->totals.differences < run->options.max_reports;
+        bool answered;
+
+        if (more) {
+            next += ORACLE_SLOTS;
+            fill_batch(run, index ^ 1, next);
+        }
+        answered = oracle_native_wait(run->native, index);
+        if (more) {
+            oracle_native_submit(run->native, index ^ 1);
+        }
+        if (answered) {
+            check_batch(run, index);
+        } else {
+            run->totals.lost++;
+            printf("the child died in the batch of case %" PRIu64 "\n",
+                   oracle_native_batch(run->native, index)->cases[0].number);
+        }
+        if (!more) {
+            break;
+        }
+        index ^= 1;
+        if (run->failed_count) {
+            /* The other batch is in the child: let it finish, then use the child alone. */
+            if (oracle_native_wait(run->native, index)) {
+                check_batch(run, index);
+            }
+            report_failed(run);
+            next += ORACLE_SLOTS;
+            index = next / ORACLE_SLOTS % ORACLE_BATCHES;
+            fill_batch(run, index, next);
+            oracle_native_submit(run->native, index);
+        }
+    }
+    report_failed(run);
+}
+
+static bool
+parse_names(const char *text, const char *(*name_of)(unsigned), uint32_t *out_mask)
+{
+    g_auto(GStrv) parts = g_strsplit(text, ",", -1);
+
+    *out_mask = 0;
+    for (unsigned i = 0; parts[i]; i++) {
+        unsigned j = 0;
+
+        while (name_of(j) && strcmp(name_of(j), parts[i]) != 0) {
+            j++;
+        }
+        if (!name_of(j)) {
+            g_printerr("cpu-oracle: no \"%s\" here; there are:", parts[i]);
+            for (j = 0; name_of(j); j++) {
+                g_printerr(" %s", name_of(j));
+            }
+            g_printerr("\n");
+            return false;
+        }
+        *out_mask |= 1u << j;
+    }
+    return true;
+}
+
+static const char *
+mode_name(unsigned index)
+{
+    static const char *const names[] = { "64", "32", "16", NULL };
+
+    return names[index];
+}
+
+int
+main(int argc, char **argv)
+{
+    gint64 seed = 1, count = 2000000, first = 0, one = -1;
+    gint length = 16, reports = 10;
+    g_autofree char *classes = NULL, *modes = NULL, *only = NULL;
+    gboolean coverage = FALSE;
+    const GOptionEntry entries[] = {
+        { "seed", 0, 0, G_OPTION_ARG_INT64, &seed, "Seed of everything", "N" },
+        { "count", 0, 0, G_OPTION_ARG_INT64, &count, "Instructions to run", "N" },
+        { "class", 0, 0, G_OPTION_ARG_STRING, &classes, "Classes of rows", "NAME,..." },
+        { "mode", 0, 0, G_OPTION_ARG_STRING, &modes, "Code sizes", "64,32,16" },
+        { "length", 0, 0, G_OPTION_ARG_INT, &length, "Instructions per case", "N" },
+        { "only", 0, 0, G_OPTION_ARG_STRING, &only, "One mnemonic", "NAME" },
+        { "case", 0, 0, G_OPTION_ARG_INT64, &one, "One case, with its report", "NUMBER" },
+        { "first", 0, 0, G_OPTION_ARG_INT64, &first, "First case", "NUMBER" },
+        { "reports", 0, 0, G_OPTION_ARG_INT, &reports, "Stop after so many differences", "N" },
+        { "coverage", 0, 0, G_OPTION_ARG_NONE, &coverage, "List rows never generated", NULL },
+        { NULL },
+    };
+    g_autoptr(GOptionContext) context = g_option_context_new("- the host CPU as oracle");
+    g_autoptr(GError) error = NULL;
+    Run run = { 0 };
+    gint64 start;
+    double seconds;
+
+    g_option_context_add_main_entries(context, entries, NULL);
+    if (!g_option_context_parse(context, &argc, &argv, &error)) {
+        g_printerr("cpu-oracle: %s\n", error->message);
+        return 2;
+    }
+    run.options = (OracleOptions){ .seed = (uint64_t)seed,
+                                   .first = (uint64_t)first,
+                                   .count = (uint64_t)count,
+                                   .classes = ~0u,
+                                   .modes = 7,
+                                   .length = (unsigned)CLAMP(length, 1, ORACLE_INSN_MAX),
+                                   .only = only,
+                                   .max_reports = (unsigned)reports };
+    if ((classes && !parse_names(classes, oracle_class_name, &run.options.classes)) ||
+        (modes && !parse_names(modes, mode_name, &run.options.modes))) {
+        return 2;
+    }
+    run.gen = oracle_gen_new(&run.options);
+    run.native = oracle_native_new(run.options.seed, &error);
+    run.guest = run.native ? oracle_guest_new(run.options.seed, &error) : NULL;
+    if (!run.guest) {
+        g_printerr("cpu-oracle: %s\n", error->message);
+        return 2;
+    }
+    run.result = g_aligned_alloc0(1, sizeof(*run.result), 64);
+    start = g_get_monotonic_time();
+    if (one >= 0) {
+        run_one(&run, (uint64_t)one);
+    } else {
+        run_all(&run);
+    }
+    seconds = (double)(g_get_monotonic_time() - start) / G_USEC_PER_SEC;
+    printf("cpu-oracle: seed %" PRIu64 ", %" PRIu64 " cases, %" PRIu64 " instructions, %" PRIu64
+           " faults, %.2f s, %.2f M/s; %" PRIu64 " differences, %" PRIu64
+           " not seen again, %" PRIu64 " endless, %" PRIu64 " batches lost\n",
+           run.options.seed, run.totals.cases, run.totals.instructions, run.totals.faults, seconds,
+           (double)run.totals.instructions / seconds / 1e6, run.totals.differences,
+           run.totals.noise, run.totals.endless, run.totals.lost);
+    if (coverage) {
+        oracle_gen_print_coverage(run.gen);
+    }
+    oracle_guest_free(run.guest);
+    oracle_native_free(run.native);
+    oracle_gen_free(run.gen);
+    g_aligned_free(run.result);
+    return run.totals.differences || run.totals.lost ? 1 : 0;
+}

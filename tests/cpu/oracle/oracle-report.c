@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* Compares what the host and the interpreter made of a case, and says which instruction they
+ * disagree about: the case is run again cut off after 1, 2, 3 ... instructions. */
+
+#include "oracle.h"
+
+#include "x86-interp.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#ifdef HAVE_CAPSTONE
+/* capstone uses names of ours. */
+#define X86_OP_IMM  CAPSTONE_OP_IMM
+#define X86_REG_RIP CAPSTONE_REG_RIP
+#include <capstone/capstone.h>
+#undef X86_OP_IMM
+#undef X86_REG_RIP
+#endif
+
+static const char *const register_names[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp",
+                                                "rsi", "rdi", "r8",  "r9",  "r10", "r11",
+                                                "r12", "r13", "r14", "r15" };
+
+/* Flags that count: the arithmetic ones and DF, AC, ID, NT; not RF, which a frame may carry. */
+#define FLAGS_COMPARED \
+    (X86_FLAGS_ARITH | X86_FLAG_DF | X86_FLAG_AC | X86_FLAG_ID | X86_FLAG_NT | X86_FLAG_TF)
+
+static uint64_t
+compared_flags(const OracleCase *c, const OracleResult *r)
+{
+    uint64_t undefined = c->undefined[c->count];
+
+    if (r->vector != -1) { /* somewhere in the middle */
+        for (unsigned i = 0; i <= c->count; i++) {
+            undefined |= c->undefined[i];
+        }
+    }
+    return r->out.rflags & FLAGS_COMPARED & ~undefined;
+}
+
+/* Error code as Linux shows it: it never says whether a kernel page is present. */
+static uint32_t
+compared_error(const OracleResult *r)
+{
+    return r->vector == X86_EXC_PF && r->cr2 >> 47 ? r->error | 1 : r->error;
+}
+
+static uint64_t
+register_mask(const OracleCase *c)
+{
+    return c->mode == ORACLE_64 ? UINT64_MAX : 0xffffffff;
+}
+
+static bool
+registers_equal(const OracleCase *c, const OracleResult *a, const OracleResult *b)
+{
+    unsigned count = c->mode == ORACLE_64 ? 16 : 8;
+    uint64_t mask = register_mask(c), differ = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        differ |= (a->out.gpr[i] ^ b->out.gpr[i]) & mask;
+    }
+    return !differ;
+}
+
+/* Bytes of the XSAVE image that are architecture. The x87 pointers count only where the host shows
+ * them; AMD's XSAVE does so while an error is pending. FNSTENV in the stream shows them always. */
+static bool
+vectors_equal(const uint8_t *a, const uint8_t *b)
+{
+    bool shows_pointers = a[2] & 0x80;
+
+    return memcmp(a, b, 5) == 0 && memcmp(a + 24, b + 24, 4) == 0 &&
+           memcmp(a + 32, b + 32, 384) == 0 && memcmp(a + 576, b + 576, 256) == 0 &&
+           (!shows_pointers || memcmp(a + 6, b + 6, 18) == 0);
+}
+
+bool
+oracle_results_equal(const OracleCase *c, const OracleResult *native, const OracleResult *guest)
+{
+    if (native->vector != guest->vector || compared_error(native) != compared_error(guest) ||
+        (native->vector == X86_EXC_PF && native->cr2 != guest->cr2)) {
+        return false;
+    }
+    return native->out.rip == guest->out.rip && registers_equal(c, native, guest) &&
+           compared_flags(c, native) == compared_flags(c, guest) &&
+           native->data_hash == guest->data_hash &&
+           vectors_equal(native->out.xsave, guest->out.xsave);
+}
+
+/* ---- Narrowing ---- */
+
+static void
+cut(const OracleCase *c, unsigned count, OracleCase *out)
+{
+    *out = *c;
+    out->count = (uint8_t)count;
+    out->code_len = c->start[count];
+    out->end = c->entry + out->code_len;
+}
+
+/* Runs one case alone on both sides. */
+static bool
+run_alone(OracleNative *native, OracleGuest *guest, const OracleCase *c, OracleResult *by_host,
+          OracleResult *by_guest, uint8_t *host_data)
+{
+    OracleBatch *batch = oracle_native_batch(native, 0);
+
+    batch->count = 1;
+    batch->cases[0] = *c;
+    oracle_native_submit(native, 0);
+    if (!oracle_native_wait(native, 0)) {
+        return false;
+    }
+    *by_host = batch->results[0];
+    memcpy(host_data, batch->data, ORACLE_PATTERN_BYTES);
+    oracle_guest_run(guest, c, by_guest);
+    return true;
+}
+
+/* ---- Printing ---- */
+
+static void
+print_bytes(const char *title, const uint8_t *bytes, unsigned count)
+{
+    printf("%s", title);
+    for (unsigned i = 0; i < count; i++) {
+        printf(" %02x", bytes[i]);
+    }
+    printf("\n");
+}
+
+static void
+print_instruction(const OracleCase *c, unsigned index)
+{
+    const uint8_t *bytes = c->code + c->start[index];
+    unsigned len = c->start[index + 1] - c->start[index];
+
+    printf("  %08x", c->entry + c->start[index]);
+    print_bytes("", bytes, len);
+#ifdef HAVE_CAPSTONE
+    static const cs_mode modes[] = { CS_MODE_64, CS_MODE_32, CS_MODE_16 };
+    csh handle;
+    cs_insn *insn;
+
+    if (cs_open(CS_ARCH_X86, modes[c->mode], &handle) == CS_ERR_OK) {
+        if (cs_disasm(handle, bytes, len, c->entry + c->start[index], 1, &insn) == 1) {
+            printf("           %s %s\n", insn->mnemonic, insn->op_str);
+            cs_free(insn, 1);
+        }
+        cs_close(&handle);
+    }
+#endif
+    printf("           row %s\n", c->row[index]->mnemonic);
+}
+
+static void
+print_registers(const OracleCase *c, const OracleState *before, const OracleResult *host,
+                const OracleResult *guest)
+{
+    uint64_t mask = register_mask(c);
+
+    for (unsigned i = 0; i < (c->mode == ORACLE_64 ? 16 : 8); i++) {
+        uint64_t by_host = host->out.gpr[i] & mask, by_guest = guest->out.gpr[i] & mask;
+
+        printf("  %-4s %016" PRIx64, register_names[i], before->gpr[i] & mask);
+        if (by_host != (before->gpr[i] & mask) || by_host != by_guest) {
+            printf(" host %016" PRIx64, by_host);
+        }
+        if (by_host != by_guest) {
+            printf(" GUEST %016" PRIx64, by_guest);
+        }
+        printf("\n");
+    }
+}
+
+static void
+print_image(const OracleState *before, const OracleResult *host, const OracleResult *guest)
+{
+    static const struct {
+        const char *name;
+        unsigned at, size;
+    } fields[] = { { "fcw", 0, 2 }, { "fsw", 2, 2 },  { "ftw", 4, 1 },   { "fop", 6, 2 },
+                   { "fip", 8, 8 }, { "fdp", 16, 8 }, { "mxcsr", 24, 4 } };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(fields); i++) {
+        uint64_t a = 0, b = 0, d = 0;
+
+        memcpy(&a, before->xsave + fields[i].at, fields[i].size);
+        memcpy(&b, host->out.xsave + fields[i].at, fields[i].size);
+        memcpy(&d, guest->out.xsave + fields[i].at, fields[i].size);
+        printf("  %s %" PRIx64 " host %" PRIx64, fields[i].name, a, b);
+        if (b != d) {
+            printf(" GUEST %" PRIx64, d);
+        }
+        printf(i % 4 == 3 || i == 6 ? "\n" : "");
+    }
+    for (unsigned i = 0; i < 40; i++) {
+        unsigned at = i < 24 ? 32 + i * 16 : 576 + (i - 24) * 16;
+        const uint8_t *old = before->xsave + at, *a = host->out.xsave + at;
+        const uint8_t *b = guest->out.xsave + at;
+        char name[16];
+
+        g_snprintf(name, sizeof(name),
+                   i < 8    ? "  st%u "
+                   : i < 24 ? "  xmm%u "
+                            : "  ymmh%u ",
+                   i < 8    ? i
+                   : i < 24 ? i - 8
+                            : i - 24);
+        if (memcmp(a, b, 16) != 0) {
+            print_bytes(name, old, 16);
+            print_bytes("    host ", a, 16);
+            print_bytes("    GUEST", b, 16);
+        } else if (i < 8 || memcmp(a, old, 16) != 0) {
+            print_bytes(name, old, 16);
+            if (memcmp(a, old, 16) != 0) {
+                print_bytes("    host ", a, 16);
+            }
+        }
+    }
+}
+
+static void
+print_data_differences(const uint8_t *host, const uint8_t *guest)
+{
+    unsigned shown = 0;
+
+    for (unsigned i = 0; i < ORACLE_PATTERN_BYTES && shown < 40; i++) {
+        if (host[i] != guest[i]) {
+            unsigned address = ORACLE_DATA + (i < 0x3000 ? i : i + 0x1000);
+
+            printf("  memory %08x host %02x GUEST %02x\n", address, host[i], guest[i]);
+            shown++;
+        }
+    }
+}
+
+static void
+print_end(const char *who, const OracleCase *c, const OracleResult *r)
+{
+    if (r->vector < 0) {
+        printf("  %s: rip %" PRIx64 " flags %06" PRIx64 "%s\n", who, r->out.rip, r->out.rflags,
+               r->vector == -2 ? " DID NOT END" : "");
+    } else {
+        printf("  %s: vector %d error %x cr2 %" PRIx64 " rip %" PRIx64 " flags %06" PRIx64 "\n",
+               who, r->vector, r->error, r->cr2, r->out.rip, r->out.rflags);
+    }
+}
+
+bool
+oracle_report(const OracleOptions *options, OracleNative *native, OracleGuest *guest,
+              const OracleCase *c, unsigned *reported)
+{
+    static OracleCase part_space;
+    static OracleResult result_space[2];
+    OracleCase *part = &part_space;
+    OracleResult *by_host = &result_space[0], *by_guest = &result_space[1];
+    g_autofree uint8_t *data = g_malloc0(2 * ORACLE_PATTERN_BYTES);
+    static const char *const mode_names[] = { "64", "32", "16" };
+    OracleState before = c->in;
+    unsigned i;
+
+    for (i = 1; i <= c->count; i++) {
+        cut(c, i, part);
+        if (!run_alone(native, guest, part, by_host, by_guest, data)) {
+            printf("case %" PRIu64 ": the child died\n", c->number);
+            break;
+        }
+        if (!oracle_results_equal(part, by_host, by_guest)) {
+            break;
+        }
+        before = by_host->out;
+    }
+    if (i > c->count) {
+        return false;
+    }
+    ++*reported;
+    oracle_guest_data(guest, data + ORACLE_PATTERN_BYTES);
+    printf("difference in case %" PRIu64 ", instruction %u of %u, %s-bit code:\n", c->number, i,
+           c->count, mode_names[c->mode]);
+    print_instruction(c, i - 1);
+    print_end("host ", part, by_host);
+    print_end("GUEST", part, by_guest);
+    printf("  flags before %06" PRIx64 ", undefined now %03x\n", before.rflags,
+           part->undefined[part->count]);
+    print_registers(c, &before, by_host, by_guest);
+    print_image(&before, by_host, by_guest);
+    print_data_differences(data, data + ORACLE_PATTERN_BYTES);
+    printf("  again: cpu-oracle --seed %" PRIu64 " --case %" PRIu64 " --length %u\n", options->seed,
+           c->number, options->length);
+    fflush(stdout);
+    return true;
+}

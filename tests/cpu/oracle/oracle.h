@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+#pragma once
+
+/* The host CPU as oracle of the interpreter.
+ *
+ * A *case* is a short stream of instructions with a full register state and a known content of a
+ * few data pages. oracle-gen.c makes cases from the opcode rows; oracle-native.c runs them in a
+ * child process on the host CPU; oracle-guest.c runs them in the interpreter, as user code of a
+ * small 64-bit guest whose descriptor and page tables say what Linux says. oracle-report.c compares
+ * and narrows a difference down to one instruction.
+ *
+ * Everything follows from (seed, case number), so a difference is reproduced by these two.
+ */
+
+#include "x86-cpuid.h"
+#include "x86-insn.h"
+#include "x86-state.h"
+
+/* Linear addresses, the same in both worlds; all below 2 GiB so that 32-bit code reaches them. */
+#define ORACLE_CODE       0x10000000u
+#define ORACLE_DATA       0x20000000u
+#define ORACLE_SLOTS      256u /* cases in a batch */
+#define ORACLE_SLOT_BYTES 464u
+#define ORACLE_CODE_BYTES 0x20000u /* ORACLE_SLOTS * ORACLE_SLOT_BYTES, rounded up */
+#define ORACLE_BATCHES    2u       /* in flight */
+
+/* Data pages: 0 and 1 read-write, 2 read-only, 3 absent, 4 read-write, 5 absent; absent before. */
+#define ORACLE_DATA_PAGES    5u
+#define ORACLE_PATTERNS      8u
+#define ORACLE_PATTERN_BYTES (4u * 4096u) /* pages 0, 1, 2, 4 */
+
+enum { ORACLE_INSN_MAX = 24, ORACLE_CODE_MAX = 400, ORACLE_XSAVE_BYTES = 832 };
+
+typedef enum OracleMode { ORACLE_64, ORACLE_32, ORACLE_16, ORACLE_MODE_LAST } OracleMode;
+
+/* Selectors, as Linux has them. 16-bit code and data, and GS in 32-bit code, come from the LDT: one
+ * code segment per 64 KiB of the code pages, data at ORACLE_DATA, GS with a limit inside the data
+ * pages. */
+enum {
+    ORACLE_CS64 = 0x33,
+    ORACLE_CS32 = 0x23,
+    ORACLE_DS = 0x2b,
+    ORACLE_CODE_SEGMENTS = ORACLE_BATCHES * ORACLE_CODE_BYTES / 0x10000,
+    ORACLE_LDT_CODE = 1, /* indices */
+    ORACLE_LDT_DATA = ORACLE_LDT_CODE + ORACLE_CODE_SEGMENTS,
+    ORACLE_LDT_GS,
+    ORACLE_LDT_ENTRIES,
+};
+#define ORACLE_LDT_SELECTOR(index) ((index) << 3 | 7)
+#define ORACLE_GS_BASE             (ORACLE_DATA + 0x800u)
+#define ORACLE_GS_LIMIT            0x17ffu
+
+typedef struct OracleState {
+    uint64_t gpr[16];
+    uint64_t rip, rflags;
+    /* x87, SSE and AVX in the standard XSAVE layout. */
+    uint8_t xsave[ORACLE_XSAVE_BYTES] __attribute__((aligned(64)));
+} OracleState;
+
+typedef struct OracleCase {
+    OracleState in;
+    uint64_t number;
+    uint32_t entry, end; /* linear addresses in the code pages; reaching end is success */
+    uint32_t code_base;  /* of CS: rip = linear - code_base */
+    uint16_t cs;
+    uint8_t mode; /* OracleMode */
+    uint8_t pattern;
+    uint8_t count; /* instructions */
+    uint16_t code_len;
+    uint16_t start[ORACLE_INSN_MAX + 1]; /* of each instruction, in code[] */
+    const X86OpRow *row[ORACLE_INSN_MAX];
+    uint16_t undefined[ORACLE_INSN_MAX + 1]; /* RFLAGS bits undefined before instruction i */
+    uint8_t code[ORACLE_CODE_MAX];
+} OracleCase;
+
+typedef struct OracleResult {
+    OracleState out;
+    uint64_t cr2;
+    uint64_t data_hash;
+    uint32_t error;
+    int32_t vector; /* -1: reached the end */
+} OracleResult;
+
+/* Shared between the two processes. */
+typedef struct OracleBatch {
+    uint32_t count;
+    OracleCase cases[ORACLE_SLOTS];
+    OracleResult results[ORACLE_SLOTS];
+    uint8_t data[ORACLE_PATTERN_BYTES]; /* data pages after the last case */
+} OracleBatch;
+
+/* What a run is made of. */
+typedef struct OracleOptions {
+    uint64_t seed, first, count; /* cases; count in instructions */
+    uint32_t classes;            /* bit per OracleClass */
+    uint32_t modes;              /* bit per OracleMode */
+    unsigned length;             /* instructions per case */
+    const char *only;            /* mnemonic, NULL = all */
+    unsigned max_reports;
+    bool verbose;
+} OracleOptions;
+
+/* ---- oracle-rng.h is inline: see there. ---- */
+
+/* ---- oracle-gen.c ---- */
+typedef struct OracleGen OracleGen;
+/* The names of --class; index up to NULL. */
+const char *oracle_class_name(unsigned index);
+OracleGen *oracle_gen_new(const OracleOptions *options);
+void oracle_gen_free(OracleGen *gen);
+/* Case NUMBER, to run in SLOT of code area BATCH. */
+void oracle_gen_case(OracleGen *gen, uint64_t number, unsigned batch, unsigned slot,
+                     OracleCase *out_case);
+/* Content of data pattern INDEX. */
+void oracle_gen_pattern(uint64_t seed, unsigned index, uint8_t *out_bytes);
+/* How often each row was generated, printed as a table of those never reached. */
+void oracle_gen_print_coverage(const OracleGen *gen);
+
+/* ---- oracle-native.c ---- */
+typedef struct OracleNative OracleNative;
+OracleNative *oracle_native_new(uint64_t seed, GError **error);
+void oracle_native_free(OracleNative *native);
+/* Batch INDEX (0..ORACLE_BATCHES-1), to be filled by the caller between wait and submit. */
+OracleBatch *oracle_native_batch(OracleNative *native, unsigned index);
+void oracle_native_submit(OracleNative *native, unsigned index);
+/* False: the child died; it has been started again and the batch has no results. */
+bool oracle_native_wait(OracleNative *native, unsigned index);
+
+/* ---- oracle-guest.c ---- */
+typedef struct OracleGuest OracleGuest;
+OracleGuest *oracle_guest_new(uint64_t seed, GError **error);
+void oracle_guest_free(OracleGuest *guest);
+void oracle_guest_run(OracleGuest *guest, const OracleCase *c, OracleResult *out_result);
+/* Data pages after the last case, ORACLE_PATTERN_BYTES. */
+void oracle_guest_data(const OracleGuest *guest, uint8_t *out_bytes);
+
+/* ---- oracle-report.c ---- */
+bool oracle_results_equal(const OracleCase *c, const OracleResult *native,
+                          const OracleResult *guest);
+/* Finds the first instruction that differs and prints it. False: the difference did not show again
+ * (the host lost FCS/FDS at a context switch, or the like). */
+bool oracle_report(const OracleOptions *options, OracleNative *native, OracleGuest *guest,
+                   const OracleCase *c, unsigned *reported);
+
+/* Hash of the data pages, the same on both sides. */
+uint64_t oracle_hash(const uint8_t *pages);
