@@ -10,7 +10,8 @@
  * Between instructions (Intel SDM volume 3 6.9, 17.3): events are looked at before each
  * instruction; single step and data breakpoints are traps after it; STI, MOV SS and POP SS hold
  * events off for one instruction, the latter two also the traps; RF holds off instruction
- * breakpoints for one instruction. The rare cases run through step_carefully().
+ * breakpoints for one instruction. step() knows all of that; run_plain() runs while none of it
+ * applies and leaves after every system instruction.
  *
  * Thread: the CPU's own.
  */
@@ -26,19 +27,25 @@ enum { CACHE_BITS = 14, CACHE_ENTRIES = 1 << CACHE_BITS, INSN_MAX = 15 };
 enum { MODE_SIZE = 15, MODE_UNPROTECTED = 16 };
 
 typedef struct Entry {
-    const uint8_t *host; /* NULL: empty */
+    uint64_t key; /* host address and mode, key_of(); 0: never hit by the plain loop */
     void (*exec)(X86Core *core, const X86Insn *insn);
     X86Insn insn;
-    uint8_t mode;
-} Entry;
+    uint16_t byte_mask; /* bit per byte of the instruction */
+    bool ends;          /* may change what the plain loop takes as given */
+    /* Places in the cache of the instructions that followed last time, in line and elsewhere: a
+     * guess that is checked, which takes the hash and its latency out of the way. */
+    uint16_t next, target;
+} __attribute__((aligned(64))) Entry;
+_Static_assert(sizeof(Entry) == 128, "two cache lines");
+_Static_assert(offsetof(Entry, insn) + offsetof(X86Insn, bytes) + 16 <= sizeof(Entry),
+               "same_bytes() reads one byte beyond the record's bytes");
 
 struct X86DecodeCache {
-    /* Where the last instruction came from: good while all four hold. */
-    uint64_t page; /* linear; 1 = none */
-    const uint8_t *host;
+    /* Where the last instruction came from: good while generation and cs_attr hold. */
+    uint64_t page;       /* linear; 1 = none */
+    const uint8_t *host; /* of the page */
     uint32_t generation;
     uint32_t cs_attr;
-    /* of the current code */
     uint8_t mode;
     bool code64;
     Entry crossing; /* an instruction that crosses a page or lies in a device window */
@@ -48,7 +55,7 @@ struct X86DecodeCache {
 X86DecodeCache *
 x86_decode_cache_new(void)
 {
-    X86DecodeCache *cache = g_new0(X86DecodeCache, 1);
+    X86DecodeCache *cache = g_aligned_alloc0(1, sizeof(*cache), _Alignof(X86DecodeCache));
 
     cache->page = 1;
     return cache;
@@ -57,22 +64,31 @@ x86_decode_cache_new(void)
 void
 x86_decode_cache_free(X86DecodeCache *cache)
 {
-    g_free(cache);
+    g_aligned_free(cache);
 }
 
-static inline Entry *
-entry_of(X86DecodeCache *cache, const uint8_t *host)
+/* ---- Fetch and decode ---- */
+
+/* Host addresses leave the upper byte free. */
+static inline uint64_t
+key_of(const uint8_t *host, unsigned mode)
 {
-    uintptr_t address = (uintptr_t)host;
-    return &cache->entries[(address ^ address >> CACHE_BITS) & (CACHE_ENTRIES - 1)];
+    return (uintptr_t)host | (uint64_t)mode << 56;
 }
 
-/* Takes up mode, base and page of CS:rIP. Faults as the fetch does. */
-static void
-find_page(X86Core *core, X86DecodeCache *cache, uint64_t linear)
+static inline uint64_t
+linear_of_rip(const X86Core *core, bool code64)
 {
     const X86State *s = &core->s;
-    uint64_t physical;
+    return code64 ? s->rip : (uint32_t)(s->seg[X86_CS].base + s->rip);
+}
+
+/* Takes up the mode of the code and the page of CS:rIP. Faults as the fetch does. */
+static __attribute__((noinline)) void
+find_page(X86Core *core, X86DecodeCache *cache)
+{
+    const X86State *s = &core->s;
+    uint64_t physical, linear;
     const uint8_t *host;
     unsigned size;
 
@@ -81,6 +97,7 @@ find_page(X86Core *core, X86DecodeCache *cache, uint64_t linear)
     size = cache->code64 ? 8 : s->seg[X86_CS].attr & X86_SEG_DB ? 4 : 2;
     cache->mode = size | (x86_real_mode(s) || x86_v8086(s) ? MODE_UNPROTECTED : 0);
     cache->cs_attr = s->seg[X86_CS].attr;
+    linear = linear_of_rip(core, cache->code64);
     host = x86_fetch_page(core, linear, &physical);
     cache->host = host - (linear & 0xfff);
     cache->generation = core->code_generation;
@@ -88,6 +105,12 @@ find_page(X86Core *core, X86DecodeCache *cache, uint64_t linear)
     if (cache->host != core->mmu->window_code) {
         cache->page = linear & ~(uint64_t)0xfff;
     }
+}
+
+static inline bool
+page_is_stale(const X86Core *core, const X86DecodeCache *cache)
+{
+    return cache->generation != core->code_generation || cache->cs_attr != core->s.seg[X86_CS].attr;
 }
 
 static bool
@@ -105,19 +128,21 @@ static bool
 decode_into(X86Core *core, Entry *entry, const uint8_t *host, size_t available, unsigned mode)
 {
     X86DecodeResult result = x86_decode(host, available, mode & MODE_SIZE, &entry->insn);
+    const X86OpRow *row = entry->insn.row;
 
-    entry->host = NULL;
+    entry->key = 0;
     switch (result) {
     case X86_DECODE_SHORT: return false;
     case X86_DECODE_TOO_LONG: x86_fault_code(core, X86_EXC_GP, 0);
     case X86_DECODE_UD: x86_fault(core, X86_EXC_UD);
     case X86_DECODE_OK: break;
     }
-    if (!row_allowed(core, entry->insn.row, mode)) {
+    if (!row_allowed(core, row, mode)) {
         x86_fault(core, X86_EXC_UD);
     }
-    entry->exec = entry->insn.row->exec;
-    entry->mode = mode;
+    entry->exec = row->exec;
+    entry->byte_mask = (1u << entry->insn.length) - 1;
+    entry->ends = row->class_ == X86_CLASS_SYSTEM;
     return true;
 }
 
@@ -132,91 +157,71 @@ fetch_crossing(X86Core *core, X86DecodeCache *cache, uint64_t linear)
     memcpy(bytes, cache->host + (linear & 0xfff), first);
     memcpy(bytes + first, x86_fetch_page(core, cache->code64 ? next : (uint32_t)next, &physical),
            INSN_MAX - first);
-    /* the second page may have taken the place of the first in the window buffer */
-    if (cache->host == core->mmu->window_code) {
-        cache->page = 1;
-    }
     decode_into(core, &cache->crossing, bytes, INSN_MAX, cache->mode);
     return &cache->crossing;
 }
 
-/* The slow half of fetch(): decodes and fills the cache. */
-static Entry *
-fetch_miss(X86Core *core, X86DecodeCache *cache, uint64_t linear)
-{
-    unsigned offset = linear & 0xfff;
-    const uint8_t *host = cache->host + offset;
-    bool keep = cache->page != 1;
-    Entry *entry = keep ? entry_of(cache, host) : &cache->crossing;
-
-    if (!decode_into(core, entry, host, VIT_PAGE_SIZE - offset, cache->mode)) {
-        return fetch_crossing(core, cache, linear);
-    }
-    if (keep) {
-        entry->host = host;
-    }
-    return entry;
-}
-
-/* Whether memory at HOST still holds the instruction's bytes. OFFSET is its place in the page. */
+/* Whether the sixteen bytes at HOST begin with the instruction's. */
 static inline bool
-same_bytes(const Entry *entry, const uint8_t *host, unsigned offset)
+same_bytes(const Entry *entry, const uint8_t *host)
 {
-    if (G_LIKELY(offset <= VIT_PAGE_SIZE - 16)) {
-        __m128i now = _mm_loadu_si128((const __m128i *)host);
-        __m128i then = _mm_loadu_si128((const __m128i *)entry->insn.bytes);
-        unsigned equal = _mm_movemask_epi8(_mm_cmpeq_epi8(now, then));
-        return !(~equal & ((1u << entry->insn.length) - 1));
-    }
-    return memcmp(entry->insn.bytes, host, entry->insn.length) == 0;
-}
-_Static_assert(sizeof(((Entry *)0)->insn.bytes) == 15 &&
-                   offsetof(Entry, insn) + offsetof(X86Insn, bytes) + 16 <= sizeof(Entry),
-               "same_bytes() reads one byte beyond the record's bytes");
-
-static inline uint64_t
-linear_of_rip(const X86Core *core, const X86DecodeCache *cache)
-{
-    const X86State *s = &core->s;
-    return cache->code64 ? s->rip : (uint32_t)(s->seg[X86_CS].base + s->rip);
+    __m128i now = _mm_loadu_si128((const __m128i *)host);
+    __m128i then = _mm_loadu_si128((const __m128i *)entry->insn.bytes);
+    unsigned equal = _mm_movemask_epi8(_mm_cmpeq_epi8(now, then));
+    return !(~equal & entry->byte_mask);
 }
 
-/* The instruction at CS:rIP, decoded. Faults. */
-static inline const Entry *
-fetch(X86Core *core, X86DecodeCache *cache)
+static inline Entry *
+entry_of(X86DecodeCache *cache, const uint8_t *host)
 {
-    uint64_t linear = linear_of_rip(core, cache);
+    uintptr_t address = (uintptr_t)host;
+    return &cache->entries[(address ^ address >> CACHE_BITS) & (CACHE_ENTRIES - 1)];
+}
+
+/* The instruction at CS:rIP, decoded, by whatever it takes; LINK then leads to it. Faults. */
+static __attribute__((noinline)) Entry *
+fetch(X86Core *core, X86DecodeCache *cache, uint16_t *link)
+{
+    uint64_t linear;
     unsigned offset;
     const uint8_t *host;
-    const Entry *entry;
+    Entry *entry;
 
-    if (G_UNLIKELY(cache->page != (linear & ~(uint64_t)0xfff) ||
-                   cache->generation != core->code_generation ||
-                   cache->cs_attr != core->s.seg[X86_CS].attr)) {
-        cache->code64 = x86_code64(&core->s);
-        linear = linear_of_rip(core, cache);
-        find_page(core, cache, linear);
+    if (cache->page != (linear_of_rip(core, cache->code64) & ~(uint64_t)0xfff) ||
+        page_is_stale(core, cache)) {
+        find_page(core, cache);
     }
+    linear = linear_of_rip(core, cache->code64);
     offset = linear & 0xfff;
     host = cache->host + offset;
-    entry = entry_of(cache, host);
-    if (G_UNLIKELY(entry->host != host || entry->mode != cache->mode ||
-                   !same_bytes(entry, host, offset))) {
-        entry = fetch_miss(core, cache, linear);
+    entry = cache->page == 1 ? &cache->crossing : entry_of(cache, host);
+    /* the last bytes of a page cannot be compared by sixteen: they are decoded each time */
+    if (offset > VIT_PAGE_SIZE - 16 || entry->key != key_of(host, cache->mode) ||
+        !same_bytes(entry, host)) {
+        if (!decode_into(core, entry, host, VIT_PAGE_SIZE - offset, cache->mode)) {
+            return fetch_crossing(core, cache, linear);
+        }
+        if (offset <= VIT_PAGE_SIZE - 16 && entry != &cache->crossing) {
+            entry->key = key_of(host, cache->mode);
+        }
     }
-    if (!cache->code64 &&
-        G_UNLIKELY(core->s.rip + entry->insn.length - 1 > core->s.seg[X86_CS].limit)) {
-        x86_fault_code(core, X86_EXC_GP, 0);
+    if (entry != &cache->crossing) {
+        *link = entry - cache->entries;
     }
     return entry;
 }
 
+/* ---- Execute ---- */
+
 static inline void
-execute(X86Core *core, const X86DecodeCache *cache, const Entry *entry)
+execute(X86Core *core, const Entry *entry, bool code64)
 {
     uint64_t next = core->s.rip + entry->insn.length;
 
-    core->next_rip = cache->code64 ? next : (uint32_t)next;
+    if (!code64 && G_UNLIKELY(next - 1 > core->s.seg[X86_CS].limit)) {
+        x86_fault_code(core, X86_EXC_GP, 0);
+    }
+    core->next_rip = code64 ? next : (uint32_t)next;
     core->instructions++;
     entry->exec(core, &entry->insn);
     core->s.rip = core->next_rip;
@@ -253,46 +258,43 @@ is_iret(const X86Insn *insn)
     return insn->map == X86_MAP_1B && insn->opcode == 0xcf;
 }
 
-/* One instruction while TF, RF, an interrupt shadow or instruction breakpoints are in force. */
+/* One instruction whatever is in force. */
 static void
-step_carefully(X86Core *core, X86DecodeCache *cache)
+step(X86Core *core, X86DecodeCache *cache)
 {
     uint64_t flags = core->s.rflags, rip = core->s.rip;
-    bool shadowed = core->s.interrupt_shadow, code64 = x86_code64(&core->s);
+    bool shadowed = core->s.interrupt_shadow;
+    uint16_t link;
+    const X86Insn *insn;
     const Entry *entry;
-    X86Insn insn;
 
     if (core->code_breakpoints && !(flags & X86_FLAG_RF)) {
-        x86_check_code_breakpoint(core, code64 ? rip : (uint32_t)(core->s.seg[X86_CS].base + rip));
+        x86_check_code_breakpoint(core, linear_of_rip(core, x86_code64(&core->s)));
     }
-    entry = fetch(core, cache);
-    insn = entry->insn;
-    execute(core, cache, entry);
-    if ((flags & X86_FLAG_RF) && !is_iret(&insn) && core->s.rip != rip) {
+    entry = fetch(core, cache, &link);
+    insn = &entry->insn;
+    execute(core, entry, cache->code64);
+    if ((flags & X86_FLAG_RF) && !is_iret(insn) && core->s.rip != rip) {
         core->s.rflags &= ~(uint64_t)X86_FLAG_RF;
     }
     if (shadowed) {
         core->s.interrupt_shadow = false;
-    } else if (core->s.interrupt_shadow && !is_sti(&insn)) {
-        return; /* traps on MOV SS and POP SS are lost or wait */
+    } else if (core->s.interrupt_shadow && !is_sti(insn)) {
+        return; /* traps on MOV SS and POP SS wait or are lost */
     }
-    if (flags & X86_FLAG_TF && steps_after(core, &insn)) {
+    if ((flags & X86_FLAG_TF) && steps_after(core, insn)) {
         x86_debug_trap(core, true);
     }
+    if (core->debug_pending) {
+        x86_debug_trap(core, false);
+    }
 }
 
-static inline bool
-needs_care(const X86Core *core)
-{
-    return (core->s.rflags & (X86_FLAG_TF | X86_FLAG_RF)) | core->s.interrupt_shadow |
-           core->code_breakpoints;
-}
-
-/* One pass of the loop. False: leave, reason in OUT_EXIT. */
-static inline bool
+/* Events, and one instruction. False: leave, reason in OUT_EXIT. */
+static bool
 pass(X86Core *core, X86DecodeCache *cache, VitCpuExit *out_exit)
 {
-    if (G_UNLIKELY(vit_cpu_events(core->cpu) || core->s.activity != X86_ACTIVE)) {
+    if (vit_cpu_events(core->cpu) || core->s.activity != X86_ACTIVE) {
         if (!x86_take_events(core, out_exit)) {
             return false;
         }
@@ -300,15 +302,81 @@ pass(X86Core *core, X86DecodeCache *cache, VitCpuExit *out_exit)
             return true;
         }
     }
-    if (G_UNLIKELY(needs_care(core))) {
-        step_carefully(core, cache);
-    } else {
-        execute(core, cache, fetch(core, cache));
-    }
-    if (G_UNLIKELY(core->debug_pending) && !core->s.interrupt_shadow) {
-        x86_debug_trap(core, false);
-    }
+    step(core, cache);
     return true;
+}
+
+/* Events that can be taken: an interrupt that waits for IF is no reason to slow down. */
+static inline uint32_t
+event_mask(const X86Core *core)
+{
+    return core->s.rflags & X86_FLAG_IF ? UINT32_MAX : ~(uint32_t)VIT_CPU_EVENT_INTR;
+}
+
+/* What the plain loop has no eye for. */
+static inline bool
+needs_care(const X86Core *core)
+{
+    return (core->s.rflags & (X86_FLAG_TF | X86_FLAG_RF)) | core->s.interrupt_shadow |
+           core->code_breakpoints | core->s.activity |
+           (vit_cpu_events(core->cpu) & event_mask(core));
+}
+_Static_assert(X86_ACTIVE == 0, "needs_care() takes any other activity for work");
+
+/* Runs instructions until one may have changed mode, map or needs_care(), or an event comes. */
+static inline __attribute__((always_inline)) void
+run_plain(X86Core *core, X86DecodeCache *cache, bool code64)
+{
+    uint16_t *link = &cache->crossing.next;
+    const VitCpu *cpu = core->cpu;
+    uint32_t events = event_mask(core);
+
+    for (;;) {
+        uint64_t linear = linear_of_rip(core, code64), in_line;
+        const uint8_t *host = cache->host + (linear & 0xfff);
+        Entry *entry = &cache->entries[*link];
+
+        if (G_UNLIKELY((linear & ~(uint64_t)0xfff) != cache->page ||
+                       entry->key != key_of(host, cache->mode) || !same_bytes(entry, host))) {
+            entry = fetch(core, cache, link);
+        }
+        in_line = core->s.rip + entry->insn.length;
+        execute(core, entry, code64);
+        if (G_UNLIKELY(entry->ends | core->debug_pending | (vit_cpu_events(cpu) & events))) {
+            return;
+        }
+        link = &entry->next;
+        if (core->s.rip != in_line) {
+            link = &entry->target;
+            /* a branch the host predicts, not a conditional move that waits for rIP */
+            __asm__ volatile("" : "+r"(link));
+        }
+    }
+}
+
+/* Apart from x86_interp_run(): a function with setjmp in it keeps nothing in registers. */
+static __attribute__((noinline)) void
+loop(X86Core *core, X86DecodeCache *cache, VitCpuExit *out_exit)
+{
+    for (;;) {
+        if (core->debug_pending && !core->s.interrupt_shadow) {
+            x86_debug_trap(core, false);
+        }
+        if (needs_care(core)) {
+            if (!pass(core, cache, out_exit)) {
+                return;
+            }
+            continue;
+        }
+        if (page_is_stale(core, cache)) {
+            find_page(core, cache);
+        }
+        if (cache->code64) {
+            run_plain(core, cache, true);
+        } else {
+            run_plain(core, cache, false);
+        }
+    }
 }
 
 static bool
@@ -323,10 +391,8 @@ x86_interp_run(X86Core *core)
 {
     VitCpuExit reason = VIT_CPU_EXIT_REQUEST;
 
-    if (__builtin_setjmp(core->unwind) && !deliver(core, &reason)) {
-        return reason;
-    }
-    while (pass(core, core->decode_cache, &reason)) {
+    if (!__builtin_setjmp(core->unwind) || deliver(core, &reason)) {
+        loop(core, core->decode_cache, &reason);
     }
     return reason;
 }
