@@ -162,7 +162,7 @@ beam_next(const VgaMode *mode, Beam *beam, uint32_t line)
         beam->address = mode->pan_stops ? 0 : mode->byte_pan;
         beam->row_scan = beam->repeat = 0;
         if (mode->pan_stops) {
-            beam->pel_pan = 0;
+            beam->pel_pan = mode->nine_dots ? 8 : 0;
         }
         return;
     }
