@@ -31,6 +31,7 @@
 
 typedef struct Machine Machine;
 typedef struct Board Board;
+typedef struct MachineMonitors MachineMonitors;
 
 typedef struct MachineVcpu {
     VitCpu cpu;
@@ -39,6 +40,7 @@ typedef struct MachineVcpu {
     GThread *thread;
     VitMapReader reader;
     GCond wake;   /* with machine->control */
+    int64_t host_thread_id; /* gettid(); -1 before it runs */
     bool parked;  /* not in run(), guarded by control */
     bool crashed; /* took a triple fault or internal error since the last reset */
     VitDevice *lapic;
@@ -52,6 +54,7 @@ enum {
     MACHINE_REQUEST_FAIL = 1u << 2,
     MACHINE_REQUEST_QUIT_THREAD = 1u << 3,
     MACHINE_REQUEST_SUSPEND = 1u << 4,
+    MACHINE_REQUEST_PAUSE = 1u << 5, /* a drive's error policy */
 };
 
 struct Machine {
@@ -74,14 +77,14 @@ struct Machine {
 
     /* contents */
     const Board *board;
+    VitBus main_bus; /* of devices that are on no other */
     void *board_data;
-    GPtrArray *devices;   /* VitDevice*, in the order made; owned */
-    GPtrArray *chardevs;  /* VitChardev*, owned */
-    GPtrArray *drives;    /* MachineDrive*, owned */
-    GPtrArray *net_ports; /* MachineNetdev*, owned */
-    GPtrArray *monitors;  /* monitor objects, owned */
-    GHashTable *globals;  /* "driver.property" -> value */
-    BlkContext *blk;
+    GPtrArray *devices;        /* VitDevice*, in the order made; owned */
+    GPtrArray *chardevs;       /* VitChardev*, owned */
+    GPtrArray *netdevs;        /* VitNetdev*, owned */
+    GPtrArray *hubs;           /* VitNetHub*, owned */
+    MachineMonitors *monitors; /* machine-monitor.c */
+    BlkGraph *blk;
     MachineVcpu *vcpus;
     unsigned n_vcpus;
 
@@ -100,6 +103,8 @@ struct Machine {
     /* state as the machine thread sees it */
     VitMachineState state;
     VitStopCause stop_cause;
+    bool has_run;   /* since it was built */
+    bool shut_down; /* powered off, and kept by -no-shutdown */
 
     /* to the application */
     VitMachine *facade; /* borrowed; cleared before it goes */
@@ -133,6 +138,12 @@ void machine_do_reset(Machine *machine, VitShutdownCause cause);
 /* Reset in the order made; CPUs last. vCPUs parked, device lock held (machine.c). */
 void machine_reset_devices(Machine *machine);
 void machine_flush_drives(Machine *machine);
+void machine_power_button(Machine *machine);
+
+/* ---- machine-accel.c ---- */
+
+/* Takes ACCEL as the machine's executor; false when it cannot be used here. */
+bool machine_try_accel(Machine *machine, const VitPlanAccel *accel, GError **error);
 
 /* ---- machine-vcpu.c ---- */
 
@@ -146,9 +157,13 @@ void machine_vcpus_destroy(Machine *machine);
 /* The vCPU that runs on the calling thread, or NULL. */
 MachineVcpu *machine_current_vcpu(Machine *machine);
 
+/* One human monitor command; what it prints, ownership: caller. Lock held. */
+char *machine_run_hmp(Machine *machine, const char *line);
+
 /* ---- to the application ---- */
 
 /* Emits in the application's context. Any thread. */
 void machine_post_state(Machine *machine);
 void machine_post_event(Machine *machine, const char *name, const char *json_data);
+void machine_post_event_to_app(Machine *machine, const char *name, const char *json_data);
 void machine_post_guest_error(Machine *machine, const char *line);

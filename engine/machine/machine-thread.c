@@ -19,7 +19,8 @@ void
 machine_request(Machine *machine, uint32_t bits, VitShutdownCause cause, int status)
 {
     g_mutex_lock(&machine->control);
-    if (!(machine->requests & MACHINE_REQUEST_SHUTDOWN)) {
+    if ((bits & (MACHINE_REQUEST_RESET | MACHINE_REQUEST_SHUTDOWN)) &&
+        !(machine->requests & MACHINE_REQUEST_SHUTDOWN)) {
         machine->cause = cause;
         machine->exit_status = status;
     }
@@ -80,8 +81,12 @@ machine_set_running(Machine *machine, bool running)
             return; /* only a reset leads out of these */
         }
         vit_clock_resume(machine->clock);
+        machine->has_run = true;
         machine_set_state(machine, VIT_MACHINE_RUNNING, VIT_STOP_NONE);
-        machine_vcpus_unpark(machine);
+        blk_graph_resume(machine->blk);
+        if (!machine->is_qtest) {
+            machine_vcpus_unpark(machine);
+        }
         machine_post_event(machine, "RESUME", NULL);
         return;
     }
@@ -103,6 +108,7 @@ machine_do_reset(Machine *machine, VitShutdownCause cause)
     machine_vcpus_park(machine);
     vit_lock_take(&machine->lock);
     machine_reset_devices(machine);
+    machine->shut_down = false;
     if (was_ended) {
         g_mutex_lock(&machine->control);
         g_clear_pointer(&machine->failure, g_free);
@@ -114,7 +120,7 @@ machine_do_reset(Machine *machine, VitShutdownCause cause)
                        cause == VIT_CAUSE_GUEST_RESET
                            ? "{\"guest\": true, \"reason\": \"guest-reset\"}"
                            : "{\"guest\": false, \"reason\": \"host-qmp-system-reset\"}");
-    if (was_running || was_ended) {
+    if ((was_running || was_ended) && !machine->is_qtest) {
         machine_vcpus_unpark(machine);
     }
 }
@@ -169,6 +175,7 @@ machine_handle_requests(Machine *machine, uint32_t requests)
             /* -no-shutdown: stay, paused, with everything to be looked at */
             machine_post_event(machine, "SHUTDOWN",
                                "{\"guest\": true, \"reason\": \"guest-shutdown\"}");
+            machine->shut_down = true;
             machine_set_running(machine, false);
             return;
         }
@@ -177,6 +184,9 @@ machine_handle_requests(Machine *machine, uint32_t requests)
     }
     if (requests & MACHINE_REQUEST_SUSPEND) {
         machine_post_event(machine, "SUSPEND", NULL);
+    }
+    if (requests & MACHINE_REQUEST_PAUSE) {
+        machine_set_running(machine, false);
     }
     if (requests & MACHINE_REQUEST_RESET) {
         machine_do_reset(machine, machine->cause);

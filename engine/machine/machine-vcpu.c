@@ -11,6 +11,7 @@
 #include "x86-interp.h"
 
 #include <time.h>
+#include <unistd.h>
 
 /* Whether a halted CPU has something that ends its halt. */
 static bool
@@ -108,6 +109,7 @@ vcpu_thread_main(gpointer data)
 {
     MachineVcpu *vcpu = data;
 
+    __atomic_store_n(&vcpu->host_thread_id, gettid(), __ATOMIC_RELAXED);
     while (vcpu_wait(vcpu)) {
         VitCpuExit reason = vcpu->cpu.executor->run(&vcpu->cpu);
 
@@ -127,8 +129,16 @@ machine_vcpus_create(Machine *machine, GError **error)
 
         vcpu->machine = machine;
         vcpu->parked = true;
+        vcpu->host_thread_id = -1;
         g_cond_init(&vcpu->wake);
         vcpu->cpu.executor = machine->executor;
+        /* the board adds its interrupt controllers and the view in SMM */
+        vcpu->host = (VitCpuHost){
+            .memory = machine->platform.memory,
+            .memory_smm = machine->platform.memory,
+            .io = machine->platform.io,
+            .clock = machine->clock,
+        };
         vcpu->cpu.host = &vcpu->host;
         vcpu->cpu.index = i;
         vcpu->cpu.apic_id = i;

@@ -25,13 +25,7 @@ struct _VitMachine {
 
 G_DEFINE_FINAL_TYPE(VitMachine, vit_machine, G_TYPE_OBJECT)
 
-enum {
-    SIGNAL_STATE_CHANGED,
-    SIGNAL_GUEST_ERROR,
-    SIGNAL_EVENT,
-    SIGNAL_MEDIA_CHANGED,
-    SIGNAL_LAST
-};
+enum { SIGNAL_STATE_CHANGED, SIGNAL_GUEST_ERROR, SIGNAL_EVENT, SIGNAL_MEDIA_CHANGED, SIGNAL_LAST };
 static guint signals[SIGNAL_LAST]; /* GObject signal ids, set once in class_init */
 
 /* ---- News from the machine ---- */
@@ -317,12 +311,6 @@ vit_machine_get_input(VitMachine *machine)
     return machine->input;
 }
 
-Machine *
-facade_machine(VitMachine *facade)
-{
-    return facade->machine;
-}
-
 /* ---- GObject ---- */
 
 static void
@@ -337,8 +325,8 @@ vit_machine_class_init(VitMachineClass *klass)
                                                NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
     signals[SIGNAL_EVENT] = g_signal_new("event", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                          G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_STRING);
-    signals[SIGNAL_MEDIA_CHANGED] = g_signal_new("media-changed", type, G_SIGNAL_RUN_LAST, 0, NULL,
-                                                 NULL, NULL, G_TYPE_NONE, 0);
+    signals[SIGNAL_MEDIA_CHANGED] =
+        g_signal_new("media-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
 }
 
 static void

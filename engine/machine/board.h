@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+#pragma once
+
+/* A board: what -machine names. One const descriptor per family of boards. */
+
+#include "machine-private.h"
+
+struct Board {
+    const char *name;
+    const char *const *aliases; /* NULL-terminated: versioned names */
+    const char *title;
+    const char *default_cpu, *default_nic, *default_vga;
+    unsigned max_cpus;
+    uint64_t default_ram_bytes, max_ram_bytes;
+    /* Makes RAM, CPUs' interrupt side, bridges and fixed devices. */
+    bool (*build)(Machine *machine, VitDiagList *diags, GError **error);
+    /* After all devices are there: firmware tables, boot order. Also at each reset. */
+    bool (*finish)(Machine *machine, GError **error);
+    /* Before and after the devices at a machine reset. */
+    void (*reset_done)(Machine *machine);
+    void (*power_button)(Machine *machine);
+    /* The bus a -device of TYPE goes to when it names none; NULL = there is none. */
+    VitBus *(*default_bus)(Machine *machine, VitBusType type, GError **error);
+    void (*raise_smi)(Machine *machine);
+    void (*raise_nmi)(Machine *machine);
+    void (*free_data)(Machine *machine);
+};
+
+/* By name or alias; NULL with ERROR naming the nearest. */
+const Board *board_find(const char *name, GError **error);
+/* Index up to NULL. */
+const Board *board_get(unsigned index);
+
+extern const Board board_pc;
+
+/* ---- for boards (machine-devices.c) ---- */
+
+/* Creates a device of KIND, sets "key=value" pairs (NULL-terminated), realizes it on BUS and puts
+ * it in the reset order. */
+VitDevice *machine_add_device(Machine *machine, const VitDeviceKind *kind, const char *id,
+                              VitBus *bus, GError **error, ...) G_GNUC_NULL_TERMINATED;
+/* The same in two steps, for devices that are connected in between. */
+VitDevice *machine_make_device(Machine *machine, const VitDeviceKind *kind, const char *id,
+                               GError **error, ...) G_GNUC_NULL_TERMINATED;
+bool machine_realize_device(Machine *machine, VitDevice *dev, VitBus *bus, GError **error);
+const VitDeviceKind *machine_find_kind(const char *name);
+/* A realized device by id or path; NULL. */
+VitDevice *machine_find_device(Machine *machine, const char *id);
+/* Finds a bus by name ("pci.0", "ide.1") in the tree of devices. */
+VitBus *machine_find_bus(Machine *machine, const char *name);
+
+/* -device of the plan, in order. */
+bool machine_add_plan_devices(Machine *machine, VitDiagList *diags, GError **error);
+
+/* ---- back ends (machine-backends.c) ---- */
+
+bool machine_add_backends(Machine *machine, VitDiagList *diags, GError **error);
+void machine_free_backends(Machine *machine);
+/* machine-netdevs.c */
+bool machine_add_netdevs(Machine *machine, VitDiagList *diags, GError **error);
+void machine_free_netdevs(Machine *machine);
+/* Name, to be used as netdev=, of a new port of hub HUB. Ownership: caller. */
+char *machine_make_hub_port(Machine *machine, int hub);
+/* Pauses on I/O errors as werror/rerror ask, tells of trays. */
+void machine_watch_drives(Machine *machine);
+const VitPropResolver *machine_resolver(Machine *machine, VitPropResolver *out);
+VitChardev *machine_find_chardev(Machine *machine, const char *id);
+VitNetPort *machine_find_netdev(Machine *machine, const char *id);
+/* Reports ERROR at SRC in DIAGS, and returns false. */
+bool machine_plan_error(Machine *machine, VitDiagList *diags, VitPlanSrc src, GError **error);
+
+/* ---- firmware files (firmware-path.c) ---- */
+
+/* Newly allocated path of NAME: as it is when it names a file, else in the -L folders and the
+ * system's. NULL: not found. */
+char *firmware_find(const Machine *machine, const char *name);
+/* Its contents; the error names the folders that were looked in and the package to install. */
+GBytes *firmware_load(const Machine *machine, const char *name, GError **error);
+/* Calls FUNC for each folder that is looked in without -L. */
+void firmware_list_dirs(VitKindFunc func, void *func_data);

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* The host side of a machine's devices: character devices, block nodes and drives, network back
+ * ends, made from the plan in order, and found by id when a device names them. */
+
+#include "board.h"
+
+#include "vit-char.h"
+#include "vit-error.h"
+
+#include <string.h>
+
+bool
+machine_plan_error(Machine *machine, VitDiagList *diags, VitPlanSrc src, GError **error)
+{
+    if (diags && error && *error && src.serial) {
+        vit_config_diag_error(machine->config, src.serial, src.param, *error, diags);
+    }
+    return false;
+}
+
+/* ---- Character devices ---- */
+
+static void
+chardev_message(void *opaque, const char *text)
+{
+    g_printerr("%s\n", text);
+}
+
+static void
+chardev_quit(void *opaque)
+{
+    machine_request(opaque, MACHINE_REQUEST_SHUTDOWN, VIT_CAUSE_HOST_QUIT, 0);
+}
+
+static void
+commit_drive(void *opaque, VitDrive *drive)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!blk_drive_commit(drive, &error)) {
+        g_printerr("%s\n", error->message);
+    }
+}
+
+static void
+chardev_commit(void *opaque)
+{
+    Machine *machine = opaque;
+
+    blk_graph_each_drive(machine->blk, commit_drive, NULL);
+}
+
+static bool
+add_chardev(Machine *machine, const VitPlanChardev *plan, GError **error)
+{
+    VitChardevHost host = {
+        .message = chardev_message,
+        .quit = chardev_quit,
+        .commit = chardev_commit,
+        .mux_escape = machine->plan->mux_escape,
+        .opaque = machine,
+    };
+    g_autoptr(VitChardev) chr = vit_char_make(plan->backend, plan->id, NULL, NULL, 0, error);
+
+    if (!chr) {
+        return false;
+    }
+    for (unsigned i = 0; i < plan->props.n_props; i++) {
+        if (!vit_chardev_set(chr, plan->props.props[i].key, plan->props.props[i].value, error)) {
+            return false;
+        }
+    }
+    if (plan->mux && !vit_chardev_set(chr, "mux", "on", error)) {
+        return false;
+    }
+    vit_chardev_set_host(chr, &host);
+    if (!vit_chardev_open(chr, machine->context, &machine->lock, error)) {
+        return false;
+    }
+    g_ptr_array_add(machine->chardevs, g_steal_pointer(&chr));
+    return true;
+}
+
+VitChardev *
+machine_find_chardev(Machine *machine, const char *id)
+{
+    for (guint i = 0; i < machine->chardevs->len; i++) {
+        VitChardev *chr = machine->chardevs->pdata[i];
+
+        if (g_strcmp0(chr->id, id) == 0) {
+            return chr;
+        }
+    }
+    return NULL;
+}
+
+/* ---- Drives ---- */
+
+static BlkOnError
+on_error_of(VitPlanOnError action)
+{
+    switch (action) {
+    case VIT_PLAN_ON_ERROR_IGNORE: return BLK_ON_ERROR_IGNORE;
+    case VIT_PLAN_ON_ERROR_STOP: return BLK_ON_ERROR_STOP;
+    case VIT_PLAN_ON_ERROR_ENOSPC: return BLK_ON_ERROR_ENOSPC;
+    default: return BLK_ON_ERROR_REPORT;
+    }
+}
+
+/* Keys of -drive that are about the drive, not about the node it opens. */
+static bool
+is_drive_key(const char *key)
+{
+    static const char *const keys[] = {
+        "if",           "bus",     "unit",          "index",     "media",  "snapshot", "id",
+        "format",       "cache",   "werror",        "rerror",    "file",   "readonly", "aio",
+        "copy-on-read", "discard", "detect-zeroes", "read-only", "serial", "addr",     "cyls",
+        "heads",        "secs",    "trans",         NULL,
+    };
+
+    return g_strv_contains(keys, key);
+}
+
+static BlkOptions *
+drive_options(const VitPlanDrive *plan)
+{
+    BlkOptions *options = blk_options_new();
+
+    for (unsigned i = 0; i < plan->props.n_props; i++) {
+        if (!is_drive_key(plan->props.props[i].key)) {
+            blk_options_set(options, plan->props.props[i].key, plan->props.props[i].value);
+        }
+    }
+    if (plan->format) {
+        blk_options_set(options, "driver", plan->format);
+    }
+    blk_options_set(options, "cache.direct", plan->cache_direct ? "on" : "off");
+    blk_options_set(options, "cache.no-flush", plan->cache_no_flush ? "on" : "off");
+    if (plan->read_only || plan->is_cdrom) {
+        blk_options_set(options, "read-only", "on");
+    }
+    if (plan->discard) {
+        blk_options_set(options, "discard", plan->discard);
+    }
+    if (plan->detect_zeroes) {
+        blk_options_set(options, "detect-zeroes", plan->detect_zeroes);
+    }
+    return options;
+}
+
+static bool
+add_drive(Machine *machine, const VitPlanDrive *plan, GError **error)
+{
+    BlkDriveConfig config = {
+        .on_read_error = on_error_of(plan->on_read_error),
+        .on_write_error = on_error_of(plan->on_write_error),
+        .read_only = plan->read_only || plan->is_cdrom,
+        .write_through = !plan->cache_writeback,
+        .snapshot = plan->snapshot,
+    };
+    g_autoptr(BlkOptions) options = drive_options(plan);
+    g_autoptr(BlkNode) node = NULL;
+    bool has_medium = plan->file || blk_options_get(options, "file.driver") ||
+                      blk_options_get(options, "file.filename");
+
+    if (plan->copy_on_read) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_AVAILABLE_YET,
+                    "copy-on-read of a drive is not available yet");
+        return false;
+    }
+    if (has_medium && !(node = blk_open(machine->blk, plan->file, options, error))) {
+        return false;
+    }
+    return blk_drive_new(machine->blk, plan->id, &config, node, error) != NULL;
+}
+
+static bool
+add_blockdev(Machine *machine, const VitPlanBlockdev *plan, GError **error)
+{
+    g_autoptr(BlkOptions) options = blk_options_new();
+
+    for (unsigned i = 0; i < plan->props.n_props; i++) {
+        blk_options_set(options, plan->props.props[i].key, plan->props.props[i].value);
+    }
+    if (plan->driver) {
+        blk_options_set(options, "driver", plan->driver);
+    }
+    if (plan->node_name) {
+        blk_options_set(options, "node-name", plan->node_name);
+    }
+    return blk_graph_add_blockdev(machine->blk, options, error) != NULL;
+}
+
+/* ---- All ---- */
+
+bool
+machine_add_backends(Machine *machine, VitDiagList *diags, GError **error)
+{
+    const VitMachinePlan *plan = machine->plan;
+
+    for (guint i = 0; i < plan->chardevs->len; i++) {
+        const VitPlanChardev *chardev = plan->chardevs->pdata[i];
+        if (!add_chardev(machine, chardev, error)) {
+            return machine_plan_error(machine, diags, chardev->src, error);
+        }
+    }
+    for (guint i = 0; i < plan->blockdevs->len; i++) {
+        const VitPlanBlockdev *blockdev = plan->blockdevs->pdata[i];
+        if (!add_blockdev(machine, blockdev, error)) {
+            return machine_plan_error(machine, diags, blockdev->src, error);
+        }
+    }
+    for (guint i = 0; i < plan->drives->len; i++) {
+        const VitPlanDrive *drive = plan->drives->pdata[i];
+        if (!add_drive(machine, drive, error)) {
+            VitPlanSrc src = drive->src;
+            if (drive->file && drive->file_param >= 0) {
+                src.param = drive->file_param;
+            }
+            return machine_plan_error(machine, diags, src, error);
+        }
+    }
+    return machine_add_netdevs(machine, diags, error);
+}
+
+void
+machine_free_backends(Machine *machine)
+{
+    machine_free_netdevs(machine);
+    g_clear_pointer(&machine->blk, blk_graph_free);
+    g_clear_pointer(&machine->chardevs, g_ptr_array_unref);
+}
+
+/* ---- By id ---- */
+
+static VitChardev *
+resolve_chardev(void *opaque, const char *id, GError **error)
+{
+    VitChardev *chr = machine_find_chardev(opaque, id);
+
+    if (!chr) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_FOUND,
+                    "there is no character device \"%s\"; add -chardev BACKEND,id=%s", id, id);
+    }
+    return chr;
+}
+
+static VitDrive *
+resolve_drive(void *opaque, const char *id, GError **error)
+{
+    Machine *machine = opaque;
+
+    return blk_graph_find_drive(machine->blk, id, error);
+}
+
+static VitNetPort *
+resolve_netdev(void *opaque, const char *id, GError **error)
+{
+    VitNetPort *port = machine_find_netdev(opaque, id);
+
+    if (!port) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_FOUND,
+                    "there is no network back end \"%s\"; add -netdev user,id=%s", id, id);
+    }
+    return port;
+}
+
+const VitPropResolver *
+machine_resolver(Machine *machine, VitPropResolver *out)
+{
+    *out = (VitPropResolver){
+        .chardev = resolve_chardev,
+        .drive = resolve_drive,
+        .netdev = resolve_netdev,
+        .opaque = machine,
+    };
+    return out;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+#pragma once
+
+/* The monitors of a machine: what they are told (vit-monitor-host.h), when they hear of events.
+ * Device lock held. */
+
+#include "machine-private.h"
+
+bool machine_add_monitors(Machine *machine, VitDiagList *diags, GError **error);
+void machine_free_monitors(Machine *machine);
+void machine_monitor_event(Machine *machine, const char *name, const char *json_data);
+/* One line to the log of guest errors (-d guest_errors). */
+void machine_log_guest_error(Machine *machine, const char *line);
+/* "info registers" and the like (machine-info.c). */
+void machine_dump_registers(Machine *machine, unsigned cpu, GString *out);
+bool machine_info(Machine *machine, const char *topic, unsigned cpu, GString *out, GError **error);
+bool machine_get_register(Machine *machine, unsigned cpu, const char *name, uint64_t *out_value);
