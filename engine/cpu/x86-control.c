@@ -100,8 +100,8 @@ x86_write_cr3(X86Core *core, uint64_t value)
     x86_tlb_load_cr3(core, keep);
 }
 
-static uint64_t
-cr4_supported(const X86CpuModel *model)
+uint64_t
+x86_cr4_supported(const X86CpuModel *model)
 {
     static const struct {
         uint32_t bit;
@@ -142,7 +142,7 @@ x86_write_cr4(X86Core *core, uint64_t value)
     X86State *s = &core->s;
     uint64_t changed = value ^ s->cr4;
 
-    if (value & ~cr4_supported(core->model)) {
+    if (value & ~x86_cr4_supported(core->model)) {
         bad_value(core);
     }
     if (x86_long_mode(s) && ((changed & X86_CR4_LA57) || !(value & X86_CR4_PAE))) {

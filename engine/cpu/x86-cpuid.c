@@ -9,6 +9,7 @@
  * A leaf beyond the last answers as the last basic leaf does, as Intel processors do.
  * Pure; thread: any. */
 
+#include "x86-fpu.h"
 #include "x86-system.h"
 
 enum { A, B, C, D };
@@ -150,25 +151,17 @@ leaf_topology(const X86CpuModel *model, uint32_t subleaf, uint32_t apic_id, uint
 
 /* ---- XSAVE ---- */
 
-static const struct {
-    uint16_t size, offset;
-} xsave_areas[] = {
-    [2] = { 256, 576 },   /* AVX */
-    [5] = { 64, 1088 },   /* opmask */
-    [6] = { 512, 1152 },  /* upper ZMM */
-    [7] = { 1024, 1664 }, /* ZMM16..31 */
-    [9] = { 8, 2688 },    /* PKRU */
-};
+enum { XSAVE_COMPONENTS = 63 };
 
 static uint32_t
 xsave_bytes(uint64_t components, bool compacted)
 {
     uint32_t bytes = 576; /* legacy area and header */
 
-    for (unsigned i = 2; i < VIT_ARRAY_LEN(xsave_areas); i++) {
+    for (unsigned i = 2; i < XSAVE_COMPONENTS; i++) {
+        unsigned size, offset = x86_xsave_component(i, &size);
         if (components >> i & 1) {
-            bytes = compacted ? bytes + xsave_areas[i].size
-                              : MAX(bytes, (uint32_t)xsave_areas[i].offset + xsave_areas[i].size);
+            bytes = compacted ? bytes + size : MAX(bytes, offset + size);
         }
     }
     return bytes;
@@ -190,9 +183,8 @@ leaf_xsave(const X86CpuModel *model, const X86State *s, uint32_t subleaf, uint32
     } else if (subleaf == 1) {
         add_features(model, 0xd, 1, r);
         r[B] = xsave_bytes(s->xcr0 | s->xss, true);
-    } else if (subleaf < VIT_ARRAY_LEN(xsave_areas) && (supported >> subleaf & 1)) {
-        r[A] = xsave_areas[subleaf].size;
-        r[B] = xsave_areas[subleaf].offset;
+    } else if (subleaf < XSAVE_COMPONENTS && (supported >> subleaf & 1)) {
+        r[B] = x86_xsave_component(subleaf, &r[A]);
     }
 }
 

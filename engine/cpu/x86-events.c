@@ -121,7 +121,7 @@ take_one(X86Core *core, uint32_t events)
         return true;
     }
     if (may_nmi(s) && take(core, events, VIT_CPU_EVENT_NMI)) {
-        return deliver(core, X86_EVENT_EXTERNAL, X86_EXC_NMI);
+        return deliver(core, X86_EVENT_NMI, X86_EXC_NMI);
     }
     if ((events & VIT_CPU_EVENT_INTR) && may_interrupt(s)) {
         return take_interrupt(core);

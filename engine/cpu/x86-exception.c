@@ -321,7 +321,7 @@ x86_interrupt(X86Core *core, const X86Event *event)
         interrupt_protected(core, event);
     }
     core->event_ext = 0;
-    if (event->vector == X86_EXC_NMI && event->kind == X86_EVENT_EXTERNAL) {
+    if (event->kind == X86_EVENT_NMI) {
         s->nmi_blocked = true;
     }
 }

@@ -121,7 +121,7 @@ x86_exec_mov_to_dr(X86Core *core, const X86Insn *insn)
     if (number == 6) {
         s->dr[6] = (value & 0xefff) | 0xffff0ff0;
     } else if (number == 7) {
-        s->dr[7] = (value & 0xffff2fff) | 0x400;
+        s->dr[7] = (value & 0xffff27ff) | 0x400;
         x86_debug_registers_changed(core);
     } else {
         s->dr[number] = value;

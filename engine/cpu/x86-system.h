@@ -108,7 +108,8 @@ void x86_frame_commit(X86Core *core, const X86Frame *frame);
 /* ---- x86-exception.c ---- */
 
 typedef enum X86EventKind {
-    X86_EVENT_EXTERNAL, /* INTR, NMI */
+    X86_EVENT_EXTERNAL, /* INTR */
+    X86_EVENT_NMI,
     X86_EVENT_FAULT,    /* exceptions, except the two below */
     X86_EVENT_INT_N,    /* INT n */
     X86_EVENT_INT3,     /* INT3 and INTO */
@@ -197,7 +198,8 @@ void x86_set_efer(X86Core *core, uint64_t value);
 void x86_write_flags(X86Core *core, uint64_t value, uint64_t writable);
 /* Checks and commits XCR0; raises #GP(0). */
 void x86_write_xcr0(X86Core *core, uint64_t value);
-/* XCR0 bits the model offers. */
+/* CR4 and XCR0 bits the model offers. */
+uint64_t x86_cr4_supported(const X86CpuModel *model);
 uint64_t x86_xcr0_supported(const X86CpuModel *model);
 
 /* ---- x86-msr.c ---- */

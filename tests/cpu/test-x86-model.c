@@ -6,6 +6,7 @@
 
 #include "x86-model-rows.h"
 #include "x86-rig.h"
+#include "x86-save.h"
 
 #include <cpuid.h>
 
@@ -402,6 +403,87 @@ test_smm(const void *data)
     rig_free(rig);
 }
 
+/* ---- Saved state ---- */
+
+static void
+test_save(void)
+{
+    Rig *rig = rig_new("max");
+    X86State *s = &rig->core->s;
+    X86State *before = g_aligned_alloc0(1, sizeof(*before), 64);
+    g_autoptr(GError) error = NULL;
+
+    rig_long(rig, 3);
+    for (unsigned i = 0; i < 16; i++) {
+        s->gpr[i] = 0x0101010101010101 * i;
+        s->zmm[i].u64[7] = i + 1;
+    }
+    s->mce_banks[3][2] = 77;
+    *before = *s;
+    VitStateWriter *writer = vit_state_writer_new();
+    vit_state_write_section(writer, "cpu0", "x86-cpu", X86_STATE_VERSION, x86_state_fields, s);
+    g_autoptr(GBytes) bytes = vit_state_writer_finish(writer);
+    x86_state_reset(rig->core, false);
+    VitStateReader *reader = vit_state_reader_new(bytes, &error);
+    unsigned version;
+    g_assert_true(vit_state_read_section(reader, "cpu0", "x86-cpu", X86_STATE_VERSION,
+                                         x86_state_fields, s, &version, &error));
+    g_assert_no_error(error);
+    vit_state_reader_free(reader);
+    g_assert_true(x86_state_accept(rig->core, &error));
+    /* compared as a stream again: padding is nobody's */
+    VitStateWriter *again = vit_state_writer_new();
+    vit_state_write_section(again, "cpu0", "x86-cpu", X86_STATE_VERSION, x86_state_fields, s);
+    g_autoptr(GBytes) same = vit_state_writer_finish(again);
+    g_assert_true(g_bytes_equal(bytes, same));
+    g_assert_cmphex(s->mce_banks[3][2], ==, 77);
+    g_assert_cmphex(s->zmm[15].u64[7], ==, 16);
+    g_assert_cmphex(s->gpr[15], ==, before->gpr[15]);
+    /* what no instruction could have made is refused */
+    s->cpl = 4;
+    g_assert_false(x86_state_accept(rig->core, &error));
+    g_assert_nonnull(strstr(error->message, "cpl"));
+    g_clear_error(&error);
+    *s = *before;
+    s->mxcsr = 0xffffffff;
+    g_assert_false(x86_state_accept(rig->core, &error));
+    g_clear_error(&error);
+    *s = *before;
+    s->efer &= ~(uint64_t)X86_EFER_LME;
+    g_assert_false(x86_state_accept(rig->core, &error));
+    g_aligned_free(before);
+    rig_free(rig);
+}
+
+/* Bytes of X86State that no field names: none but padding. */
+static void
+test_save_covers_state(void)
+{
+    uint8_t *seen = g_malloc0(sizeof(X86State));
+    unsigned missing = 0;
+
+    for (const VitField *field = x86_state_fields; field->name; field++) {
+        memset(seen + field->offset, 1, (size_t)field->size * field->count);
+    }
+    for (size_t i = 0; i < sizeof(X86State); i++) {
+        missing += !seen[i];
+    }
+    /* alignment after cpl (with the FXSAVE image on 64 bytes), bools and the end */
+    g_assert_cmpuint(missing, <, 192);
+    for (size_t i = 0; i + 8 < sizeof(X86State); i += 8) {
+        bool hole = true;
+        for (unsigned k = 0; k < 8; k++) {
+            hole &= !seen[i + k];
+        }
+        bool before_image = i > offsetof(X86State, cpl) && i < offsetof(X86State, fpu);
+        bool before_vectors =
+            i >= offsetof(X86State, fpu) + sizeof(X86Fpu) && i < offsetof(X86State, zmm);
+        bool at_end = i > offsetof(X86State, pending_error);
+        g_assert_true(!hole || before_image || before_vectors || at_end);
+    }
+    g_free(seen);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -419,5 +501,7 @@ main(int argc, char **argv)
     g_test_add_func("/x86/msr/vendors", test_vendors);
     g_test_add_data_func("/x86/smm/64", "max", test_smm);
     g_test_add_data_func("/x86/smm/32", "pentium3", test_smm);
+    g_test_add_func("/x86/save/round-trip", test_save);
+    g_test_add_func("/x86/save/covers-state", test_save_covers_state);
     return g_test_run();
 }
