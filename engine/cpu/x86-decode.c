@@ -4,8 +4,8 @@
 /* The instruction decoder: bytes to X86Insn. Pure; any thread.
  *
  * Intel SDM volume 2 chapter 2 (formats, VEX, EVEX) and appendix A. Decisions where CPUs differ:
- *  - Near branches in 64-bit code ignore the 66 prefix, as Intel CPUs do (AMD ones would truncate
- *    RIP to 16 bits; compilers only emit 66 there as padding, together with REX.W).
+ *  - Near branches in 64-bit code obey the 66 prefix, as AMD CPUs do (16-bit displacement, RIP cut
+ *    to 16 bits); Intel ones ignore it. Compilers emit 66 there only together with REX.W.
  *  - ES, CS, SS and DS overrides in 64-bit code are ignored and do not undo an earlier FS or GS.
  *  - EVEX is taken apart, but there are no EVEX rows yet, so it ends as #UD.
  */

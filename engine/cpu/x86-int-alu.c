@@ -299,8 +299,8 @@ compare_exchange(void *host, uint64_t expected, uint64_t replacement, unsigned s
 }
 
 /* The memory form always writes (the old value when the comparison fails), so it faults and marks
- * pages dirty as a write. In 64-bit code a 32-bit comparison that succeeds leaves the upper half
- * of RAX alone; one that fails clears it, with the register destination written back as well. */
+ * pages dirty as a write. Only what is assigned is extended to 64 bits: a register destination when
+ * the operands are equal, RAX when they are not. */
 X86_INLINE void
 cmpxchg_body(X86Core *core, const X86Insn *insn, unsigned size)
 {
@@ -319,7 +319,9 @@ cmpxchg_body(X86Core *core, const X86Insn *insn, unsigned size)
         x86_rmw_end(core, &rmw);
     } else {
         found = x86_reg_read(core, insn, insn->rm, size);
-        x86_reg_write(core, insn, insn->rm, found == expected ? replacement : found, size);
+        if (found == expected) {
+            x86_reg_write(core, insn, insn->rm, replacement, size);
+        }
     }
     alu(core, ALU_CMP, expected, found, size);
     if (found != expected) {

@@ -84,8 +84,8 @@ x86_exec_pusha(X86Core *core, const X86Insn *insn)
 {
     int size = insn->operand_size;
 
-    /* from the far end, so that a fault comes before the first write in most cases */
-    for (int i = 7; i >= 0; i--) {
+    /* one by one: what was written before a fault stays, with rSP where it was */
+    for (int i = 0; i < 8; i++) {
         x86_stack_write(core, -(i + 1) * size, x86_reg_read(core, insn, i, size), size);
     }
     drop(core, -8 * size);
@@ -123,8 +123,12 @@ x86_exec_enter(X86Core *core, const X86Insn *insn)
     if (level > 0) {
         x86_stack_write(core, -++pushed * size, frame & x86_size_mask(size), size);
     }
-    /* the new top must be writable */
-    x86_probe_write(core, X86_SS, (core->s.gpr[X86_RSP] - pushed * size - insn->imm) & mask, size);
+    /* the new top is accessed, though nothing is written there */
+    uint64_t rsp = (core->s.gpr[X86_RSP] - pushed * size - insn->imm) & mask;
+    if ((rsp & (size - 1)) && x86_alignment_checked(core)) {
+        x86_fault_code(core, X86_EXC_AC, 0);
+    }
+    x86_probe_write(core, X86_SS, rsp, size);
     drop(core, -(int64_t)(pushed * size + insn->imm));
     x86_reg_write(core, insn, X86_RBP, frame, size);
 }

@@ -56,9 +56,9 @@
         F(11, "np", PF), F(12, "l", SF | OF), F(13, "ge", SF | OF), F(14, "le", SF | OF | ZF),   \
         F(15, "g", SF | OF | ZF)
 #define JCC_SHORT(n, cc, fl) \
-    ROW("j" cc, OP1(0x70 + n), FLOW, BASE, FORCE64, FL_R(fl), OPS(RD(Jb)), jcc)
+    ROW("j" cc, OP1(0x70 + n), FLOW, BASE, DEF64, FL_R(fl), OPS(RD(Jb)), jcc)
 #define JCC_NEAR(n, cc, fl) \
-    ROW("j" cc, OP2(0x80 + n), FLOW, BASE, FORCE64, FL_R(fl), OPS(RD(Jz)), jcc)
+    ROW("j" cc, OP2(0x80 + n), FLOW, BASE, DEF64, FL_R(fl), OPS(RD(Jz)), jcc)
 #define SETCC(n, cc, fl) ROW("set" cc, OP2(0x90 + n), INT, BASE, BYTE, FL_R(fl), OPS(WR(Eb)), setcc)
 #define CMOVCC(n, cc, fl) \
     ROW("cmov" cc, OP2(0x40 + n), INT, CMOV, 0, FL_R(fl), OPS(RW(Gv), RD(Ev)), cmovcc)
@@ -249,17 +249,17 @@ const X86OpRow x86_op_rows_int[] = {
     /* Flow */
     CC_ROWS(JCC_SHORT),
     CC_ROWS(JCC_NEAR),
-    ROW("jmp", OP1(0xe9), FLOW, BASE, FORCE64, FL_NONE, OPS(RD(Jz)), jmp_rel),
-    ROW("jmp", OP1(0xeb), FLOW, BASE, FORCE64, FL_NONE, OPS(RD(Jb)), jmp_rel),
-    ROW("jmp", OP1D(0xff, 4), FLOW, BASE, FORCE64, FL_NONE, OPS(RD(Ev)), jmp_e),
-    ROW("call", OP1(0xe8), FLOW, BASE, FORCE64, FL_NONE, OPS(RD(Jz), WR(St)), call_rel),
-    ROW("call", OP1D(0xff, 2), FLOW, BASE, FORCE64, FL_NONE, OPS(RD(Ev), WR(St)), call_e),
-    ROW("ret", OP1(0xc3), FLOW, BASE, FORCE64, FL_NONE, OPS(RD(St)), ret),
-    ROW("ret", OP1(0xc2), FLOW, BASE, FORCE64, FL_NONE, OPS(RD(St), RD(Iw)), ret_imm),
-    ROW("loopne", OP1(0xe0), FLOW, BASE, FORCE64, FL_R(ZF), OPS(RD(Jb), RW(aCX)), loopne),
-    ROW("loope", OP1(0xe1), FLOW, BASE, FORCE64, FL_R(ZF), OPS(RD(Jb), RW(aCX)), loope),
-    ROW("loop", OP1(0xe2), FLOW, BASE, FORCE64, FL_NONE, OPS(RD(Jb), RW(aCX)), loop),
-    ROW("jrcxz", OP1(0xe3), FLOW, BASE, FORCE64, FL_NONE, OPS(RD(Jb), RD(aCX)), jrcxz),
+    ROW("jmp", OP1(0xe9), FLOW, BASE, DEF64, FL_NONE, OPS(RD(Jz)), jmp_rel),
+    ROW("jmp", OP1(0xeb), FLOW, BASE, DEF64, FL_NONE, OPS(RD(Jb)), jmp_rel),
+    ROW("jmp", OP1D(0xff, 4), FLOW, BASE, DEF64, FL_NONE, OPS(RD(Ev)), jmp_e),
+    ROW("call", OP1(0xe8), FLOW, BASE, DEF64, FL_NONE, OPS(RD(Jz), WR(St)), call_rel),
+    ROW("call", OP1D(0xff, 2), FLOW, BASE, DEF64, FL_NONE, OPS(RD(Ev), WR(St)), call_e),
+    ROW("ret", OP1(0xc3), FLOW, BASE, DEF64, FL_NONE, OPS(RD(St)), ret),
+    ROW("ret", OP1(0xc2), FLOW, BASE, DEF64, FL_NONE, OPS(RD(St), RD(Iw)), ret_imm),
+    ROW("loopne", OP1(0xe0), FLOW, BASE, DEF64, FL_R(ZF), OPS(RD(Jb), RW(aCX)), loopne),
+    ROW("loope", OP1(0xe1), FLOW, BASE, DEF64, FL_R(ZF), OPS(RD(Jb), RW(aCX)), loope),
+    ROW("loop", OP1(0xe2), FLOW, BASE, DEF64, FL_NONE, OPS(RD(Jb), RW(aCX)), loop),
+    ROW("jrcxz", OP1(0xe3), FLOW, BASE, DEF64, FL_NONE, OPS(RD(Jb), RD(aCX)), jrcxz),
 
     /* Strings. rSI, rDI and the repeat count are implied by the class. */
     STRING("movs", 0xa4, FL_R(DF), OPS(WR(Yb), RD(Xb)), OPS(WR(Yv), RD(Xv)), movs),
