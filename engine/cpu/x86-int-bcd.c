@@ -2,8 +2,9 @@
  * Copyright the Vitrine authors */
 
 /* Decimal adjustment: DAA DAS AAA AAS AAM AAD, and SALC. Intel SDM volume 2, AMD APM volume 3.
- * Not in 64-bit code, so no host instruction helps. Undefined: OF is cleared, AAA and AAS leave SF
- * ZF PF of the result, AAM and AAD clear AF and CF, as AMD CPUs do. Thread: the CPU's own. */
+ * Not in 64-bit code, so no host instruction helps. Undefined: OF of DAA and DAS is that
+ * of the addition, so are those of AAD; AAM clears them; AAA and AAS leave SF ZF PF of the result.
+ * Thread: the CPU's own. */
 
 #include "x86-int.h"
 
@@ -32,26 +33,26 @@ set_arith(X86Core *core, uint32_t flags)
     core->s.rflags = (core->s.rflags & ~(uint64_t)X86_FLAGS_ARITH) | flags;
 }
 
-/* DAA adds 6 and 60h where a digit left 0..9, DAS subtracts them. */
+/* DAA adds 6 and 60h where a digit left 0..9, DAS subtracts them. OF is that of the whole step. */
 static void
 decimal_adjust(X86Core *core, int sign)
 {
-    uint8_t old = core->s.gpr[X86_RAX], al = old;
+    uint8_t old = core->s.gpr[X86_RAX], step = 0, al;
     bool carry = core->s.rflags & X86_FLAG_CF;
     uint32_t flags = 0;
 
     if ((old & 15) > 9 || (core->s.rflags & X86_FLAG_AF)) {
-        if (sign < 0 && old < 6) {
-            flags |= X86_FLAG_CF;
-        } else if (sign > 0 && old > 0xff - 6) {
-            flags |= X86_FLAG_CF;
-        }
-        al += sign * 6;
-        flags |= X86_FLAG_AF | (carry ? X86_FLAG_CF : 0);
+        bool wraps = sign < 0 ? old < 6 : old > 0xff - 6;
+        step = 6;
+        flags |= X86_FLAG_AF | (carry || wraps ? X86_FLAG_CF : 0);
     }
     if (old > 0x99 || carry) {
-        al += sign * 0x60;
+        step += 0x60;
         flags |= X86_FLAG_CF;
+    }
+    al = old + sign * step;
+    if ((old ^ al) & (sign < 0 ? old ^ step : ~(old ^ step)) & 0x80) {
+        flags |= X86_FLAG_OF;
     }
     set_al(core, al);
     set_arith(core, flags | szp_flags(al));
@@ -110,11 +111,12 @@ x86_exec_aam(X86Core *core, const X86Insn *insn)
 void
 x86_exec_aad(X86Core *core, const X86Insn *insn)
 {
-    uint16_t ax = core->s.gpr[X86_RAX];
-    uint8_t al = ax + (ax >> 8) * (uint8_t)insn->imm;
+    uint64_t ah = core->s.gpr[X86_RAX] >> 8 & 0xff, al = core->s.gpr[X86_RAX], in = 0;
+    uint32_t flags;
 
-    set_ax(core, al);
-    set_arith(core, szp_flags(al));
+    X86_HOST_OP2("", "add", 1, al, ah * (uint8_t)insn->imm, in, flags);
+    set_ax(core, al & 0xff);
+    x86_set_flags(core, flags, X86_FLAGS_ARITH);
 }
 
 void

@@ -172,8 +172,9 @@ count_zeros(X86Core *core, const X86Insn *insn, bool leading, unsigned size)
             leading ? (unsigned)__builtin_clzll(src) - (64 - bits) : (unsigned)__builtin_ctzll(src);
     }
     x86_reg_write(core, insn, insn->reg, count, size);
-    x86_set_flag(core, X86_FLAG_CF, src == 0);
-    x86_set_flag(core, X86_FLAG_ZF, count == 0);
+    /* undefined: AMD CPUs clear SF, AF and PF and leave OF */
+    core->s.rflags = (core->s.rflags & ~(uint64_t)(X86_FLAGS_ARITH & ~X86_FLAG_OF)) |
+                     (src ? 0 : X86_FLAG_CF) | (count ? 0 : X86_FLAG_ZF);
 }
 
 X86_INLINE void
@@ -246,15 +247,15 @@ x86_exec_crc32(X86Core *core, const X86Insn *insn)
 
 /* ---- BMI ---- */
 
-/* ZF and SF of VALUE, CF as given, OF clear; AF and PF, undefined, stay. */
+/* ZF and SF of VALUE, CF as given, OF clear. Undefined: AMD CPUs clear AF and give PF. */
 X86_INLINE void
 set_bmi_flags(X86Core *core, uint64_t value, bool carry, unsigned size)
 {
     uint32_t set = (carry ? X86_FLAG_CF : 0) | ((value & x86_size_mask(size)) ? 0 : X86_FLAG_ZF) |
-                   (value >> (size * 8 - 1) & 1 ? X86_FLAG_SF : 0);
+                   (value >> (size * 8 - 1) & 1 ? X86_FLAG_SF : 0) |
+                   (__builtin_parity(value & 0xff) ? 0 : X86_FLAG_PF);
 
-    core->s.rflags =
-        (core->s.rflags & ~(uint64_t)(X86_FLAG_CF | X86_FLAG_ZF | X86_FLAG_SF | X86_FLAG_OF)) | set;
+    core->s.rflags = (core->s.rflags & ~(uint64_t)X86_FLAGS_ARITH) | set;
 }
 
 X86_INLINE void
@@ -322,8 +323,9 @@ bextr_body(X86Core *core, const X86Insn *insn, unsigned size)
         value &= (1ull << length) - 1;
     }
     x86_reg_write(core, insn, insn->reg, value, size);
-    core->s.rflags = (core->s.rflags & ~(uint64_t)(X86_FLAG_CF | X86_FLAG_OF | X86_FLAG_ZF)) |
-                     (value ? 0 : X86_FLAG_ZF);
+    set_bmi_flags(core, value, false, size);
+    /* undefined too: AMD CPUs set AF and clear SF */
+    core->s.rflags = (core->s.rflags & ~(uint64_t)X86_FLAG_SF) | X86_FLAG_AF;
 }
 BY_SIZE_DQ(bextr)
 

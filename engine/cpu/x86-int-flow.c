@@ -2,7 +2,7 @@
  * Copyright the Vitrine authors */
 
 /* Near flow: Jcc JMP CALL RET LOOPcc JrCXZ. Intel SDM volume 2. The target is cut to the operand
- * size and checked before anything is pushed or counted. Far transfers are system instructions.
+ * size and checked before anything is counted. Far transfers are system instructions.
  * Thread: the CPU's own. */
 
 #include "x86-int.h"
@@ -48,12 +48,32 @@ x86_exec_jmp_e(X86Core *core, const X86Insn *insn)
     jump(core, x86_rm_read(core, insn, insn->operand_size));
 }
 
+X86_INLINE bool
+is_good_target(const X86Core *core, uint64_t target)
+{
+    return x86_code64(&core->s) ? x86_is_canonical(core, target)
+                                : target <= core->s.seg[X86_CS].limit;
+}
+
+/* What a push would fault with comes before what is wrong with the target, as on AMD CPUs. */
+static __attribute__((noinline, cold)) void
+fault_call(X86Core *core, uint64_t stack_offset, uint64_t target, unsigned size)
+{
+    X86Rmw rmw;
+
+    x86_rmw_begin(core, X86_SS, stack_offset, size, &rmw);
+    x86_rmw_end(core, &rmw);
+    x86_check_branch(core, target);
+}
+
 X86_INLINE void
 call(X86Core *core, uint64_t target, unsigned size)
 {
     uint64_t offset = (core->s.gpr[X86_RSP] - size) & x86_stack_mask(core);
 
-    x86_check_branch(core, target);
+    if (G_UNLIKELY(!is_good_target(core, target))) {
+        fault_call(core, offset, target, size);
+    }
     x86_write_fast(core, X86_SS, offset, cut(core->next_rip, size), size);
     x86_set_stack_pointer(core, offset);
     core->next_rip = target;
@@ -111,16 +131,28 @@ x86_exec_loop(X86Core *core, const X86Insn *insn)
     loop_if(core, insn, true);
 }
 
+/* A repeat prefix overrides the condition of LOOPE and LOOPNE on AMD CPUs. */
+static bool
+loop_condition(const X86Core *core, const X86Insn *insn, bool wanted)
+{
+    bool zero = core->s.rflags & X86_FLAG_ZF;
+
+    if (insn->rep || insn->repne) {
+        wanted = insn->rep;
+    }
+    return zero == wanted;
+}
+
 void
 x86_exec_loope(X86Core *core, const X86Insn *insn)
 {
-    loop_if(core, insn, core->s.rflags & X86_FLAG_ZF);
+    loop_if(core, insn, loop_condition(core, insn, true));
 }
 
 void
 x86_exec_loopne(X86Core *core, const X86Insn *insn)
 {
-    loop_if(core, insn, !(core->s.rflags & X86_FLAG_ZF));
+    loop_if(core, insn, loop_condition(core, insn, false));
 }
 
 void

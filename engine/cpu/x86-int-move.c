@@ -77,16 +77,11 @@ x86_exec_movsx_w(X86Core *core, const X86Insn *insn)
     x86_reg_write(core, insn, insn->reg, value, insn->operand_size);
 }
 
+/* With a 16-bit operand size AMD CPUs still read four bytes. */
 void
 x86_exec_movsxd(X86Core *core, const X86Insn *insn)
 {
-    unsigned size = insn->operand_size;
-
-    if (size == 2) {
-        x86_reg_write(core, insn, insn->reg, x86_rm_read(core, insn, 2), 2);
-    } else {
-        x86_reg_write(core, insn, insn->reg, (int32_t)x86_rm_read(core, insn, 4), size);
-    }
+    x86_reg_write(core, insn, insn->reg, (int32_t)x86_rm_read(core, insn, 4), insn->operand_size);
 }
 
 X86_INLINE uint64_t

@@ -2,12 +2,14 @@
  * Copyright the Vitrine authors */
 
 /* MUL IMUL DIV IDIV MULX. Intel SDM volume 2. A quotient that does not fit is #DE before anything
- * changes, so the host never divides what would fault; DIV leaves the (undefined) flags alone.
+ * changes, so the host never divides what would fault.
  * Thread: the CPU's own. */
 
 #include "x86-int.h"
 
-#define FLAGS_MUL X86_FLAGS_ARITH /* CF and OF are defined, the rest is the host's */
+/* The undefined flags, as AMD CPUs leave them: MUL keeps all, DIV sets AF, clears SF ZF PF. */
+#define FLAGS_MUL (X86_FLAG_CF | X86_FLAG_OF)
+#define FLAGS_DIV (X86_FLAG_SF | X86_FLAG_ZF | X86_FLAG_AF | X86_FLAG_PF)
 
 /* rDX:rAX = rAX * b. The byte form has its product in AX. */
 #define HOST_WIDE_MUL(OP, size, lo_, hi_, b_, ax_)                    \
@@ -152,6 +154,7 @@ store_quotient(X86Core *core, const X86Insn *insn, uint64_t quotient, uint64_t r
         x86_reg_write(core, insn, X86_RAX, quotient, size);
         x86_reg_write(core, insn, X86_RDX, rest, size);
     }
+    core->s.rflags = (core->s.rflags & ~(uint64_t)FLAGS_DIV) | X86_FLAG_AF;
 }
 
 X86_INLINE void

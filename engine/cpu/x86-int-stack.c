@@ -91,21 +91,20 @@ x86_exec_pusha(X86Core *core, const X86Insn *insn)
     drop(core, -8 * size);
 }
 
+/* Registers change one by one, those before a fault stay changed; rSP moves at the end, so that the
+ * instruction can be tried again. */
 void
 x86_exec_popa(X86Core *core, const X86Insn *insn)
 {
     unsigned size = insn->operand_size;
-    uint64_t values[8];
 
     for (unsigned i = 0; i < 8; i++) {
-        values[i] = x86_stack_read(core, i * size, size);
-    }
-    drop(core, 8 * size);
-    for (unsigned i = 0; i < 8; i++) {
+        uint64_t value = x86_stack_read(core, i * size, size);
         if (7 - i != X86_RSP) {
-            x86_reg_write(core, insn, 7 - i, values[i], size);
+            x86_reg_write(core, insn, 7 - i, value, size);
         }
     }
+    drop(core, 8 * size);
 }
 
 void

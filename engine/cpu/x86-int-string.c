@@ -256,9 +256,15 @@ cmps_body(X86Core *core, const X86Insn *insn, unsigned size)
     Repeat r = begin(core, insn);
 
     for (uint64_t n = slice(core, &r); n && r.left; n--) {
-        /* where both would fault, CPUs report the destination */
-        uint64_t b = x86_read_fast(core, X86_ES, core->s.gpr[X86_RDI] & r.mask, size);
-        uint64_t a = x86_read_fast(core, insn->segment, core->s.gpr[X86_RSI] & r.mask, size);
+        uint64_t a, b;
+        /* where both would fault, AMD CPUs report the destination, except for REPE CMPSB */
+        if (size == 1 && insn->rep) {
+            a = x86_read_fast(core, insn->segment, core->s.gpr[X86_RSI] & r.mask, size);
+            b = x86_read_fast(core, X86_ES, core->s.gpr[X86_RDI] & r.mask, size);
+        } else {
+            b = x86_read_fast(core, X86_ES, core->s.gpr[X86_RDI] & r.mask, size);
+            a = x86_read_fast(core, insn->segment, core->s.gpr[X86_RSI] & r.mask, size);
+        }
         bool more = compare(core, insn, a, b, size);
         advance(core, insn, &r, true, true, 1);
         if (!more) {

@@ -13,7 +13,6 @@
 #define X86_OP_ROWS
 #include "x86-op.h"
 
-#define Ez  OPERAND(MODRM_RM, SZ_Z)
 #define aCX FIXED(RCX, X86_SZ_ADDR)
 
 /* add or adc sbb and sub xor cmp: BASE opcode, /digit of the immediate group. */
@@ -197,7 +196,7 @@ const X86OpRow x86_op_rows_int[] = {
     ROW("movzx", OP2(0xb7), INT, BASE, 0, FL_NONE, OPS(WR(Gv), RD(Ew)), movzx_w),
     ROW("movsx", OP2(0xbe), INT, BASE, 0, FL_NONE, OPS(WR(Gv), RD(Eb)), movsx_b),
     ROW("movsx", OP2(0xbf), INT, BASE, 0, FL_NONE, OPS(WR(Gv), RD(Ew)), movsx_w),
-    ROW("movsxd", OP1(0x63), INT, BASE, ONLY64, FL_NONE, OPS(WR(Gv), RD(Ez)), movsxd),
+    ROW("movsxd", OP1(0x63), INT, BASE, ONLY64, FL_NONE, OPS(WR(Gv), RD(Ed)), movsxd),
     ROW("movbe", OP38M(NFX, 0xf0), INT, MOVBE, 0, FL_NONE, OPS(WR(Gv), RD(Mv)), movbe_gm),
     ROW("movbe", OP38M(NFX, 0xf1), INT, MOVBE, 0, FL_NONE, OPS(WR(Mv), RD(Gv)), movbe_mg),
     ROW("movnti", OP2M(NONE, 0xc3), INT, SSE2, 0, FL_NONE, OPS(WR(My), RD(Gy)), movnti),
