@@ -84,6 +84,7 @@ typedef struct I8042 {
     VitTimer timer;
 
     VitDevice *kbd, *aux;
+    bool refilling; /* taking a byte makes the device speak up again */
     VitRegion data_port, command_port;
 } I8042;
 
@@ -178,27 +179,9 @@ aux_has_data(const I8042 *s)
     return s->aux && !(mode(s) & MODE_AUX_OFF) && vit_ps2_has_data(s->aux);
 }
 
-/* Moves the next byte that waits into the empty buffer. */
 static void
-refill(I8042 *s)
+take_device_byte(I8042 *s)
 {
-    int64_t now = vit_clock_get_ns(s->dev.platform->clock);
-
-    if (s->status & STATUS_OUTPUT_FULL) {
-        return;
-    }
-    if (s->has_answer) {
-        s->has_answer = false;
-        fill_output(s, s->answer, s->answer_is_aux);
-        return;
-    }
-    if (!kbd_has_data(s) && !aux_has_data(s)) {
-        return;
-    }
-    if (now < s->next_byte_ns) {
-        vit_timer_mod(&s->timer, s->next_byte_ns);
-        return;
-    }
     while (kbd_has_data(s)) {
         uint8_t byte = vit_ps2_read(s->kbd);
 
@@ -210,6 +193,30 @@ refill(I8042 *s)
     if (aux_has_data(s)) {
         fill_output(s, vit_ps2_read(s->aux), true);
     }
+}
+
+/* Moves the next byte that waits into the empty buffer. */
+static void
+refill(I8042 *s)
+{
+    if ((s->status & STATUS_OUTPUT_FULL) || s->refilling) {
+        return;
+    }
+    if (s->has_answer) {
+        s->has_answer = false;
+        fill_output(s, s->answer, s->answer_is_aux);
+        return;
+    }
+    if (!kbd_has_data(s) && !aux_has_data(s)) {
+        return;
+    }
+    if (vit_clock_get_ns(s->dev.platform->clock) < s->next_byte_ns) {
+        vit_timer_mod(&s->timer, s->next_byte_ns);
+        return;
+    }
+    s->refilling = true;
+    take_device_byte(s);
+    s->refilling = false;
 }
 
 static void
@@ -436,6 +443,16 @@ i8042_unrealize(VitDevice *dev)
     vit_region_finish(&s->command_port);
 }
 
+static bool
+i8042_post_load(VitDevice *dev, unsigned version, GError **error)
+{
+    I8042 *s = (I8042 *)dev;
+    int64_t latest = vit_clock_get_ns(dev->platform->clock) + THROTTLE_BYTE_NS;
+
+    s->next_byte_ns = MIN(s->next_byte_ns, latest);
+    return true;
+}
+
 static const VitProp i8042_props[] = {
     VIT_PROP_BOOL(I8042, throttle, "kbd-throttle", false,
                   VIT_N_("Hand bytes over at the pace of a slow cable")),
@@ -447,15 +464,27 @@ static const VitProp i8042_props[] = {
 };
 
 static const VitField i8042_state[] = {
-    VIT_FIELD_ARRAY(I8042, ram),        VIT_FIELD(I8042, status),
-    VIT_FIELD(I8042, output_port),      VIT_FIELD(I8042, output),
-    VIT_FIELD(I8042, command),          VIT_FIELD(I8042, answer),
-    VIT_FIELD(I8042, has_answer),       VIT_FIELD(I8042, answer_is_aux),
-    VIT_FIELD(I8042, break_prefix),     VIT_FIELD_ARRAY(I8042, irq_level),
-    VIT_FIELD(I8042, next_byte_ns),     VIT_FIELD_TIMER(I8042, timer),
-    VIT_TRANSIENT(I8042, kbd),                                           /* wired by the board */
-    VIT_TRANSIENT(I8042, aux),          VIT_TRANSIENT(I8042, data_port), /* mapped by realize */
-    VIT_TRANSIENT(I8042, command_port), { 0 },
+    VIT_FIELD_ARRAY(I8042, ram),
+    VIT_FIELD(I8042, status),
+    VIT_FIELD(I8042, output_port),
+    VIT_FIELD(I8042, output),
+    VIT_FIELD(I8042, command),
+    VIT_FIELD(I8042, answer),
+    VIT_FIELD(I8042, has_answer),
+    VIT_FIELD(I8042, answer_is_aux),
+    VIT_FIELD(I8042, break_prefix),
+    VIT_FIELD_ARRAY(I8042, irq_level),
+    VIT_FIELD(I8042, next_byte_ns),
+    VIT_FIELD_TIMER(I8042, timer),
+    /* wired by the board */
+    VIT_TRANSIENT(I8042, kbd),
+    VIT_TRANSIENT(I8042, aux),
+    /* false between calls */
+    VIT_TRANSIENT(I8042, refilling),
+    /* mapped by realize */
+    VIT_TRANSIENT(I8042, data_port),
+    VIT_TRANSIENT(I8042, command_port),
+    { 0 },
 };
 
 const VitDeviceKind vit_i8042_kind = {
@@ -473,4 +502,5 @@ const VitDeviceKind vit_i8042_kind = {
     .unrealize = i8042_unrealize,
     .reset = i8042_reset,
     .irq_in = i8042_irq_in,
+    .post_load = i8042_post_load,
 };
