@@ -3,6 +3,8 @@
 
 #include "test-platform.h"
 
+#include "vit-input-hub.h"
+
 #include <string.h>
 
 static void
@@ -21,6 +23,7 @@ request_shutdown(void *opaque, VitShutdownCause cause, int status)
 
     test->shutdowns++;
     test->last_cause = cause;
+    test->last_status = status;
 }
 
 static void
@@ -42,6 +45,33 @@ raise_nmi(void *opaque)
 }
 
 static void
+set_a20(void *opaque, bool enabled)
+{
+    TestPlatform *test = opaque;
+
+    test->a20_changes++;
+    test->a20 = enabled;
+}
+
+static void
+random_bytes(void *opaque, void *buf, size_t len)
+{
+    TestPlatform *test = opaque;
+
+    for (size_t i = 0; i < len; i++) {
+        test->random = test->random * 6364136223846793005ull + 1442695040888963407ull;
+        ((uint8_t *)buf)[i] = test->random >> 56;
+    }
+}
+
+static void
+report_event(void *opaque, const char *name, const char *json_data)
+{
+    g_string_append_printf(((TestPlatform *)opaque)->events, "%s %s\n", name,
+                           json_data ? json_data : "");
+}
+
+static void
 guest_error(void *opaque, const char *line)
 {
     g_string_append_printf(((TestPlatform *)opaque)->guest_errors, "%s\n", line);
@@ -53,6 +83,9 @@ static const VitPlatformOps platform_ops = {
     .request_suspend = request_suspend,
     .raise_smi = raise_smi,
     .raise_nmi = raise_nmi,
+    .set_a20 = set_a20,
+    .random_bytes = random_bytes,
+    .event = report_event,
     .guest_error = guest_error,
 };
 
@@ -65,6 +98,7 @@ test_platform_init(TestPlatform *test)
     vit_region_init_container(&test->memory_root, "memory", UINT64_MAX);
     vit_region_init_container(&test->io_root, "io", 0x10000);
     test->guest_errors = g_string_new(NULL);
+    test->events = g_string_new(NULL);
     test->consoles = g_ptr_array_new();
 
     VitPlatform *platform = &test->platform;
@@ -75,6 +109,7 @@ test_platform_init(TestPlatform *test)
     platform->io_root = &test->io_root;
     platform->memory = vit_address_space_new(platform->maps, "memory", &test->memory_root);
     platform->io = vit_address_space_new(platform->maps, "io", &test->io_root);
+    platform->input = vit_input_hub_new();
     platform->consoles = test->consoles;
     platform->ops = &platform_ops;
     platform->opaque = test;
@@ -92,7 +127,9 @@ test_platform_finish(TestPlatform *test)
     vit_map_domain_free(platform->maps);
     vit_clock_free(platform->clock);
     g_ptr_array_unref(test->consoles);
+    vit_input_hub_free(platform->input);
     g_string_free(test->guest_errors, TRUE);
+    g_string_free(test->events, TRUE);
     vit_lock_release(&test->lock);
     vit_lock_finish(&test->lock);
 }

@@ -13,6 +13,11 @@ typedef struct TestPlatform {
     VitRegion memory_root, io_root;
     unsigned resets, shutdowns, suspends, smis, nmis;
     VitShutdownCause last_cause;
+    int last_status;      /* of the last shutdown */
+    unsigned a20_changes; /* calls */
+    bool a20;
+    GString *events; /* "NAME json\n" */
+    uint64_t random; /* state of random_bytes: the same for each platform */
     GString *guest_errors;
     GPtrArray *consoles;
 } TestPlatform;

@@ -484,7 +484,7 @@ i8254_post_load(VitDevice *dev, unsigned version, GError **error)
         c->mode = c->mode > 5 ? 0 : c->mode;
         c->rw &= 3;
         c->count = MIN(c->count, 65536);
-        c->next_count = CLAMP(c->next_count, 1, 65536);
+        c->next_count = MIN(c->next_count, 65536);
         c->start_tick = CLAMP(c->start_tick, -tick_limit, tick_limit);
         c->next_tick = CLAMP(c->next_tick, -tick_limit, tick_limit);
         c->held_ticks = CLAMP(c->held_ticks, -tick_limit, tick_limit);
