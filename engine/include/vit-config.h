@@ -173,6 +173,12 @@ bool vit_config_redo(VitConfig *config);
 const char *vit_config_get_meta(VitConfig *config, const char *group, const char *key);
 void vit_config_set_meta(VitConfig *config, const char *group, const char *key, const char *value);
 
+/* The folder that relative paths are relative to; NULL is the process's own. */
+const char *vit_config_get_folder(VitConfig *config);
+void vit_config_set_folder(VitConfig *config, const char *folder);
+/* PATH made absolute if it is a relative path and a folder is set. Ownership: caller. */
+char *vit_config_resolve_path(VitConfig *config, const char *path);
+
 /* ---- text ---------------------------------------------------------------------------------- */
 
 typedef enum {
@@ -258,5 +264,8 @@ char *vit_config_to_conf(VitConfig *config);
 bool vit_config_read_ini(VitConfig *config, const char *data, const char *file_name,
                          VitDiagList *diags, GError **error);
 char *vit_config_to_ini(VitConfig *config);
+/* A copy of CONFIG in which the files of -readconfig stand in place of the option. Reads files.
+ * Thread: any that may block. Ownership: caller. */
+VitConfig *vit_config_with_includes(VitConfig *config, VitDiagList *diags);
 
 G_END_DECLS

@@ -227,11 +227,8 @@ adopt(const VitConfigItem *item, VitConfigItem *old)
         return copy;
     g_free(copy->conf_base);
     copy->conf_base = g_strdup(old->conf_base);
-    if (vit_config_item_equal(old, item) && strcmp(old->source, item->source) == 0) {
+    if (vit_config_item_equal(old, item) && strcmp(old->source, item->source) == 0)
         copy->origin = old->origin;
-        g_free(copy->conf_text);
-        copy->conf_text = g_strdup(old->conf_text);
-    }
     return copy;
 }
 

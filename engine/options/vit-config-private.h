@@ -50,10 +50,13 @@ struct VitConfigItem {
 
 struct _VitConfig {
     GObject parent_instance;
-    GPtrArray *items; /* VitConfigItem */
-    char *tail;       /* text after the last item */
-    char *conf_tail;  /* comments after the last group of machine.conf */
-    char *conf_head;  /* the first group of machine.conf as it was read */
+    GPtrArray *items;  /* VitConfigItem */
+    char *tail;        /* text after the last item */
+    char *conf_tail;   /* comments after the last group of machine.conf */
+    char *conf_head;   /* the first group of machine.conf as it was read */
+    char *separator;   /* machine.conf: what stands before an item that does not say otherwise */
+    char *folder;      /* relative paths are relative to it; NULL: the current folder */
+    bool is_read_only; /* a newer version wrote it and forbids writing */
     uint32_t next_serial;
     GPtrArray *undo, *redo; /* VitConfigState */
     unsigned depth;         /* of vit_config_begin() */
@@ -77,6 +80,9 @@ char *vit_config_item_argument(const VitConfigItem *item);
 /* A text that is the same for equal items and no others. Ownership: caller. */
 char *vit_config_item_signature(const VitConfigItem *item);
 
+/* What stands in the text before ITEM when it is the INDEX-th one shown. */
+const char *vit_config_item_lead(const VitConfigItem *item, unsigned index);
+
 /* ---- reading (vit-config-parse.c) --------------------------------------------------------- */
 
 /* Reads TEXT, which must hold one item and nothing else. NULL when it does not. */
@@ -95,7 +101,27 @@ VitConfigItem *vit_config_item_expand(const VitConfigItem *item);
 /* Where each item begins in vit_config_to_text(). Ownership: caller. */
 size_t *vit_config_places(VitConfig *config);
 
-/* ---- machine.conf (vit-conf-file.c) -------------------------------------------------------- */
+/* ---- machine.conf (vit-conf-*.c) ---------------------------------------------------------- */
 
 char *vit_conf_escape(const char *value);
 char *vit_conf_unescape(const char *value);
+
+/* One line of machine.conf: a group, a key or something that is neither. */
+typedef struct {
+    const char *text;
+    size_t len;  /* without the line end */
+    char *group; /* [group] */
+    char *key, *value;
+} VitConfLine;
+
+/* Reads the line at *AT and moves it on; false at the end. Free with vit_conf_line_clear(). */
+bool vit_conf_next_line(const char **at, VitConfLine *out);
+void vit_conf_line_clear(VitConfLine *line);
+
+/* Keys and values that a group of machine.conf holds for ITEM, in order. */
+typedef struct {
+    char *key, *value;
+} VitConfPair;
+
+/* Element-type VitConfPair, freeing its elements. INDEX: place among the shown items. */
+GArray *vit_conf_pairs(VitConfig *config, const VitConfigItem *item, unsigned index);

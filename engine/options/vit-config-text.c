@@ -9,15 +9,11 @@
 #include "vit-config-private.h"
 #include "vit-token.h"
 
-/* What stands before ITEM when it is the INDEX-th one shown. */
-static const char *
-lead_of(const VitConfigItem *item, unsigned index)
+const char *
+vit_config_item_lead(const VitConfigItem *item, unsigned index)
 {
     if (item->lead == NULL || (index > 0 && item->lead[0] == '\0'))
         return index > 0 ? "\n" : "";
-    /* An item that came to the front leaves its line break behind. */
-    if (index == 0 && item->lead[0] == '\n' && vit_is_blank(item->lead))
-        return "";
     return item->lead;
 }
 
@@ -32,7 +28,7 @@ append_text(VitConfig *config, GString *out, uint32_t serial, size_t *out_start,
 
         if (item->type == VIT_ITEM_FOREIGN)
             continue;
-        g_string_append(out, lead_of(item, shown++));
+        g_string_append(out, vit_config_item_lead(item, shown++));
         *out_start = out->len;
         g_string_append(out, item->source);
         *out_end = out->len;
@@ -65,7 +61,7 @@ vit_config_places(VitConfig *config)
 
         if (item->type == VIT_ITEM_FOREIGN)
             continue;
-        places[i] = at + strlen(lead_of(item, shown++));
+        places[i] = at + strlen(vit_config_item_lead(item, shown++));
         at = places[i] + strlen(item->source);
     }
     return places;
@@ -94,7 +90,8 @@ add_item_words(GPtrArray *argv, const VitConfigItem *item)
         return;
     vit_words_init(&words, item->source, strlen(item->source), VIT_PARSE_FRAGMENT, NULL);
     for (unsigned i = 0; i < words.n_words; i++)
-        g_ptr_array_add(argv, g_strdup(words.words[i].text));
+        if (!words.words[i].is_skipped)
+            g_ptr_array_add(argv, g_strdup(words.words[i].text));
     vit_words_finish(&words);
 }
 

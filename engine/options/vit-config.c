@@ -81,6 +81,8 @@ vit_config_finalize(GObject *object)
     g_free(config->tail);
     g_free(config->conf_tail);
     g_free(config->conf_head);
+    g_free(config->separator);
+    g_free(config->folder);
     G_OBJECT_CLASS(vit_config_parent_class)->finalize(object);
 }
 
@@ -111,8 +113,35 @@ vit_config_copy(VitConfig *config)
     copy->tail = g_strdup(config->tail);
     copy->conf_tail = g_strdup(config->conf_tail);
     copy->conf_head = g_strdup(config->conf_head);
+    copy->separator = g_strdup(config->separator);
+    copy->folder = g_strdup(config->folder);
+    copy->is_read_only = config->is_read_only;
     copy->next_serial = config->next_serial;
     return copy;
+}
+
+const char *
+vit_config_get_folder(VitConfig *config)
+{
+    return config->folder;
+}
+
+void
+vit_config_set_folder(VitConfig *config, const char *folder)
+{
+    g_autofree char *copy = g_strdup(folder);
+
+    g_free(config->folder);
+    config->folder = g_steal_pointer(&copy);
+}
+
+char *
+vit_config_resolve_path(VitConfig *config, const char *path)
+{
+    /* What has a protocol before it is no path of the host. */
+    if (config->folder == NULL || g_path_is_absolute(path) || strchr(path, ':') != NULL)
+        return g_strdup(path);
+    return g_build_filename(config->folder, path, NULL);
 }
 
 /* ---- looking ------------------------------------------------------------------------------- */
@@ -560,11 +589,12 @@ vit_config_set_option(VitConfig *config, const char *option, const char *key, co
     return vit_config_set(config, last->serial, wanted, value, error);
 }
 
-/* Comments before a removed item stay: they go before the next one or into the tail. */
+/* Comments before a removed item stay: they go before the next one or into the tail. So does what
+ * begins the text. */
 static void
 keep_comments(VitConfig *config, unsigned index, const char *lead)
 {
-    if (lead == NULL || vit_is_blank(lead))
+    if (lead == NULL || (vit_is_blank(lead) && (index > 0 || config->items->len == 0)))
         return;
     if (index >= config->items->len) {
         char *tail = g_strconcat(lead, config->tail, NULL);
@@ -577,6 +607,7 @@ keep_comments(VitConfig *config, unsigned index, const char *lead)
     char *joined = is_blank ? g_strdup(lead) : g_strconcat(lead, next->lead, NULL);
     g_free(next->lead);
     next->lead = joined;
+    g_clear_pointer(&next->conf_text, g_free);
     vit_config_item_unref(config->items->pdata[index]);
     config->items->pdata[index] = next;
 }
@@ -609,8 +640,10 @@ vit_config_move(VitConfig *config, uint32_t serial, unsigned index)
     VitConfigItem *item = g_ptr_array_steal_index(config->items, (unsigned)from);
     VitConfigItem *moved = vit_config_item_clone(item);
     keep_comments(config, (unsigned)from, item->lead);
-    if (moved->lead != NULL && !vit_is_blank(moved->lead))
+    if (moved->lead != NULL && !vit_is_blank(moved->lead)) {
         g_clear_pointer(&moved->lead, g_free);
+        g_clear_pointer(&moved->conf_text, g_free);
+    }
     vit_config_item_unref(item);
     g_ptr_array_insert(config->items, (int)index, moved);
     vit_config_end(config);

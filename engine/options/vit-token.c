@@ -318,22 +318,45 @@ skip_program(Lexer *lex)
     }
 }
 
+/* Whether the first LEN bytes of WORD stand in the text as they are, without quotes or escapes. */
+static bool
+is_bare(const VitWord *word, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (word->map[i] != word->start + i)
+            return false;
+    return true;
+}
+
 /* A word such as >log, 2>&1 or <file; *out_takes_next tells whether the next word is its file. */
 static bool
-is_redirection(const char *text, bool *out_takes_next)
+is_redirection(const VitWord *word, bool *out_takes_next)
 {
-    const char *c = text;
+    const char *c = word->text;
 
     while (g_ascii_isdigit(*c))
         c++;
-    if (*c == '&' && c == text && c[1] == '>')
+    if (*c == '&' && c == word->text && c[1] == '>')
         c++;
     if (*c != '<' && *c != '>')
         return false;
     while (*c == '<' || *c == '>' || *c == '&')
         c++;
     *out_takes_next = *c == '\0';
-    return true;
+    return is_bare(word, (size_t)(c - word->text));
+}
+
+/* "$@", as scripts pass their own arguments on. */
+static bool
+is_all_arguments(const Lexer *lex, const VitWord *word)
+{
+    static const char *const forms[] = { "$@", "\"$@\"", "$*", "\"$*\"" };
+    size_t len = word->end - word->start;
+
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(forms); i++)
+        if (strlen(forms[i]) == len && memcmp(lex->text + word->start, forms[i], len) == 0)
+            return true;
+    return false;
 }
 
 /* Marks redirections, "$@" and everything after an operator that ends the command. */
@@ -353,14 +376,12 @@ skip_shell(Lexer *lex)
             skip_next = false;
             continue;
         }
-        if (strcmp(word->text, "$@") == 0 || strcmp(word->text, "$*") == 0) {
+        if (is_all_arguments(lex, word)) {
             word->is_skipped = true;
             continue;
         }
-        if (word->is_quoted)
-            continue;
         static const char *const enders[] = { "&", "&&", "||", ";", "|", ";;", NULL };
-        if (g_strv_contains(enders, word->text)) {
+        if (g_strv_contains(enders, word->text) && is_bare(word, word->len)) {
             ended = word->is_skipped = true;
             if (i + 1 < lex->words->len)
                 vit_diag_list_add(lex->diags, word->start,
@@ -368,7 +389,7 @@ skip_shell(Lexer *lex)
                                   VIT_SEVERITY_WARNING, VIT_ERROR_INVALID_ARGUMENT, 0, NULL, NULL,
                                   "'%s' begins another command; what follows is not used",
                                   word->text);
-        } else if (is_redirection(word->text, &takes_next)) {
+        } else if (is_redirection(word, &takes_next)) {
             word->is_skipped = true;
             skip_next = takes_next;
             vit_diag_list_add(lex->diags, word->start, word->end, VIT_SEVERITY_NOTE,
@@ -391,10 +412,10 @@ vit_words_init(VitWords *words, const char *text, size_t len, VitParseFlags flag
             break;
         read_word(&lex);
     }
-    if ((flags & (VIT_PARSE_ARGV | VIT_PARSE_FRAGMENT)) == 0) {
+    if ((flags & (VIT_PARSE_ARGV | VIT_PARSE_FRAGMENT)) == 0)
         skip_program(&lex);
+    if ((flags & VIT_PARSE_ARGV) == 0)
         skip_shell(&lex);
-    }
     words->n_words = lex.words->len;
     words->words = (VitWord *)(void *)g_array_free(lex.words, FALSE);
 }

@@ -20,7 +20,7 @@ typedef struct {
     unsigned n_words;
 } VitWords;
 
-/* For VitParseFlags: shell syntax, but no program name or other commands around the words. */
+/* For VitParseFlags: a piece from the middle of a shell text, so no program name in front. */
 #define VIT_PARSE_FRAGMENT ((VitParseFlags)(1 << 8))
 
 /* Splits TEXT. With VIT_PARSE_ARGV nothing is special but quotes, backslashes and blanks. */
