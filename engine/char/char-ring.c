@@ -51,6 +51,9 @@ size_t
 char_ring_peek(const CharRing *ring, uint8_t *buf, size_t len)
 {
     len = MIN(len, char_ring_len(ring));
+    if (len == 0) { /* BUF may be NULL then */
+        return 0;
+    }
     size_t at = ring->take & (ring->size - 1);
     size_t first = MIN(len, ring->size - at);
 

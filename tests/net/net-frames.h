@@ -108,7 +108,9 @@ make_tcp(uint8_t *frame, unsigned from_port, uint32_t to, unsigned to_port, uint
     tcp[12] = 5 << 4;
     tcp[13] = flags;
     put16(tcp + 14, 8192);
-    memcpy(tcp + 20, data, len);
+    if (len > 0) {
+        memcpy(tcp + 20, data, len);
+    }
     finish_ip(frame, 6, GUEST_IP, to, 20 + len);
     return 54 + len;
 }
