@@ -249,7 +249,6 @@ dsdt_pci(Machine *machine, Aml *sb)
     uint32_t hole = pc(machine)->below_4g_bytes;
 
     aml_name_eisa(pci, "_HID", "PNP0A03");
-    aml_name_int(pci, "_ADR", 0);
     aml_name_int(pci, "_UID", 1);
     aml_res_bus_numbers(res, 0, 255);
     aml_res_io(res, 0xcf8, 0xcf8, 1, 8);
@@ -325,7 +324,6 @@ build_dsdt(Machine *machine, AcpiTables *tables)
     }
     dsdt_cpus(machine, sb);
     aml_scope(root, "\\_SB_", sb);
-    aml_scope(root, "\\_GPE", aml_new());
     dsdt_sleep_state(root, "\\_S3_", 1);
     dsdt_sleep_state(root, "\\_S4_", 2);
     dsdt_sleep_state(root, "\\_S5_", 0);
