@@ -2,7 +2,7 @@
  * Copyright the Vitrine authors */
 #pragma once
 
-/* A bare PC for device tests: a platform with 2 MiB of RAM, an ISA bus that notes its interrupt
+/* A bare PC for device tests: a platform with 1 MiB of RAM, an ISA bus that notes its interrupt
  * lines, a PCI bus, a character device, disks and a network peer that exist only here. The same
  * rig runs single tests, the contract tests and the fuzzer. */
 
@@ -12,7 +12,7 @@
 #include "vit-isa.h"
 #include "vit-pci.h"
 
-#define HW_RIG_RAM_BYTES (2 * VIT_MIB)
+#define HW_RIG_RAM_BYTES VIT_MIB
 
 typedef struct HwRig {
     TestPlatform test;
