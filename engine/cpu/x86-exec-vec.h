@@ -7,7 +7,7 @@
 
 /* clang-format off */
 #define X86_EXEC_VEC_LIST(F) \
-    F(simd) F(emms) F(vzero) F(ldmxcsr) F(stmxcsr) \
+    F(simd) F(simd_w0) F(emms) F(vzero) F(ldmxcsr) F(stmxcsr) \
     F(maskmovq) F(maskmovdqu) F(vmaskmov) F(vgather) \
     F(fxsave) F(fxrstor) F(xsave) F(xsaveopt) F(xsavec) F(xsaves) F(xrstor) F(xrstors)
 #define X86_EXEC_X87_LIST(F) \

@@ -42,7 +42,7 @@ static const char interpreter_features[] =
 /* Run on the host's vector unit: only where the host has them. */
 static const char host_features[] =
     "mmx sse sse2 pni pclmulqdq ssse3 fma sse4.1 sse4.2 aes xsave avx f16c avx2 sha-ni xsaveopt "
-    "xgetbv1 mmxext";
+    "xgetbv1 mmxext xsavec xsaves xsaveerptr sse4a misalignsse gfni vaes vpclmulqdq";
 
 static int
 find_feature(const char *name, size_t len)

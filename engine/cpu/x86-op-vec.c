@@ -4,6 +4,7 @@
 /* Opcode rows of MMX, SSE to SSE4.2, SSE4a, AES, PCLMULQDQ, SHA, GFNI (legacy encodings) and the
  * XSAVE family. Intel SDM volume 2; AMD APM volume 4 for SSE4a.
  *
+ * SHA takes unaligned memory operands, as AMD's CPUs do.
  * MMX forms that came with SSE have SSE as their feature (AMD's MMXEXT is the same set). Rows of
  * class SYSTEM name no register state: their handlers do it all.
  */
@@ -293,12 +294,12 @@ const X86OpRow x86_op_rows_vec[] = {
     SSE41("pmaxsb", 0x3c), SSE41("pmaxsd", 0x3d), SSE41("pmaxuw", 0x3e), SSE41("pmaxud", 0x3f),
     SSE41("pmulld", 0x40),
     SIMD("phminposuw", OP38(66, 0x41), SSE41, ALIGN, WR(Vdq), RD(Wdq)),
-    SIMD("sha1nexte", OP38(NONE, 0xc8), SHA_NI, ALIGN, RW(Vdq), RD(Wdq)),
-    SIMD("sha1msg1", OP38(NONE, 0xc9), SHA_NI, ALIGN, RW(Vdq), RD(Wdq)),
-    SIMD("sha1msg2", OP38(NONE, 0xca), SHA_NI, ALIGN, RW(Vdq), RD(Wdq)),
-    SIMD("sha256rnds2", OP38(NONE, 0xcb), SHA_NI, ALIGN, RW(Vdq), RD(Wdq), RD(XMM0)),
-    SIMD("sha256msg1", OP38(NONE, 0xcc), SHA_NI, ALIGN, RW(Vdq), RD(Wdq)),
-    SIMD("sha256msg2", OP38(NONE, 0xcd), SHA_NI, ALIGN, RW(Vdq), RD(Wdq)),
+    SIMD("sha1nexte", OP38(NONE, 0xc8), SHA_NI, 0, RW(Vdq), RD(Wdq)),
+    SIMD("sha1msg1", OP38(NONE, 0xc9), SHA_NI, 0, RW(Vdq), RD(Wdq)),
+    SIMD("sha1msg2", OP38(NONE, 0xca), SHA_NI, 0, RW(Vdq), RD(Wdq)),
+    SIMD("sha256rnds2", OP38(NONE, 0xcb), SHA_NI, 0, RW(Vdq), RD(Wdq), RD(XMM0)),
+    SIMD("sha256msg1", OP38(NONE, 0xcc), SHA_NI, 0, RW(Vdq), RD(Wdq)),
+    SIMD("sha256msg2", OP38(NONE, 0xcd), SHA_NI, 0, RW(Vdq), RD(Wdq)),
     SIMD("gf2p8mulb", OP38(66, 0xcf), GFNI, ALIGN, RW(Vdq), RD(Wdq)),
     SIMD("aesimc", OP38(66, 0xdb), AES, ALIGN, WR(Vdq), RD(Wdq)),
     SIMD("aesenc", OP38(66, 0xdc), AES, ALIGN, RW(Vdq), RD(Wdq)),
@@ -334,7 +335,7 @@ const X86OpRow x86_op_rows_vec[] = {
     SIMD_FL("pcmpestri", OP3A(66, 0x61), SSE42, 0, RD(Vdq), RD(Wdq), RD(Ib), RD(yAX), RD(yDX), WR(ECX)),
     SIMD_FL("pcmpistrm", OP3A(66, 0x62), SSE42, 0, RD(Vdq), RD(Wdq), RD(Ib), WR(XMM0)),
     SIMD_FL("pcmpistri", OP3A(66, 0x63), SSE42, 0, RD(Vdq), RD(Wdq), RD(Ib), WR(ECX)),
-    SIMD("sha1rnds4", OP3A(NONE, 0xcc), SHA_NI, ALIGN, RW(Vdq), RD(Wdq), RD(Ib)),
+    SIMD("sha1rnds4", OP3A(NONE, 0xcc), SHA_NI, 0, RW(Vdq), RD(Wdq), RD(Ib)),
     SIMD("gf2p8affineqb", OP3A(66, 0xce), GFNI, ALIGN, RW(Vdq), RD(Wdq), RD(Ib)),
     SIMD("gf2p8affineinvqb", OP3A(66, 0xcf), GFNI, ALIGN, RW(Vdq), RD(Wdq), RD(Ib)),
     SIMD("aeskeygenassist", OP3A(66, 0xdf), AES, ALIGN, WR(Vdq), RD(Wdq), RD(Ib)),

@@ -28,6 +28,20 @@ x86_direct_operand(X86Core *core, unsigned segment, uint64_t offset, unsigned si
     return (void *)(entry->host + linear);
 }
 
+/* #AC of a wide operand, which comes after the segment's checks and before those of the page. */
+static inline void
+x86_check_operand_alignment(X86Core *core, unsigned segment, uint64_t offset, unsigned size,
+                            unsigned alignment, bool write)
+{
+    if (X86_UNLIKELY(x86_alignment_checked(core))) {
+        X86Access access = write ? X86_ACCESS_WRITE : X86_ACCESS_READ;
+
+        if (x86_linear(core, segment, offset, size, access) & (alignment - 1)) {
+            x86_fault_code(core, X86_EXC_AC, 0);
+        }
+    }
+}
+
 /* Linear address for alignment tests; says nothing about rights. */
 static inline uint64_t
 x86_linear_unchecked(const X86Core *core, unsigned segment, uint64_t offset)

@@ -41,8 +41,6 @@ check_alignment(X86Core *core, const X86Insn *insn, uint64_t offset, unsigned si
     if ((core->s.mxcsr & X86_MXCSR_MM) && !is_strict_move(insn->row)) {
         return;
     }
-    /* A non-canonical or unusable address is the same fault, but in SS it is #SS. */
-    x86_linear(core, insn->segment, offset, size, X86_ACCESS_READ);
     x86_fault_code(core, X86_EXC_GP, 0);
 }
 
@@ -78,10 +76,14 @@ commit_gprs(X86Core *core, const X86Insn *insn, const X86VectorPlan *plan, const
     }
 }
 
+/* An MMX operand has turned the x87 state to MMX by then. */
 static _Noreturn void
-simd_fp_exception(X86Core *core, uint32_t mxcsr)
+simd_fp_exception(X86Core *core, const X86VectorPlan *plan, uint32_t mxcsr)
 {
     core->s.mxcsr = mxcsr;
+    if (plan->uses_mmx) {
+        x86_mmx_enter(core);
+    }
     x86_fault(core, core->s.cr4 & X86_CR4_OSXMMEXCPT ? X86_EXC_XM : X86_EXC_UD);
 }
 
@@ -116,6 +118,43 @@ mmx_commit(X86Core *core, const X86Insn *insn, const X86VectorPlan *plan)
     }
 }
 
+/* The stub's memory operand: guest memory itself where that is possible, else BUFFER, filled if it
+ * is read. Host instructions of the legacy encodings want 16-byte operands aligned whatever the
+ * guest may do, so an unaligned one goes through BUFFER too. */
+static void *
+memory_operand(X86Core *core, const X86Insn *insn, const X86VectorPlan *plan, uint64_t offset,
+               X86Vector *buffer)
+{
+    unsigned size = plan->memory_size;
+    bool write = plan->memory_access & X86_ACC_W;
+    void *host;
+
+    if (insn->row->flags & X86_ROW_ALIGN) {
+        check_alignment(core, insn, offset, size);
+    }
+    host = x86_direct_operand(core, insn->segment, offset, size, write);
+    if (host && !(plan->needs_alignment && ((uintptr_t)host & 15))) {
+        return host;
+    }
+    x86_check_operand_alignment(core, insn->segment, offset, size, MIN(size, 16), write);
+    if (write) {
+        x86_probe_write(core, insn->segment, offset, size); /* #PF before #XM */
+    } else {
+        x86_read_bytes(core, insn->segment, offset, buffer, size);
+    }
+    return buffer;
+}
+
+static inline void
+load_gprs(const X86Core *core, const X86Insn *insn, const X86VectorPlan *plan, X86StubCall *call)
+{
+    for (unsigned i = 0; i < X86_STUB_GPR_LAST; i++) {
+        if (plan->gpr_in[i] != X86_GPR_NONE) {
+            call->gpr[i] = read_gpr(core, insn, plan->gpr_in[i], i);
+        }
+    }
+}
+
 void
 x86_exec_simd(X86Core *core, const X86Insn *insn)
 {
@@ -123,47 +162,30 @@ x86_exec_simd(X86Core *core, const X86Insn *insn)
     X86StubCall call;
     X86Vector buffer;
     uint64_t offset = 0;
-    bool store_buffer = false;
     void *rm, *reg;
 
     if (!simd_begin(core, insn, plan)) {
         return;
     }
     if (plan->memory_size) {
-        bool write = plan->memory_access & X86_ACC_W;
-
         offset = x86_ea(core, insn);
-        if (insn->row->flags & X86_ROW_ALIGN) {
-            check_alignment(core, insn, offset, plan->memory_size);
-        }
-        rm = x86_direct_operand(core, insn->segment, offset, plan->memory_size, write);
-        if (!rm) {
-            rm = &buffer;
-            store_buffer = write;
-            if (!write) {
-                x86_read_bytes(core, insn->segment, offset, &buffer, plan->memory_size);
-            }
-        }
+        rm = memory_operand(core, insn, plan, offset, &buffer);
     } else {
         rm = plan->rm_is_mmx ? (void *)x86_mmx_reg(core, insn->rm & 7)
                              : (void *)&core->s.zmm[insn->rm];
     }
+    reg = plan->reg_is_mmx ? (void *)x86_mmx_reg(core, insn->reg & 7)
+                           : (void *)&core->s.zmm[insn->reg];
     if (plan->any_gpr) {
-        for (unsigned i = 0; i < X86_STUB_GPR_LAST; i++) {
-            if (plan->gpr_in[i] != X86_GPR_NONE) {
-                call.gpr[i] = read_gpr(core, insn, plan->gpr_in[i], i);
-            }
-        }
+        load_gprs(core, insn, plan, &call);
     }
     call.mxcsr = core->s.mxcsr;
     call.host_mxcsr = X86_MXCSR_DEFAULT;
-    reg = plan->reg_is_mmx ? (void *)x86_mmx_reg(core, insn->reg & 7)
-                           : (void *)&core->s.zmm[insn->reg];
     if (plan->simd(&call, rm, &core->s.zmm[insn->vvvv], is4_reg(core, insn), reg,
                    &core->s.zmm[0])) {
-        simd_fp_exception(core, call.mxcsr);
+        simd_fp_exception(core, plan, call.mxcsr);
     }
-    if (store_buffer) {
+    if (rm == &buffer && (plan->memory_access & X86_ACC_W)) {
         x86_write_bytes(core, insn->segment, offset, &buffer, plan->memory_size);
     }
     if (insn->row->flags & X86_ROW_FP_EXC) {
@@ -181,11 +203,22 @@ x86_exec_simd(X86Core *core, const X86Insn *insn)
     }
 }
 
+/* Where W chooses a quadword that only 64-bit code has. */
+void
+x86_exec_simd_w0(X86Core *core, const X86Insn *insn)
+{
+    if (insn->rex_w && insn->code_size != 8) {
+        x86_fault(core, X86_EXC_UD);
+    }
+    x86_exec_simd(core, insn);
+}
+
 /* EMMS, FEMMS: all x87 registers empty. */
 void
 x86_exec_emms(X86Core *core, const X86Insn *insn)
 {
     if (x86_mmx_begin(core)) {
+        x86_mmx_enter(core); /* it clears TOP as well */
         core->s.fpu.ftw = 0;
     }
 }

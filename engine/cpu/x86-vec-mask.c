@@ -9,6 +9,7 @@
 
 #include "x86-exec.h"
 #include "x86-fpu.h"
+#include "x86-operand.h"
 
 static inline unsigned
 vector_bytes(const X86Insn *insn)
@@ -20,6 +21,25 @@ static inline bool
 element_selected(const X86Vector *mask, unsigned index, unsigned size)
 {
     return mask->u8[index * size + size - 1] & 0x80;
+}
+
+/* Each element's offset wraps by itself. */
+static inline uint64_t
+wrap(const X86Insn *insn, uint64_t offset)
+{
+    return insn->address_size == 8   ? offset
+           : insn->address_size == 4 ? (uint32_t)offset
+                                     : (uint16_t)offset;
+}
+
+/* Elements are exempt from alignment checking, so the byte accessors do it. */
+static uint64_t
+read_element(X86Core *core, unsigned segment, uint64_t offset, unsigned size)
+{
+    uint64_t value = 0;
+
+    x86_read_bytes(core, segment, offset, &value, size);
+    return value;
 }
 
 static inline uint64_t
@@ -64,7 +84,7 @@ x86_exec_vmaskmov(X86Core *core, const X86Insn *insn)
         for (unsigned i = 0; i < count; i++) {
             if (element_selected(mask, i, size)) {
                 set_element(&result, i, size,
-                            x86_read(core, insn->segment, offset + i * size, size));
+                            read_element(core, insn->segment, wrap(insn, offset + i * size), size));
             }
         }
         *reg = result;
@@ -72,31 +92,28 @@ x86_exec_vmaskmov(X86Core *core, const X86Insn *insn)
     }
     for (unsigned i = 0; i < count; i++) {
         if (element_selected(mask, i, size)) {
-            x86_probe_write(core, insn->segment, offset + i * size, size);
+            x86_probe_write(core, insn->segment, wrap(insn, offset + i * size), size);
         }
     }
     for (unsigned i = 0; i < count; i++) {
         if (element_selected(mask, i, size)) {
-            x86_write(core, insn->segment, offset + i * size, get_element(reg, i, size), size);
+            uint64_t value = get_element(reg, i, size);
+
+            x86_write_bytes(core, insn->segment, wrap(insn, offset + i * size), &value, size);
         }
     }
 }
 
-/* Bytes of DATA selected by the high bits of MASK, to DS:rDI. */
+/* Bytes of DATA selected by the high bits of MASK, to DS:rDI. The whole operand is checked,
+ * whatever the mask: AMD's CPUs do, the SDM allows it. */
 static void
 store_selected_bytes(X86Core *core, const X86Insn *insn, const uint8_t *data, const uint8_t *mask,
                      unsigned count)
 {
-    uint64_t address_mask = insn->address_size == 8   ? UINT64_MAX
-                            : insn->address_size == 4 ? 0xffffffffu
-                                                      : 0xffffu;
-    uint64_t offset = core->s.gpr[X86_RDI] & address_mask;
+    uint64_t offset = wrap(insn, core->s.gpr[X86_RDI]);
 
-    for (unsigned i = 0; i < count; i++) {
-        if (mask[i] & 0x80) {
-            x86_probe_write(core, insn->segment, offset + i, 1);
-        }
-    }
+    x86_check_operand_alignment(core, insn->segment, offset, count, count, true);
+    x86_probe_write(core, insn->segment, offset, count);
     for (unsigned i = 0; i < count; i++) {
         if (mask[i] & 0x80) {
             x86_write(core, insn->segment, offset + i, data[i], 1);
@@ -119,9 +136,9 @@ void
 x86_exec_maskmovq(X86Core *core, const X86Insn *insn)
 {
     if (x86_mmx_begin(core)) {
+        x86_mmx_enter(core); /* even if the store faults */
         store_selected_bytes(core, insn, (const uint8_t *)x86_mmx_reg(core, insn->reg & 7),
                              (const uint8_t *)x86_mmx_reg(core, insn->rm & 7), 8);
-        x86_mmx_enter(core);
     }
 }
 
@@ -134,7 +151,6 @@ x86_exec_vgather(X86Core *core, const X86Insn *insn)
     X86Vector *dest = &core->s.zmm[insn->reg], *mask = &core->s.zmm[insn->vvvv];
     const X86Vector *index = &core->s.zmm[insn->index];
     uint64_t base = insn->base == X86_NO_REG ? 0 : core->s.gpr[insn->base];
-    uint64_t address_mask = insn->address_size == 8 ? UINT64_MAX : 0xffffffffu;
 
     x86_avx_check(core);
     if (insn->reg == insn->vvvv || insn->reg == insn->index || insn->vvvv == insn->index) {
@@ -145,9 +161,9 @@ x86_exec_vgather(X86Core *core, const X86Insn *insn)
         if (element_selected(mask, i, size)) {
             int64_t at = index_size == 4 ? (int32_t)index->u32[i] : (int64_t)index->u64[i];
             uint64_t offset =
-                (base + (uint64_t)insn->disp + ((uint64_t)at << insn->scale)) & address_mask;
+                wrap(insn, base + (uint64_t)insn->disp + ((uint64_t)at << insn->scale));
 
-            set_element(dest, i, size, x86_read(core, insn->segment, offset, size));
+            set_element(dest, i, size, read_element(core, insn->segment, offset, size));
         }
         set_element(mask, i, size, 0);
     }

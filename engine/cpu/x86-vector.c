@@ -170,6 +170,7 @@ note_operand(X86VectorPlan *plan, const X86Insn *insn, const X86Operand *op, con
     case HOME_MEMORY:
         plan->memory_size = (uint8_t)x86_vector_operand_bytes(insn, op->size);
         plan->memory_access = op->access;
+        plan->needs_alignment = insn->encoding == X86_ENC_LEGACY && plan->memory_size == 16;
         break;
     case HOME_MMX: plan->uses_mmx = true; break;
     case HOME_VEC: plan->uses_vec = true; break;

@@ -47,6 +47,7 @@ typedef struct X86VectorPlan {
     uint8_t gpr_in[X86_STUB_GPR_LAST];  /* X86_GPR_*: loaded before */
     uint8_t gpr_out[X86_STUB_GPR_LAST]; /* X86_GPR_*: committed after */
     bool any_gpr;
+    bool needs_alignment; /* host instruction that faults on unaligned memory */
     bool uses_mmx, uses_vec;
     bool reg_is_mmx, rm_is_mmx;
     bool writes_mmx_reg, writes_mmx_rm;

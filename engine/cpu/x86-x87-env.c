@@ -8,12 +8,31 @@
 
 #include "x86-exec.h"
 #include "x86-fpu.h"
+#include "x86-operand.h"
 
 typedef struct Environment {
     uint16_t control, status, tags;
     uint32_t fip, fdp;
     uint16_t fcs, fds, fop;
 } Environment;
+
+/* The faults of an operand of SIZE bytes, in the order of hardware: alignment, the first word or
+ * doubleword, the last byte. */
+static void
+probe(X86Core *core, const X86Insn *insn, uint64_t offset, unsigned size, bool write)
+{
+    unsigned first = insn->operand_size == 2 ? 2 : 4;
+    uint8_t bytes[4];
+
+    x86_check_operand_alignment(core, insn->segment, offset, first, first, write);
+    if (write) {
+        x86_probe_write(core, insn->segment, offset, first);
+        x86_probe_write(core, insn->segment, offset + size - 1, 1);
+    } else {
+        x86_read_bytes(core, insn->segment, offset, bytes, first);
+        x86_read_bytes(core, insn->segment, offset + size - 1, bytes, 1);
+    }
+}
 
 static bool
 is_linear_layout(const X86Core *core)
@@ -155,10 +174,13 @@ void
 x86_exec_fnstenv(X86Core *core, const X86Insn *insn)
 {
     uint8_t image[28];
+    uint64_t offset;
 
     x86_x87_check(core);
+    offset = x86_ea(core, insn);
     pack_environment(core, insn, image);
-    x86_write_bytes(core, insn->segment, x86_ea(core, insn), image, environment_size(insn));
+    probe(core, insn, offset, environment_size(insn), true);
+    x86_write_bytes(core, insn->segment, offset, image, environment_size(insn));
     core->s.fpu.fcw |= X86_FSW_EXCEPTIONS; /* masks all */
     x86_fpu_update_summary(&core->s.fpu);
 }
@@ -167,12 +189,15 @@ void
 x86_exec_fldenv(X86Core *core, const X86Insn *insn)
 {
     uint8_t image[28];
+    uint64_t offset;
     Environment env;
 
     if (!x86_x87_begin(core)) {
         return;
     }
-    x86_read_bytes(core, insn->segment, x86_ea(core, insn), image, environment_size(insn));
+    offset = x86_ea(core, insn);
+    probe(core, insn, offset, environment_size(insn), false);
+    x86_read_bytes(core, insn->segment, offset, image, environment_size(insn));
     env = unpack_environment(core, insn, image);
     load_environment(&core->s.fpu, &env);
 }
@@ -182,13 +207,16 @@ x86_exec_fnsave(X86Core *core, const X86Insn *insn)
 {
     uint8_t image[28 + 80];
     unsigned size = environment_size(insn);
+    uint64_t offset;
 
     x86_x87_check(core);
+    offset = x86_ea(core, insn);
     pack_environment(core, insn, image);
     for (unsigned i = 0; i < 8; i++) {
         memcpy(image + size + i * 10, &core->s.fpu.st[i], 10);
     }
-    x86_write_bytes(core, insn->segment, x86_ea(core, insn), image, size + 80);
+    probe(core, insn, offset, size + 80, true);
+    x86_write_bytes(core, insn->segment, offset, image, size + 80);
     x86_fpu_init(&core->s.fpu);
 }
 
@@ -197,12 +225,15 @@ x86_exec_frstor(X86Core *core, const X86Insn *insn)
 {
     uint8_t image[28 + 80];
     unsigned size = environment_size(insn);
+    uint64_t offset;
     Environment env;
 
     if (!x86_x87_begin(core)) {
         return;
     }
-    x86_read_bytes(core, insn->segment, x86_ea(core, insn), image, size + 80);
+    offset = x86_ea(core, insn);
+    probe(core, insn, offset, size + 80, false);
+    x86_read_bytes(core, insn->segment, offset, image, size + 80);
     env = unpack_environment(core, insn, image);
     load_environment(&core->s.fpu, &env);
     for (unsigned i = 0; i < 8; i++) {

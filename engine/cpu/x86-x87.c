@@ -41,6 +41,27 @@ run(X86Core *core, const X86Insn *insn, const X86VectorPlan *plan, void *operand
     }
 }
 
+/* An operand that is not to be reached directly, piece by piece as the unit does it: ten bytes are
+ * eight and two, the latter at an offset that wraps for itself. */
+typedef enum Transfer { TRANSFER_READ, TRANSFER_PROBE, TRANSFER_WRITE } Transfer;
+
+static void
+transfer(X86Core *core, const X86Insn *insn, uint64_t offset, unsigned size, uint8_t *buffer,
+         Transfer how)
+{
+    for (unsigned done = 0; done < size; done += 8) {
+        unsigned len = MIN(size - done, 8);
+        uint64_t at = offset + done;
+
+        at = insn->address_size == 8 ? at : insn->address_size == 4 ? (uint32_t)at : (uint16_t)at;
+        switch (how) {
+        case TRANSFER_READ: x86_read_bytes(core, insn->segment, at, buffer + done, len); break;
+        case TRANSFER_PROBE: x86_probe_write(core, insn->segment, at, len); break;
+        case TRANSFER_WRITE: x86_write_bytes(core, insn->segment, at, buffer + done, len); break;
+        }
+    }
+}
+
 /* A store whose operand is out of reach: into a buffer first. The unit stores nothing when an
  * exception that precedes the store is unmasked; the buffer then keeps what was in it, which two
  * runs with different fillings would show, but so does the status word. */
@@ -51,13 +72,13 @@ run_store(X86Core *core, const X86Insn *insn, const X86VectorPlan *plan, uint64_
     uint16_t before = core->s.fpu.fsw & X86_FSW_EXCEPTIONS;
     uint16_t raised;
 
-    x86_probe_write(core, insn->segment, offset, plan->memory_size);
+    transfer(core, insn, offset, plan->memory_size, buffer, TRANSFER_PROBE);
     core->s.fpu.fsw &= (uint16_t)~X86_FSW_EXCEPTIONS;
     run(core, insn, plan, buffer, offset);
     raised = core->s.fpu.fsw & (uint16_t)~core->s.fpu.fcw & X86_FSW_STORE_FAULTS;
     core->s.fpu.fsw |= before;
     if (!raised) {
-        x86_write_bytes(core, insn->segment, offset, buffer, plan->memory_size);
+        transfer(core, insn, offset, plan->memory_size, buffer, TRANSFER_WRITE);
     }
 }
 
@@ -82,10 +103,14 @@ x86_exec_x87(X86Core *core, const X86Insn *insn)
                                  plan->memory_access & X86_ACC_W);
     if (operand) {
         run(core, insn, plan, operand, offset);
-    } else if (plan->memory_access & X86_ACC_W) {
+        return;
+    }
+    x86_check_operand_alignment(core, insn->segment, offset, MIN(plan->memory_size, 8),
+                                MIN(plan->memory_size, 8), plan->memory_access & X86_ACC_W);
+    if (plan->memory_access & X86_ACC_W) {
         run_store(core, insn, plan, offset);
     } else {
-        x86_read_bytes(core, insn->segment, offset, buffer, plan->memory_size);
+        transfer(core, insn, offset, plan->memory_size, buffer, TRANSFER_READ);
         run(core, insn, plan, buffer, offset);
     }
 }

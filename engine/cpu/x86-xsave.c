@@ -49,6 +49,31 @@ x86_xsave_component(unsigned index, unsigned *out_size)
 
 /* ---- The legacy region ---- */
 
+static uint32_t
+load32(const uint8_t *at)
+{
+    uint32_t value;
+
+    memcpy(&value, at, 4);
+    return value;
+}
+
+static uint64_t
+load64(const uint8_t *at)
+{
+    uint64_t value;
+
+    memcpy(&value, at, 8);
+    return value;
+}
+
+/* The pointers are kept in 57 bits, sign-extended. */
+static uint64_t
+canonical(uint64_t address)
+{
+    return (uint64_t)((int64_t)(address << 7) >> 7);
+}
+
 /* AMD CPUs store zeros for the pointers while no error is pending. */
 static bool
 hides_pointers(const X86Core *core)
@@ -99,8 +124,8 @@ unpack_x87(X86Core *core, const X86Insn *insn, const uint8_t *in)
     fpu->fip = 0;
     fpu->fdp = 0;
     if (insn->rex_w) {
-        memcpy(&fpu->fip, in + 8, 8);
-        memcpy(&fpu->fdp, in + 16, 8);
+        fpu->fip = canonical(load64(in + 8));
+        fpu->fdp = canonical(load64(in + 16));
         fpu->fcs = 0;
         fpu->fds = 0;
     } else {
@@ -137,24 +162,6 @@ unpack_xmm(X86Core *core, const uint8_t *in)
     }
 }
 
-static uint32_t
-load32(const uint8_t *at)
-{
-    uint32_t value;
-
-    memcpy(&value, at, 4);
-    return value;
-}
-
-static uint64_t
-load64(const uint8_t *at)
-{
-    uint64_t value;
-
-    memcpy(&value, at, 8);
-    return value;
-}
-
 static void
 check_mxcsr(X86Core *core, const uint8_t *area)
 {
@@ -172,12 +179,18 @@ store_mxcsr(const X86Core *core, uint8_t *area)
     memcpy(area + MXCSR_OFFSET + 4, &mask, 4);
 }
 
+/* Offset of the operand, which must be aligned: FXSAVE areas to 16 bytes, XSAVE areas to 64. With
+ * alignment checking on, the former raise #AC where not even a doubleword is aligned. */
 static uint64_t
 aligned_operand(X86Core *core, const X86Insn *insn, unsigned alignment)
 {
     uint64_t offset = x86_ea(core, insn);
+    uint64_t linear = x86_linear(core, insn->segment, offset, 1, X86_ACCESS_READ);
 
-    if (x86_linear_unchecked(core, insn->segment, offset) & (alignment - 1)) {
+    if (alignment == 16 && (linear & 3) && x86_alignment_checked(core)) {
+        x86_fault_code(core, X86_EXC_AC, 0);
+    }
+    if (linear & (alignment - 1)) {
         x86_fault_code(core, X86_EXC_GP, 0);
     }
     return offset;
@@ -196,6 +209,15 @@ fx_length(const X86Core *core)
     return skips_xmm(core) ? XMM_OFFSET : XMM_OFFSET + xmm_count(core) * 16;
 }
 
+/* One byte of the operand, for its faults. */
+static void
+probe_read(X86Core *core, const X86Insn *insn, uint64_t offset)
+{
+    uint8_t byte;
+
+    x86_read_bytes(core, insn->segment, offset, &byte, 1);
+}
+
 void
 x86_exec_fxsave(X86Core *core, const X86Insn *insn)
 {
@@ -207,7 +229,7 @@ x86_exec_fxsave(X86Core *core, const X86Insn *insn)
     pack_x87(core, insn, area);
     store_mxcsr(core, area);
     pack_xmm(core, area);
-    x86_probe_write(core, insn->segment, offset, LEGACY_SIZE);
+    x86_probe_write(core, insn->segment, offset + LEGACY_SIZE - 1, 1);
     x86_write_bytes(core, insn->segment, offset, area, fx_length(core));
 }
 
@@ -219,6 +241,7 @@ x86_exec_fxrstor(X86Core *core, const X86Insn *insn)
 
     x86_x87_check(core);
     offset = aligned_operand(core, insn, 16);
+    probe_read(core, insn, offset + LEGACY_SIZE - 1);
     x86_read_bytes(core, insn->segment, offset, area, LEGACY_SIZE);
     check_mxcsr(core, area);
     core->s.mxcsr = load32(area + MXCSR_OFFSET);
@@ -321,7 +344,7 @@ components_in_use(const X86Core *core, uint64_t wanted)
         used |= X86_XSTATE_X87;
     }
     if (wanted & X86_XSTATE_SSE) {
-        for (unsigned i = 0; i < xmm_count(core); i++) {
+        for (unsigned i = 0; i < 16; i++) {
             if (core->s.zmm[i].u64[0] | core->s.zmm[i].u64[1]) {
                 used |= X86_XSTATE_SSE;
             }
@@ -384,7 +407,15 @@ area_size(uint64_t format, uint64_t mask)
     return size;
 }
 
-/* Stores components MASK of the area at OFFSET; faults come first. */
+/* The faults of a save to an area of SIZE bytes: its two ends, in the order of hardware. */
+static void
+probe_area(X86Core *core, const X86Insn *insn, uint64_t offset, unsigned size)
+{
+    x86_probe_write(core, insn->segment, offset, 1);
+    x86_probe_write(core, insn->segment, offset + size - 1, 1);
+}
+
+/* Stores components MASK of the area at OFFSET, which has been probed. */
 static void
 store_components(X86Core *core, const X86Insn *insn, uint64_t offset, uint64_t format,
                  uint64_t mask, bool with_mxcsr)
@@ -423,7 +454,7 @@ save_standard(X86Core *core, const X86Insn *insn, bool skip_initial)
     check_xsave(core);
     offset = aligned_operand(core, insn, 64);
     mask = requested(core);
-    x86_probe_write(core, insn->segment, offset, area_size(0, mask));
+    probe_area(core, insn, offset, area_size(0, mask));
     header = x86_read(core, insn->segment, offset + LEGACY_SIZE, 8);
     used = components_in_use(core, mask);
     store_components(core, insn, offset, 0, skip_initial ? used : mask,
@@ -452,7 +483,7 @@ x86_exec_xsavec(X86Core *core, const X86Insn *insn)
     offset = aligned_operand(core, insn, 64);
     mask = requested(core);
     format = mask | XCOMP_COMPACT;
-    x86_probe_write(core, insn->segment, offset, area_size(format, mask));
+    probe_area(core, insn, offset, area_size(format, mask));
     used = components_in_use(core, mask);
     if ((mask & X86_XSTATE_SSE) && core->s.mxcsr != X86_MXCSR_DEFAULT) {
         used |= X86_XSTATE_SSE;
@@ -533,8 +564,11 @@ restore(X86Core *core, const X86Insn *insn, bool must_be_compact)
 
     offset = aligned_operand(core, insn, 64);
     mask = requested(core);
-    x86_read_bytes(core, insn->segment, offset, area, EXTENDED_START);
+    probe_read(core, insn, offset);
+    x86_read_bytes(core, insn->segment, offset + LEGACY_SIZE, area + LEGACY_SIZE, HEADER_SIZE);
     format = check_header(core, area + LEGACY_SIZE, must_be_compact);
+    probe_read(core, insn, offset + area_size(format, mask) - 1);
+    x86_read_bytes(core, insn->segment, offset, area, LEGACY_SIZE);
     present = load64(area + LEGACY_SIZE) & mask;
     for (unsigned i = 2; i < VIT_ARRAY_LEN(components); i++) {
         if (present >> i & 1) {
