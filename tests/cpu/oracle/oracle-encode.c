@@ -270,6 +270,10 @@ put_legacy_prefixes(OracleContext *c, const X86OpRow *row, Form *form, Bytes *b)
         static const uint8_t overrides[] = { 0x65, 0x65, 0x65, 0x26, 0x36, 0x3e, 0x2e, 0x64 };
         unsigned byte = overrides[oracle_below(rng, c->mode == ORACLE_64 ? 7 : 8)];
 
+        if (byte == 0x2e && c->mode == ORACLE_16) {
+            byte = 0x3e; /* in CS there lies what other cases left */
+        }
+
         form->gs = byte == 0x65 && c->mode != ORACLE_16;
         put(b, byte);
     }

@@ -208,6 +208,14 @@ oracle_gen_print_coverage(const OracleGen *gen)
     printf("# rows never generated: %u\n", never);
 }
 
+static void
+note_generated(OracleGen *gen, const X86OpRow *row)
+{
+    guint before = GPOINTER_TO_UINT(g_hash_table_lookup(gen->generated, row));
+
+    g_hash_table_replace(gen->generated, (gpointer)row, GUINT_TO_POINTER(before + 1));
+}
+
 /* ---- Data ---- */
 
 /* An area that FXRSTOR and XRSTOR accept, at 0x400 of the first page. */
@@ -447,6 +455,113 @@ append(OracleCase *c, OracleContext *ctx, const X86Insn *insn, const uint8_t *by
     }
 }
 
+/* ---- XSAVE areas ---- */
+
+static void
+put_store32(const OracleCase *c, uint32_t address, uint32_t value, uint8_t *out, unsigned *len)
+{
+    if (c->mode == ORACLE_16) {
+        memcpy(out, (const uint8_t[]){ 0x66, 0xc7, 0x06 }, 3);
+        memcpy(out + 3, &(uint16_t){ (uint16_t)(address - ORACLE_DATA) }, 2);
+        *len = 5;
+    } else {
+        memcpy(out, (const uint8_t[]){ 0xc7, 0x04, 0x25 }, 3); /* SIB without base and index */
+        memcpy(out + 3, &address, 4);
+        *len = 7;
+    }
+    memcpy(out + *len, &value, 4);
+    *len += 4;
+}
+
+static bool
+append_bytes(OracleCase *c, OracleContext *ctx, const uint8_t *bytes, unsigned len,
+             Pending *pending)
+{
+    static const uint8_t code_size[] = { 8, 4, 2 };
+    X86Insn insn;
+
+    if (x86_decode(bytes, len, code_size[c->mode], &insn) != X86_DECODE_OK) {
+        return false;
+    }
+    append(c, ctx, &insn, bytes, pending);
+    return true;
+}
+
+/* Bits of EDX:EAX, XSTATE_BV and XCOMP_BV that mean AVX-512 to the host alone. */
+#define HOST_ONLY 0xe0u
+
+/* Before an instruction of the XSAVE family: a mask in EAX, and for XRSTOR a header and MXCSR that
+ * are good mostly. The area must be where the instructions can name it: an absolute address. */
+static void
+prepare_xsave(OracleContext *ctx, OracleCase *c, uint32_t area, bool restore, Pending *pending)
+{
+    OracleRng *rng = ctx->rng;
+    uint32_t mask = (uint32_t)oracle_random(rng) & ~HOST_ONLY;
+    bool compact = oracle_chance(rng, 40);
+    uint32_t words[5] = { (uint32_t)oracle_random(rng) & 0xffbf, oracle_below(rng, 8), 0, 0, 0 };
+    const uint32_t places[5] = { 24, 512, 516, 520, 524 };
+    uint8_t bytes[16] = { 0x66, 0xb8 };
+    unsigned len;
+
+    memcpy(bytes + 2, &mask, 4);
+    append_bytes(c, ctx, c->mode == ORACLE_16 ? bytes : bytes + 1, 6, pending);
+    if (compact) {
+        words[3] = words[1] | (oracle_chance(rng, 50) ? oracle_below(rng, 8) : 0);
+        words[4] = 0x80000000;
+    }
+    if (oracle_chance(rng, 5)) {
+        words[oracle_below(rng, 5)] ^= (1u << oracle_below(rng, 32)) & ~HOST_ONLY;
+    }
+    for (unsigned i = 0; restore && i < 5; i++) {
+        put_store32(c, area + places[i], words[i], bytes, &len);
+        append_bytes(c, ctx, bytes, len, pending);
+    }
+}
+
+static bool
+is_xsave_family(const X86OpRow *row)
+{
+    return strncmp(row->mnemonic, "xsave", 5) == 0 || strncmp(row->mnemonic, "xrstor", 6) == 0;
+}
+
+/* Whether a component that holds its initial value counts as in use is up to the CPU; AMD's go by
+ * how the value came about. So what may bring initial values goes after the saves. */
+static bool
+brings_initial_values(const X86OpRow *row)
+{
+    return strstr(row->mnemonic, "rstor") || strncmp(row->mnemonic, "vzero", 5) == 0;
+}
+
+static void
+add_xsave(OracleContext *ctx, OracleCase *c, const X86OpRow *row, Pending *pending)
+{
+    uint32_t area = oracle_chance(ctx->rng, 40) ? 0x400 : oracle_below(ctx->rng, 0x5000) & ~63u;
+    uint8_t bytes[16];
+    unsigned len = 0;
+
+    if (c->count + 8 > ORACLE_INSN_MAX || c->code_len + 90 > ORACLE_CODE_MAX) {
+        return;
+    }
+    area += ORACLE_DATA + (oracle_chance(ctx->rng, 4) ? oracle_below(ctx->rng, 64) : 0);
+    prepare_xsave(ctx, c, area, row->mnemonic[1] == 'r', pending);
+    if (c->mode == ORACLE_64 && oracle_chance(ctx->rng, 50)) {
+        bytes[len++] = 0x48;
+    }
+    bytes[len++] = 0x0f;
+    bytes[len++] = row->opcode;
+    if (c->mode == ORACLE_16) {
+        bytes[len++] = (uint8_t)(row->modrm_reg << 3 | 6);
+        memcpy(bytes + len, &(uint16_t){ (uint16_t)(area - ORACLE_DATA) }, 2);
+        len += 2;
+    } else {
+        bytes[len++] = (uint8_t)(row->modrm_reg << 3 | 4);
+        bytes[len++] = 0x25;
+        memcpy(bytes + len, &area, 4);
+        len += 4;
+    }
+    append_bytes(c, ctx, bytes, len, pending);
+}
+
 /* Rows that end most cases; fewer of them. */
 static bool
 is_unwelcome(OracleRng *rng, const X86OpRow *row)
@@ -479,14 +594,22 @@ add_instruction(OracleGen *gen, OracleContext *ctx, OracleCase *c, const Theme *
         if (!exists_in_mode(row, c->mode) || is_unwelcome(ctx->rng, row)) {
             continue;
         }
+        if (is_xsave_family(row)) {
+            if (ctx->initial_seen && row->mnemonic[1] == 's') {
+                continue;
+            }
+            ctx->initial_seen |= row->mnemonic[1] == 'r';
+            add_xsave(ctx, c, row, pending);
+            note_generated(gen, row);
+            return;
+        }
         ctx->next_address = c->entry + c->code_len;
         if (!oracle_encode(ctx, row, oracle_chance(ctx->rng, 2), bytes, &insn) ||
             is_forbidden(insn.row) || (insn.row->flags_read & c->undefined[c->count])) {
             continue;
         }
-        g_hash_table_replace(
-            gen->generated, (gpointer)insn.row,
-            GUINT_TO_POINTER(1 + GPOINTER_TO_UINT(g_hash_table_lookup(gen->generated, insn.row))));
+        ctx->initial_seen |= brings_initial_values(insn.row);
+        note_generated(gen, insn.row);
         append(c, ctx, &insn, bytes, pending);
         return;
     }
@@ -520,6 +643,7 @@ oracle_gen_case(OracleGen *gen, uint64_t number, unsigned batch, unsigned slot,
     OracleContext ctx = { .rng = &rng };
     Theme theme = { .count = 1 };
     Pending pending = { false };
+    unsigned attempts = 0;
 
     oracle_rng_seed(&rng, gen->options.seed, number);
     memset(out_case, 0, sizeof(*out_case));
@@ -539,7 +663,7 @@ oracle_gen_case(OracleGen *gen, uint64_t number, unsigned batch, unsigned slot,
             ctx.index_vecs = 1 << 5 | 1 << 6;
         }
     }
-    for (unsigned i = 0; i < gen->options.length; i++) {
+    while (out_case->count < gen->options.length && attempts++ < 2 * ORACLE_INSN_MAX) {
         add_instruction(gen, &ctx, out_case, &theme, &pending);
     }
     resolve(out_case, &pending, true);

@@ -294,9 +294,6 @@ load_case(OracleGuest *guest, const OracleCase *c)
 
     memcpy(guest->ram->host + PHYS_DATA, pattern, 0x2000);
     memcpy(guest->ram->host + PHYS_DATA + 0x4000, pattern + 0x3000, 0x1000);
-    memcpy(guest->ram->host + PHYS_CODE + (c->entry - ORACLE_CODE), c->code, c->code_len);
-    /* What follows the case must decode the same as on the other side while it is being fetched. */
-    memset(guest->ram->host + PHYS_CODE + (c->end - ORACLE_CODE), 0x90, 16);
     memcpy(s->gpr, c->in.gpr, sizeof(s->gpr));
     s->rip = c->in.rip;
     s->rflags = c->in.rflags;
@@ -341,6 +338,12 @@ take_frame(OracleGuest *guest, OracleResult *result)
     memcpy(result->out.gpr, s->gpr, sizeof(s->gpr));
     result->out.gpr[X86_RSP] = get64(guest, at + 24);
     result->cr2 = s->cr2;
+}
+
+void
+oracle_guest_place(OracleGuest *guest, const OracleCase *c)
+{
+    oracle_place_code(c, guest->ram->host + PHYS_CODE);
 }
 
 void

@@ -20,13 +20,18 @@ typedef struct Totals {
     uint64_t cases, instructions, faults, differences, noise, lost, endless;
 } Totals;
 
+typedef struct Failed {
+    OracleCase c;
+    OracleResult by_host, by_guest;
+} Failed;
+
 typedef struct Run {
     OracleOptions options;
     OracleGen *gen;
     OracleNative *native;
     OracleGuest *guest;
     OracleResult *result;
-    OracleCase *failed[64];
+    Failed *failed[64];
     unsigned failed_count, reported;
     Totals totals;
 } Run;
@@ -46,14 +51,14 @@ fill_batch(Run *run, unsigned index, uint64_t first)
 }
 
 static void
-keep_failed(Run *run, const OracleCase *c)
+keep_failed(Run *run, const OracleCase *c, const OracleResult *by_host)
 {
-    OracleCase *copy;
+    Failed *copy;
 
     run->totals.differences++;
     if (run->failed_count < G_N_ELEMENTS(run->failed)) {
         copy = g_aligned_alloc0(1, sizeof(*copy), 64);
-        *copy = *c;
+        *copy = (Failed){ *c, *by_host, *run->result };
         run->failed[run->failed_count++] = copy;
     }
 }
@@ -63,6 +68,9 @@ check_batch(Run *run, unsigned index)
 {
     const OracleBatch *batch = oracle_native_batch(run->native, index);
 
+    for (unsigned i = 0; i < batch->count; i++) {
+        oracle_guest_place(run->guest, &batch->cases[i]);
+    }
     for (unsigned i = 0; i < batch->count; i++) {
         const OracleCase *c = &batch->cases[i];
         const OracleResult *by_host = &batch->results[i];
@@ -74,7 +82,7 @@ check_batch(Run *run, unsigned index)
         if (by_host->vector == -2 || run->result->vector == -2) {
             run->totals.endless++;
         } else if (!oracle_results_equal(c, by_host, run->result)) {
-            keep_failed(run, c);
+            keep_failed(run, c, by_host);
         }
     }
 }
@@ -84,13 +92,16 @@ static void
 report_failed(Run *run)
 {
     for (unsigned i = 0; i < run->failed_count; i++) {
+        Failed *failed = run->failed[i];
+
         if (run->reported < run->options.max_reports &&
-            !oracle_report(&run->options, run->native, run->guest, run->failed[i],
-                           &run->reported)) {
+            !oracle_report(&run->options, run->native, run->guest, &failed->c, &run->reported)) {
             run->totals.differences--;
-            run->totals.noise++;
+            if (run->totals.noise++ < 20) {
+                oracle_describe(&failed->c, &failed->by_host, &failed->by_guest);
+            }
         }
-        g_aligned_free(run->failed[i]);
+        g_aligned_free(failed);
     }
     run->failed_count = 0;
 }
@@ -195,7 +206,7 @@ main(int argc, char **argv)
 {
     gint64 seed = 1, count = 2000000, first = 0, one = -1;
     gint length = 16, reports = 10;
-    g_autofree char *classes = NULL, *modes = NULL, *only = NULL;
+    g_autofree char *classes = NULL, *modes = NULL, *only = NULL, *selection = NULL;
     gboolean coverage = FALSE;
     const GOptionEntry entries[] = {
         { "seed", 0, 0, G_OPTION_ARG_INT64, &seed, "Seed of everything", "N" },
@@ -233,6 +244,10 @@ main(int argc, char **argv)
         (modes && !parse_names(modes, mode_name, &run.options.modes))) {
         return 2;
     }
+    selection = g_strdup_printf("%s%s%s%s%s%s", classes ? " --class " : "", classes ? classes : "",
+                                modes ? " --mode " : "", modes ? modes : "", only ? " --only " : "",
+                                only ? only : "");
+    run.options.selection = selection;
     run.gen = oracle_gen_new(&run.options);
     run.native = oracle_native_new(run.options.seed, &error);
     run.guest = run.native ? oracle_guest_new(run.options.seed, &error) : NULL;

@@ -200,17 +200,17 @@ take_signal(int number, siginfo_t *info, void *context)
 static void
 load_segments(OracleMode mode)
 {
-    uint16_t data = mode == ORACLE_64   ? 0
-                    : mode == ORACLE_32 ? ORACLE_DS
-                                        : ORACLE_LDT_SELECTOR(ORACLE_LDT_DATA);
+    uint16_t data = mode == ORACLE_16 ? ORACLE_LDT_SELECTOR(ORACLE_LDT_DATA) : ORACLE_DS;
+    uint16_t ds = mode == ORACLE_64 ? 0 : data;
     uint16_t gs = mode == ORACLE_32 ? ORACLE_LDT_SELECTOR(ORACLE_LDT_GS) : 0;
     uint64_t base = ORACLE_GS_BASE;
 
-    __asm__ volatile("mov %0, %%ds\n mov %0, %%es\n mov %1, %%gs" : : "r"(data), "r"(gs));
+    /* SS too: a case that ended in a signal leaves its own. */
+    __asm__ volatile("mov %0, %%ds\n mov %0, %%es\n mov %1, %%gs\n mov %2, %%ss"
+                     :
+                     : "r"(ds), "r"(gs), "r"(data));
     if (mode == ORACLE_64) {
         __asm__ volatile("wrgsbase %0" : : "r"(base));
-    } else if (mode == ORACLE_16) {
-        __asm__ volatile("mov %0, %%ss" : : "r"(data));
     }
 }
 
@@ -415,31 +415,6 @@ oracle_native_batch(OracleNative *native, unsigned index)
     return &native->batches[index];
 }
 
-/* The code as it lies in memory: the case, then the way back. */
-static void
-place_code(const OracleNative *native, const OracleCase *c)
-{
-    uint8_t *at = native->code + (c->entry - ORACLE_CODE);
-
-    memcpy(at, c->code, c->code_len);
-    at = native->code + (c->end - ORACLE_CODE);
-    if (c->mode == ORACLE_64) {
-        /* jmp [rip + gap]; the pointer is aligned, AC may be set. */
-        uint8_t gap = -(c->end + 6) & 7;
-        uint8_t jump[] = { 0xff, 0x25, gap, 0, 0, 0 };
-
-        memcpy(at, jump, sizeof(jump));
-        memcpy(at + sizeof(jump) + gap, &(uint64_t){ EXIT_ADDRESS }, 8);
-    } else {
-        if (c->mode == ORACLE_16) {
-            *at++ = 0x66;
-        }
-        *at++ = 0xea;
-        memcpy(at, &(uint32_t){ EXIT_ADDRESS }, 4);
-        memcpy(at + 4, &(uint16_t){ ORACLE_CS64 }, 2);
-    }
-}
-
 void
 oracle_native_submit(OracleNative *native, unsigned index)
 {
@@ -447,7 +422,7 @@ oracle_native_submit(OracleNative *native, unsigned index)
     uint8_t byte = (uint8_t)index;
 
     for (unsigned i = 0; i < batch->count; i++) {
-        place_code(native, &batch->cases[i]);
+        oracle_place_code(&batch->cases[i], native->code);
     }
     if (write(native->to_child, &byte, 1) != 1) {
         g_printerr("oracle: the child is gone\n");
@@ -469,4 +444,29 @@ oracle_native_wait(OracleNative *native, unsigned index)
         g_error("oracle: the child cannot be started again");
     }
     return false;
+}
+
+/* The code as it lies in memory: the case, then the way back. */
+void
+oracle_place_code(const OracleCase *c, uint8_t *pages)
+{
+    uint8_t *at = pages + (c->entry - ORACLE_CODE);
+
+    memcpy(at, c->code, c->code_len);
+    at = pages + (c->end - ORACLE_CODE);
+    if (c->mode == ORACLE_64) {
+        /* jmp [rip + gap]; the pointer is aligned, AC may be set. */
+        uint8_t gap = -(c->end + 6) & 7;
+        uint8_t jump[] = { 0xff, 0x25, gap, 0, 0, 0 };
+
+        memcpy(at, jump, sizeof(jump));
+        memcpy(at + sizeof(jump) + gap, &(uint64_t){ EXIT_ADDRESS }, 8);
+    } else {
+        if (c->mode == ORACLE_16) {
+            *at++ = 0x66;
+        }
+        *at++ = 0xea;
+        memcpy(at, &(uint32_t){ EXIT_ADDRESS }, 4);
+        memcpy(at + 4, &(uint16_t){ ORACLE_CS64 }, 2);
+    }
 }

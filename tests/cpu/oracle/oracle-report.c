@@ -92,6 +92,22 @@ oracle_results_equal(const OracleCase *c, const OracleResult *native, const Orac
            vectors_equal(native->out.xsave, guest->out.xsave);
 }
 
+void
+oracle_describe(const OracleCase *c, const OracleResult *native, const OracleResult *guest)
+{
+    printf("case %" PRIu64 " differed once in:", c->number);
+    if (native->vector != guest->vector || compared_error(native) != compared_error(guest) ||
+        (native->vector == X86_EXC_PF && native->cr2 != guest->cr2)) {
+        printf(" fault (host %d %x %" PRIx64 ", guest %d %x %" PRIx64 ")", native->vector,
+               native->error, native->cr2, guest->vector, guest->error, guest->cr2);
+    }
+    printf("%s%s%s%s%s\n", native->out.rip != guest->out.rip ? " rip" : "",
+           registers_equal(c, native, guest) ? "" : " registers",
+           compared_flags(c, native) != compared_flags(c, guest) ? " flags" : "",
+           native->data_hash != guest->data_hash ? " memory" : "",
+           vectors_equal(native->out.xsave, guest->out.xsave) ? "" : " vectors");
+}
+
 /* ---- Narrowing ---- */
 
 static void
@@ -118,6 +134,7 @@ run_alone(OracleNative *native, OracleGuest *guest, const OracleCase *c, OracleR
     }
     *by_host = batch->results[0];
     memcpy(host_data, batch->data, ORACLE_PATTERN_BYTES);
+    oracle_guest_place(guest, c);
     oracle_guest_run(guest, c, by_guest);
     return true;
 }
@@ -291,8 +308,8 @@ oracle_report(const OracleOptions *options, OracleNative *native, OracleGuest *g
     print_registers(c, &before, by_host, by_guest);
     print_image(&before, by_host, by_guest);
     print_data_differences(data, data + ORACLE_PATTERN_BYTES);
-    printf("  again: cpu-oracle --seed %" PRIu64 " --case %" PRIu64 " --length %u\n", options->seed,
-           c->number, options->length);
+    printf("  again: cpu-oracle --seed %" PRIu64 " --case %" PRIu64 " --length %u%s\n",
+           options->seed, c->number, options->length, options->selection);
     fflush(stdout);
     return true;
 }

@@ -97,8 +97,8 @@ typedef struct OracleOptions {
     uint32_t modes;              /* bit per OracleMode */
     unsigned length;             /* instructions per case */
     const char *only;            /* mnemonic, NULL = all */
+    const char *selection; /* the options that chose classes, modes, rows: part of a case's name */
     unsigned max_reports;
-    bool verbose;
 } OracleOptions;
 
 /* ---- oracle-rng.h is inline: see there. ---- */
@@ -127,10 +127,16 @@ void oracle_native_submit(OracleNative *native, unsigned index);
 /* False: the child died; it has been started again and the batch has no results. */
 bool oracle_native_wait(OracleNative *native, unsigned index);
 
+/* Writes the case and the way back to their place in PAGES, a view of the code pages. */
+void oracle_place_code(const OracleCase *c, uint8_t *pages);
+
 /* ---- oracle-guest.c ---- */
 typedef struct OracleGuest OracleGuest;
 OracleGuest *oracle_guest_new(uint64_t seed, GError **error);
 void oracle_guest_free(OracleGuest *guest);
+/* Puts the code where it runs. Like on the other side, all cases of a batch before the first one
+ * runs: a stray jump or read may find a neighbour. */
+void oracle_guest_place(OracleGuest *guest, const OracleCase *c);
 void oracle_guest_run(OracleGuest *guest, const OracleCase *c, OracleResult *out_result);
 /* Data pages after the last case, ORACLE_PATTERN_BYTES. */
 void oracle_guest_data(const OracleGuest *guest, uint8_t *out_bytes);
@@ -138,6 +144,8 @@ void oracle_guest_data(const OracleGuest *guest, uint8_t *out_bytes);
 /* ---- oracle-report.c ---- */
 bool oracle_results_equal(const OracleCase *c, const OracleResult *native,
                           const OracleResult *guest);
+/* One line on what differs. */
+void oracle_describe(const OracleCase *c, const OracleResult *native, const OracleResult *guest);
 /* Finds the first instruction that differs and prints it. False: the difference did not show again
  * (the host lost FCS/FDS at a context switch, or the like). */
 bool oracle_report(const OracleOptions *options, OracleNative *native, OracleGuest *guest,
