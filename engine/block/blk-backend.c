@@ -285,6 +285,11 @@ backend_error_action(VitDrive *drive, bool is_read, int error)
     const BlkDriveConfig *config = &backend->config;
     BlkGraph *graph = backend->graph;
     BlkOnError policy = is_read ? config->on_read_error : config->on_write_error;
+    uint8_t of_device = is_read ? drive->on_read_error : drive->on_write_error;
+
+    if (of_device != VIT_DRIVE_ON_ERROR_AUTO) {
+        policy = (BlkOnError)(of_device - VIT_DRIVE_ON_ERROR_REPORT);
+    }
     VitDriveError action = choose_action(policy, ABS(error));
 
     if (!graph->events || !graph->events->io_error) {

@@ -15,6 +15,15 @@ typedef void (*VitDriveDone)(void *opaque, int ret);
 
 typedef enum VitDriveError { VIT_DRIVE_REPORT, VIT_DRIVE_IGNORE, VIT_DRIVE_STOP } VitDriveError;
 
+/* rerror= and werror= of a device, over those of its drive. */
+typedef enum VitDriveOnError {
+    VIT_DRIVE_ON_ERROR_AUTO, /* the drive's own */
+    VIT_DRIVE_ON_ERROR_REPORT,
+    VIT_DRIVE_ON_ERROR_IGNORE,
+    VIT_DRIVE_ON_ERROR_STOP,
+    VIT_DRIVE_ON_ERROR_ENOSPC,
+} VitDriveOnError;
+
 typedef struct VitDriveGeometry {
     uint32_t cylinders, heads, sectors;
     uint8_t translation; /* 0 auto, 1 none, 2 LBA, 3 large */
@@ -61,6 +70,7 @@ struct VitDrive {
     bool has_user;
     bool removable; /* set by the device */
     bool enable_write_cache;
+    uint8_t on_read_error, on_write_error;              /* VitDriveOnError, set by the device */
     uint32_t logical_block_bytes, physical_block_bytes; /* 512 unless told */
     VitDriveGeometry geometry;                          /* zeros = guess */
     char *serial;

@@ -15,11 +15,18 @@ extern const BlkDriver fault_driver;
 void
 block_test_init(BlockTest *test)
 {
+    vit_lock_init(&test->own_lock);
+    vit_lock_take(&test->own_lock);
+    block_test_init_locked(test, &test->own_lock);
+}
+
+void
+block_test_init_locked(BlockTest *test, VitLock *lock)
+{
     g_autoptr(GError) error = NULL;
 
-    vit_lock_init(&test->lock);
-    vit_lock_take(&test->lock);
-    test->graph = blk_graph_new(NULL, &test->lock, &error);
+    test->lock = lock;
+    test->graph = blk_graph_new(NULL, lock, &error);
     g_assert_no_error(error);
     blk_graph_add_driver(test->graph, &fault_driver);
     test->dir = g_dir_make_tmp("vitrine-block-XXXXXX", &error);
@@ -46,8 +53,10 @@ block_test_finish(BlockTest *test)
     blk_graph_free(test->graph);
     remove_folder(test->dir);
     g_free(test->dir);
-    vit_lock_release(&test->lock);
-    vit_lock_finish(&test->lock);
+    if (test->lock == &test->own_lock) {
+        vit_lock_release(&test->own_lock);
+        vit_lock_finish(&test->own_lock);
+    }
 }
 
 char *

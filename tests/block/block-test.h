@@ -8,14 +8,16 @@
 #include "blk-driver.h"
 
 typedef struct BlockTest {
-    VitLock lock;
+    VitLock own_lock, *lock;
     BlkGraph *graph;
     char *dir;
 } BlockTest;
 
 /* A graph with the filter "fault" and an empty folder. The lock is held. */
 void block_test_init(BlockTest *test);
-/* Frees the graph and removes the folder; the folder's free space is checked by nobody. */
+/* The same under a lock of the caller's, who holds it. */
+void block_test_init_locked(BlockTest *test, VitLock *lock);
+/* Frees the graph and removes the folder. */
 void block_test_finish(BlockTest *test);
 char *block_test_path(BlockTest *test, const char *name);
 /* A file of LEN bytes of block_test_byte(). Ownership of the path: caller. */
