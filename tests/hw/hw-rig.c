@@ -497,3 +497,22 @@ hw_rig_load(VitDevice *dev, GBytes *state, GError **error)
     vit_state_reader_free(reader);
     return ok;
 }
+
+void
+hw_rig_copy_world(HwRig *to, HwRig *from)
+{
+    memcpy(to->ram->host, from->ram->host, HW_RIG_RAM_BYTES);
+    g_assert_cmpuint(to->drives->len, ==, from->drives->len);
+    for (guint i = 0; i < from->drives->len; i++) {
+        memcpy(((RigDrive *)to->drives->pdata[i])->bytes,
+               ((RigDrive *)from->drives->pdata[i])->bytes, DRIVE_BYTES);
+    }
+    g_assert_cmpuint(to->owners->len, ==, from->owners->len);
+    for (guint i = 0; i < from->owners->len; i++) {
+        g_autoptr(GBytes) state = hw_rig_save(from->owners->pdata[i]);
+        g_assert_true(hw_rig_load(to->owners->pdata[i], state, NULL));
+    }
+    to->test.random = from->test.random;
+    to->chardev_room = from->chardev_room;
+    vit_clock_set_ns(to->test.platform.clock, hw_rig_now(from));
+}

@@ -64,6 +64,10 @@ hw_rig_now(const HwRig *rig)
 GBytes *hw_rig_save(VitDevice *dev);
 bool hw_rig_load(VitDevice *dev, GBytes *state, GError **error);
 
+/* Makes the world around a copied device what it is around the original: memory, disks, time, and
+ * the controllers made to provide buses. Both rigs were built the same way. */
+void hw_rig_copy_world(HwRig *to, HwRig *from);
+
 /* Runs DATA as a program of guest accesses, time and outside events against DEV. Returns a hash of
  * all that was read. */
 uint64_t hw_rig_run(HwRig *rig, VitDevice *dev, const uint8_t *data, size_t len);

@@ -284,15 +284,7 @@ test_state(gconstpointer data)
     vit_input_release_all(rig->test.platform.input);
     saved = hw_rig_save(dev);
 
-    /* the world around the copy is as it was */
-    memcpy(other_rig->ram->host, rig->ram->host, HW_RIG_RAM_BYTES);
-    for (guint i = 0; i < rig->drives->len; i++) {
-        /* drives are made in the same order in both rigs */
-        g_assert_cmpuint(other_rig->drives->len, ==, rig->drives->len);
-    }
-    other_rig->test.random = rig->test.random;
-    other_rig->chardev_room = rig->chardev_room;
-    vit_clock_set_ns(other_rig->test.platform.clock, hw_rig_now(rig));
+    hw_rig_copy_world(other_rig, rig);
     g_assert_true(hw_rig_load(other, saved, &error));
     g_assert_no_error(error);
     again = hw_rig_save(other);
