@@ -32,6 +32,7 @@ typedef struct Entry {
     X86Insn insn;
     uint16_t byte_mask; /* bit per byte of the instruction */
     bool ends;          /* may change what the plain loop takes as given */
+    bool moves;         /* may leave another next_rip than the byte behind it */
     /* Places in the cache of the instructions that followed last time, in line and elsewhere: a
      * guess that is checked, which takes the hash and its latency out of the way. */
     uint16_t next, target;
@@ -143,6 +144,7 @@ decode_into(X86Core *core, Entry *entry, const uint8_t *host, size_t available, 
     entry->exec = row->exec;
     entry->byte_mask = (1u << entry->insn.length) - 1;
     entry->ends = row->class_ == X86_CLASS_SYSTEM;
+    entry->moves = row->class_ != X86_CLASS_INT && row->class_ != X86_CLASS_STACK;
     return true;
 }
 
@@ -323,16 +325,18 @@ needs_care(const X86Core *core)
 }
 _Static_assert(X86_ACTIVE == 0, "needs_care() takes any other activity for work");
 
-/* Runs instructions until one may have changed mode, map or needs_care(), or an event comes. */
+/* Runs instructions until one may have changed mode, map or needs_care(), or an event comes.
+ * RIP stays in a register here: through memory it would be the longest chain of all. */
 static inline __attribute__((always_inline)) void
 run_plain(X86Core *core, X86DecodeCache *cache, bool code64)
 {
     uint16_t *link = &cache->crossing.next;
     const VitCpu *cpu = core->cpu;
     uint32_t events = event_mask(core);
+    uint64_t rip = core->s.rip;
 
     for (;;) {
-        uint64_t linear = linear_of_rip(core, code64), in_line;
+        uint64_t linear = code64 ? rip : (uint32_t)(core->s.seg[X86_CS].base + rip), in_line;
         const uint8_t *host = cache->host + (linear & 0xfff);
         Entry *entry = &cache->entries[*link];
 
@@ -340,16 +344,25 @@ run_plain(X86Core *core, X86DecodeCache *cache, bool code64)
                        entry->key != key_of(host, cache->mode) || !same_bytes(entry, host))) {
             entry = fetch(core, cache, link);
         }
-        in_line = core->s.rip + entry->insn.length;
-        execute(core, entry, code64);
+        in_line = rip + entry->insn.length;
+        if (!code64) {
+            if (G_UNLIKELY(in_line - 1 > core->s.seg[X86_CS].limit)) {
+                x86_fault_code(core, X86_EXC_GP, 0);
+            }
+            in_line = (uint32_t)in_line;
+        }
+        core->next_rip = in_line;
+        core->instructions++;
+        entry->exec(core, &entry->insn);
+        rip = in_line;
+        link = &entry->next;
+        if (entry->moves && core->next_rip != in_line) {
+            rip = core->next_rip;
+            link = &entry->target;
+        }
+        core->s.rip = rip;
         if (G_UNLIKELY(entry->ends | core->debug_pending | (vit_cpu_events(cpu) & events))) {
             return;
-        }
-        link = &entry->next;
-        if (core->s.rip != in_line) {
-            link = &entry->target;
-            /* a branch the host predicts, not a conditional move that waits for rIP */
-            __asm__ volatile("" : "+r"(link));
         }
     }
 }
