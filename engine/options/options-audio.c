@@ -17,8 +17,7 @@ static const VitOptionValue v_audiodev_format[] = {
 };
 
 static const VitOptionKey k_audiodev[] = {
-    K_STRING("driver", NULL,
-             "Backend kind; the key may be left out when first; unknown name is an error",
+    K_STRING("driver", NULL, "Backend kind; the key may be left out when first",
              .flags = VIT_OPT_REQUIRED | VIT_OPT_HELP),
     K_NEW_ID("id", NULL, "Name used by audiodev= of devices, VNC and the PC speaker",
              .flags = VIT_OPT_REQUIRED),
@@ -116,10 +115,7 @@ static const VitOptionVariant vr_audiodev[] = {
     { .name = "sdl",
       .help = VIT_N_("SDL backend; works widely but a native backend is preferable"),
       .keys = k_audiodev_sdl },
-    { .name = "oss",
-      .help = VIT_N_(
-          "OSS backend on Unix-like hosts; if the device node is missing the error names it"),
-      .keys = k_audiodev_oss },
+    { .name = "oss", .help = VIT_N_("OSS backend"), .keys = k_audiodev_oss },
     { .name = "spice",
       .help = VIT_N_("Sends sound over the SPICE connection; needs -spice; no own properties") },
     { .name = "wav", .help = VIT_N_("Writes all output to a WAV file"), .keys = k_audiodev_wav },
@@ -204,8 +200,8 @@ static const VitOption options[] = {
       .syntax = VIT_SYNTAX_LIST,
       .repeat = VIT_REPEAT_LAST,
       .metavar = VIT_N_("CARD[,CARD...] | all"),
-      .help = VIT_N_("Turns on audio and the named cards in one go; superseded by -device plus "
-                     "-audiodev and gone in 7.2, but the manual documents it so it must work"),
+      .help =
+          VIT_N_("Turns on sound and the named cards in one go; -device and -audiodev say more"),
       .section = VIT_N_("Sound"),
       .page = VIT_N_("Sound"),
       .keys = k_soundhw,

@@ -9,19 +9,16 @@
 static const VitOptionValue v_drive_if[] = {
     { .name = "ide", .help = VIT_N_("IDE disk or CD (SATA on q35)") },
     { .name = "scsi",
-      .help = VIT_N_("On-board SCSI slot; PC boards have none, so it is refused with a message "
-                     "that this machine lacks it (use if=none plus an adapter and scsi-hd)"),
+      .help = VIT_N_("On-board SCSI slot, which PC boards do not have"),
       .status = VIT_STATUS_OTHER_TARGET,
       .reason = VIT_N_(
           "this machine has no on-board SCSI slot; use if=none with an adapter and scsi-hd") },
     { .name = "sd",
-      .help = VIT_N_("On-board SD slot; refused on PC boards with a message that the machine has "
-                     "none (use if=none plus sdhci-pci and sd-card)"),
+      .help = VIT_N_("On-board SD slot, which PC boards do not have"),
       .status = VIT_STATUS_OTHER_TARGET,
       .reason = VIT_N_("this machine has no SD slot; use if=none with sdhci-pci and sd-card") },
     { .name = "mtd",
-      .help =
-          VIT_N_("On-board flash; refused on PC boards with a message that the machine has none"),
+      .help = VIT_N_("On-board flash, which PC boards do not have"),
       .status = VIT_STATUS_OTHER_TARGET,
       .reason = VIT_N_("this machine has no on-board flash slot for if=mtd") },
     { .name = "floppy", .help = VIT_N_("Floppy drive") },
@@ -57,9 +54,7 @@ static const VitOptionValue v_drive_aio[] = {
     { .name = "native",
       .help = VIT_N_("Linux AIO; needs cache.direct=on"),
       .status = VIT_STATUS_NOT_YET },
-    { .name = "io_uring",
-      .help = VIT_N_("Linux io_uring; error if the kernel lacks it"),
-      .status = VIT_STATUS_NOT_YET },
+    { .name = "io_uring", .help = VIT_N_("Linux io_uring"), .status = VIT_STATUS_NOT_YET },
     { 0 },
 };
 
@@ -231,7 +226,7 @@ static const VitOptionKey k_drive[] = {
            .status = VIT_STATUS_NOT_YET),
     K_STRING("throttling.group", NULL, "Same as group", .status = VIT_STATUS_NOT_YET),
     K_NEW_ID("id", NULL, "Name for -device drive= and monitor commands"),
-    K_BOOL("readonly", "off", "Read-only drive; used bare in the remote ISO examples"),
+    K_BOOL("readonly", "off", "Read-only drive"),
     K_BOOL("read-only", "off", "Same as readonly"),
     K_BOOL("auto-read-only", "off", "Falls back to read-only when the image cannot be written"),
     K_BOOL("force-share", "off", "Open an image that is in use elsewhere",
@@ -280,8 +275,7 @@ static const VitOptionValue v_blockdev_detect_zeroes[] = {
 };
 
 static const VitOptionKey k_blockdev[] = {
-    K_STRING("driver", NULL, "Block driver of the node; unknown name is an error",
-             .flags = VIT_OPT_REQUIRED),
+    K_STRING("driver", NULL, "Block driver of the node", .flags = VIT_OPT_REQUIRED),
     K_NEW_ID("node-name", NULL,
              "Unique across nodes and -drive ids; mandatory for a top-level node; generated names "
              "are unpredictable",
@@ -659,7 +653,7 @@ static const VitOptionKey k_cdrom[] = {
 };
 
 static const VitOptionKey k_add_fd[] = {
-    K_INT("fd", NULL, "Inherited descriptor; 0, 1 and 2 are refused", .flags = VIT_OPT_REQUIRED,
+    K_INT("fd", NULL, "Inherited descriptor, above 2", .flags = VIT_OPT_REQUIRED,
           .max = 2147483647),
     K_INT("set", NULL, "Set number that receives the duplicate", .flags = VIT_OPT_REQUIRED,
           .max = 2147483647),

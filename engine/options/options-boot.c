@@ -8,7 +8,8 @@
 
 static const VitOptionKey k_boot[] = {
     K_STRING("order", "cad",
-             "Tries devices in this order at every boot; an invalid letter is an error",
+             "Tries devices in this order at every boot: a and b floppies, c hard disk, d CD, n to "
+             "p network",
              .mission =
                  "boot.legacy boot.order.a boot.order.b boot.order.c boot.order.d boot.order.n-p"),
     K_STRING("once", NULL,
@@ -111,7 +112,7 @@ static const VitOption options[] = {
       .syntax = VIT_SYNTAX_VALUE,
       .repeat = VIT_REPEAT_LAST,
       .metavar = VIT_N_("TEXT"),
-      .help = VIT_N_("Kernel command line; meaningless without -kernel (error)"),
+      .help = VIT_N_("Kernel command line; needs -kernel"),
       .section = VIT_N_("Boot and firmware"),
       .page = VIT_N_("Boot"),
       .keys = k_append,
@@ -138,7 +139,7 @@ static const VitOption options[] = {
       .syntax = VIT_SYNTAX_VALUE,
       .repeat = VIT_REPEAT_LAST,
       .metavar = VIT_N_("FILE"),
-      .help = VIT_N_("Firmware file; missing file is an error"),
+      .help = VIT_N_("Firmware file"),
       .section = VIT_N_("Boot and firmware"),
       .page = VIT_N_("Boot"),
       .keys = k_bios,
@@ -184,7 +185,7 @@ static const VitOption options[] = {
       .repeat = VIT_REPEAT_LIST,
       .metavar = VIT_N_("[name=]NAME,file=FILE|string=TEXT"),
       .help = VIT_N_("Adds a named firmware configuration item; names outside opt/ draw a warning; "
-                     "exactly one source must be given"),
+                     "exactly one of file and string must be given"),
       .section = VIT_N_("Boot and firmware"),
       .page = VIT_N_("Boot"),
       .implied = "name",

@@ -33,7 +33,7 @@ static const VitOptionKey k_chardev_socket[] = {
          .status = VIT_STATUS_NOT_YET),
     K_ID("tls-authz", "object", NULL,
          "Authorization object for client certificate names, looked up at use; missing object "
-         "denies (called tls-auth once in the manual)",
+         "denies",
          .status = VIT_STATUS_NOT_YET),
     K_ID("tls-auth", "object", NULL, "Same as tls-authz", .status = VIT_STATUS_NOT_YET),
     K_ADDRESS("host", NULL, "Address to bind or to reach"),
@@ -69,7 +69,7 @@ static const VitOptionKey k_chardev_vc[] = {
 };
 
 static const VitOptionKey k_chardev_ringbuf[] = {
-    K_SIZE("size", "64K", "Power of two, otherwise error", .min = 1),
+    K_SIZE("size", "64K", "Size, a power of two", .min = 1),
     { 0 },
 };
 
@@ -79,7 +79,7 @@ static const VitOptionKey k_chardev_memory[] = {
 };
 
 static const VitOptionKey k_chardev_file[] = {
-    K_PATH("path", VIT_PATH_WRITE, NULL, "Created, or overwritten if present",
+    K_PATH("path", VIT_PATH_WRITE, NULL, "Path; the file is created, or overwritten if present",
            .flags = VIT_OPT_REQUIRED),
     K_PATH("input-path", VIT_PATH_READ, NULL, "File to read from"),
     K_BOOL("append", "off", "Append instead of truncating", .mission = "x.chardev.file.append"),
@@ -139,8 +139,7 @@ static const VitOptionKey k_chardev_qemu_vdagent[] = {
 static const VitOptionVariant vr_chardev[] = {
     { .name = "null", .help = VIT_N_("Discards output, never delivers input") },
     { .name = "socket",
-      .help = VIT_N_("Two-way TCP or Unix stream socket; path makes it Unix; mixing both kinds is "
-                     "undefined and best refused"),
+      .help = VIT_N_("Two-way TCP or Unix stream socket; path= makes it Unix"),
       .keys = k_chardev_socket },
     { .name = "udp",
       .help = VIT_N_("Sends traffic as UDP datagrams to a remote host"),
@@ -175,7 +174,7 @@ static const VitOptionVariant vr_chardev[] = {
       .keys = k_chardev_serial,
       .status = VIT_STATUS_NOT_YET },
     { .name = "tty",
-      .help = VIT_N_("Alias of serial (7.2 warns that it is deprecated)"),
+      .help = VIT_N_("Old name of serial"),
       .keys = k_chardev_tty,
       .flags = VIT_OPT_DEPRECATED,
       .status = VIT_STATUS_NOT_YET },
@@ -183,15 +182,13 @@ static const VitOptionVariant vr_chardev[] = {
     { .name = "stdio",
       .help = VIT_N_("The program's own standard input and output; only one user"),
       .keys = k_chardev_stdio },
-    { .name = "braille",
-      .help = VIT_N_("Local BrlAPI server; no options; clear error if none answers"),
-      .status = VIT_STATUS_NOT_YET },
+    { .name = "braille", .help = VIT_N_("Local BrlAPI server"), .status = VIT_STATUS_NOT_YET },
     { .name = "parallel",
       .help = VIT_N_("Host parallel port; other files give an error"),
       .keys = k_chardev_parallel,
       .status = VIT_STATUS_NOT_YET },
     { .name = "parport",
-      .help = VIT_N_("Alias of parallel (7.2 warns that it is deprecated)"),
+      .help = VIT_N_("Old name of parallel"),
       .keys = k_chardev_parallel,
       .flags = VIT_OPT_DEPRECATED,
       .status = VIT_STATUS_NOT_YET },

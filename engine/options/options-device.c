@@ -174,8 +174,8 @@ static const VitOptionVariant vr_device[] = {
       .flags = VIT_OPT_OPEN,
       .status = VIT_STATUS_NOT_YET },
     { .name = "vfio-pci",
-      .help = VIT_N_("Hands a host PCI device to the guest; needs a host IOMMU and a device bound "
-                     "to vfio, else the error says which is missing"),
+      .help = VIT_N_(
+          "Hands a host PCI device to the guest; needs a host IOMMU and a device bound to vfio"),
       .keys = k_device_vfio_pci,
       .flags = VIT_OPT_OPEN,
       .status = VIT_STATUS_NOT_YET },
@@ -199,8 +199,8 @@ static const VitOptionVariant vr_device[] = {
       .status = VIT_STATUS_NOT_YET,
       .mission = "=device.virtio-crypto" },
     { .name = "pvrdma",
-      .help = VIT_N_("Paravirtual RDMA NIC; needs an RDMA-capable host device and shared guest "
-                     "RAM; otherwise a clear error"),
+      .help =
+          VIT_N_("Paravirtual RDMA NIC; needs an RDMA-capable host device and shared guest RAM"),
       .flags = VIT_OPT_OPEN,
       .status = VIT_STATUS_NOT_YET },
     { .name = "usb-tablet",
@@ -225,8 +225,7 @@ static const VitOptionVariant vr_device[] = {
       .reason = VIT_N_("the CCW bus exists only on s390x machines"),
       .mission = "=device.virtio-9p.ccw" },
     { .name = "virtio-9p-device",
-      .help = VIT_N_("Bus-neutral variant for virtio-mmio boards such as microvm; on other PC "
-                     "boards the error says there is no virtio bus"),
+      .help = VIT_N_("Bus-neutral variant for virtio-mmio boards such as microvm"),
       .flags = VIT_OPT_OPEN,
       .status = VIT_STATUS_NOT_YET,
       .mission = "=device.virtio-9p.device" },
@@ -255,8 +254,8 @@ static const VitOptionKey k_set[] = {
 
 static const VitOptionValue v_usbdevice_value[] = {
     { .name = "braille",
-      .help = VIT_N_("Braille display shown through BrlAPI; a braille chardev is made "
-                     "automatically; clear error if no BrlAPI server answers") },
+      .help =
+          VIT_N_("Braille display shown through BrlAPI; a braille chardev is made automatically") },
     { .name = "keyboard", .help = VIT_N_("USB keyboard that takes over from the PS/2 keyboard") },
     { .name = "mouse",
       .help = VIT_N_("Relative USB mouse that takes over from the PS/2 mouse once active") },
@@ -277,8 +276,7 @@ static const VitOption options[] = {
       .syntax = VIT_SYNTAX_KEYS,
       .repeat = VIT_REPEAT_LIST,
       .metavar = VIT_N_("DRIVER[,PROP=VALUE[,...]] | '{...}'"),
-      .help = VIT_N_("Adds one device of the named model with properties; unknown model, property "
-                     "or value, or a missing bus, stops start-up with a message naming it"),
+      .help = VIT_N_("Adds one device of the named model with properties"),
       .section = VIT_N_("Devices"),
       .page = VIT_N_("Devices"),
       .implied = "driver",
@@ -324,8 +322,7 @@ static const VitOption options[] = {
       .syntax = VIT_SYNTAX_VALUE,
       .repeat = VIT_REPEAT_LIST,
       .metavar = VIT_N_("NAME"),
-      .help = VIT_N_("Adds a USB device and, if needed and possible, the on-board controller; an "
-                     "unknown name is an error"),
+      .help = VIT_N_("Adds a USB device and, if needed and possible, the on-board controller"),
       .section = VIT_N_("Devices"),
       .page = VIT_N_("USB"),
       .keys = k_usbdevice,

@@ -31,9 +31,9 @@ static const VitOptionValue v_machine_kernel_irqchip[] = {
 static const VitOptionKey k_machine[] = {
     K_STRING("type", "pc", "Board name; the key type= may be left out when first",
              .flags = VIT_OPT_HELP, .mission = "machine.versioned"),
-    K_STRING("accel", "tcg",
-             "Colon-separated accelerators are tried left to right; the first that initialises is "
-             "used; if none works the program stops with an error"),
+    K_STRING(
+        "accel", "tcg",
+        "Colon-separated accelerators are tried left to right; the first that initialises is used"),
     K_ENUM("vmport", v_machine_vmport, "auto",
            "Controls the VMware backdoor I/O port used by vmmouse and similar guest tools"),
     K_BOOL("dump-guest-core", "on",
@@ -49,8 +49,7 @@ static const VitOptionKey k_machine[] = {
     K_BOOL("nvdimm", "off", "Allows NVDIMM devices and publishes the NFIT and related ACPI objects",
            .status = VIT_STATUS_NOT_YET),
     K_ID("memory-encryption", "object", NULL,
-         "Names the memory-encryption object (such as sev-guest) protecting guest RAM; fails with "
-         "a clear reason if the host cannot do it",
+         "Memory encryption object, such as sev-guest, that protects guest RAM",
          .status = VIT_STATUS_NOT_YET),
     K_ID("confidential-guest-support", "object", NULL, "Later name of memory-encryption",
          .status = VIT_STATUS_NOT_YET),
@@ -175,8 +174,7 @@ static const VitOptionVariant vr_accel[] = {
       .help = VIT_N_("Pure software execution of guest code; always available"),
       .mission = "=accel.tcg" },
     { .name = "kvm",
-      .help = VIT_N_("Uses the Linux kernel's hypervisor; if /dev/kvm is missing or not permitted "
-                     "the error names the cause"),
+      .help = VIT_N_("Uses the Linux kernel's hypervisor through /dev/kvm"),
       .status = VIT_STATUS_NEEDS_HARDWARE },
     { .name = "qtest",
       .help = VIT_N_("No CPU runs; devices are driven by the test protocol of -qtest") },
@@ -392,8 +390,7 @@ static const VitOptionValue v_k_value[] = {
     { .name = "lv", .help = VIT_N_("Latvian layout") },
     { .name = "mk", .help = VIT_N_("Macedonian layout") },
     { .name = "nl", .help = VIT_N_("Dutch layout") },
-    { .name = "nl-be",
-      .help = VIT_N_("Belgian Dutch layout (7.2 ships no file for it, the manual lists it)") },
+    { .name = "nl-be", .help = VIT_N_("Belgian Dutch layout") },
     { .name = "no", .help = VIT_N_("Norwegian layout") },
     { .name = "pl", .help = VIT_N_("Polish layout") },
     { .name = "pt", .help = VIT_N_("Portuguese layout") },
@@ -465,7 +462,7 @@ static const VitOptionValue v_action_panic[] = {
     { .name = "pause", .help = VIT_N_("Guest is paused after a panic") },
     { .name = "shutdown", .help = VIT_N_("Guest panic ends the machine") },
     { .name = "exit-failure",
-      .help = VIT_N_("Guest panic ends the program with a failure status (7.x)") },
+      .help = VIT_N_("Guest panic ends the program with a failure status") },
     { .name = "none", .help = VIT_N_("Guest panic is only reported") },
     { 0 },
 };
@@ -677,8 +674,8 @@ static const VitOption options[] = {
       .syntax = VIT_SYNTAX_VALUE,
       .repeat = VIT_REPEAT_LAST,
       .metavar = VIT_N_("LANGUAGE"),
-      .help = VIT_N_("Keyboard layout used where raw key codes are unavailable (VNC, curses, some "
-                     "X servers); an unknown layout is an error"),
+      .help = VIT_N_(
+          "Keyboard layout used where raw key codes are unavailable (VNC, curses, some X servers)"),
       .section = VIT_N_("Standard options"),
       .page = VIT_N_("Keyboard and mouse"),
       .keys = k_k,
@@ -698,7 +695,7 @@ static const VitOption options[] = {
       .syntax = VIT_SYNTAX_VALUE,
       .repeat = VIT_REPEAT_LAST,
       .metavar = VIT_N_("UUID"),
-      .help = VIT_N_("System UUID, visible in SMBIOS type 1; malformed text is an error"),
+      .help = VIT_N_("System UUID, visible in SMBIOS type 1"),
       .section = VIT_N_("Standard options"),
       .page = VIT_N_("General"),
       .keys = k_uuid,
@@ -759,7 +756,7 @@ static const VitOption options[] = {
       .repeat = VIT_REPEAT_MERGE,
       .metavar = VIT_N_("EVENT=ACTION[,...]"),
       .help = VIT_N_("General control of reactions to guest events; overrides -no-reboot and "
-                     "-no-shutdown style defaults; unknown event or action is an error"),
+                     "-no-shutdown where it comes later"),
       .section = VIT_N_("Machine behaviour"),
       .page = VIT_N_("System"),
       .keys = k_action,

@@ -521,7 +521,7 @@ static const VitOptionVariant vr_object[] = {
       .help = VIT_N_("Base of the crypto backends"),
       .keys = k_object_cryptodev_backend_builtin },
     { .name = "sev-guest",
-      .help = VIT_N_("AMD SEV guest memory encryption; without SEV hardware a clear error"),
+      .help = VIT_N_("AMD SEV guest memory encryption"),
       .keys = k_object_sev_guest },
     { .name = "authz-simple",
       .help = VIT_N_("Authorises exactly one identity"),
@@ -540,8 +540,7 @@ static const VitOptionVariant vr_object[] = {
       .keys = k_object_authz_list,
       .flags = VIT_OPT_OPEN },
     { .name = "authz-pam",
-      .help = VIT_N_(
-          "Authorises through the account stage of a PAM service; error if built without PAM"),
+      .help = VIT_N_("Authorises through the account stage of a PAM service"),
       .keys = k_object_authz_pam },
     { .name = "throttle-group",
       .help = VIT_N_("Throttle group for the throttle block driver"),
@@ -582,8 +581,7 @@ static const VitOption options[] = {
       .syntax = VIT_SYNTAX_KEYS,
       .repeat = VIT_REPEAT_LIST,
       .metavar = VIT_N_("TYPE,id=ID[,PROP=VALUE[,...]] | '{...}'"),
-      .help = VIT_N_("Creates an object in the given order under /objects; id is mandatory; "
-                     "unknown type or property is an error"),
+      .help = VIT_N_("Creates an object in the given order under /objects; the id is mandatory"),
       .section = VIT_N_("Objects"),
       .page = VIT_N_("Objects"),
       .implied = "qom-type",

@@ -94,7 +94,7 @@ static const VitOptionKey k_smbios_41[] = {
     K_STRING("designation", NULL, "Label of the device"),
     K_STRING("kind", NULL, "Device kind, e.g. ethernet"),
     K_INT("instance", "1", "Instance number", .min = 1, .max = 255),
-    K_ID("pcidev", "device", NULL, "PCI device described; must sit on the root bus, else error"),
+    K_ID("pcidev", "device", NULL, "PCI device described; must sit on the root bus"),
     { 0 },
 };
 

@@ -401,6 +401,59 @@ class_of(const char *name)
                                         : VIT_KIND_DEVICE;
 }
 
+typedef struct {
+    const char *wanted;
+    VitNearest nearest;
+    bool found;
+} FeatureSearch;
+
+/* sse4_1, sse4-1 and sse4.1 are one feature. */
+static bool
+same_feature(const char *a, const char *b)
+{
+    for (; *a != '\0' && *b != '\0'; a++, b++) {
+        bool both_marks = strchr("_-.", *a) != NULL && strchr("_-.", *b) != NULL;
+
+        if (*a != *b && !both_marks)
+            return false;
+    }
+    return *a == *b;
+}
+
+static void
+try_feature(const VitKindInfo *info, void *data)
+{
+    FeatureSearch *search = data;
+
+    if (same_feature(info->name, search->wanted))
+        search->found = true;
+    vit_nearest_offer(&search->nearest, info->name);
+}
+
+/* A feature of -cpu. Only slips of the pen are told here: the CPU models know names beside those
+ * of features and have the last word. */
+static void
+check_feature(Checker *checker, unsigned param)
+{
+    const VitParam *p = vit_config_item_param(checker->item, param);
+    const VitKindRegistry *registry = checker->registry;
+    static const char others[] =
+        "family model stepping vendor level xlevel model-id phys-bits check "
+        "enforce migratable pmu kvm tsc-frequency l3-cache cpuid-0xb "
+        "host-phys-bits host-cache-info min-level min-xlevel tcg-cpuid";
+    FeatureSearch search = { .wanted = p->key };
+
+    if (registry == NULL || registry->list == NULL ||
+        vit_word_in_list(others, p->key, strlen(p->key), ' ') || g_str_has_prefix(p->key, "hv"))
+        return;
+    vit_nearest_init(&search.nearest, p->key);
+    registry->list(registry->data, VIT_KIND_CPU_FEATURE, try_feature, &search);
+    if (search.found || search.nearest.best == NULL)
+        return;
+    g_autofree char *fix = did_you_mean(search.nearest.best);
+    bad(checker, key_range(checker, param), fix, NULL, "there is no CPU feature '%s'", p->key);
+}
+
 static void
 check_param(Checker *checker, unsigned param, const VitOptionVariant *variant, const char *kind,
             bool has_props)
@@ -614,6 +667,8 @@ check_keys(Checker *checker)
             continue;
         if (strcmp(option->name, "machine") == 0 && strcmp(p->key, "accel") == 0)
             check_accel(checker, i);
+        else if (strcmp(option->name, "cpu") == 0 && strcmp(p->key, "model") != 0)
+            check_feature(checker, i);
         else if (selector == NULL || strcmp(p->key, selector) != 0 ||
                  (option->variants == NULL && option->kind_class == NULL) ||
                  strcmp(option->name, "smbios") == 0)
@@ -778,7 +833,7 @@ check_unknown(Checker *checker)
         const char *message = "it is not understood";
         size_t at = 0;
         g_autoptr(GArray) leaves = vit_json_flatten(argument->text, argument->len, &at, &message);
-        size_t place = argument->map[MIN(at, argument->len)];
+        size_t place = MIN(argument->map[MIN(at, argument->len)], argument->end - 1);
 
         bad(checker, ((Range){ place, place + 1 }), NULL, NULL,
             "the JSON object of -%s cannot be read: %s", option->name, message);
