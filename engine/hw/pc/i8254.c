@@ -190,8 +190,10 @@ update_irq(I8254 *s, bool rose)
     bool out = out_at(c, now);
     int64_t next;
 
-    if (rose && s->out0) {
-        vit_irq_set(&s->dev.irq_out[0], 0);
+    if (rose) {
+        if (s->out0) {
+            vit_irq_set(&s->dev.irq_out[0], 0);
+        }
         vit_irq_set(&s->dev.irq_out[0], 1);
         s->out0 = true;
     }

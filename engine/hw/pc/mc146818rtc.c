@@ -294,19 +294,34 @@ update_hold(Rtc *s, bool divider_was_held)
     }
 }
 
-/* Periodic rate in ns, 0 when off; ticks of a 32.768 kHz crystal. */
-static int64_t
-period_of(const Rtc *s, int64_t ticks)
+/* Ticks of the 32.768 kHz crystal between periodic interrupts, as a power of two; -1 when off. */
+static int
+period_shift(const Rtc *s)
 {
-    unsigned rate = s->cmos[REG_A] & 15;
+    int rate = s->cmos[REG_A] & 15;
 
     if (rate == 0 || divider_held(s->cmos[REG_A])) {
-        return 0;
+        return -1;
     }
-    if (rate <= 2) {
-        rate += 7; /* with the 32.768 kHz time base */
-    }
-    return ((unsigned __int128)ticks * (1u << (rate - 1)) * (uint64_t)VIT_NS_PER_SEC) >> 15;
+    return (rate <= 2 ? rate + 7 : rate) - 1;
+}
+
+/* Periods of 2^SHIFT ticks up to clock time NS. */
+static int64_t
+periods_until(int64_t ns, int shift)
+{
+    __int128 scaled = (__int128)ns << 15;
+
+    return (int64_t)((scaled - (scaled < 0 ? VIT_NS_PER_SEC - 1 : 0)) / VIT_NS_PER_SEC) >> shift;
+}
+
+/* Clock time at which period N begins: the first one that periods_until() counts it at. */
+static int64_t
+start_of_period(int64_t n, int shift)
+{
+    __int128 scaled = ((__int128)n << shift) * VIT_NS_PER_SEC;
+
+    return (int64_t)((scaled + (scaled > 0 ? (1 << 15) - 1 : 0)) / (1 << 15));
 }
 
 /* Whether the alarm registers match a time of day. */
@@ -357,7 +372,8 @@ seconds_to_alarm(const Rtc *s, int64_t from)
 static void
 catch_up_flags(Rtc *s)
 {
-    int64_t now = clock_ns(s), before = s->flags_ns, period = period_of(s, 1);
+    int64_t now = clock_ns(s), before = s->flags_ns;
+    int shift = period_shift(s);
     int64_t second = floor_div(now, VIT_NS_PER_SEC);
     int64_t second_before = floor_div(before, VIT_NS_PER_SEC);
 
@@ -365,8 +381,8 @@ catch_up_flags(Rtc *s)
     if (now <= before) {
         return;
     }
-    if (period) {
-        int64_t ticks = floor_div(now, period) - floor_div(before, period);
+    if (shift >= 0) {
+        int64_t ticks = periods_until(now, shift) - periods_until(before, shift);
 
         if (ticks > 0) {
             if (s->lost_tick_policy == POLICY_SLEW && (s->cmos[REG_B] & B_PIE)) {
@@ -392,11 +408,12 @@ static void
 arm_timer(Rtc *s)
 {
     uint8_t enabled = s->cmos[REG_B];
-    int64_t now = clock_ns(s), next = INT64_MAX, period = period_of(s, 1);
+    int64_t now = clock_ns(s), next = INT64_MAX;
+    int shift = period_shift(s);
     int64_t second = floor_div(now, VIT_NS_PER_SEC);
 
-    if ((enabled & B_PIE) && period) {
-        next = (floor_div(now, period) + 1) * period;
+    if ((enabled & B_PIE) && shift >= 0) {
+        next = start_of_period(periods_until(now, shift) + 1, shift);
     }
     if (!s->held && (enabled & B_UIE)) {
         next = MIN(next, (second + 1) * VIT_NS_PER_SEC);
