@@ -529,6 +529,64 @@ test_code_limit(void)
     g_assert_cmphex(rig_load(rig, GPR(rig, RSP) + 4, 4), ==, RIG_CODE + 2);
 }
 
+typedef struct OtherCpu {
+    Rig *rig;
+    VitCpu cpu;
+    X86Core *core;
+} OtherCpu;
+
+static gpointer
+run_other(gpointer data)
+{
+    OtherCpu *other = data;
+    VitMapReader reader;
+
+    vit_map_reader_register(other->rig->maps, &reader);
+    g_assert_cmpint(x86_interp_run(other->core), ==, VIT_CPU_EXIT_HALT);
+    vit_map_reader_unregister(&reader);
+    return NULL;
+}
+
+/* Two CPUs on the same memory, each doing every kind of LOCKed update many times. */
+static void
+test_locked_smp(void)
+{
+    enum { ROUNDS = 20000 };
+    g_autoptr(Rig) rig = rig_new(RIG_LONG64);
+    OtherCpu other = { .rig = rig, .cpu = rig->cpu };
+    g_autoptr(GError) error = NULL;
+    GThread *thread;
+
+    /* l: lock inc dword [rbx]; lock add [rbx+8],rdx; mov eax,1; lock xadd [rbx+16],eax;
+     * lock adc qword [rbx+32],0 (carry set); r: mov eax,[rbx+24]; lea esi,[rax+1];
+     * lock cmpxchg [rbx+24],esi; jnz r; bt: lock btc [rbx+40],edi; dec ecx; jnz l
+     * Two bits of [rbx+40] are flipped an even number of times by each CPU. */
+    rig_code(rig, "f0 ff 03 f0 48 01 53 08 b8 01 00 00 00 f0 0f c1 43 10 f9 f0 48 83 53 20 00"
+                  " 8b 43 18 8d 70 01 f0 0f b1 73 18 75 f3 f0 0f bb 7b 28 ff c9 75 d1");
+    GPR(rig, RBX) = RIG_DATA;
+    GPR(rig, RDX) = 3;
+    GPR(rig, RCX) = ROUNDS;
+    GPR(rig, RDI) = 5;
+    other.core = x86_core_new(&other.cpu, &rig->model, &error);
+    g_assert_no_error(error);
+    other.cpu.state = other.core;
+    other.core->s = rig->core->s;
+    other.core->s.gpr[X86_RDI] = 6;
+    x86_state_changed(other.core);
+
+    thread = g_thread_new("other CPU", run_other, &other);
+    rig_run(rig);
+    g_thread_join(thread);
+    g_assert_cmpint(rig_vector(rig), ==, -1);
+    g_assert_cmpuint(rig_load(rig, RIG_DATA, 4), ==, 2 * ROUNDS);
+    g_assert_cmpuint(rig_load(rig, RIG_DATA + 8, 8), ==, 6 * ROUNDS);
+    g_assert_cmpuint(rig_load(rig, RIG_DATA + 16, 4), ==, 2 * ROUNDS);
+    g_assert_cmpuint(rig_load(rig, RIG_DATA + 24, 4), ==, 2 * ROUNDS);
+    g_assert_cmpuint(rig_load(rig, RIG_DATA + 32, 8), ==, 2 * ROUNDS);
+    g_assert_cmphex(rig_load(rig, RIG_DATA + 40, 8), ==, 0);
+    x86_core_free(other.core);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -544,6 +602,7 @@ main(int argc, char **argv)
     g_test_add_func("/int/string-fault", test_string_fault);
     g_test_add_func("/int/string-compare", test_string_compare);
     g_test_add_func("/int/locked", test_locked);
+    g_test_add_func("/int/locked-smp", test_locked_smp);
     g_test_add_func("/int/bit-strings", test_bit_strings);
     g_test_add_func("/int/self-modifying", test_self_modifying);
     g_test_add_func("/int/page-crossing-code", test_page_crossing_code);
