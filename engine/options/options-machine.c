@@ -679,6 +679,7 @@ static const VitOption options[] = {
       .section = VIT_N_("Standard options"),
       .page = VIT_N_("Keyboard and mouse"),
       .keys = k_k,
+      .flags = VIT_OPT_HELP,
       .status = VIT_STATUS_AVAILABLE },
     { .name = "name",
       .syntax = VIT_SYNTAX_KEYS,

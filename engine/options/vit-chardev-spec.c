@@ -127,8 +127,15 @@ read_keys(Reader *reader, size_t at, GError **error)
                    vit_option_find_key(vit_option_find("chardev"), variant, key + 2, NULL)) {
             add_const(reader, key + 2, "off", start, end);
         } else {
+            VitNearest nearest;
+
+            vit_nearest_init(&nearest, key);
+            for (const VitOptionKey *k = variant->keys; k != NULL && k->name != NULL; k++)
+                vit_nearest_offer(&nearest, k->name);
             g_autofree char *message =
-                g_strdup_printf("a %s device has no key '%s'", reader->spec->backend, key);
+                g_strdup_printf("a %s device has no key '%s'%s%s%s", reader->spec->backend, key,
+                                nearest.best ? "; did you mean '" : "",
+                                nearest.best ? nearest.best : "", nearest.best ? "'?" : "");
             return fail(reader, start, MIN(equals, end), VIT_ERROR_INVALID_ARGUMENT, error,
                         message);
         }

@@ -379,9 +379,12 @@ check_unknown_param(Checker *checker, PropSearch *search, const VitOptionVariant
     const VitConfigItem *item = checker->item;
 
     bool is_bare = vit_config_item_param(item, search->param)->style == VIT_STYLE_BARE;
-    offer_keys(&search->nearest, item->option->keys);
-    if (variant != NULL)
-        offer_keys(&search->nearest, variant->keys);
+    /* The keys of other devices are of no use here. */
+    if (search->best == NULL && strcmp(item->option->name, "device") != 0) {
+        offer_keys(&search->nearest, item->option->keys);
+        if (variant != NULL)
+            offer_keys(&search->nearest, variant->keys);
+    }
     g_autofree char *fix = search->nearest.best != NULL ? did_you_mean(search->nearest.best)
                            : is_bare && search->param > 0
                                ? g_strdup("a comma that belongs to a value is written twice")

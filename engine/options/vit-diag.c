@@ -165,8 +165,11 @@ skip_to_fit(const char *from, const char *to, unsigned budget)
 {
     unsigned columns = columns_between(from, to);
 
-    while (from < to && columns > budget)
-        columns -= MIN(columns, step_columns(&from, to, NULL));
+    while (from < to && columns > budget) {
+        unsigned step = step_columns(&from, to, NULL);
+
+        columns -= MIN(columns, step);
+    }
     return from;
 }
 

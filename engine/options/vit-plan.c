@@ -326,8 +326,13 @@ apply_set(VitNormalizer *norm, const VitConfigItem *set)
     const char *arg = vit_config_item_get(set, "arg"), *value = vit_config_item_get(set, "value");
     const VitOption *option = group != NULL ? vit_option_find(group) : NULL;
 
-    if (option == NULL || id == NULL || arg == NULL || value == NULL)
+    if (group == NULL || id == NULL || arg == NULL || value == NULL)
         return;
+    if (option == NULL) {
+        vit_plan_error(norm, vit_plan_src(set, 0), VIT_ERROR_NOT_FOUND,
+                       "-set: there is no option -%s", group);
+        return;
+    }
     for (unsigned i = 0; i < norm->items->len; i++) {
         VitConfigItem *item = norm->items->pdata[i];
 
