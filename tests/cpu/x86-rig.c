@@ -145,20 +145,16 @@ rig_new(const char *model)
     rig->cpu.host = &rig->host;
     rig->cpu.is_bsp = true;
     rig->cpu.a20_enabled = true;
-    rig->core = g_aligned_alloc0(1, sizeof(*rig->core), _Alignof(X86Core));
-    rig->core->cpu = &rig->cpu;
-    rig->core->model = &rig->model;
-    rig->core->mmu = x86_mmu_new();
+    rig->core = x86_core_new(&rig->cpu, &rig->model, &error);
+    g_assert_no_error(error);
     rig->cpu.state = rig->core;
-    x86_state_reset(rig->core, false);
     return rig;
 }
 
 void
 rig_free(Rig *rig)
 {
-    x86_mmu_free(rig->core->mmu);
-    g_aligned_free(rig->core);
+    x86_core_free(rig->core);
     vit_lock_take(&rig->lock);
     vit_address_space_free(rig->host.memory);
     vit_address_space_free(rig->host.io);

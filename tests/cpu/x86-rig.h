@@ -38,7 +38,7 @@ typedef struct Rig {
     int64_t deadline_ns;
 } Rig;
 
-/* MODEL: text of -cpu. WITH_LOOP: also what the instruction loop needs. */
+/* MODEL: text of -cpu. */
 Rig *rig_new(const char *model);
 void rig_free(Rig *rig);
 
