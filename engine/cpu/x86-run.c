@@ -98,6 +98,9 @@ find_page(X86Core *core, X86DecodeCache *cache)
     size = cache->code64 ? 8 : s->seg[X86_CS].attr & X86_SEG_DB ? 4 : 2;
     cache->mode = size | (x86_real_mode(s) || x86_v8086(s) ? MODE_UNPROTECTED : 0);
     cache->cs_attr = s->seg[X86_CS].attr;
+    if (!cache->code64 && s->rip > s->seg[X86_CS].limit) {
+        x86_fault_code(core, X86_EXC_GP, 0); /* before anything the page could say */
+    }
     linear = linear_of_rip(core, cache->code64);
     host = x86_fetch_page(core, linear, &physical);
     cache->host = host - (linear & 0xfff);
@@ -155,6 +158,11 @@ fetch_crossing(X86Core *core, X86DecodeCache *cache, uint64_t linear)
     uint8_t bytes[INSN_MAX];
     unsigned first = VIT_PAGE_SIZE - (linear & 0xfff);
     uint64_t next = linear + first, physical;
+
+    /* the limit comes before the page */
+    if (!cache->code64 && core->s.rip + first > core->s.seg[X86_CS].limit) {
+        x86_fault_code(core, X86_EXC_GP, 0);
+    }
 
     memcpy(bytes, cache->host + (linear & 0xfff), first);
     memcpy(bytes + first, x86_fetch_page(core, cache->code64 ? next : (uint32_t)next, &physical),

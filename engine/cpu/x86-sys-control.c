@@ -89,10 +89,13 @@ check_debug_register(X86Core *core, const X86Insn *insn)
     X86State *s = &core->s;
     unsigned number = insn->reg;
 
-    if (number >= 8 || ((number == 4 || number == 5) && (s->cr4 & X86_CR4_DE))) {
+    if (number >= 8) {
         x86_fault(core, X86_EXC_UD);
     }
     x86_sys_check_cpl0(core);
+    if ((number == 4 || number == 5) && (s->cr4 & X86_CR4_DE)) {
+        x86_fault(core, X86_EXC_UD);
+    }
     if (s->dr[7] & X86_DR7_GD) {
         s->dr[6] |= X86_DR6_BD;
         x86_fault(core, X86_EXC_DB);

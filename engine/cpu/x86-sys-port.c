@@ -140,10 +140,10 @@ repeat(X86Core *core, const X86Insn *insn, void (*item)(X86Core *, const X86Insn
     unsigned size = port_size(insn);
     bool repeated = insn->rep || insn->repne;
 
+    x86_check_io(core, core->s.gpr[X86_RDX], size);
     if (repeated && !x86_sys_wrap(insn, core->s.gpr[X86_RCX])) {
         return;
     }
-    x86_check_io(core, core->s.gpr[X86_RDX], size);
     if (!repeated) {
         item(core, insn, size);
         return;

@@ -111,14 +111,12 @@ x86_exec_arpl(X86Core *core, const X86Insn *insn)
     uint16_t rpl = x86_reg_read(core, insn, insn->reg, 2) & 3;
 
     if (insn->is_memory) {
-        X86Rmw rmw;
-        x86_rmw_begin(core, insn->segment, x86_ea(core, insn), 2, &rmw);
-        uint16_t selector = x86_host_load(rmw.host, 2);
+        uint64_t offset = x86_ea(core, insn);
+        uint16_t selector = x86_read(core, insn->segment, offset, 2);
         bool raise = (selector & 3) < rpl;
-        if (raise) {
-            x86_host_store(rmw.host, (selector & ~3u) | rpl, 2);
+        if (raise) { /* only then does it need the right to write */
+            x86_write(core, insn->segment, offset, (selector & ~3u) | rpl, 2);
         }
-        x86_rmw_end(core, &rmw);
         set_zf(core, raise);
     } else {
         uint16_t selector = x86_reg_read(core, insn, insn->rm, 2);
