@@ -83,6 +83,14 @@ is_forbidden(const X86OpRow *row)
         "umwait",
         "tpause",
         "clzero",
+        /* a hypervisor under the host answers them */
+        "vmrun",
+        "vmload",
+        "vmsave",
+        "stgi",
+        "clgi",
+        "skinit",
+        "invlpga",
         /* the answer is not the same twice */
         "rdtsc",
         "rdtscp",
@@ -542,6 +550,7 @@ add_xsave(OracleContext *ctx, OracleCase *c, const X86OpRow *row, Pending *pendi
     if (c->count + 8 > ORACLE_INSN_MAX || c->code_len + 90 > ORACLE_CODE_MAX) {
         return;
     }
+    resolve(c, pending, true); /* no branch into the middle of what follows */
     area += ORACLE_DATA + (oracle_chance(ctx->rng, 4) ? oracle_below(ctx->rng, 64) : 0);
     prepare_xsave(ctx, c, area, row->mnemonic[1] == 'r', pending);
     if (c->mode == ORACLE_64 && oracle_chance(ctx->rng, 50)) {

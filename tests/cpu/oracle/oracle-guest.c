@@ -145,6 +145,7 @@ make_descriptors(OracleGuest *guest)
         make_segment(guest, PHYS_LDT + ORACLE_LDT_GS * 8, ORACLE_LDT_SELECTOR(ORACLE_LDT_GS),
                      ORACLE_GS_BASE, ORACLE_GS_LIMIT, X86_SEG_W, X86_SEG_DB);
     put64(guest, PHYS_TSS + 4, KERNEL + PHYS_STACK_TOP); /* RSP0 */
+    put64(guest, PHYS_TSS + 0x60, 0x68ull << 48);        /* no I/O permission map */
     for (unsigned i = 0; i < 32; i++) {
         uint64_t handler = KERNEL + PHYS_HANDLERS + i * 16;
 
@@ -346,16 +347,25 @@ oracle_guest_place(OracleGuest *guest, const OracleCase *c)
     oracle_place_code(c, guest->ram->host + PHYS_CODE);
 }
 
+/* Code of another case. */
+static inline bool
+is_neighbour(const OracleCase *c, uint64_t rip)
+{
+    return rip - c->in.rip > c->code_len &&
+           rip + c->code_base - ORACLE_CODE < ORACLE_BATCHES * ORACLE_CODE_BYTES;
+}
+
 void
 oracle_guest_run(OracleGuest *guest, const OracleCase *c, OracleResult *out_result)
 {
     X86Core *core = guest->core;
-    uint64_t end = c->end - c->code_base;
     VitCpuExit reason;
     unsigned steps = 0;
 
     load_case(guest, c);
-    while (core->s.rip != end && core->s.cpl == 3 && steps++ < STEPS_MAX) {
+    out_result->strayed = false;
+    while (core->s.rip != ORACLE_EXIT && core->s.cpl == 3 && steps++ < STEPS_MAX) {
+        out_result->strayed |= is_neighbour(c, core->s.rip);
         if (!x86_interp_step(core, &reason)) {
             break;
         }
@@ -366,7 +376,7 @@ oracle_guest_run(OracleGuest *guest, const OracleCase *c, OracleResult *out_resu
         memcpy(out_result->out.gpr, core->s.gpr, sizeof(core->s.gpr));
         out_result->out.rip = core->s.rip;
         out_result->out.rflags = core->s.rflags;
-        out_result->vector = core->s.rip == end ? -1 : -2;
+        out_result->vector = core->s.rip == ORACLE_EXIT ? -1 : -2;
         out_result->error = 0;
         out_result->cr2 = 0;
     }

@@ -23,15 +23,16 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #define CONTROL_ADDRESS 0x5a5a0000
-#define EXIT_ADDRESS    0x5a5b0000
 #define STRING_(x)      #x
 #define STRING(x)       STRING_(x)
 #define TIMEOUT_MS      20000
+#define TICK_US         100000 /* a case that sees two ticks is endless */
 
 /* At CONTROL_ADDRESS in the child; the assembly knows the offsets. */
 typedef struct Control {
@@ -47,7 +48,7 @@ typedef struct Control {
     uint8_t pad2[0x200 - 0xa8];
     uint8_t xsave[ORACLE_XSAVE_BYTES]; /* 0x200 */
     OracleResult *result;
-    int signal_taken;
+    uint64_t serial, serial_seen; /* of the running case; at the last tick */
 } Control;
 
 #define CONTROL ((Control *)(uintptr_t)CONTROL_ADDRESS)
@@ -182,7 +183,14 @@ take_signal(int number, siginfo_t *info, void *context)
     const greg_t *regs = uc->uc_mcontext.gregs;
     OracleResult *result = CONTROL->result;
 
-    if (!CONTROL->inside) {
+    if (number == SIGALRM) {
+        bool stuck = CONTROL->inside && CONTROL->serial == CONTROL->serial_seen;
+
+        CONTROL->serial_seen = CONTROL->serial;
+        if (!stuck) {
+            return;
+        }
+    } else if (!CONTROL->inside) {
         _exit(99); /* a fault of the harness itself */
     }
     for (unsigned i = 0; i < 16; i++) {
@@ -190,7 +198,7 @@ take_signal(int number, siginfo_t *info, void *context)
     }
     result->out.rip = (uint64_t)regs[REG_RIP];
     result->out.rflags = (uint64_t)regs[REG_EFL];
-    result->vector = (int32_t)regs[REG_TRAPNO];
+    result->vector = number == SIGALRM ? -2 : (int32_t)regs[REG_TRAPNO];
     result->error = (uint32_t)regs[REG_ERR];
     result->cr2 = (uint64_t)regs[REG_CR2];
     copy_frame_xsave(result->out.xsave, (const uint8_t *)uc->uc_mcontext.fpregs);
@@ -221,12 +229,13 @@ run_case(const OracleCase *c, OracleResult *result)
     CONTROL->entry = c->entry;
     CONTROL->far_offset = c->entry - c->code_base;
     CONTROL->far_cs = c->cs;
+    CONTROL->serial++;
     CONTROL->inside = 1;
     load_segments(c->mode);
     if (enter_guest(&c->in, c->mode != ORACLE_64) == 0) {
         memcpy(result->out.gpr, CONTROL->gpr, sizeof(result->out.gpr));
         result->out.rflags = CONTROL->rflags;
-        result->out.rip = c->end - c->code_base;
+        result->out.rip = ORACLE_EXIT;
         memcpy(result->out.xsave, CONTROL->xsave, ORACLE_XSAVE_BYTES);
         result->vector = -1;
         result->error = 0;
@@ -253,7 +262,7 @@ child_map(const OracleNative *native)
     size_t exit_len = (size_t)(leave_guest_end - leave_guest);
 
     if (mmap(CONTROL, 4096, rw, fixed, -1, 0) == MAP_FAILED ||
-        mmap((void *)EXIT_ADDRESS, 4096, rw, fixed, -1, 0) == MAP_FAILED ||
+        mmap((void *)ORACLE_EXIT, 4096, rw, fixed, -1, 0) == MAP_FAILED ||
         mmap((void *)(uintptr_t)ORACLE_CODE, ORACLE_BATCHES * ORACLE_CODE_BYTES,
              PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED_NOREPLACE, native->code_fd,
              0) == MAP_FAILED ||
@@ -261,8 +270,8 @@ child_map(const OracleNative *native)
         mmap(data + 0x4000, 0x1000, rw, fixed, -1, 0) == MAP_FAILED) {
         _exit(98);
     }
-    memcpy((void *)EXIT_ADDRESS, leave_guest, exit_len);
-    mprotect((void *)EXIT_ADDRESS, 4096, PROT_READ | PROT_EXEC);
+    memcpy((void *)ORACLE_EXIT, leave_guest, exit_len);
+    mprotect((void *)ORACLE_EXIT, 4096, PROT_READ | PROT_EXEC);
     memcpy(data + 0x2000, native->patterns + 0x2000, 0x1000); /* the same in all patterns */
     mprotect(data + 0x2000, 0x1000, PROT_READ);
     CONTROL->host_mxcsr = 0x1f80;
@@ -288,9 +297,10 @@ set_descriptor(unsigned index, uint32_t base, uint32_t limit, unsigned contents,
 static void
 child_signals(void)
 {
-    static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP };
+    static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGALRM };
     struct sigaction action = { .sa_sigaction = on_signal,
-                                .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
+                                .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART };
+    struct itimerval tick = { { 0, TICK_US }, { 0, TICK_US } };
     size_t size = 65536;
     stack_t stack = { .ss_sp = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
                                     -1, 0),
@@ -300,6 +310,7 @@ child_signals(void)
     for (unsigned i = 0; i < G_N_ELEMENTS(signals); i++) {
         sigaction(signals[i], &action, NULL);
     }
+    setitimer(ITIMER_REAL, &tick, NULL);
 }
 
 static _Noreturn void
@@ -460,13 +471,13 @@ oracle_place_code(const OracleCase *c, uint8_t *pages)
         uint8_t jump[] = { 0xff, 0x25, gap, 0, 0, 0 };
 
         memcpy(at, jump, sizeof(jump));
-        memcpy(at + sizeof(jump) + gap, &(uint64_t){ EXIT_ADDRESS }, 8);
+        memcpy(at + sizeof(jump) + gap, &(uint64_t){ ORACLE_EXIT }, 8);
     } else {
         if (c->mode == ORACLE_16) {
             *at++ = 0x66;
         }
         *at++ = 0xea;
-        memcpy(at, &(uint32_t){ EXIT_ADDRESS }, 4);
+        memcpy(at, &(uint32_t){ ORACLE_EXIT }, 4);
         memcpy(at + 4, &(uint16_t){ ORACLE_CS64 }, 2);
     }
 }

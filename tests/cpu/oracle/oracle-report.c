@@ -42,11 +42,12 @@ compared_flags(const OracleCase *c, const OracleResult *r)
     return r->out.rflags & FLAGS_COMPARED & ~undefined;
 }
 
-/* Error code as Linux shows it: it never says whether a kernel page is present. */
+/* Error code as Linux shows it: it never says whether a page is present above the user half, which
+ * ends one page early. */
 static uint32_t
 compared_error(const OracleResult *r)
 {
-    return r->vector == X86_EXC_PF && r->cr2 >> 47 ? r->error | 1 : r->error;
+    return r->vector == X86_EXC_PF && r->cr2 >= 0x7ffffffff000 ? r->error | 1 : r->error;
 }
 
 static uint64_t

@@ -18,8 +18,10 @@
 #include "x86-state.h"
 
 /* Linear addresses, the same in both worlds; all below 2 GiB so that 32-bit code reaches them. */
-#define ORACLE_CODE       0x10000000u
-#define ORACLE_DATA       0x20000000u
+#define ORACLE_CODE 0x10000000u
+#define ORACLE_DATA 0x20000000u
+/* 64-bit code at which a case is over; only the child has any. */
+#define ORACLE_EXIT       0x5a5b0000u
 #define ORACLE_SLOTS      256u /* cases in a batch */
 #define ORACLE_SLOT_BYTES 464u
 #define ORACLE_CODE_BYTES 0x20000u /* ORACLE_SLOTS * ORACLE_SLOT_BYTES, rounded up */
@@ -61,7 +63,7 @@ typedef struct OracleState {
 typedef struct OracleCase {
     OracleState in;
     uint64_t number;
-    uint32_t entry, end; /* linear addresses in the code pages; reaching end is success */
+    uint32_t entry, end; /* linear addresses in the code pages; at end lies a jump to ORACLE_EXIT */
     uint32_t code_base;  /* of CS: rip = linear - code_base */
     uint16_t cs;
     uint8_t mode; /* OracleMode */
@@ -79,7 +81,8 @@ typedef struct OracleResult {
     uint64_t cr2;
     uint64_t data_hash;
     uint32_t error;
-    int32_t vector; /* -1: reached the end */
+    int32_t vector; /* -1: reached the end; -2: goes on and on */
+    bool strayed;   /* guest only: ran code of other cases, whose undefined flags nobody tracked */
 } OracleResult;
 
 /* Shared between the two processes. */
