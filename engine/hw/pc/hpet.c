@@ -38,7 +38,7 @@ enum { AT_TIMERS = 0x100, TIMER_STRIDE = 0x20, TIMER_CONFIG = 0, TIMER_CMP = 8, 
 #define TN_ROUTE_SHIFT     9
 #define TN_FSB_ENABLE      (1ull << 14)
 #define TN_FSB_CAP         (1ull << 15)
-#define TN_WRITABLE        0x7f4eull
+#define TN_WRITABLE        0x3f4eull
 #define HPET_MAX_TIMERS    32
 #define HPET_INTERRUPTS    32
 #define LEGACY_TIMER0_LINE 0
