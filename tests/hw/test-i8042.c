@@ -31,9 +31,9 @@ set_up(Fixture *f, gconstpointer data)
 static void
 tear_down(Fixture *f, gconstpointer data)
 {
-    vit_device_free(f->kbc);
     vit_device_free(f->mouse);
     vit_device_free(f->keyboard);
+    vit_device_free(f->kbc);
     hw_rig_free(f->rig);
 }
 

@@ -6,5 +6,6 @@
 
 #include "vit-device.h"
 
-/* Plugs realized PS/2 devices in; either may be NULL. */
+/* Plugs realized PS/2 devices in; either may be NULL. They are freed before the controller: keys
+ * that are down are let go then. */
 void vit_i8042_attach(VitDevice *dev, VitDevice *keyboard, VitDevice *mouse);
