@@ -18,8 +18,9 @@
  * loads and stores 32, of which a 128-bit operation has zeroed the upper half.
  *
  * The buffer is a memfd mapped twice, once to write and once to execute. When it is full all
- * stubs are dropped. Intel SDM volume 2 chapter 2 (encodings), volume 3 section 9.1.3
- * (cross-modifying code: other linear address, so serialize).
+ * stubs are dropped, and the CPU is serialized before any of its memory gets a second life (Intel
+ * SDM volume 3 section 9.1.3: code written through another linear address). A first life needs no
+ * such care: nothing can have fetched there before. Intel SDM volume 2 chapter 2 (encodings).
  */
 
 #include "x86-vector.h"
@@ -455,7 +456,6 @@ make_plan(X86VectorUnit *unit, X86VectorPlan *plan, const X86Insn *insn)
     }
     g_assert((size_t)(e.at - e.start) <= X86_HOST_BLOCK_SIZE);
     memcpy(start, &block, sizeof(block));
-    serialize();
 }
 
 /* Rows are aligned to 8 and their addresses fit 48 bits, which leaves room for all that a stub
@@ -488,6 +488,7 @@ x86_vector_plan(X86VectorUnit *unit, const X86Insn *insn)
     if (unit->count == MAX_STUBS) {
         memset(unit->index, 0, sizeof(unit->index));
         unit->count = 0;
+        serialize();
         return x86_vector_plan(unit, insn);
     }
     plan = &unit->plans[unit->count];

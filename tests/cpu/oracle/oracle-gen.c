@@ -33,11 +33,24 @@ static const char *const class_names[CLASS_LAST + 1] = { "int",    "stack", "flo
 /* How often a theme holds the class. */
 static const uint8_t class_weights[CLASS_LAST] = { 30, 5, 5, 5, 2, 16, 8, 14, 18, 6 };
 
+/* What the generator asks of a row again and again. */
+typedef struct RowInfo {
+    const X86OpRow *row;
+    OracleClass class_;
+    bool forbidden;
+    bool ends_case; /* mostly: fewer of them */
+    bool divides;
+    bool is_xsave, is_xrstor, brings_initial_values;
+    unsigned generated;
+} RowInfo;
+
 struct OracleGen {
     OracleOptions options;
-    const X86OpRow **rows[CLASS_LAST];
+    RowInfo *info; /* by row number */
+    size_t info_count;
+    GHashTable *by_row; /* row -> RowInfo */
+    RowInfo **rows[CLASS_LAST];
     unsigned count[CLASS_LAST];
-    GHashTable *generated; /* row -> number of times */
 };
 
 /* ---- Rows ---- */
@@ -151,10 +164,42 @@ class_of(const X86OpRow *row)
 }
 
 static bool
-host_offers(const X86OpRow *row)
+is_relative(const X86OpRow *row)
 {
-    /* What the host lacks is #UD there; the guest's model follows the host, so all may run. */
-    return row->feature != X86_FEATURE_3DNOW;
+    return row->operand[0].kind == X86_OP_REL || row->operand[1].kind == X86_OP_REL;
+}
+
+/* Rows that end most cases. */
+static bool
+ends_case(const X86OpRow *row)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(row->operand); i++) {
+        if (row->operand[i].size == X86_SZ_STATE || row->operand[i].kind == X86_OP_VSIB ||
+            row->operand[i].kind == X86_OP_VEC_VVVV) {
+            return false;
+        }
+    }
+    return (row->class_ == X86_CLASS_FLOW && !is_relative(row)) ||
+           row->class_ == X86_CLASS_SYSTEM || strncmp(row->mnemonic, "popf", 4) == 0;
+}
+
+static RowInfo
+inspect(const X86OpRow *row)
+{
+    bool saves = strncmp(row->mnemonic, "xsave", 5) == 0;
+    bool restores = strncmp(row->mnemonic, "xrstor", 6) == 0;
+
+    return (RowInfo){
+        .row = row,
+        .class_ = class_of(row),
+        .forbidden = is_forbidden(row) || row->feature == X86_FEATURE_3DNOW,
+        .ends_case = ends_case(row),
+        .divides = strstr(row->mnemonic, "div") && row->class_ == X86_CLASS_INT,
+        .is_xsave = saves,
+        .is_xrstor = restores,
+        .brings_initial_values =
+            strstr(row->mnemonic, "rstor") || strncmp(row->mnemonic, "vzero", 5) == 0,
+    };
 }
 
 const char *
@@ -167,20 +212,25 @@ OracleGen *
 oracle_gen_new(const OracleOptions *options)
 {
     OracleGen *gen = g_new0(OracleGen, 1);
-    const X86OpRow *row;
 
     gen->options = *options;
-    gen->generated = g_hash_table_new(NULL, NULL);
-    for (size_t i = 0; (row = x86_op_row(i)); i++) {
-        OracleClass class_ = class_of(row);
+    gen->by_row = g_hash_table_new(NULL, NULL);
+    while (x86_op_row(gen->info_count)) {
+        gen->info_count++;
+    }
+    gen->info = g_new0(RowInfo, gen->info_count);
+    for (size_t i = 0; i < gen->info_count; i++) {
+        RowInfo *info = &gen->info[i];
 
-        if (is_forbidden(row) || !host_offers(row) ||
-            (options->only && strcmp(options->only, row->mnemonic) != 0)) {
-            continue;
+        *info = inspect(x86_op_row(i));
+        g_hash_table_insert(gen->by_row, (gpointer)info->row, info);
+        if (!info->forbidden &&
+            (!options->only || strcmp(options->only, info->row->mnemonic) == 0)) {
+            unsigned *count = &gen->count[info->class_];
+
+            gen->rows[info->class_] = g_renew(RowInfo *, gen->rows[info->class_], *count + 1);
+            gen->rows[info->class_][(*count)++] = info;
         }
-        gen->rows[class_] = g_renew(const X86OpRow *, gen->rows[class_], gen->count[class_] + 1);
-        gen->rows[class_][gen->count[class_]++] = row;
-        g_hash_table_insert(gen->generated, (gpointer)row, GUINT_TO_POINTER(0));
     }
     return gen;
 }
@@ -192,7 +242,8 @@ oracle_gen_free(OracleGen *gen)
         for (unsigned i = 0; i < CLASS_LAST; i++) {
             g_free(gen->rows[i]);
         }
-        g_hash_table_unref(gen->generated);
+        g_hash_table_unref(gen->by_row);
+        g_free(gen->info);
         g_free(gen);
     }
 }
@@ -204,24 +255,16 @@ oracle_gen_print_coverage(const OracleGen *gen)
 
     for (unsigned i = 0; i < CLASS_LAST; i++) {
         for (unsigned j = 0; j < gen->count[i]; j++) {
-            const X86OpRow *row = gen->rows[i][j];
+            const RowInfo *info = gen->rows[i][j];
 
-            if (!g_hash_table_lookup(gen->generated, row) && gen->options.classes >> i & 1) {
+            if (!info->generated && gen->options.classes >> i & 1) {
                 never++;
-                printf("# never generated: %s (map %u opcode %02x)\n", row->mnemonic, row->map,
-                       row->opcode);
+                printf("# never generated: %s (map %u opcode %02x)\n", info->row->mnemonic,
+                       info->row->map, info->row->opcode);
             }
         }
     }
     printf("# rows never generated: %u\n", never);
-}
-
-static void
-note_generated(OracleGen *gen, const X86OpRow *row)
-{
-    guint before = GPOINTER_TO_UINT(g_hash_table_lookup(gen->generated, row));
-
-    g_hash_table_replace(gen->generated, (gpointer)row, GUINT_TO_POINTER(before + 1));
 }
 
 /* ---- Data ---- */
@@ -374,7 +417,7 @@ forget_registers(OracleContext *ctx, const X86Insn *insn)
     if (row->class_ == X86_CLASS_STRING) {
         ctx->known &= (uint16_t) ~(1u << X86_RCX | 1u << X86_RSI | 1u << X86_RDI);
     }
-    if (strcmp(row->mnemonic, "popa") == 0) {
+    if (row->map == X86_MAP_1B && row->opcode == 0x61) { /* POPA */
         ctx->known = 1u << X86_RSP;
     }
 }
@@ -422,12 +465,6 @@ set_displacement(OracleCase *c, unsigned at, unsigned size, unsigned distance)
 {
     memset(c->code + at, 0, size);
     c->code[at] = (uint8_t)distance;
-}
-
-static bool
-is_relative(const X86OpRow *row)
-{
-    return row->operand[0].kind == X86_OP_REL || row->operand[1].kind == X86_OP_REL;
 }
 
 static void
@@ -526,23 +563,10 @@ prepare_xsave(OracleContext *ctx, OracleCase *c, uint32_t area, bool restore, Pe
     }
 }
 
-static bool
-is_xsave_family(const X86OpRow *row)
-{
-    return strncmp(row->mnemonic, "xsave", 5) == 0 || strncmp(row->mnemonic, "xrstor", 6) == 0;
-}
-
-/* Whether a component that holds its initial value counts as in use is up to the CPU; AMD's go by
- * how the value came about. So what may bring initial values goes after the saves. */
-static bool
-brings_initial_values(const X86OpRow *row)
-{
-    return strstr(row->mnemonic, "rstor") || strncmp(row->mnemonic, "vzero", 5) == 0;
-}
-
 static void
-add_xsave(OracleContext *ctx, OracleCase *c, const X86OpRow *row, Pending *pending)
+add_xsave(OracleContext *ctx, OracleCase *c, const RowInfo *info, Pending *pending)
 {
+    const X86OpRow *row = info->row;
     uint32_t area = oracle_chance(ctx->rng, 40) ? 0x400 : oracle_below(ctx->rng, 0x5000) & ~63u;
     uint8_t bytes[16];
     unsigned len = 0;
@@ -552,7 +576,7 @@ add_xsave(OracleContext *ctx, OracleCase *c, const X86OpRow *row, Pending *pendi
     }
     resolve(c, pending, true); /* no branch into the middle of what follows */
     area += ORACLE_DATA + (oracle_chance(ctx->rng, 4) ? oracle_below(ctx->rng, 64) : 0);
-    prepare_xsave(ctx, c, area, row->mnemonic[1] == 'r', pending);
+    prepare_xsave(ctx, c, area, info->is_xrstor, pending);
     if (c->mode == ORACLE_64 && oracle_chance(ctx->rng, 50)) {
         bytes[len++] = 0x48;
     }
@@ -571,22 +595,13 @@ add_xsave(OracleContext *ctx, OracleCase *c, const X86OpRow *row, Pending *pendi
     append_bytes(c, ctx, bytes, len, pending);
 }
 
-/* Rows that end most cases; fewer of them. */
+/* Whether a component that holds its initial value counts as in use is up to the CPU; AMD's go by
+ * how the value came about. So what may bring initial values goes after the saves. */
 static bool
-is_unwelcome(OracleRng *rng, const X86OpRow *row)
+is_unwelcome(const OracleContext *ctx, const RowInfo *info)
 {
-    bool ends = (row->class_ == X86_CLASS_FLOW && !is_relative(row)) ||
-                row->class_ == X86_CLASS_SYSTEM || strncmp(row->mnemonic, "popf", 4) == 0;
-
-    for (unsigned i = 0; i < G_N_ELEMENTS(row->operand); i++) {
-        if (row->operand[i].size == X86_SZ_STATE || row->operand[i].kind == X86_OP_VSIB ||
-            row->operand[i].kind == X86_OP_VEC_VVVV) {
-            return false;
-        }
-    }
-    return (ends && !oracle_chance(rng, 15)) ||
-           (strstr(row->mnemonic, "div") && row->class_ == X86_CLASS_INT &&
-            !oracle_chance(rng, 40));
+    return (info->ends_case && !oracle_chance(ctx->rng, 15)) ||
+           (info->divides && !oracle_chance(ctx->rng, 40)) || (info->is_xsave && ctx->initial_seen);
 }
 
 static void
@@ -598,27 +613,29 @@ add_instruction(OracleGen *gen, OracleContext *ctx, OracleCase *c, const Theme *
 
     for (unsigned attempt = 0; attempt < 50; attempt++) {
         OracleClass class_ = theme->classes[oracle_below(ctx->rng, theme->count)];
-        const X86OpRow *row = gen->rows[class_][oracle_below(ctx->rng, gen->count[class_])];
+        RowInfo *info = gen->rows[class_][oracle_below(ctx->rng, gen->count[class_])];
 
-        if (!exists_in_mode(row, c->mode) || is_unwelcome(ctx->rng, row)) {
+        if (!exists_in_mode(info->row, c->mode) || is_unwelcome(ctx, info)) {
             continue;
         }
-        if (is_xsave_family(row)) {
-            if (ctx->initial_seen && row->mnemonic[1] == 's') {
-                continue;
-            }
-            ctx->initial_seen |= row->mnemonic[1] == 'r';
-            add_xsave(ctx, c, row, pending);
-            note_generated(gen, row);
+        if (info->is_xsave || info->is_xrstor) {
+            ctx->initial_seen |= info->is_xrstor;
+            info->generated++;
+            add_xsave(ctx, c, info, pending);
             return;
         }
         ctx->next_address = c->entry + c->code_len;
-        if (!oracle_encode(ctx, row, oracle_chance(ctx->rng, 2), bytes, &insn) ||
-            is_forbidden(insn.row) || (insn.row->flags_read & c->undefined[c->count])) {
+        if (!oracle_encode(ctx, info->row, oracle_chance(ctx->rng, 2), bytes, &insn)) {
             continue;
         }
-        ctx->initial_seen |= brings_initial_values(insn.row);
-        note_generated(gen, insn.row);
+        if (insn.row != info->row) {
+            info = g_hash_table_lookup(gen->by_row, insn.row);
+        }
+        if (info->forbidden || (insn.row->flags_read & c->undefined[c->count])) {
+            continue;
+        }
+        ctx->initial_seen |= info->brings_initial_values;
+        info->generated++;
         append(c, ctx, &insn, bytes, pending);
         return;
     }
