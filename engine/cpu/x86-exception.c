@@ -386,6 +386,21 @@ try_interrupt(X86Core *core, const X86Event *event)
     return true;
 }
 
+static void
+report_shutdown(X86Core *core)
+{
+    const VitCpuHost *host = core->cpu->host;
+    char message[120];
+
+    if (host->guest_error) {
+        g_snprintf(
+            message, sizeof(message),
+            "triple fault at CS:rIP %04x:0x%" G_GINT64_MODIFIER "x, last vector %d error 0x%x",
+            core->s.seg[X86_CS].selector, core->s.rip, core->fault_vector, core->fault_error);
+        host->guest_error(host->opaque, message);
+    }
+}
+
 bool
 x86_deliver(X86Core *core, const X86Event *first)
 {
@@ -394,6 +409,7 @@ x86_deliver(X86Core *core, const X86Event *first)
     while (!try_interrupt(core, &event)) {
         bool was_double = event.kind == X86_EVENT_FAULT && event.vector == X86_EXC_DF;
         if (was_double && fault_class(core->fault_vector) != CLASS_BENIGN) {
+            report_shutdown(core);
             core->s.activity = X86_SHUTDOWN;
             return false;
         }

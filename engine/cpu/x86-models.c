@@ -630,6 +630,11 @@ x86_model_resolve(const char *text, const uint64_t offered[X86_FEATURE_WORDS], b
             g_strlcpy(model.model_id, "QEMU TCG CPU version 2.5+", sizeof(model.model_id));
         }
         memcpy(model.features, offered, sizeof(model.features));
+        if (!is_kvm) {
+            /* an interpreted MWAIT cannot sleep on memory: guests that idle by it would burn a
+             * host CPU, so it is given only to who asks */
+            set_feature(model.features, X86_FEATURE_MONITOR, false);
+        }
         parse.host_phys_bits = is_kvm;
     }
     g_strlcpy(model.name, name, sizeof(model.name));

@@ -320,6 +320,23 @@ x86_exec_wrpkru(X86Core *core, const X86Insn *insn)
     x86_tlb_pkru_changed(core, before);
 }
 
+/* A line for the guest-error log: systems probe, but a guest that dies of a missing register is
+ * otherwise hard to understand. */
+static void
+report_msr(X86Core *core, const char *what, uint64_t value)
+{
+    const VitCpuHost *host = core->cpu->host;
+    char message[120];
+
+    if (host->guest_error) {
+        g_snprintf(message, sizeof(message),
+                   "%s MSR 0x%x (value 0x%" G_GINT64_MODIFIER "x) at rIP 0x%" G_GINT64_MODIFIER
+                   "x: #GP",
+                   what, (uint32_t)core->s.gpr[X86_RCX], value, core->s.rip);
+        host->guest_error(host->opaque, message);
+    }
+}
+
 void
 x86_exec_rdmsr(X86Core *core, const X86Insn *insn)
 {
@@ -327,6 +344,7 @@ x86_exec_rdmsr(X86Core *core, const X86Insn *insn)
 
     x86_sys_check_cpl0(core);
     if (!x86_msr_read(core, core->s.gpr[X86_RCX], &value)) {
+        report_msr(core, "RDMSR from", 0);
         x86_fault_code(core, X86_EXC_GP, 0);
     }
     set_edx_eax(core, value);
@@ -337,6 +355,7 @@ x86_exec_wrmsr(X86Core *core, const X86Insn *insn)
 {
     x86_sys_check_cpl0(core);
     if (!x86_msr_write(core, core->s.gpr[X86_RCX], edx_eax(core))) {
+        report_msr(core, "WRMSR to", edx_eax(core));
         x86_fault_code(core, X86_EXC_GP, 0);
     }
 }
