@@ -305,19 +305,35 @@ head_number(const char *data, const char *wanted)
     return number;
 }
 
+/* Neither group nor key nor comment: somebody's slip, or a form that is newer than this. */
 static bool
-is_comment(const VitConfLine *line)
+is_odd(const VitConfLine *line)
 {
-    return line->group == NULL && line->key == NULL;
+    size_t blanks = strspn(line->text, " \t\r");
+
+    return line->group == NULL && line->key == NULL && blanks < line->len &&
+           line->text[blanks] != '#';
 }
 
 static void
+tell_odd(Reader *reader, const VitConfLine *line)
+{
+    g_autofree char *text = g_strndup(line->text, MIN(line->len, 60));
+    g_autofree char *shown = g_utf8_make_valid(text, -1);
+
+    vit_diag_list_add(reader->diags, 0, 0, VIT_SEVERITY_WARNING, VIT_ERROR_INVALID_ARGUMENT, 0,
+                      NULL, NULL, "machine.conf: the line '%s' is not understood; it is kept",
+                      shown);
+}
+
+/* Comments and blank lines belong to the group after them, everything else to the one before. */
+static void
 read_groups(Reader *reader, const char *data)
 {
-    const char *at = data, *comments = data, *line_start = data;
+    const char *at = data, *comments = data;
     VitConfLine line;
 
-    while (line_start = at, vit_conf_next_line(&at, &line)) {
+    while (vit_conf_next_line(&at, &line)) {
         if (line.group != NULL) {
             end_group(reader, comments);
             reader->start = comments;
@@ -330,18 +346,13 @@ read_groups(Reader *reader, const char *data)
             g_ptr_array_add(reader->keys, g_steal_pointer(&line.key));
             g_ptr_array_add(reader->values, g_steal_pointer(&line.value));
             comments = at;
-        } else if (is_comment(&line) && line.len > 0 && line.text[0] != '#') {
-            g_autofree char *text = g_strndup(line.text, MIN(line.len, 60));
-            g_autofree char *shown = g_utf8_make_valid(text, -1);
-
-            if (shown[strspn(shown, " \t\r")] != '\0')
-                vit_diag_list_add(
-                    reader->diags, 0, 0, VIT_SEVERITY_WARNING, VIT_ERROR_INVALID_ARGUMENT, 0, NULL,
-                    NULL, "machine.conf: the line '%s' is not understood; it is kept", shown);
+        } else if (is_odd(&line)) {
+            tell_odd(reader, &line);
+            if (reader->name != NULL)
+                comments = at;
         }
         vit_conf_line_clear(&line);
     }
-    (void)line_start;
     end_group(reader, comments);
     reader->config->conf_tail = g_strdup(comments);
 }
