@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* A session whose engine runs in this process, on its own threads. The machine is built on a
+ * worker, as opening disks may wait for the file system. */
+
+#include "app-session.h"
+
+struct _AppLocalSession {
+    GObject parent;
+    VitConfig *config;
+    VitMachine *machine;
+    GCancellable *building;
+    AppSessionState state;
+    char *reason;
+    gulong state_handler;
+};
+
+static void session_iface_init(AppSessionInterface *iface);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE(AppLocalSession, app_local_session, G_TYPE_OBJECT,
+                              G_IMPLEMENT_INTERFACE(APP_TYPE_SESSION, session_iface_init))
+
+static void
+set_state(AppLocalSession *self, AppSessionState state, const char *reason)
+{
+    if (reason != self->reason) {
+        g_free(self->reason);
+        self->reason = g_strdup(reason);
+    }
+    self->state = state;
+    g_signal_emit_by_name(self, "changed");
+}
+
+static void
+drop_machine(AppLocalSession *self)
+{
+    if (self->machine) {
+        g_clear_signal_handler(&self->state_handler, self->machine);
+        g_clear_object(&self->machine);
+    }
+}
+
+static void
+on_state_changed(VitMachine *machine, int state, AppLocalSession *self)
+{
+    g_autoptr(AppLocalSession) keep = g_object_ref(self);
+
+    switch (state) {
+    case VIT_MACHINE_RUNNING: set_state(self, APP_SESSION_RUNNING, NULL); break;
+    case VIT_MACHINE_PAUSED: set_state(self, APP_SESSION_PAUSED, NULL); break;
+    case VIT_MACHINE_FAILED:
+        /* the machine stays, with its last picture, until the user lets it go */
+        set_state(self, APP_SESSION_FAILED, vit_machine_get_reason(machine));
+        break;
+    case VIT_MACHINE_STOPPED:
+        set_state(self, APP_SESSION_OFF, NULL);
+        drop_machine(self);
+        break;
+    }
+}
+
+/* ---- Start ---- */
+
+static void
+build(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+    GError *error = NULL;
+    VitMachine *machine = vit_machine_new(data, NULL, NULL, &error);
+
+    if (machine) {
+        g_task_return_pointer(task, machine, g_object_unref);
+    } else {
+        g_task_return_error(task, error);
+    }
+}
+
+static void
+on_built(GObject *source, GAsyncResult *result, gpointer data)
+{
+    AppLocalSession *self = APP_LOCAL_SESSION(source);
+    gboolean cancelled = g_cancellable_is_cancelled(self->building);
+    g_autoptr(GError) error = NULL;
+    VitMachine *machine = g_task_propagate_pointer(G_TASK(result), &error);
+
+    g_clear_object(&self->building);
+    if (!machine) {
+        set_state(self, cancelled ? APP_SESSION_OFF : APP_SESSION_FAILED,
+                  cancelled ? NULL : error->message);
+        return;
+    }
+    if (cancelled) {
+        g_object_unref(machine);
+        set_state(self, APP_SESSION_OFF, NULL);
+        return;
+    }
+    self->machine = machine;
+    self->state_handler =
+        g_signal_connect(machine, "state-changed", G_CALLBACK(on_state_changed), self);
+    vit_machine_start(machine);
+}
+
+static void
+local_start(AppSession *session)
+{
+    AppLocalSession *self = APP_LOCAL_SESSION(session);
+    g_autoptr(GTask) task = NULL;
+
+    if (app_session_is_active(session)) {
+        return;
+    }
+    drop_machine(self);
+    self->building = g_cancellable_new();
+    task = g_task_new(self, NULL, on_built, NULL);
+    g_task_set_task_data(task, vit_config_copy(self->config), g_object_unref);
+    set_state(self, APP_SESSION_STARTING, NULL);
+    g_task_run_in_thread(task, build);
+}
+
+/* ---- Control ---- */
+
+static void
+local_pause(AppSession *session)
+{
+    AppLocalSession *self = APP_LOCAL_SESSION(session);
+
+    if (self->machine) {
+        vit_machine_pause(self->machine);
+    }
+}
+
+static void
+local_resume(AppSession *session)
+{
+    AppLocalSession *self = APP_LOCAL_SESSION(session);
+
+    if (self->machine) {
+        vit_machine_start(self->machine);
+    }
+}
+
+static void
+local_reset(AppSession *session)
+{
+    AppLocalSession *self = APP_LOCAL_SESSION(session);
+
+    if (self->machine) {
+        vit_machine_reset(self->machine);
+    }
+}
+
+static void
+local_power_button(AppSession *session)
+{
+    AppLocalSession *self = APP_LOCAL_SESSION(session);
+
+    if (self->machine) {
+        vit_machine_power_button(self->machine);
+    }
+}
+
+static void
+local_force_off(AppSession *session)
+{
+    AppLocalSession *self = APP_LOCAL_SESSION(session);
+
+    if (self->building) {
+        g_cancellable_cancel(self->building);
+    } else if (self->state == APP_SESSION_FAILED) {
+        drop_machine(self);
+        set_state(self, APP_SESSION_OFF, NULL);
+    } else if (self->machine) {
+        vit_machine_stop(self->machine);
+    }
+}
+
+static AppSessionState
+local_get_state(AppSession *session)
+{
+    return APP_LOCAL_SESSION(session)->state;
+}
+
+static const char *
+local_get_reason(AppSession *session)
+{
+    return APP_LOCAL_SESSION(session)->reason;
+}
+
+static VitMachine *
+local_get_machine(AppSession *session)
+{
+    return APP_LOCAL_SESSION(session)->machine;
+}
+
+static void
+session_iface_init(AppSessionInterface *iface)
+{
+    iface->start = local_start;
+    iface->pause = local_pause;
+    iface->resume = local_resume;
+    iface->reset = local_reset;
+    iface->power_button = local_power_button;
+    iface->force_off = local_force_off;
+    iface->get_state = local_get_state;
+    iface->get_reason = local_get_reason;
+    iface->get_machine = local_get_machine;
+}
+
+AppLocalSession *
+app_local_session_new(VitConfig *config)
+{
+    AppLocalSession *self = g_object_new(APP_TYPE_LOCAL_SESSION, NULL);
+
+    self->config = g_object_ref(config);
+    return self;
+}
+
+static void
+app_local_session_dispose(GObject *object)
+{
+    AppLocalSession *self = APP_LOCAL_SESSION(object);
+
+    drop_machine(self);
+    g_clear_object(&self->config);
+    g_clear_pointer(&self->reason, g_free);
+    G_OBJECT_CLASS(app_local_session_parent_class)->dispose(object);
+}
+
+static void
+app_local_session_class_init(AppLocalSessionClass *klass)
+{
+    G_OBJECT_CLASS(klass)->dispose = app_local_session_dispose;
+}
+
+static void
+app_local_session_init(AppLocalSession *self)
+{
+}

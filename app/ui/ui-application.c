@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* Actions of the application and what its command line means. */
+
+#include "ui-application.h"
+
+#include "ui-create-dialog.h"
+#include "ui-library-window.h"
+#include "ui-machine-window.h"
+
+#include <glib/gi18n.h>
+
+struct _UiApplication {
+    GtkApplication parent;
+    AppLibrary *library;
+    char *demo_guest;
+    UiLibraryWindow *library_window;
+};
+
+G_DEFINE_FINAL_TYPE(UiApplication, ui_application, GTK_TYPE_APPLICATION)
+
+/* ---- Machines ---- */
+
+static UiMachineWindow *
+find_window(UiApplication *application, AppSession *session)
+{
+    for (GList *l = gtk_application_get_windows(GTK_APPLICATION(application)); l; l = l->next) {
+        if (UI_IS_MACHINE_WINDOW(l->data) && ui_machine_window_get_session(l->data) == session) {
+            return l->data;
+        }
+    }
+    return NULL;
+}
+
+static void
+open_entry(UiApplication *application, AppEntry *entry)
+{
+    AppSession *session = app_entry_get_session(entry);
+    UiMachineWindow *window = find_window(application, session);
+
+    if (app_entry_get_problem(entry)) {
+        ui_library_window_show_error(application->library_window, app_entry_get_problem(entry));
+        return;
+    }
+    if (!window) {
+        window =
+            ui_machine_window_new(GTK_APPLICATION(application), session, app_entry_get_name(entry));
+    }
+    gtk_window_present(GTK_WINDOW(window));
+    if (!app_session_is_active(session)) {
+        app_session_start(session);
+    }
+}
+
+static void
+act_open_machine(GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+    UiApplication *application = data;
+    const char *name = g_variant_get_string(parameter, NULL);
+    AppEntry *entry = app_library_find(application->library, name);
+    g_autofree char *text = NULL;
+
+    if (entry) {
+        open_entry(application, entry);
+    } else {
+        text = g_strdup_printf(_("There is no machine called “%s”"), name);
+        ui_library_window_show_error(application->library_window, text);
+    }
+}
+
+static void
+on_created(UiCreateDialog *dialog, AppEntry *entry, UiApplication *application)
+{
+    open_entry(application, entry);
+}
+
+static UiCreateDialog *
+show_create_dialog(UiApplication *application)
+{
+    UiCreateDialog *dialog =
+        ui_create_dialog_new(GTK_WINDOW(application->library_window), application->library);
+
+    g_signal_connect(dialog, "created", G_CALLBACK(on_created), application);
+    gtk_window_present(GTK_WINDOW(dialog));
+    return dialog;
+}
+
+static void
+act_new_machine(GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+    show_create_dialog(data);
+}
+
+static void
+act_new_machine_from(GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+    ui_create_dialog_set_file(show_create_dialog(data), g_variant_get_string(parameter, NULL));
+}
+
+static void
+act_about(GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+    UiApplication *application = data;
+
+    gtk_show_about_dialog(GTK_WINDOW(application->library_window), "program-name", "Vitrine",
+                          "version", VITRINE_VERSION, "license-type", GTK_LICENSE_GPL_2_0,
+                          "comments", _("Virtual machines on the desktop"), "logo-icon-name",
+                          "org.vitrine.Vitrine", NULL);
+}
+
+static void
+act_quit(GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+    UiApplication *application = data;
+    g_autoptr(GList) windows =
+        g_list_copy(gtk_application_get_windows(GTK_APPLICATION(application)));
+
+    /* machine windows ask before they let a running machine go */
+    for (GList *l = windows; l; l = l->next) {
+        gtk_window_close(l->data);
+    }
+}
+
+static const GActionEntry actions[] = {
+    { .name = "open-machine", .parameter_type = "s", .activate = act_open_machine },
+    { .name = "new-machine", .activate = act_new_machine },
+    { .name = "new-machine-from", .parameter_type = "s", .activate = act_new_machine_from },
+    { .name = "about", .activate = act_about },
+    { .name = "quit", .activate = act_quit },
+};
+
+/* ---- GApplication ---- */
+
+static void
+ui_application_startup(GApplication *gapplication)
+{
+    static const char *const quit_keys[] = { "<Primary>q", NULL };
+    static const char *const new_keys[] = { "<Primary>n", NULL };
+    UiApplication *application = UI_APPLICATION(gapplication);
+    g_autoptr(GtkCssProvider) css = gtk_css_provider_new();
+
+    G_APPLICATION_CLASS(ui_application_parent_class)->startup(gapplication);
+    g_action_map_add_action_entries(G_ACTION_MAP(application), actions, G_N_ELEMENTS(actions),
+                                    application);
+    gtk_application_set_accels_for_action(GTK_APPLICATION(application), "app.quit", quit_keys);
+    gtk_application_set_accels_for_action(GTK_APPLICATION(application), "app.new-machine",
+                                          new_keys);
+    gtk_css_provider_load_from_resource(css, "/org/vitrine/Vitrine/style.css");
+    gtk_style_context_add_provider_for_screen(gdk_screen_get_default(), GTK_STYLE_PROVIDER(css),
+                                              GTK_STYLE_PROVIDER_PRIORITY_APPLICATION);
+    application->library = app_library_new(NULL, application->demo_guest);
+}
+
+static void
+ui_application_activate(GApplication *gapplication)
+{
+    UiApplication *application = UI_APPLICATION(gapplication);
+
+    if (!application->library_window) {
+        application->library_window =
+            ui_library_window_new(GTK_APPLICATION(application), application->library);
+        g_object_add_weak_pointer(G_OBJECT(application->library_window),
+                                  (gpointer *)&application->library_window);
+    }
+    gtk_window_present(GTK_WINDOW(application->library_window));
+}
+
+static void
+ui_application_open(GApplication *gapplication, GFile **files, int n_files, const char *hint)
+{
+    g_application_activate(gapplication);
+    for (int i = 0; i < n_files; i++) {
+        g_action_group_activate_action(G_ACTION_GROUP(gapplication), "new-machine-from",
+                                       g_variant_new_string(g_file_peek_path(files[i])));
+    }
+}
+
+static void
+ui_application_finalize(GObject *object)
+{
+    UiApplication *application = UI_APPLICATION(object);
+
+    g_clear_object(&application->library);
+    g_free(application->demo_guest);
+    G_OBJECT_CLASS(ui_application_parent_class)->finalize(object);
+}
+
+static void
+ui_application_class_init(UiApplicationClass *klass)
+{
+    GApplicationClass *application_class = G_APPLICATION_CLASS(klass);
+
+    G_OBJECT_CLASS(klass)->finalize = ui_application_finalize;
+    application_class->startup = ui_application_startup;
+    application_class->activate = ui_application_activate;
+    application_class->open = ui_application_open;
+}
+
+static void
+ui_application_init(UiApplication *application)
+{
+}
+
+UiApplication *
+ui_application_new(const char *demo_guest)
+{
+    UiApplication *application = g_object_new(
+        UI_TYPE_APPLICATION, "application-id", "org.vitrine.Vitrine", "flags",
+        G_APPLICATION_HANDLES_OPEN, "resource-base-path", "/org/vitrine/Vitrine", NULL);
+
+    application->demo_guest = g_strdup(demo_guest);
+    return application;
+}
+
+/* ---- One machine alone ---- */
+
+typedef struct Single {
+    AppSession *session;
+    GtkApplication *application;
+    gboolean started;
+    int status;
+} Single;
+
+static void
+on_single_changed(AppSession *session, Single *single)
+{
+    AppSessionState state = app_session_get_state(session);
+
+    single->started |= state == APP_SESSION_RUNNING;
+    if (state == APP_SESSION_FAILED && !single->started) {
+        g_printerr("%s: %s\n", g_get_prgname(), app_session_get_reason(session));
+        single->status = 1;
+        g_application_quit(G_APPLICATION(single->application));
+    } else if (state == APP_SESSION_OFF && single->started) {
+        g_application_quit(G_APPLICATION(single->application));
+    }
+}
+
+static void
+on_single_activate(GApplication *application, Single *single)
+{
+    UiMachineWindow *window =
+        ui_machine_window_new(GTK_APPLICATION(application), single->session, "Vitrine");
+
+    gtk_window_present(GTK_WINDOW(window));
+    g_signal_connect(single->session, "changed", G_CALLBACK(on_single_changed), single);
+    app_session_start(single->session);
+}
+
+int
+ui_application_run_single(int argc, char **argv)
+{
+    g_autoptr(VitDiagList) diags = vit_diag_list_new();
+    g_autoptr(VitConfig) config = vit_config_parse_argv(argc, (const char *const *)argv, diags);
+    g_autoptr(AppLocalSession) session = app_local_session_new(config);
+    g_autoptr(GtkApplication) application =
+        gtk_application_new("org.vitrine.Vitrine.Run", G_APPLICATION_NON_UNIQUE);
+    Single single = { APP_SESSION(session), application, FALSE, 0 };
+
+    g_signal_connect(application, "activate", G_CALLBACK(on_single_activate), &single);
+    g_application_run(G_APPLICATION(application), 0, NULL);
+    return single.status;
+}

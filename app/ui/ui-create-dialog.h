@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+#pragma once
+
+/* New machine, on one page: from an ISO image, a disk image, or an argument text. */
+
+#include "app-library.h"
+
+#include <gtk/gtk.h>
+
+G_BEGIN_DECLS
+
+#define UI_TYPE_CREATE_DIALOG (ui_create_dialog_get_type())
+G_DECLARE_FINAL_TYPE(UiCreateDialog, ui_create_dialog, UI, CREATE_DIALOG, GtkDialog)
+
+/* Signals: "created" (AppEntry *). The dialog destroys itself after it or a cancel. */
+UiCreateDialog *ui_create_dialog_new(GtkWindow *parent, AppLibrary *library);
+/* Fills in the page for PATH, an ISO or a disk image. */
+void ui_create_dialog_set_file(UiCreateDialog *dialog, const char *path);
+
+G_END_DECLS
