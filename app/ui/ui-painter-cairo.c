@@ -39,7 +39,7 @@ on_draw(GtkWidget *widget, cairo_t *cr, UiPainter *painter)
 }
 
 static GtkWidget *
-cairo_create(UiPainter *painter)
+make_area(UiPainter *painter)
 {
     GtkWidget *area = gtk_drawing_area_new();
 
@@ -48,7 +48,7 @@ cairo_create(UiPainter *painter)
 }
 
 static void
-cairo_frame(UiPainter *painter)
+damage_area(UiPainter *painter)
 {
     AppViewport viewport = ui_painter_viewport(painter);
     int scale = gtk_widget_get_scale_factor(painter->widget);
@@ -66,6 +66,6 @@ cairo_frame(UiPainter *painter)
 
 const UiPainterOps ui_painter_cairo = {
     .name = "cairo",
-    .create = cairo_create,
-    .frame = cairo_frame,
+    .create = make_area,
+    .frame = damage_area,
 };
