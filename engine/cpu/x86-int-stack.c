@@ -112,7 +112,9 @@ x86_exec_enter(X86Core *core, const X86Insn *insn)
 {
     int size = insn->operand_size, level = insn->imm2 & 31, pushed = 1;
     uint64_t mask = x86_stack_mask(core), rbp = core->s.gpr[X86_RBP];
-    uint64_t frame = (core->s.gpr[X86_RSP] - size) & mask;
+    uint64_t rsp_before = core->s.gpr[X86_RSP];
+    /* on a 16-bit stack the upper half of ESP stays as it is */
+    uint64_t frame = (rsp_before & ~mask) | ((rsp_before - size) & mask);
 
     x86_stack_write(core, -size, rbp & x86_size_mask(size), size);
     for (int i = 1; i < level; i++) {

@@ -28,6 +28,15 @@ x86_direct_operand(X86Core *core, unsigned segment, uint64_t offset, unsigned si
     return (void *)(entry->host + linear);
 }
 
+/* OFFSET of a further piece of the memory operand: what the address size leaves of it. */
+static inline uint64_t
+x86_wrap(const X86Insn *insn, uint64_t offset)
+{
+    return insn->address_size == 8   ? offset
+           : insn->address_size == 4 ? (uint32_t)offset
+                                     : (uint16_t)offset;
+}
+
 /* #AC of a wide operand, which comes after the segment's checks and before those of the page. */
 static inline void
 x86_check_operand_alignment(X86Core *core, unsigned segment, uint64_t offset, unsigned size,

@@ -23,15 +23,6 @@ element_selected(const X86Vector *mask, unsigned index, unsigned size)
     return mask->u8[index * size + size - 1] & 0x80;
 }
 
-/* Each element's offset wraps by itself. */
-static inline uint64_t
-wrap(const X86Insn *insn, uint64_t offset)
-{
-    return insn->address_size == 8   ? offset
-           : insn->address_size == 4 ? (uint32_t)offset
-                                     : (uint16_t)offset;
-}
-
 /* Elements are exempt from alignment checking, so the byte accessors do it. */
 static uint64_t
 read_element(X86Core *core, unsigned segment, uint64_t offset, unsigned size)
@@ -83,8 +74,9 @@ x86_exec_vmaskmov(X86Core *core, const X86Insn *insn)
 
         for (unsigned i = 0; i < count; i++) {
             if (element_selected(mask, i, size)) {
-                set_element(&result, i, size,
-                            read_element(core, insn->segment, wrap(insn, offset + i * size), size));
+                set_element(
+                    &result, i, size,
+                    read_element(core, insn->segment, x86_wrap(insn, offset + i * size), size));
             }
         }
         *reg = result;
@@ -92,14 +84,14 @@ x86_exec_vmaskmov(X86Core *core, const X86Insn *insn)
     }
     for (unsigned i = 0; i < count; i++) {
         if (element_selected(mask, i, size)) {
-            x86_probe_write(core, insn->segment, wrap(insn, offset + i * size), size);
+            x86_probe_write(core, insn->segment, x86_wrap(insn, offset + i * size), size);
         }
     }
     for (unsigned i = 0; i < count; i++) {
         if (element_selected(mask, i, size)) {
             uint64_t value = get_element(reg, i, size);
 
-            x86_write_bytes(core, insn->segment, wrap(insn, offset + i * size), &value, size);
+            x86_write_bytes(core, insn->segment, x86_wrap(insn, offset + i * size), &value, size);
         }
     }
 }
@@ -110,9 +102,9 @@ static void
 store_selected_bytes(X86Core *core, const X86Insn *insn, const uint8_t *data, const uint8_t *mask,
                      unsigned count)
 {
-    uint64_t offset = wrap(insn, core->s.gpr[X86_RDI]);
+    uint64_t offset = x86_wrap(insn, core->s.gpr[X86_RDI]);
 
-    x86_check_operand_alignment(core, insn->segment, offset, count, count, true);
+    x86_check_operand_alignment(core, insn->segment, offset, count, 8, true);
     x86_probe_write(core, insn->segment, offset, count);
     for (unsigned i = 0; i < count; i++) {
         if (mask[i] & 0x80) {
@@ -161,7 +153,7 @@ x86_exec_vgather(X86Core *core, const X86Insn *insn)
         if (element_selected(mask, i, size)) {
             int64_t at = index_size == 4 ? (int32_t)index->u32[i] : (int64_t)index->u64[i];
             uint64_t offset =
-                wrap(insn, base + (uint64_t)insn->disp + ((uint64_t)at << insn->scale));
+                x86_wrap(insn, base + (uint64_t)insn->disp + ((uint64_t)at << insn->scale));
 
             set_element(dest, i, size, read_element(core, insn->segment, offset, size));
         }

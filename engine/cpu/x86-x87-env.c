@@ -27,10 +27,31 @@ probe(X86Core *core, const X86Insn *insn, uint64_t offset, unsigned size, bool w
     x86_check_operand_alignment(core, insn->segment, offset, first, first, write);
     if (write) {
         x86_probe_write(core, insn->segment, offset, first);
-        x86_probe_write(core, insn->segment, offset + size - 1, 1);
+        x86_probe_write(core, insn->segment, x86_wrap(insn, offset + size - 1), 1);
     } else {
         x86_read_bytes(core, insn->segment, offset, bytes, first);
-        x86_read_bytes(core, insn->segment, offset + size - 1, bytes, 1);
+        x86_read_bytes(core, insn->segment, x86_wrap(insn, offset + size - 1), bytes, 1);
+    }
+}
+
+/* Moves the image to or from memory as the unit does: words or doublewords of environment,
+ * registers as eight and two bytes. Each piece's offset wraps for itself. */
+static void
+transfer(X86Core *core, const X86Insn *insn, uint64_t offset, unsigned size, uint8_t *image,
+         bool write)
+{
+    unsigned environment = insn->operand_size == 2 ? 14 : 28;
+    unsigned unit = insn->operand_size == 2 ? 2 : 4;
+
+    for (unsigned done = 0, len; done < size; done += len) {
+        uint64_t at = x86_wrap(insn, offset + done);
+
+        len = done < environment ? unit : (done - environment) % 10 ? 2 : 8;
+        if (write) {
+            x86_write_bytes(core, insn->segment, at, image + done, len);
+        } else {
+            x86_read_bytes(core, insn->segment, at, image + done, len);
+        }
     }
 }
 
@@ -180,7 +201,7 @@ x86_exec_fnstenv(X86Core *core, const X86Insn *insn)
     offset = x86_ea(core, insn);
     pack_environment(core, insn, image);
     probe(core, insn, offset, environment_size(insn), true);
-    x86_write_bytes(core, insn->segment, offset, image, environment_size(insn));
+    transfer(core, insn, offset, environment_size(insn), image, true);
     core->s.fpu.fcw |= X86_FSW_EXCEPTIONS; /* masks all */
     x86_fpu_update_summary(&core->s.fpu);
 }
@@ -197,7 +218,7 @@ x86_exec_fldenv(X86Core *core, const X86Insn *insn)
     }
     offset = x86_ea(core, insn);
     probe(core, insn, offset, environment_size(insn), false);
-    x86_read_bytes(core, insn->segment, offset, image, environment_size(insn));
+    transfer(core, insn, offset, environment_size(insn), image, false);
     env = unpack_environment(core, insn, image);
     load_environment(&core->s.fpu, &env);
 }
@@ -216,7 +237,7 @@ x86_exec_fnsave(X86Core *core, const X86Insn *insn)
         memcpy(image + size + i * 10, &core->s.fpu.st[i], 10);
     }
     probe(core, insn, offset, size + 80, true);
-    x86_write_bytes(core, insn->segment, offset, image, size + 80);
+    transfer(core, insn, offset, size + 80, image, true);
     x86_fpu_init(&core->s.fpu);
 }
 
@@ -233,7 +254,7 @@ x86_exec_frstor(X86Core *core, const X86Insn *insn)
     }
     offset = x86_ea(core, insn);
     probe(core, insn, offset, size + 80, false);
-    x86_read_bytes(core, insn->segment, offset, image, size + 80);
+    transfer(core, insn, offset, size + 80, image, false);
     env = unpack_environment(core, insn, image);
     load_environment(&core->s.fpu, &env);
     for (unsigned i = 0; i < 8; i++) {

@@ -51,9 +51,8 @@ transfer(X86Core *core, const X86Insn *insn, uint64_t offset, unsigned size, uin
 {
     for (unsigned done = 0; done < size; done += 8) {
         unsigned len = MIN(size - done, 8);
-        uint64_t at = offset + done;
+        uint64_t at = x86_wrap(insn, offset + done);
 
-        at = insn->address_size == 8 ? at : insn->address_size == 4 ? (uint32_t)at : (uint16_t)at;
         switch (how) {
         case TRANSFER_READ: x86_read_bytes(core, insn->segment, at, buffer + done, len); break;
         case TRANSFER_PROBE: x86_probe_write(core, insn->segment, at, len); break;

@@ -215,7 +215,33 @@ probe_read(X86Core *core, const X86Insn *insn, uint64_t offset)
 {
     uint8_t byte;
 
-    x86_read_bytes(core, insn->segment, offset, &byte, 1);
+    x86_read_bytes(core, insn->segment, x86_wrap(insn, offset), &byte, 1);
+}
+
+static void
+probe_write(X86Core *core, const X86Insn *insn, uint64_t offset)
+{
+    x86_probe_write(core, insn->segment, x86_wrap(insn, offset), 1);
+}
+
+/* Parts of an area. Offsets wrap at the address size, which the alignment keeps from falling inside
+ * a piece of 16 bytes. */
+static void
+read_area(X86Core *core, const X86Insn *insn, uint64_t offset, uint8_t *out, unsigned len)
+{
+    for (unsigned done = 0; done < len; done += 16) {
+        x86_read_bytes(core, insn->segment, x86_wrap(insn, offset + done), out + done,
+                       MIN(len - done, 16));
+    }
+}
+
+static void
+write_area(X86Core *core, const X86Insn *insn, uint64_t offset, const uint8_t *bytes, unsigned len)
+{
+    for (unsigned done = 0; done < len; done += 16) {
+        x86_write_bytes(core, insn->segment, x86_wrap(insn, offset + done), bytes + done,
+                        MIN(len - done, 16));
+    }
 }
 
 void
@@ -229,8 +255,9 @@ x86_exec_fxsave(X86Core *core, const X86Insn *insn)
     pack_x87(core, insn, area);
     store_mxcsr(core, area);
     pack_xmm(core, area);
-    x86_probe_write(core, insn->segment, offset + LEGACY_SIZE - 1, 1);
-    x86_write_bytes(core, insn->segment, offset, area, fx_length(core));
+    probe_write(core, insn, offset + LEGACY_SIZE - 1);
+    probe_write(core, insn, offset);
+    write_area(core, insn, offset, area, fx_length(core));
 }
 
 void
@@ -242,7 +269,7 @@ x86_exec_fxrstor(X86Core *core, const X86Insn *insn)
     x86_x87_check(core);
     offset = aligned_operand(core, insn, 16);
     probe_read(core, insn, offset + LEGACY_SIZE - 1);
-    x86_read_bytes(core, insn->segment, offset, area, LEGACY_SIZE);
+    read_area(core, insn, offset, area, LEGACY_SIZE);
     check_mxcsr(core, area);
     core->s.mxcsr = load32(area + MXCSR_OFFSET);
     unpack_x87(core, insn, area);
@@ -253,12 +280,10 @@ x86_exec_fxrstor(X86Core *core, const X86Insn *insn)
 
 /* ---- Extended components ---- */
 
-/* Registers of component INDEX as bytes of the area, and back. */
+/* Registers of component INDEX as bytes of the area, and back. COUNT vector registers. */
 static void
-pack_component(const X86Core *core, unsigned index, uint8_t *out)
+pack_component(const X86Core *core, unsigned index, unsigned count, uint8_t *out)
 {
-    unsigned count = xmm_count(core);
-
     switch (index) {
     case 2:
         for (unsigned i = 0; i < count; i++) {
@@ -353,7 +378,7 @@ components_in_use(const X86Core *core, uint64_t wanted)
     for (unsigned i = 2; i < VIT_ARRAY_LEN(components); i++) {
         if ((wanted >> i & 1) && components[i].size) {
             memset(bytes, 0, components[i].size);
-            pack_component(core, i, bytes);
+            pack_component(core, i, 16, bytes); /* whatever the mode can see */
             used |= (uint64_t)!is_zero(bytes, components[i].size) << i;
         }
     }
@@ -411,8 +436,8 @@ area_size(uint64_t format, uint64_t mask)
 static void
 probe_area(X86Core *core, const X86Insn *insn, uint64_t offset, unsigned size)
 {
-    x86_probe_write(core, insn->segment, offset, 1);
-    x86_probe_write(core, insn->segment, offset + size - 1, 1);
+    probe_write(core, insn, offset);
+    probe_write(core, insn, offset + size - 1);
 }
 
 /* Stores components MASK of the area at OFFSET, which has been probed. */
@@ -426,22 +451,21 @@ store_components(X86Core *core, const X86Insn *insn, uint64_t offset, uint64_t f
     store_mxcsr(core, area);
     pack_xmm(core, area);
     if (mask & X86_XSTATE_X87) {
-        x86_write_bytes(core, insn->segment, offset, area, MXCSR_OFFSET);
-        x86_write_bytes(core, insn->segment, offset + ST_OFFSET, area + ST_OFFSET, 128);
+        write_area(core, insn, offset, area, MXCSR_OFFSET);
+        write_area(core, insn, offset + ST_OFFSET, area + ST_OFFSET, 128);
     }
     if (with_mxcsr) {
-        x86_write_bytes(core, insn->segment, offset + MXCSR_OFFSET, area + MXCSR_OFFSET, 8);
+        write_area(core, insn, offset + MXCSR_OFFSET, area + MXCSR_OFFSET, 8);
     }
     if (mask & X86_XSTATE_SSE) {
-        x86_write_bytes(core, insn->segment, offset + XMM_OFFSET, area + XMM_OFFSET,
-                        xmm_count(core) * 16);
+        write_area(core, insn, offset + XMM_OFFSET, area + XMM_OFFSET, xmm_count(core) * 16);
     }
     for (unsigned i = 2; i < VIT_ARRAY_LEN(components); i++) {
         if (mask >> i & 1) {
             unsigned size = i == 2 ? xmm_count(core) * 16 : components[i].size;
 
-            pack_component(core, i, bytes);
-            x86_write_bytes(core, insn->segment, offset + component_offset(format, i), bytes, size);
+            pack_component(core, i, xmm_count(core), bytes);
+            write_area(core, insn, offset + component_offset(format, i), bytes, size);
         }
     }
 }
@@ -455,11 +479,12 @@ save_standard(X86Core *core, const X86Insn *insn, bool skip_initial)
     offset = aligned_operand(core, insn, 64);
     mask = requested(core);
     probe_area(core, insn, offset, area_size(0, mask));
-    header = x86_read(core, insn->segment, offset + LEGACY_SIZE, 8);
+    header = x86_read(core, insn->segment, x86_wrap(insn, offset + LEGACY_SIZE), 8);
     used = components_in_use(core, mask);
     store_components(core, insn, offset, 0, skip_initial ? used : mask,
                      mask & (X86_XSTATE_SSE | X86_XSTATE_AVX));
-    x86_write(core, insn->segment, offset + LEGACY_SIZE, (header & ~mask) | used, 8);
+    x86_write(core, insn->segment, x86_wrap(insn, offset + LEGACY_SIZE), (header & ~mask) | used,
+              8);
 }
 
 void
@@ -489,8 +514,8 @@ x86_exec_xsavec(X86Core *core, const X86Insn *insn)
         used |= X86_XSTATE_SSE;
     }
     store_components(core, insn, offset, format, used, used & X86_XSTATE_SSE);
-    x86_write(core, insn->segment, offset + LEGACY_SIZE, used, 8);
-    x86_write(core, insn->segment, offset + LEGACY_SIZE + 8, format, 8);
+    x86_write(core, insn->segment, x86_wrap(insn, offset + LEGACY_SIZE), used, 8);
+    x86_write(core, insn->segment, x86_wrap(insn, offset + LEGACY_SIZE + 8), format, 8);
 }
 
 static void
@@ -517,7 +542,7 @@ check_header(X86Core *core, const uint8_t *header, bool must_be_compact)
     bool bad;
 
     if (format & XCOMP_COMPACT) {
-        bad = (format & ~XCOMP_COMPACT & ~core->s.xcr0) || (present & ~format) ||
+        bad = (format & ~XCOMP_COMPACT & ~core->s.xcr0) || (present & ~(format & ~XCOMP_COMPACT)) ||
               !is_zero(header + 16, HEADER_SIZE - 16) || !x86_has_feature(core, X86_FEATURE_XSAVEC);
     } else {
         bad = must_be_compact || format || (present & ~core->s.xcr0) || !is_zero(header + 16, 8);
@@ -565,16 +590,16 @@ restore(X86Core *core, const X86Insn *insn, bool must_be_compact)
     offset = aligned_operand(core, insn, 64);
     mask = requested(core);
     probe_read(core, insn, offset);
-    x86_read_bytes(core, insn->segment, offset + LEGACY_SIZE, area + LEGACY_SIZE, HEADER_SIZE);
+    read_area(core, insn, offset + LEGACY_SIZE, area + LEGACY_SIZE, HEADER_SIZE);
     format = check_header(core, area + LEGACY_SIZE, must_be_compact);
     probe_read(core, insn, offset + area_size(format, mask) - 1);
-    x86_read_bytes(core, insn->segment, offset, area, LEGACY_SIZE);
+    read_area(core, insn, offset, area, LEGACY_SIZE);
     present = load64(area + LEGACY_SIZE) & mask;
     for (unsigned i = 2; i < VIT_ARRAY_LEN(components); i++) {
         if (present >> i & 1) {
             unsigned at = component_offset(format, i);
 
-            x86_read_bytes(core, insn->segment, offset + at, area + at, components[i].size);
+            read_area(core, insn, offset + at, area + at, components[i].size);
         }
     }
     loads_mxcsr = format & XCOMP_COMPACT ? present & X86_XSTATE_SSE
