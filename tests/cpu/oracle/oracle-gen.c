@@ -455,9 +455,11 @@ exists_in_mode(const X86OpRow *row, OracleMode mode)
 /* A branch goes to the next instruction or over the one after it; PENDING remembers the latter. */
 typedef struct Pending {
     bool open;
-    unsigned at, size; /* place of the displacement in code[] */
-    unsigned from;     /* what it counts from */
-    unsigned skip;     /* instructions to go */
+    unsigned at, size;  /* place of the displacement in code[] */
+    unsigned from;      /* what it counts from */
+    unsigned skip;      /* instructions to go */
+    unsigned branch;    /* its instruction */
+    uint16_t undefined; /* flags undefined where it leaves */
 } Pending;
 
 static void
@@ -472,6 +474,8 @@ resolve(OracleCase *c, Pending *pending, bool last)
 {
     if (pending->open && (pending->skip-- == 0 || last)) {
         set_displacement(c, pending->at, pending->size, c->code_len - pending->from);
+        c->target[pending->branch] = c->code_len;
+        c->undefined[c->count] |= pending->undefined;
         pending->open = false;
     }
 }
@@ -492,8 +496,13 @@ append(OracleCase *c, OracleContext *ctx, const X86Insn *insn, const uint8_t *by
     resolve(c, pending, false);
     if (is_relative(insn->row)) {
         if (!pending->open && oracle_chance(ctx->rng, 50)) {
-            *pending = (Pending){ true, start + insn->imm_offset, insn->imm_size, c->code_len,
-                                  oracle_below(ctx->rng, 2) };
+            *pending = (Pending){ .open = true,
+                                  .at = start + insn->imm_offset,
+                                  .size = insn->imm_size,
+                                  .from = c->code_len,
+                                  .skip = oracle_below(ctx->rng, 2),
+                                  .branch = c->count - 1u,
+                                  .undefined = c->undefined[c->count] };
         } else {
             set_displacement(c, start + insn->imm_offset, insn->imm_size, 0);
         }

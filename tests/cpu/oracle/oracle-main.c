@@ -116,6 +116,7 @@ run_one(Run *run, uint64_t number)
 
     oracle_gen_case(run->gen, number, number / ORACLE_SLOTS % ORACLE_BATCHES, number % ORACLE_SLOTS,
                     c);
+    oracle_print_stream(c);
     run->totals.cases = 1;
     run->totals.instructions = c->count;
     run->totals.differences =
@@ -230,7 +231,8 @@ main(int argc, char **argv)
         { "mode", 0, 0, G_OPTION_ARG_STRING, &modes, "Code sizes", "64,32,16" },
         { "length", 0, 0, G_OPTION_ARG_INT, &length, "Instructions per case", "N" },
         { "only", 0, 0, G_OPTION_ARG_STRING, &only, "One mnemonic", "NAME" },
-        { "case", 0, 0, G_OPTION_ARG_INT64, &one, "One case, with its report", "NUMBER" },
+        { "case", 0, 0, G_OPTION_ARG_INT64, &one, "One case: its instructions, then the report",
+          "NUMBER" },
         { "first", 0, 0, G_OPTION_ARG_INT64, &first, "First case", "NUMBER" },
         { "reports", 0, 0, G_OPTION_ARG_INT, &reports, "Stop after so many differences", "N" },
         { "coverage", 0, 0, G_OPTION_ARG_NONE, &coverage, "List rows never generated", NULL },

@@ -120,6 +120,18 @@ cut(const OracleCase *c, unsigned count, OracleCase *out)
     out->end = c->entry + out->code_len;
 }
 
+/* Whether a branch among the first COUNT instructions goes beyond them. */
+static bool
+is_branched_over(const OracleCase *c, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (c->target[i] > c->start[count]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Runs one case alone on both sides. */
 static bool
 run_alone(OracleNative *native, OracleGuest *guest, const OracleCase *c, OracleResult *by_host,
@@ -173,7 +185,16 @@ print_instruction(const OracleCase *c, unsigned index)
         cs_close(&handle);
     }
 #endif
-    printf("           row %s\n", c->row[index]->mnemonic);
+    printf("           row %s, flags undefined before %03x\n", c->row[index]->mnemonic,
+           c->undefined[index]);
+}
+
+void
+oracle_print_stream(const OracleCase *c)
+{
+    for (unsigned i = 0; i < c->count; i++) {
+        print_instruction(c, i);
+    }
 }
 
 static void
@@ -284,6 +305,9 @@ oracle_report(const OracleOptions *options, OracleNative *native, OracleGuest *g
     unsigned i;
 
     for (i = 1; i <= c->count; i++) {
+        if (is_branched_over(c, i)) {
+            continue; /* cannot end here */
+        }
         cut(c, i, part);
         if (!run_alone(native, guest, part, by_host, by_guest, data)) {
             printf("case %" PRIu64 ": the child died\n", c->number);

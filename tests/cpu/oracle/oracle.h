@@ -71,6 +71,7 @@ typedef struct OracleCase {
     uint8_t count; /* instructions */
     uint16_t code_len;
     uint16_t start[ORACLE_INSN_MAX + 1]; /* of each instruction, in code[] */
+    uint16_t target[ORACLE_INSN_MAX];    /* of branches that skip something, else 0 */
     const X86OpRow *row[ORACLE_INSN_MAX];
     uint16_t undefined[ORACLE_INSN_MAX + 1]; /* RFLAGS bits undefined before instruction i */
     uint8_t code[ORACLE_CODE_MAX];
@@ -147,6 +148,7 @@ void oracle_guest_data(const OracleGuest *guest, uint8_t *out_bytes);
 /* ---- oracle-report.c ---- */
 bool oracle_results_equal(const OracleCase *c, const OracleResult *native,
                           const OracleResult *guest);
+void oracle_print_stream(const OracleCase *c);
 /* One line on what differs. */
 void oracle_describe(const OracleCase *c, const OracleResult *native, const OracleResult *guest);
 /* Finds the first instruction that differs and prints it. False: the difference did not show again
