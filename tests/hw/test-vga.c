@@ -490,6 +490,53 @@ test_state(VgaFixture *f, gconstpointer data)
     g_free(canvas);
 }
 
+/* Any registers, any memory: drawing stays inside its buffers (a sanitizer build proves it). */
+static void
+test_nonsense(VgaFixture *f, gconstpointer data)
+{
+    static const VgaModeTable *const modes[] = { &vga_text_80, &vga_text_40, &vga_mode_04,
+                                                 &vga_mode_0d, &vga_mode_12, &vga_mode_13,
+                                                 &vga_mode_x };
+    uint32_t state = 1;
+
+    for (unsigned at = 0; at < 0x40000; at += 4) {
+        vit_dma_write32(f->test.platform.memory, 0xe0000000 + at, next_random(&state));
+    }
+    for (unsigned round = 0; round < 300; round++) {
+        vga_set_mode(f, modes[next_random(&state) % VIT_ARRAY_LEN(modes)]);
+        for (unsigned i = 0; i < 8; i++) {
+            uint8_t value = next_random(&state);
+            switch (next_random(&state) % 6) {
+            case 0: vga_index(f, 0x3c4, next_random(&state) % 5, value & ~0x20); break;
+            case 1: vga_index(f, 0x3ce, next_random(&state) % 9, value); break;
+            case 2: vga_attribute(f, next_random(&state) % 21, value); break;
+            case 3:
+                if (next_random(&state) % 4 == 0) {
+                    vga_vbe(f, 1, next_random(&state) % 2000);
+                    vga_vbe(f, 2, next_random(&state) % 300);
+                    vga_vbe(f, 3, (next_random(&state) % 5) * 8);
+                    vga_vbe(f, 4, value | 0x80);
+                    vga_vbe(f, 6 + next_random(&state) % 4, next_random(&state));
+                }
+                break;
+            default: vga_index(f, 0x3d4, next_random(&state) % 25, value); break;
+            }
+        }
+        vga_show(f);
+        for (unsigned i = 0; i < 100; i++) {
+            uint32_t at = 0xa0000 + next_random(&state) % 0x20000;
+            vit_dma_write32(f->test.platform.memory, at, vga_peek(f, at ^ 0x55));
+        }
+        VitTextScreen screen;
+        if (vit_console_get_text(f->console, &screen)) {
+            vit_text_screen_clear(&screen);
+        }
+        vga_refresh(f);
+        g_assert_cmpuint(f->console->surface->width, >, 0);
+        vit_console_update(f->console, round & 1);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -509,5 +556,6 @@ main(int argc, char **argv)
     ADD(registers);
     ADD(retrace);
     ADD(state);
+    ADD(nonsense);
     return g_test_run();
 }
