@@ -9,6 +9,8 @@
 
 #include "vit-error.h"
 
+#include "floppy/fdc82077.h"
+#include "ide/piix3-ide.h"
 #include "pc/i8237.h"
 #include "pc/mc146818rtc.h"
 
@@ -90,21 +92,56 @@ board_pc_add_drives(Machine *machine, VitDiagList *diags, GError **error)
     return true;
 }
 
-/* CMOS 10h: floppy drive types; 12h and 19h-1Ah: hard disks; 14h: equipment; 39h-3Ah: translation
- * of the four IDE drives. */
+/* Geometry of disk UNIT of the first channel, for a BIOS that reads type 47 from the CMOS. */
+static void
+fill_disk_cmos(BoardPc *board, unsigned unit, const VitDriveGeometry *chs)
+{
+    unsigned at = unit ? 0x24 : 0x1b;
+
+    vit_rtc_set_cmos(board->rtc, 0x19 + unit, 47);
+    vit_rtc_set_cmos(board->rtc, at, chs->cylinders & 0xff);
+    vit_rtc_set_cmos(board->rtc, at + 1, chs->cylinders >> 8);
+    vit_rtc_set_cmos(board->rtc, at + 2, chs->heads);
+    vit_rtc_set_cmos(board->rtc, at + 3, 0xff); /* no write precompensation */
+    vit_rtc_set_cmos(board->rtc, at + 4, 0xff);
+    vit_rtc_set_cmos(board->rtc, at + 5, 0xc0 | (chs->heads > 8) << 3);
+    vit_rtc_set_cmos(board->rtc, at + 6, chs->cylinders & 0xff); /* landing zone */
+    vit_rtc_set_cmos(board->rtc, at + 7, chs->cylinders >> 8);
+    vit_rtc_set_cmos(board->rtc, at + 8, chs->sectors);
+}
+
+/* CMOS 10h: floppy drive types; 12h and 19h-2Ch: hard disks; 14h: equipment; 39h: translation of
+ * the four IDE drives. */
 void
 board_pc_fill_drive_cmos(Machine *machine)
 {
     BoardPc *board = pc(machine);
-    unsigned floppy_types = 0;
-    unsigned floppies = !!(floppy_types >> 4) + !!(floppy_types & 15);
+    unsigned floppy_types = 0, floppies, disk_types = 0, translations = 0;
     unsigned equipment = 1 << 1 | 1 << 2; /* FPU, PS/2 mouse */
 
+    if (board->fdc) {
+        floppy_types =
+            vit_fdc_get_drive_type(board->fdc, 0) << 4 | vit_fdc_get_drive_type(board->fdc, 1);
+    }
+    floppies = !!(floppy_types >> 4) + !!(floppy_types & 15);
     if (floppies) {
         equipment |= 1 | (floppies - 1) << 6;
     }
+    for (unsigned place = 0; place < 4; place++) {
+        VitDriveGeometry chs;
+        if (!vit_ide_get_geometry(vit_piix3_ide_bus(board->ide, place / 2), place % 2, &chs)) {
+            continue;
+        }
+        translations |= (chs.translation - 1u) << 2 * place;
+        if (place < 2) {
+            disk_types |= place ? 0x0f : 0xf0;
+            fill_disk_cmos(board, place, &chs);
+        }
+    }
     vit_rtc_set_cmos(board->rtc, 0x10, floppy_types);
+    vit_rtc_set_cmos(board->rtc, 0x12, disk_types);
     vit_rtc_set_cmos(board->rtc, 0x14, equipment);
+    vit_rtc_set_cmos(board->rtc, 0x39, translations);
 }
 
 /* ---- Ports ---- */

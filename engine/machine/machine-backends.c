@@ -138,8 +138,15 @@ drive_options(const VitPlanDrive *plan)
     }
     blk_options_set(options, "cache.direct", plan->cache_direct ? "on" : "off");
     blk_options_set(options, "cache.no-flush", plan->cache_no_flush ? "on" : "off");
-    if (plan->read_only || plan->is_cdrom) {
+    /* What lies below a temporary overlay is not written either. */
+    if (plan->read_only || plan->is_cdrom || plan->snapshot) {
         blk_options_set(options, "read-only", "on");
+    }
+    if (!blk_options_get(options, "auto-read-only")) {
+        blk_options_set(options, "auto-read-only", "on");
+    }
+    if (plan->aio && plan->file) {
+        blk_options_set(options, "aio", plan->aio);
     }
     if (plan->discard) {
         blk_options_set(options, "discard", plan->discard);
