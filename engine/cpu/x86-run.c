@@ -120,7 +120,11 @@ page_is_stale(const X86Core *core, const X86DecodeCache *cache)
 static bool
 row_allowed(const X86Core *core, const X86OpRow *row, unsigned mode)
 {
-    if (!x86_model_has(core->model, row->feature)) {
+    if (!x86_model_has(core->model, row->feature) &&
+        /* AMD APM volume 3 PREFETCH: long mode or 3DNow! alone bring it too */
+        !(row->feature == X86_FEATURE_3DNOWPREFETCH &&
+          (x86_model_has(core->model, X86_FEATURE_LM) ||
+           x86_model_has(core->model, X86_FEATURE_3DNOW)))) {
         return false;
     }
     return !(mode & MODE_UNPROTECTED) ||
