@@ -44,7 +44,8 @@ x86_segment_check(const X86Core *core, const X86Segment *seg, unsigned segment, 
 {
     if (x86_code64(&core->s)) {
         uint64_t linear = segment >= X86_FS ? seg->base + offset : offset;
-        if (!x86_is_canonical(core, linear) || !x86_is_canonical(core, linear + len - 1)) {
+        if (!x86_is_canonical(core, offset) || !x86_is_canonical(core, linear) ||
+            !x86_is_canonical(core, linear + len - 1)) {
             return segment == X86_SS ? X86_EXC_SS : X86_EXC_GP;
         }
         return -1;

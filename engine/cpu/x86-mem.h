@@ -96,8 +96,13 @@ x86_linear_fast(const X86Core *core, unsigned segment, uint64_t offset, unsigned
     const X86Segment *seg = &core->s.seg[segment];
 
     if (x86_code64(&core->s)) {
-        *out_linear = segment >= X86_FS ? seg->base + offset : offset;
-        return true;
+        *out_linear = offset;
+        if (segment < X86_FS) {
+            return true;
+        }
+        *out_linear += seg->base;
+        /* the sum may be canonical where the offset is not: AMD's CPUs look at both */
+        return (uint64_t)((int64_t)offset >> 47) + 1 <= 1;
     }
     uint32_t want = X86_SEG_P | (write ? X86_SEG_W : 0);
     uint32_t look = X86_SEG_P | X86_SEG_CODE | X86_SEG_E | (write ? X86_SEG_W : 0);

@@ -23,9 +23,18 @@ run(X86Core *core, const X86Insn *insn, const X86VectorPlan *plan, void *operand
     X86StubCall call = { .flags = core->s.rflags };
     X86Fpu *fpu = &core->s.fpu;
     uint64_t fdp = fpu->fdp;
+    /* An error that the board lets the CPU ignore must not stop the host's unit. */
+    uint16_t ignored = fpu->fsw & X86_FSW_ES ? fpu->fsw & X86_FSW_EXCEPTIONS : 0;
 
+    if (ignored) {
+        fpu->fsw &= (uint16_t) ~(X86_FSW_EXCEPTIONS | X86_FSW_ES | X86_FSW_B);
+    }
     fpu->mxcsr = X86_MXCSR_DEFAULT; /* the host's, while the image is loaded */
     plan->x87(&call, operand, fpu);
+    if (ignored) {
+        fpu->fsw |= ignored;
+        x86_fpu_update_summary(fpu);
+    }
     fpu->fop = (uint16_t)((insn->opcode & 7) << 8 | insn->modrm);
     fpu->fip = core->s.rip;
     fpu->fcs = core->s.seg[X86_CS].selector;
