@@ -48,6 +48,7 @@ typedef struct Control {
     uint8_t pad2[0x200 - 0xa8];
     uint8_t xsave[ORACLE_XSAVE_BYTES]; /* 0x200 */
     OracleResult *result;
+    uint64_t host_fs_base;
     uint64_t serial, serial_seen; /* of the running case; at the last tick */
 } Control;
 
@@ -205,6 +206,19 @@ take_signal(int number, siginfo_t *info, void *context)
     leave_by_signal();
 }
 
+/* Stray code may have loaded FS, which is where the C library finds its thread. */
+static void
+restore_fs(void)
+{
+    uint16_t selector;
+    uint64_t base;
+
+    __asm__ volatile("mov %%fs, %0\n rdfsbase %1" : "=r"(selector), "=r"(base));
+    if (selector != 0 || base != CONTROL->host_fs_base) {
+        __asm__ volatile("mov %0, %%fs\n wrfsbase %1" : : "r"(0), "r"(CONTROL->host_fs_base));
+    }
+}
+
 static void
 load_segments(OracleMode mode)
 {
@@ -241,6 +255,7 @@ run_case(const OracleCase *c, OracleResult *result)
         result->error = 0;
         result->cr2 = 0;
     }
+    restore_fs();
     CONTROL->inside = 0;
 }
 
@@ -275,6 +290,7 @@ child_map(const OracleNative *native)
     memcpy(data + 0x2000, native->patterns + 0x2000, 0x1000); /* the same in all patterns */
     mprotect(data + 0x2000, 0x1000, PROT_READ);
     CONTROL->host_mxcsr = 0x1f80;
+    __asm__ volatile("rdfsbase %0" : "=r"(CONTROL->host_fs_base));
 }
 
 static void
