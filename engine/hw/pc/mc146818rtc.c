@@ -310,7 +310,7 @@ period_shift(const Rtc *s)
 static int64_t
 periods_until(int64_t ns, int shift)
 {
-    __int128 scaled = (__int128)ns << 15;
+    __int128 scaled = (__int128)ns * 32768;
 
     return (int64_t)((scaled - (scaled < 0 ? VIT_NS_PER_SEC - 1 : 0)) / VIT_NS_PER_SEC) >> shift;
 }
@@ -319,7 +319,7 @@ periods_until(int64_t ns, int shift)
 static int64_t
 start_of_period(int64_t n, int shift)
 {
-    __int128 scaled = ((__int128)n << shift) * VIT_NS_PER_SEC;
+    __int128 scaled = (__int128)n * (1 << shift) * VIT_NS_PER_SEC;
 
     return (int64_t)((scaled + (scaled > 0 ? (1 << 15) - 1 : 0)) / (1 << 15));
 }
