@@ -13,6 +13,7 @@
 
 #include "vit-error.h"
 
+#include "input/i8042.h"
 #include "pc/apic-bus.h"
 #include "pc/ferr.h"
 #include "pc/i8237.h"
@@ -222,11 +223,18 @@ build_legacy(Machine *machine, GError **error)
 {
     BoardPc *board = pc(machine);
     VitBus *isa = &board->isa->bus;
+    VitDevice *keyboard, *mouse;
 
     board->dma = add(machine, "i8257", isa, error);
-    board->i8042 = add(machine, "i8042", isa, error);
+    board->i8042 = board->dma ? add(machine, "i8042", isa, error) : NULL;
+    keyboard = board->i8042 ? add(machine, "ps2-keyboard", NULL, error) : NULL;
+    mouse = keyboard ? add(machine, "ps2-mouse", NULL, error) : NULL;
+    if (!mouse) {
+        return false;
+    }
+    vit_i8042_attach(board->i8042, keyboard, mouse);
     board->fw_cfg = add(machine, "fw_cfg", isa, error);
-    return board->dma && board->i8042 && board->fw_cfg && add(machine, "port92", isa, error);
+    return board->fw_cfg && add(machine, "port92", isa, error);
 }
 
 static bool
