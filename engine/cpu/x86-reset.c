@@ -47,8 +47,9 @@ reset_fpu_and_msrs(X86Core *core)
     s->hwcr = 0;
     bool amd = g_str_equal(core->model->vendor, "AuthenticAMD");
     s->microcode_version = amd ? 0x01000065 : 0x100000000;
+    /* counts from the machine's start, not from the reset: CPUs are reset one after the other
+     * while time runs, and their counters must agree */
     s->tsc_offset = 0;
-    s->tsc_offset = -x86_tsc(core);
     s->tsc_adjust = 0;
     s->mtrr_def_type = 0;
     memset(s->mtrr_fixed, 0, sizeof(s->mtrr_fixed));
