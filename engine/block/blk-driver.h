@@ -180,6 +180,9 @@ BlkChild *blk_child_attach(BlkNode *node, const BlkUser *user, void *opaque, uns
                            unsigned shared, GError **error);
 /* Gives up the reference. NULL is fine. */
 void blk_child_detach(BlkChild *child);
+/* An edge that only looks, for a moment, and bears everything; NULL when even that is refused.
+ * Takes a reference of its own. */
+BlkChild *blk_child_attach_reader(BlkNode *node, GError **error);
 bool blk_child_set_perm(BlkChild *child, unsigned perm, unsigned shared, GError **error);
 /* Recomputes what NODE needs of its children, and they of theirs; on failure all is as before. */
 bool blk_node_update_perm(BlkNode *node, GError **error);

@@ -72,6 +72,13 @@ open_worker(void *arg)
 }
 
 static void
+set_folder_error(const char *filename, GError **error)
+{
+    g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT, "'%s' is a folder, not a disk image.",
+                filename);
+}
+
+static void
 set_open_error(const BlkNode *node, const char *filename, int ret, GError **error)
 {
     VitError code = ret == -ENOENT                     ? VIT_ERROR_NOT_FOUND
@@ -80,6 +87,10 @@ set_open_error(const BlkNode *node, const char *filename, int ret, GError **erro
                                                        : VIT_ERROR_IO;
     const char *next = "";
 
+    if (ret == -EISDIR) {
+        set_folder_error(filename, error);
+        return;
+    }
     if (ret == -ENOENT) {
         next = " Check the name and the folder.";
     } else if (code == VIT_ERROR_PERMISSION && !node->read_only) {
@@ -98,8 +109,7 @@ check_type(const BlkNode *node, const char *filename, const struct stat *st, GEr
     bool wants_device = node->driver != &blk_file_driver;
 
     if (S_ISDIR(st->st_mode)) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
-                    "'%s' is a folder, not a disk image.", filename);
+        set_folder_error(filename, error);
     } else if (!wants_device && !S_ISREG(st->st_mode)) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
                     "'%s' is not a regular file. For a disk of the host use driver=host_device.",

@@ -310,14 +310,15 @@ static void
 info_in_fiber(void *opaque)
 {
     InfoCall *call = opaque;
-    BlkChild self = { .node = call->node, .perm = BLK_PERM_CONSISTENT_READ };
+    BlkChild *reader = blk_child_attach_reader(call->node, NULL);
     uint8_t head[BLK_PROBE_BYTES];
     size_t len = MIN(call->out->len_bytes, sizeof(head));
 
     call->out->allocated_bytes = get_allocated_len(call->node);
-    if (len > 0 && blk_read_buffer(&self, 0, head, len) == 0) {
+    if (reader && len > 0 && blk_read_buffer(reader, 0, head, len) == 0) {
         call->out->format_title = blk_probe_title(call->node->graph, head, len);
     }
+    blk_child_detach(reader);
 }
 
 void

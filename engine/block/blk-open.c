@@ -302,7 +302,7 @@ open_probed_file(BlkGraph *graph, BlkOptions *options, const BlkDriver **out_dri
     g_autoptr(BlkOptions) dropped = blk_options_take_sub(generic, "file");
     BlkNode *above = blk_node_new(graph, &unknown), *file;
     g_autofree uint8_t *head = g_malloc(BLK_PROBE_BYTES);
-    BlkChild self;
+    BlkChild *reader;
     size_t len;
     int ret;
 
@@ -314,14 +314,17 @@ open_probed_file(BlkGraph *graph, BlkOptions *options, const BlkDriver **out_dri
     if (!file) {
         return NULL;
     }
-    self = (BlkChild){ .node = file, .perm = BLK_PERM_CONSISTENT_READ };
-    len = MIN(blk_node_get_len(file), BLK_PROBE_BYTES);
-    ret = len > 0 ? blk_read_buffer(&self, 0, head, len) : 0;
-    if (ret < 0) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_IO, "'%s' cannot be read: %s.", file->filename,
-                    g_strerror(-ret));
-    } else {
-        *out_driver = blk_probe(graph, head, len, file->filename, error);
+    reader = blk_child_attach_reader(file, error);
+    if (reader) {
+        len = MIN(blk_node_get_len(file), BLK_PROBE_BYTES);
+        ret = len > 0 ? blk_read_buffer(reader, 0, head, len) : 0;
+        if (ret < 0) {
+            g_set_error(error, VIT_ERROR, VIT_ERROR_IO, "'%s' cannot be read: %s.", file->filename,
+                        g_strerror(-ret));
+        } else {
+            *out_driver = blk_probe(graph, head, len, file->filename, error);
+        }
+        blk_child_detach(reader);
     }
     if (!*out_driver) {
         blk_node_unref(file);

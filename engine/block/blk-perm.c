@@ -223,6 +223,18 @@ blk_child_attach(BlkNode *node, const BlkUser *user, void *opaque, unsigned perm
     return child;
 }
 
+BlkChild *
+blk_child_attach_reader(BlkNode *node, GError **error)
+{
+    BlkChild *child =
+        blk_child_attach(node, NULL, NULL, BLK_PERM_CONSISTENT_READ, BLK_PERM_ALL, error);
+
+    if (child) {
+        blk_node_ref(node);
+    }
+    return child;
+}
+
 void
 blk_node_add_child(BlkNode *node, const char *slot, BlkNode *child_node)
 {
