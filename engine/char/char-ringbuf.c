@@ -52,6 +52,19 @@ ringbuf_write(VitChardev *chr, const uint8_t *buf, size_t len)
     return len;
 }
 
+static GByteArray *
+ringbuf_take_kept(VitChardev *chr, size_t max)
+{
+    CharRing *ring = &((CharRingbuf *)chr)->ring;
+    size_t len = MIN(max, char_ring_len(ring));
+    GByteArray *bytes = g_byte_array_sized_new(len);
+
+    g_byte_array_set_size(bytes, len);
+    char_ring_peek(ring, bytes->data, len);
+    char_ring_skip(ring, len);
+    return bytes;
+}
+
 static const char *const aliases[] = { "memory", NULL };
 
 const VitChardevKind vit_char_ringbuf_kind = {
@@ -63,23 +76,5 @@ const VitChardevKind vit_char_ringbuf_kind = {
     .open = ringbuf_open,
     .close = ringbuf_close,
     .write = ringbuf_write,
+    .take_kept = ringbuf_take_kept,
 };
-
-bool
-vit_char_is_ringbuf(const VitChardev *chr)
-{
-    return chr->kind == &vit_char_ringbuf_kind;
-}
-
-GByteArray *
-vit_char_ringbuf_read(VitChardev *chr, size_t max)
-{
-    CharRing *ring = &((CharRingbuf *)chr)->ring;
-    size_t len = MIN(max, char_ring_len(ring));
-    GByteArray *bytes = g_byte_array_sized_new(len);
-
-    g_byte_array_set_size(bytes, len);
-    char_ring_peek(ring, bytes->data, len);
-    char_ring_skip(ring, len);
-    return bytes;
-}

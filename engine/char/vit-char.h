@@ -2,8 +2,8 @@
  * Copyright the Vitrine authors */
 #pragma once
 
-/* What the machine uses of this folder: the kinds of character devices, and the two kinds that are
- * looked into from outside (ringbuf by monitors, vc by terminal views). */
+/* What the machine uses of this folder: the kinds of character devices, and the kind that is
+ * looked into from outside (vc by terminal views). */
 
 #include "vit-chardev.h"
 
@@ -18,12 +18,6 @@ VitChardev *vit_char_make(const char *kind_name, const char *id, const char *con
                           const char *const *values, size_t n, GError **error);
 /* Same from a device text that names a kind ("tcp::4444,server=on"). */
 VitChardev *vit_char_make_from_text(const VitChardevText *parsed, const char *id, GError **error);
-
-/* ---- ringbuf: what was written last. Thread: device lock held. ---- */
-
-bool vit_char_is_ringbuf(const VitChardev *chr);
-/* Takes up to MAX bytes out, oldest first. Ownership: caller. */
-GByteArray *vit_char_ringbuf_read(VitChardev *chr, size_t max);
 
 /* ---- vc: a terminal in the display. Thread: device lock held. ---- */
 

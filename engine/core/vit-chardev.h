@@ -95,6 +95,8 @@ typedef struct VitChardevKind {
     void (*set_modem)(VitChardev *chr, unsigned bits);
     void (*send_break)(VitChardev *chr);
     char *(*describe)(VitChardev *chr); /* for "info chardev", e.g. "pty:/dev/pts/3" */
+    /* Takes up to MAX bytes of kept output, oldest first; kinds that keep some. Caller owns. */
+    GByteArray *(*take_kept)(VitChardev *chr, size_t max);
 } VitChardevKind;
 
 typedef struct VitChardevMux VitChardevMux;

@@ -47,6 +47,19 @@ is_of_sort(const VitInputHandler *handler, Sort sort)
     return sort == SORT_KEYBOARD ? handler->key != NULL : handler->relative || handler->absolute;
 }
 
+const VitInputHandler *
+vit_input_hub_nth_pointer(const VitInputHub *hub, unsigned n)
+{
+    for (guint i = 0; i < hub->handlers->len; i++) {
+        const VitInputHandler *handler = hub->handlers->pdata[i];
+
+        if (is_of_sort(handler, SORT_POINTER) && n-- == 0) {
+            return handler;
+        }
+    }
+    return NULL;
+}
+
 static const VitInputHandler *
 active_handler(const VitInputHub *hub, Sort sort)
 {
@@ -58,6 +71,13 @@ active_handler(const VitInputHub *hub, Sort sort)
         }
     }
     return NULL;
+}
+
+bool
+vit_input_hub_is_active(const VitInputHub *hub, const VitInputHandler *handler)
+{
+    return handler == active_handler(hub, SORT_KEYBOARD) ||
+           handler == active_handler(hub, SORT_POINTER);
 }
 
 /* ---- Handlers ---- */

@@ -40,6 +40,9 @@ void vit_input_hub_free(VitInputHub *hub);
 void vit_input_hub_add(VitInputHub *hub, const VitInputHandler *handler);
 void vit_input_hub_remove(VitInputHub *hub, const VitInputHandler *handler);
 void vit_input_hub_activate(VitInputHub *hub, const VitInputHandler *handler);
+/* The n-th pointer device, NULL after the last. */
+const VitInputHandler *vit_input_hub_nth_pointer(const VitInputHub *hub, unsigned n);
+bool vit_input_hub_is_active(const VitInputHub *hub, const VitInputHandler *handler);
 
 /* Repeats of a key that is down are dropped: keyboards make their own. */
 void vit_input_key(VitInputHub *hub, unsigned key_code, bool down);

@@ -146,4 +146,7 @@ typedef struct VitMonitorHostOps {
     bool (*set_log_items)(void *opaque, const char *items, GError **error); /* as -d */
     bool (*set_log_file)(void *opaque, const char *path, GError **error);   /* as -D */
     bool (*set_boot_order)(void *opaque, const char *order, GError **error);
+
+    /* Every kind of character device; NULL-terminated, const. */
+    const VitChardevKind *const *(*get_chardev_kinds)(void *opaque);
 } VitMonitorHostOps;

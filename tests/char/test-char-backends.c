@@ -312,12 +312,12 @@ test_ringbuf(void)
     g_autoptr(GError) error = NULL;
 
     vit_chardev_write_all(chr, "0123456789", 10);
-    g_autoptr(GByteArray) first = vit_char_ringbuf_read(chr, 3);
+    g_autoptr(GByteArray) first = chr->kind->take_kept(chr, 3);
     g_assert_cmpmem(first->data, first->len, "234", 3);
     vit_chardev_write_all(chr, "ab", 2);
-    g_autoptr(GByteArray) rest = vit_char_ringbuf_read(chr, 100);
+    g_autoptr(GByteArray) rest = chr->kind->take_kept(chr, 100);
     g_assert_cmpmem(rest->data, rest->len, "56789ab", 7);
-    g_autoptr(GByteArray) none = vit_char_ringbuf_read(chr, 100);
+    g_autoptr(GByteArray) none = chr->kind->take_kept(chr, 100);
     g_assert_cmpuint(none->len, ==, 0);
     g_assert_null(open_spec("ringbuf,size=1000", &error));
     g_assert_nonnull(strstr(error->message, "power of two"));
