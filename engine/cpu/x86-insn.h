@@ -103,6 +103,7 @@ typedef enum X86OperandKind {
     X86_OP_STR_SRC,
     X86_OP_STR_DST, /* DS:rSI, ES:rDI */
     X86_OP_STACK,
+    X86_OP_MASK_DST, /* DS:rDI, segment may be overridden: MASKMOVQ, MASKMOVDQU */
 } X86OperandKind;
 
 enum { X86_ACC_R = 1, X86_ACC_W = 2, X86_ACC_RW = 3 };

@@ -239,7 +239,7 @@ const X86OpRow x86_op_rows_avx[] = {
     I3("vpmuludq", VEX2(66, 0xf4)),
     I3("vpmaddwd", VEX2(66, 0xf5)),
     I3("vpsadbw", VEX2(66, 0xf6)),
-    ROW("vmaskmovdqu", VEX2R(66, 0xf7), SYSTEM, AVX, L0 | NO_VVVV, FL_NONE, OPS(RD(Vdq), RD(Wdq)), maskmovdqu),
+    ROW("vmaskmovdqu", VEX2R(66, 0xf7), SYSTEM, AVX, L0 | NO_VVVV, FL_NONE, OPS(WR(Kdq), RD(Vdq), RD(Wdq)), maskmovdqu),
     I3("vpsubb", VEX2(66, 0xf8)),
     I3("vpsubw", VEX2(66, 0xf9)),
     I3("vpsubd", VEX2(66, 0xfa)),

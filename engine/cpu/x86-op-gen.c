@@ -80,6 +80,7 @@ row_shape(const X86OpRow *row)
         shape |= X86_SHAPE_OPCODE_REG;
     }
     if (has_operand(row, X86_OP_STR_SRC, X86_OP_STR_SRC) ||
+        has_operand(row, X86_OP_MASK_DST, X86_OP_MASK_DST) ||
         has_operand(row, X86_OP_MOFFS, X86_OP_MOFFS)) {
         shape |= X86_SHAPE_STRING_SRC;
     }

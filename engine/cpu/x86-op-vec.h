@@ -39,6 +39,8 @@
 #define Mqq  OPERAND(MODRM_M, 32)
 #define Mx   OPERAND(MODRM_M, X86_SZ_VEC)
 #define Mst  OPERAND(MODRM_M, X86_SZ_STATE)
+#define Kq   OPERAND(MASK_DST, 8)
+#define Kdq  OPERAND(MASK_DST, 16)
 #define VMd  OPERAND(VSIB, 4)
 #define VMq  OPERAND(VSIB, 8)
 

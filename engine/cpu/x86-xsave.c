@@ -185,7 +185,8 @@ static uint64_t
 aligned_operand(X86Core *core, const X86Insn *insn, unsigned alignment)
 {
     uint64_t offset = x86_ea(core, insn);
-    uint64_t linear = x86_linear(core, insn->segment, offset, 1, X86_ACCESS_READ);
+    uint64_t linear =
+        x86_linear(core, insn->segment, offset, alignment == 16 ? 16 : 1, X86_ACCESS_READ);
 
     if (alignment == 16 && (linear & 3) && x86_alignment_checked(core)) {
         x86_fault_code(core, X86_EXC_AC, 0);
