@@ -17,6 +17,7 @@ typedef struct Bytes {
 
 typedef struct Form {
     bool has_modrm, memory, vsib, opcode_reg;
+    bool implicit;   /* memory that takes a segment override, not through ModRM */
     unsigned size;   /* of the memory operand, as a guess for page edges */
     bool gs;         /* segment override to GS */
     bool state_area; /* FXSAVE and friends */
@@ -77,6 +78,9 @@ study_operand(Form *form, const X86Operand *op)
         form->writes_rm |= written;
         break;
     case X86_OP_VVVV: form->writes_vvvv |= written; return;
+    case X86_OP_STR_SRC:
+    case X86_OP_MOFFS:
+    case X86_OP_MASK_DST: form->implicit = true; return;
     default: break;
     }
     if ((op->kind >= X86_OP_MODRM_REG && op->kind <= X86_OP_MODRM_R) ||
@@ -266,7 +270,7 @@ put_legacy_prefixes(OracleContext *c, const X86OpRow *row, Form *form, Bytes *b)
         put(b, 0x67);
         form->address_size = c->mode == ORACLE_64 ? 4 : c->mode == ORACLE_32 ? 2 : 4;
     }
-    if (form->memory && oracle_chance(rng, 8)) {
+    if ((form->memory || form->implicit) && oracle_chance(rng, 8)) {
         static const uint8_t overrides[] = { 0x65, 0x65, 0x65, 0x26, 0x36, 0x3e, 0x2e, 0x64 };
         unsigned byte = overrides[oracle_below(rng, c->mode == ORACLE_64 ? 7 : 8)];
 

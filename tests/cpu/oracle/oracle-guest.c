@@ -379,6 +379,9 @@ oracle_guest_run(OracleGuest *guest, const OracleCase *c, OracleResult *out_resu
     }
     if (core->s.cpl != 3) {
         take_frame(guest, out_result);
+        /* where the child has pages of its own */
+        out_result->strayed |= out_result->vector == X86_EXC_PF &&
+                               out_result->cr2 - ORACLE_PRIVATE < ORACLE_PRIVATE_BYTES;
     } else {
         memcpy(out_result->out.gpr, core->s.gpr, sizeof(core->s.gpr));
         out_result->out.rip = core->s.rip;

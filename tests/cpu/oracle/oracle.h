@@ -20,12 +20,14 @@
 /* Linear addresses, the same in both worlds; all below 2 GiB so that 32-bit code reaches them. */
 #define ORACLE_CODE 0x10000000u
 #define ORACLE_DATA 0x20000000u
-/* 64-bit code at which a case is over; only the child has any. */
-#define ORACLE_EXIT       0x5a5b0000u
-#define ORACLE_SLOTS      256u /* cases in a batch */
-#define ORACLE_SLOT_BYTES 464u
-#define ORACLE_CODE_BYTES 0x20000u /* ORACLE_SLOTS * ORACLE_SLOT_BYTES, rounded up */
-#define ORACLE_BATCHES    2u       /* in flight */
+/* Pages that only the child has; in them the 64-bit code at which a case is over. */
+#define ORACLE_PRIVATE       0x5a5a0000u
+#define ORACLE_PRIVATE_BYTES 0x20000u
+#define ORACLE_EXIT          0x5a5b0000u
+#define ORACLE_SLOTS         256u /* cases in a batch */
+#define ORACLE_SLOT_BYTES    464u
+#define ORACLE_CODE_BYTES    0x20000u /* ORACLE_SLOTS * ORACLE_SLOT_BYTES, rounded up */
+#define ORACLE_BATCHES       2u       /* in flight */
 
 /* Data pages: 0 and 1 read-write, 2 read-only, 3 absent, 4 read-write, 5 absent; absent before. */
 #define ORACLE_DATA_PAGES    5u
