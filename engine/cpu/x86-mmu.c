@@ -33,6 +33,7 @@ typedef struct Step {
 
 typedef struct Walk {
     X86Core *core;
+    bool uncached; /* for other threads: the page cache is the CPU's own */
     uint64_t linear;
     Step steps[5];
     unsigned count;
@@ -128,10 +129,16 @@ apply_a20(const X86Core *core, uint64_t physical)
 }
 
 static uint64_t
-read_entry(X86Core *core, uint64_t address, unsigned size)
+read_entry(const Walk *walk, uint64_t address, unsigned size)
 {
-    const X86PhysPage *page = x86_phys_page(core, address);
+    X86Core *core = walk->core;
 
+    if (walk->uncached) {
+        uint64_t value = 0;
+        vit_address_space_read(core->cpu->host->memory, address, size, &value);
+        return value;
+    }
+    const X86PhysPage *page = x86_phys_page(core, address);
     if (!page->host) {
         return x86_phys_read(core, address, size);
     }
@@ -218,7 +225,7 @@ walk_64bit_entries(Walk *walk, uint32_t *out_error)
         unsigned bits = !long_mode && level == 3 ? 2 : 9;
         Step *step = &walk->steps[walk->count];
         step->address = apply_a20(core, table + ((walk->linear >> shift) & ((1u << bits) - 1)) * 8);
-        step->entry = read_entry(core, step->address, 8);
+        step->entry = read_entry(walk, step->address, 8);
         step->has_accessed = long_mode || level < 3;
         if (!(step->entry & PTE_P)) {
             *out_error = 0;
@@ -251,7 +258,7 @@ walk_32bit_entries(Walk *walk, uint32_t *out_error)
 
     step->has_accessed = true;
     step->address = apply_a20(core, directory + (walk->linear >> 22) * 4);
-    step->entry = read_entry(core, step->address, 4);
+    step->entry = read_entry(walk, step->address, 4);
     if (!(step->entry & PTE_P)) {
         *out_error = 0;
         return false;
@@ -275,7 +282,7 @@ walk_32bit_entries(Walk *walk, uint32_t *out_error)
     last->has_accessed = true;
     last->address =
         apply_a20(core, (step->entry & 0xfffff000u) + ((walk->linear >> 12) & 0x3ff) * 4);
-    last->entry = read_entry(core, last->address, 4);
+    last->entry = read_entry(walk, last->address, 4);
     if (!(last->entry & PTE_P)) {
         *out_error = 0;
         return false;
@@ -431,7 +438,7 @@ x86_mmu_translate(X86Core *core, uint64_t linear, X86Access access, X86View view
 bool
 x86_mmu_translate_debug(X86Core *core, uint64_t linear, uint64_t *out_physical)
 {
-    Walk walk = { .core = core };
+    Walk walk = { .core = core, .uncached = true };
     uint32_t error;
 
     if (!x86_long_mode(&core->s)) {

@@ -50,7 +50,8 @@ typedef struct X86Translation {
  * unchanged. */
 bool x86_mmu_translate(X86Core *core, uint64_t linear, X86Access access, X86View view,
                        X86Translation *out, uint32_t *out_error);
-/* The same for debuggers and monitors: no rights, no accessed bits. */
+/* The same for debuggers and monitors: no rights, no accessed bits. Thread: any that holds the
+ * device lock or is a map reader; the CPU may be running (the answer is then a moment's). */
 bool x86_mmu_translate_debug(X86Core *core, uint64_t linear, uint64_t *out_physical);
 
 /* ---- TLB ---- */
