@@ -39,7 +39,7 @@ void
 vit_cpu_set_a20(VitCpu *cpu, bool enabled)
 {
     if (cpu->a20_enabled != enabled) {
-        cpu->a20_enabled = enabled;
+        __atomic_store_n(&cpu->a20_enabled, enabled, __ATOMIC_RELEASE);
         vit_cpu_raise(cpu, VIT_CPU_EVENT_MAP_CHANGED);
     }
 }

@@ -125,7 +125,8 @@ x86_phys_page(X86Core *core, uint64_t physical)
 static uint64_t
 apply_a20(const X86Core *core, uint64_t physical)
 {
-    return core->cpu->a20_enabled ? physical : physical & ~(1ull << 20);
+    return __atomic_load_n(&core->cpu->a20_enabled, __ATOMIC_ACQUIRE) ? physical
+                                                                      : physical & ~(1ull << 20);
 }
 
 static uint64_t
