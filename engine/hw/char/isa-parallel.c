@@ -3,7 +3,7 @@
 
 /* Parallel port on the ISA bus. IBM PC/AT Technical Reference, "Parallel printer adapter"; IEEE
  * 1284 signal names; National PC87332 datasheet for the EPP registers. The character device is a
- * printer that is always selected: a byte is taken at the strobe and acknowledged when the guest
+ * printer: a byte is taken at the strobe and acknowledged when the guest
  * next looks. EPP and ECP cycles find nobody: they time out and read as ones.
  *
  * Thread: device lock held. */
@@ -25,6 +25,7 @@ enum {
     STATUS_NOT_BUSY = 0x80, /* Busy, inverted by the port */
     CONTROL_STROBE = 0x01,
     CONTROL_NOT_INIT = 0x04, /* nInit */
+    CONTROL_SELECT = 0x08,   /* nSelectIn, inverted by the port */
     CONTROL_IRQ = 0x10,
     CONTROL_INPUT = 0x20,
     CONTROL_UNUSED = 0xc0, /* read as ones */
@@ -93,7 +94,7 @@ write_control(Parallel *s, uint8_t value)
         set_irq(s, false);
         return;
     }
-    if ((value & CONTROL_STROBE) && !(before & CONTROL_STROBE)) {
+    if ((value & CONTROL_STROBE) && !(before & CONTROL_STROBE) && (value & CONTROL_SELECT)) {
         strobe(s);
     } else if (!(value & CONTROL_STROBE) && (before & CONTROL_STROBE) && s->acked &&
                (value & CONTROL_IRQ)) {
@@ -200,7 +201,7 @@ parallel_reset(VitDevice *dev)
 
     s->data = 0xff;
     s->status = STATUS_NOT_BUSY | STATUS_NOT_ACK | STATUS_SELECTED | STATUS_NO_ERROR;
-    s->control = CONTROL_NOT_INIT | 0x08;
+    s->control = CONTROL_NOT_INIT | CONTROL_SELECT;
     s->acked = false;
     set_irq(s, false);
 }

@@ -199,7 +199,7 @@ receive_byte(VitUart *u, uint8_t byte)
 static uint8_t
 take_received(VitUart *u)
 {
-    uint8_t byte = u->rx[0];
+    uint8_t byte = u->rx_count || !has_fifo(u) ? u->rx[0] : 0; /* the buffer keeps its byte */
 
     if (u->rx_count > 0) {
         u->rx_count--;

@@ -78,7 +78,8 @@ typedef struct I8042 {
     uint8_t command; /* waits for its byte at port 0x60; 0 = none */
     uint8_t answer;  /* of the controller, waits for the buffer */
     bool has_answer, answer_is_aux;
-    bool break_prefix; /* translation: 0xf0 was swallowed */
+    bool output_is_answer; /* a newer answer takes its place, a device's byte is read first */
+    bool break_prefix;     /* translation: 0xf0 was swallowed */
     bool irq_level[2];
     int64_t next_byte_ns; /* devices' bytes do not come before */
     VitTimer timer;
@@ -204,9 +205,11 @@ refill(I8042 *s)
     }
     if (s->has_answer) {
         s->has_answer = false;
+        s->output_is_answer = true;
         fill_output(s, s->answer, s->answer_is_aux);
         return;
     }
+    s->output_is_answer = false;
     if (!kbd_has_data(s) && !aux_has_data(s)) {
         return;
     }
@@ -231,6 +234,9 @@ answer(I8042 *s, uint8_t byte, bool is_aux)
     s->answer = byte;
     s->answer_is_aux = is_aux;
     s->has_answer = true;
+    if (s->output_is_answer) {
+        s->status &= ~STATUS_OUTPUT_FULL;
+    }
     refill(s);
 }
 
@@ -414,7 +420,7 @@ i8042_reset(VitDevice *dev)
     s->status = STATUS_COMMAND | STATUS_UNLOCKED;
     s->output_port = PORT_NOT_RESET | PORT_A20 | PORT_IDLE;
     s->output = s->command = s->answer = 0;
-    s->has_answer = s->answer_is_aux = s->break_prefix = false;
+    s->has_answer = s->answer_is_aux = s->output_is_answer = s->break_prefix = false;
     s->next_byte_ns = 0;
     vit_timer_del(&s->timer);
     update_irq(s);
@@ -472,6 +478,7 @@ static const VitField i8042_state[] = {
     VIT_FIELD(I8042, answer),
     VIT_FIELD(I8042, has_answer),
     VIT_FIELD(I8042, answer_is_aux),
+    VIT_FIELD(I8042, output_is_answer),
     VIT_FIELD(I8042, break_prefix),
     VIT_FIELD_ARRAY(I8042, irq_level),
     VIT_FIELD(I8042, next_byte_ns),

@@ -17,7 +17,11 @@ update_line(VitPs2 *ps2)
 void
 vit_ps2_write(VitDevice *dev, uint8_t byte)
 {
-    ((VitPs2 *)dev)->receive(dev, byte);
+    VitPs2 *ps2 = (VitPs2 *)dev;
+
+    ps2->answer_count = 0; /* what the host did not wait for */
+    ps2->receive(dev, byte);
+    update_line(ps2);
 }
 
 bool

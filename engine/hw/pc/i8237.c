@@ -135,8 +135,7 @@ controller_read(Controller *c, unsigned reg)
         c->terminal_counts = 0;
         return value;
     case REG_ALL_MASK: return c->mask; /* readable on PC chipsets */
-    case REG_TEMPORARY_CLEAR: return 0;
-    default: return 0xff; /* write only */
+    default: return 0;                 /* write only, and the temporary register */
     }
 }
 
