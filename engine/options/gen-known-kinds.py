@@ -40,6 +40,8 @@ def main():
             names = [name]
             for found in re.findall(r"\(alias(?:es)? ([^)]*)\)", title):
                 names += [alias for alias in re.split(r"[ ,]+", found) if alias]
+            for found in re.findall(r"; aliases (.*)", title if kind == "cpu-model" else ""):
+                names += re.findall(r"([A-Za-z0-9_-]+) \(v", found)
             title = title.split(";")[0]
             rows += [(CLASSES.get(kind, "DEVICE"), n, title, status) for n in names]
     print("/* Made by gen-known-kinds.py from devices.tsv. */")

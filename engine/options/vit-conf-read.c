@@ -126,7 +126,6 @@ static VitConfigItem *
 item_from_keys(const Reader *reader, const VitOption *option, const char *base)
 {
     bool is_image = option == NULL;
-    bool dots = !is_image && (strcmp(base, "global") == 0 || strcmp(base, "set") == 0);
     g_autoptr(VitConfigItem) item =
         vit_config_item_alloc(is_image ? VIT_ITEM_IMAGE : VIT_ITEM_OPTION, base, option);
     g_autofree char *id = group_id(reader->name);
@@ -137,18 +136,12 @@ item_from_keys(const Reader *reader, const VitOption *option, const char *base)
         if (key[0] == '@')
             continue;
         g_autofree char *plain = g_strndup(key, strcspn(key, "#"));
-        VitParam *param = vit_config_item_add_param(item, plain, reader->values->pdata[i]);
-        if (dots)
-            param->style = VIT_STYLE_DOTS;
+        vit_config_item_add_param(item, plain, reader->values->pdata[i]);
     }
     if (id != NULL && option != NULL && option->id_key != NULL &&
         vit_config_item_get(item, option->id_key) == NULL)
         vit_config_item_add_param(item, option->id_key, id);
-    if (vit_config_item_print(item, NULL))
-        return g_steal_pointer(&item);
-    for (unsigned i = 0; dots && i < vit_config_item_n(item); i++)
-        vit_config_item_param(item, i)->style = VIT_STYLE_KEY;
-    return dots && vit_config_item_print(item, NULL) ? g_steal_pointer(&item) : NULL;
+    return vit_config_item_print(item, NULL) ? g_steal_pointer(&item) : NULL;
 }
 
 /* The one item that TEXT is, unless it is of another option than BASE; NULL accepts any. */

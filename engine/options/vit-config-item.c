@@ -9,6 +9,7 @@
 
 #include "vit-config-private.h"
 #include "vit-token.h"
+#include "vit-types.h"
 
 static void
 param_clear(gpointer data)
@@ -321,10 +322,30 @@ dotted_argument(const VitConfigItem *item)
     return g_string_free(out, FALSE);
 }
 
+/* Whether ITEM can be written as -global D.P=V or -set G.I.A=V and be read back. */
 static bool
 wants_dots(const VitConfigItem *item)
 {
-    return item->params->len > 0 && vit_config_item_param(item, 0)->style == VIT_STYLE_DOTS;
+    static const char *const global[] = { "driver", "property", "value" };
+    static const char *const set[] = { "group", "id", "arg", "value" };
+    bool is_global = strcmp(item->name, "global") == 0;
+    const char *const *keys = is_global ? global : set;
+    unsigned n = is_global ? VIT_ARRAY_LEN(global) : VIT_ARRAY_LEN(set);
+
+    if ((!is_global && strcmp(item->name, "set") != 0) || item->params->len != n)
+        return false;
+    for (unsigned i = 0; i < n; i++) {
+        const VitParam *param = vit_config_item_param(item, i);
+        /* The driver may have dots, the key of -set too. */
+        bool may_dot = i == (is_global ? 0u : 2u);
+
+        if (strcmp(param->key, keys[i]) != 0)
+            return false;
+        if (i < n - 1 && (param->value[0] == '\0' || strchr(param->value, '=') != NULL ||
+                          (!may_dot && strchr(param->value, '.') != NULL)))
+            return false;
+    }
+    return true;
 }
 
 static char *

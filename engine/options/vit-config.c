@@ -426,21 +426,11 @@ vit_config_addv(VitConfig *config, VitOrigin origin, const char *option, const c
     }
     g_autoptr(VitConfigItem) item = vit_config_item_alloc(
         is_image ? VIT_ITEM_IMAGE : VIT_ITEM_OPTION, is_image ? "image" : schema->name, schema);
-    bool dots =
-        !is_image && (strcmp(schema->name, "global") == 0 || strcmp(schema->name, "set") == 0);
     item->origin = origin;
-    for (unsigned i = 0; keys[i] != NULL; i++) {
-        VitParam *param = vit_config_item_add_param(item, keys[i], values[i]);
-        if (dots)
-            param->style = VIT_STYLE_DOTS;
-    }
-    if (!vit_config_item_print(item, NULL)) {
-        /* The long form of -global has no trouble with dots and equals signs. */
-        for (unsigned i = 0; i < item->params->len; i++)
-            vit_config_item_param(item, i)->style = VIT_STYLE_KEY;
-        if (!vit_config_item_print(item, error))
-            return 0;
-    }
+    for (unsigned i = 0; keys[i] != NULL; i++)
+        vit_config_item_add_param(item, keys[i], values[i]);
+    if (!vit_config_item_print(item, error))
+        return 0;
     VitConfigItem *added = g_steal_pointer(&item);
     add_item(config, added);
     return added->serial;
