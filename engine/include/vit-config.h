@@ -183,7 +183,8 @@ char *vit_config_resolve_path(VitConfig *config, const char *path);
 
 typedef enum {
     VIT_PARSE_DEFAULT = 0,
-    VIT_PARSE_ARGV = 1 << 0, /* not a shell text: no program name, comments or expansions */
+    VIT_PARSE_ARGV = 1 << 0, /* words quoted by the program itself: no program name in front, no
+                                comments, expansions or continued lines */
 } VitParseFlags;
 
 /* Always returns a configuration; what was wrong is added to DIAGS (may be NULL), whose ranges are

@@ -50,6 +50,20 @@ vit_conf_unescape(const char *value)
     return g_string_free(out, FALSE);
 }
 
+/* TEXT without blanks at its ends. Other white space, however odd, belongs to a value. */
+static char *
+trim(char *text)
+{
+    static const char blanks[] = " \t\r";
+
+    text += strspn(text, blanks);
+    size_t len = strlen(text);
+    while (len > 0 && strchr(blanks, text[len - 1]) != NULL)
+        len--;
+    text[len] = '\0';
+    return text;
+}
+
 bool
 vit_conf_next_line(const char **at, VitConfLine *out)
 {
@@ -61,7 +75,7 @@ vit_conf_next_line(const char **at, VitConfLine *out)
     *out = (VitConfLine){ .text = start, .len = (size_t)(end - start) };
     *at = *end == '\n' ? end + 1 : end;
     g_autofree char *line = g_strndup(start, out->len);
-    char *text = g_strstrip(line);
+    char *text = trim(line);
     size_t len = strlen(text);
     if (text[0] == '[' && len > 2 && text[len - 1] == ']') {
         out->group = g_strndup(text + 1, len - 2);
@@ -71,8 +85,8 @@ vit_conf_next_line(const char **at, VitConfLine *out)
     if (text[0] == '#' || equals == NULL || equals == text)
         return true;
     *equals = '\0';
-    out->key = g_strdup(g_strchomp(text));
-    out->value = vit_conf_unescape(g_strchug(equals + 1));
+    out->key = g_strdup(trim(text));
+    out->value = vit_conf_unescape(trim(equals + 1));
     return true;
 }
 
@@ -153,7 +167,8 @@ item_from_text(const char *text, const char *base)
     if (config->items->len != 1 || config->tail[0] != '\0')
         return NULL;
     VitConfigItem *item = config->items->pdata[0];
-    if (item->lead[0] != '\0' || (base != NULL && strcmp(base, item->name) != 0))
+    if (item->lead[0] != '\0' ||
+        (base != NULL && (item->type == VIT_ITEM_UNKNOWN || strcmp(base, item->name) != 0)))
         return NULL;
     VitConfigItem *copy = vit_config_item_clone(item);
     copy->serial = 0;
@@ -213,9 +228,8 @@ read_item(const Reader *reader)
     if (typed != NULL && only_source && vit_config_item_n(typed) > 0)
         return g_steal_pointer(&typed);
     g_autoptr(VitConfigItem) item = item_from_keys(reader, option, base);
-    if (item == NULL)
-        return NULL;
-    if (typed != NULL && vit_config_item_equal(item, typed))
+    /* Keys that cannot be written as an option only exist in a typed one. */
+    if (item == NULL || (typed != NULL && vit_config_item_equal(item, typed)))
         return g_steal_pointer(&typed);
     item->origin = g_strcmp0(group_get(reader, "@origin"), "default") == 0 ? VIT_ORIGIN_DEFAULT
                                                                            : VIT_ORIGIN_DIALOG;
@@ -237,14 +251,10 @@ static void
 end_head(Reader *reader, const char *end)
 {
     VitConfig *config = reader->config;
-    const char *separator = group_get(reader, "separator"), *tail = group_get(reader, "tail");
+    const char *tail = group_get(reader, "tail");
 
     g_free(config->conf_head);
     config->conf_head = g_strndup(reader->start, (size_t)(end - reader->start));
-    if (separator != NULL) {
-        g_free(config->separator);
-        config->separator = g_strdup(separator);
-    }
     if (tail != NULL) {
         g_free(config->tail);
         config->tail = g_strdup(tail);
@@ -269,7 +279,7 @@ end_group(Reader *reader, const char *end)
                 NULL, "machine.conf: the group [%s] is not understood; it is kept", reader->name);
     } else {
         const char *lead = group_get(reader, "@lead");
-        const char *usual = reader->config->separator ? reader->config->separator : "\n";
+        const char *usual = reader->config->separator;
 
         item->lead = g_strdup(lead != NULL ? lead : reader->n_shown > 0 ? usual : "");
         reader->n_shown++;
@@ -281,21 +291,33 @@ end_group(Reader *reader, const char *end)
 
 /* ---- the file ------------------------------------------------------------------------------ */
 
-static int64_t
-head_number(const char *data, const char *wanted)
+/* The last value of KEY in the head, wherever the head stands. Ownership: caller. */
+static char *
+head_value(const char *data, const char *key)
 {
     VitConfLine line;
-    int64_t number = 0;
+    char *value = NULL;
     bool in_head = false;
 
     while (vit_conf_next_line(&data, &line)) {
-        if (line.group != NULL)
+        if (line.group != NULL) {
             in_head = strcmp(line.group, "vitrine") == 0;
-        else if (in_head && line.key != NULL && strcmp(line.key, wanted) == 0)
-            vit_value_parse_int(line.value, &number);
+        } else if (in_head && line.key != NULL && strcmp(line.key, key) == 0) {
+            g_free(value);
+            value = g_steal_pointer(&line.value);
+        }
         vit_conf_line_clear(&line);
     }
-    return number;
+    return value;
+}
+
+static int64_t
+head_number(const char *data, const char *key)
+{
+    g_autofree char *value = head_value(data, key);
+    int64_t number = 0;
+
+    return value != NULL && vit_value_parse_int(value, &number) ? number : 0;
 }
 
 /* Neither group nor key nor comment: somebody's slip, or a form that is newer than this. */
@@ -372,6 +394,9 @@ vit_config_load_data(const char *data, gssize len_bytes, VitConfAccess *out_acce
         return NULL;
     }
     Reader reader = { .config = vit_config_new(), .diags = diags };
+    reader.config->separator = head_value(text, "separator");
+    if (reader.config->separator == NULL)
+        reader.config->separator = g_strdup("\n");
     reader.keys = g_ptr_array_new_with_free_func(g_free);
     reader.values = g_ptr_array_new_with_free_func(g_free);
     read_groups(&reader, text);

@@ -176,6 +176,17 @@ wanted_name(const VitConfigItem *item)
     return g_strdup(item->name);
 }
 
+/* Whether a group called NAME is read as one of ITEM's option, without saying an id. */
+static bool
+fits(const char *name, const VitConfigItem *item)
+{
+    const char *option = item->type == VIT_ITEM_UNKNOWN ? "raw" : item->name;
+    size_t len = strlen(option);
+
+    return strncmp(name, option, len) == 0 && (name[len] == '\0' || name[len] == '#') &&
+           vit_config_item_get_id(item) == NULL;
+}
+
 static char *
 free_name(GHashTable *names, const VitConfigItem *item)
 {
@@ -374,8 +385,8 @@ vit_config_to_conf(VitConfig *config)
             continue;
         }
         g_autofree char *base_name = name_in(item->conf_base);
-        bool reuse = base_name != NULL && !g_hash_table_contains(names, base_name) &&
-                     vit_config_item_get_id(item) == NULL;
+        bool reuse =
+            base_name != NULL && !g_hash_table_contains(names, base_name) && fits(base_name, item);
         char *name = reuse ? g_strdup(base_name) : free_name(names, item);
         g_autoptr(GArray) pairs = vit_conf_pairs(config, item, index);
 
@@ -384,6 +395,8 @@ vit_config_to_conf(VitConfig *config)
     }
     if (config->conf_tail != NULL)
         g_string_append(out, config->conf_tail);
+    if (!g_str_has_suffix(out->str, "\n"))
+        g_string_append_c(out, '\n');
     return g_string_free(out, FALSE);
 }
 
@@ -440,16 +453,14 @@ vit_config_set_meta(VitConfig *config, const char *group, const char *key, const
     VitConfigItem *item = old != NULL ? vit_config_item_clone(old)
                                       : vit_config_item_alloc(VIT_ITEM_FOREIGN, group, NULL);
     int param = vit_config_item_find_param(item, key);
-    if (param >= 0)
+    if (value == NULL) {
         vit_config_item_remove_param(item, (unsigned)param);
-    if (value != NULL) {
+    } else if (param < 0) {
         vit_config_item_add_param(item, key, value);
-        if (param >= 0) {
-            VitParam moved = *vit_config_item_param(item, vit_config_item_n(item) - 1);
-            g_array_set_clear_func(item->params, NULL);
-            g_array_set_size(item->params, item->params->len - 1);
-            g_array_insert_val(item->params, (unsigned)param, moved);
-        }
+    } else {
+        VitParam *changed = vit_config_item_param(item, (unsigned)param);
+        g_free(changed->value);
+        changed->value = g_strdup(value);
     }
     rewrite_foreign(item);
     if (item->source == NULL)

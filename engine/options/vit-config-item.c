@@ -418,6 +418,11 @@ vit_config_item_print(VitConfigItem *item, GError **error)
     g_autoptr(GString) text = g_string_new(NULL);
     g_autofree char *argument = vit_config_item_argument(item);
 
+    if (item->type == VIT_ITEM_IMAGE && item->params->len != 1) {
+        g_set_error_literal(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                            "a disk image is one file and nothing else");
+        return false;
+    }
     if (item->type == VIT_ITEM_IMAGE) {
         append_argument(text, vit_config_item_param(item, 0)->value);
     } else {

@@ -374,6 +374,7 @@ vit_config_parse(const char *text, VitParseFlags flags, VitDiagList *diags)
     vit_words_init(&parser.words, text, len, flags, diags);
     parse_words(&parser);
     vit_words_finish(&parser.words);
+    g_free(config->tail);
     config->tail = g_strdup(text + parser.done);
     return config;
 }

@@ -586,6 +586,9 @@ keep_comments(VitConfig *config, unsigned index, const char *lead)
 {
     if (lead == NULL || (vit_is_blank(lead) && (index > 0 || config->items->len == 0)))
         return;
+    while (index < config->items->len &&
+           vit_config_get_item(config, index)->type == VIT_ITEM_FOREIGN)
+        index++;
     if (index >= config->items->len) {
         char *tail = g_strconcat(lead, config->tail, NULL);
         g_free(config->tail);
