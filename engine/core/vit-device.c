@@ -318,6 +318,9 @@ device_irq_in(void *opaque, int n, int level)
 {
     VitDevice *dev = opaque;
 
+    if (dev->irq_in_tap.func) {
+        dev->irq_in_tap.func(dev->irq_in_tap.opaque, n, level);
+    }
     dev->kind->irq_in(dev, n, level);
 }
 

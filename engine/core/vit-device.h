@@ -53,7 +53,8 @@ struct VitDevice {
     VitBus *bus;
     VitPlatform *platform;
     GPtrArray *child_buses; /* VitBus*, not owned */
-    VitIrq *irq_out; /* kind->n_irq_out lines, connected by the board; unconnected is harmless */
+    VitIrq *irq_out;   /* kind->n_irq_out lines, connected by the board; unconnected is harmless */
+    VitIrq irq_in_tap; /* the test protocol listens to the input lines here; usually unset */
     int64_t next_guest_error_ns; /* rate limit */
     uint32_t suppressed_guest_errors;
     bool realized, hotplugged;
@@ -94,7 +95,7 @@ struct VitDeviceKind {
     bool (*realize)(VitDevice *dev, GError **error);
     void (*unrealize)(VitDevice *dev);
     void (*finalize)(VitDevice *dev); /* undoes init; may be NULL */
-    void (*reset)(VitDevice *dev); /* power-on values; called after realize and at each reset */
+    void (*reset)(VitDevice *dev);    /* power-on values; called after realize and at each reset */
     void (*irq_in)(VitDevice *dev, int n, int level);
     void (*pre_save)(VitDevice *dev);
     bool (*post_load)(VitDevice *dev, unsigned version, GError **error);
