@@ -74,6 +74,18 @@ read_edges(BlkNode *node, uint8_t *buf, uint64_t start, uint64_t piece, uint64_t
     return ret;
 }
 
+/* A file that ends within a block must not grow to the end of it because its last bytes were
+ * written. Nobody else can have put the end where it is now: the caller holds that block. */
+static void
+trim_growth(BlkNode *node, uint64_t old_len, uint64_t written_end, uint64_t block_end)
+{
+    uint64_t wanted = MAX(old_len, written_end);
+
+    if (wanted < block_end && blk_node_get_len(node) == block_end && node->driver->truncate) {
+        node->driver->truncate(node, wanted, BLK_PREALLOC_OFF, NULL);
+    }
+}
+
 int
 blk_write_bounced(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at,
                   unsigned flags)
@@ -81,6 +93,7 @@ blk_write_bounced(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *ve
     uint64_t align = node->limits.request_align;
     uint64_t start = blk_round_down(offset, align), end = blk_round_up(offset + len, align);
     uint64_t chunk = MIN(end - start, MAX(CHUNK_BYTES, align));
+    uint64_t old_len = blk_node_get_len(node);
     uint8_t *buf = alloc_chunk(node, chunk);
     int ret = buf ? 0 : -ENOMEM;
 
@@ -95,6 +108,9 @@ blk_write_bounced(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *ve
             ret = blk_write_aligned(node, start, piece, &whole, 0, flags);
         }
         start += piece;
+    }
+    if (ret == 0 && old_len < end) {
+        trim_growth(node, old_len, offset + len, end);
     }
     free(buf);
     return ret;

@@ -189,6 +189,12 @@ blk_image_get_run(BlkImage *image, uint64_t offset, uint64_t len, bool *out_zero
     return (int64_t)call.status.len_bytes;
 }
 
+bool
+blk_is_zero(const void *buf, size_t len)
+{
+    return blk_buffer_is_zero(buf, len);
+}
+
 /* ---- new images ---- */
 
 typedef struct CreateCall {

@@ -97,6 +97,8 @@ bool blk_image_resize(BlkImage *image, uint64_t len, BlkPreallocation prealloc, 
 /* Length of the run at OFFSET that is data, or zeroes (out_zero), at most LEN; negative errno. */
 int64_t blk_image_get_run(BlkImage *image, uint64_t offset, uint64_t len, bool *out_zero,
                           bool *out_data);
+/* Whether LEN bytes at BUF are all zero. */
+bool blk_is_zero(const void *buf, size_t len);
 /* Makes a new image of FORMAT; OPTIONS: size=, preallocation=, ... */
 bool blk_create(BlkGraph *graph, const char *format, const char *filename,
                 const BlkOptions *options, GError **error);

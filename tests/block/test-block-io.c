@@ -362,6 +362,27 @@ test_end_of_image(void)
     block_test_finish(&test);
 }
 
+/* Whole blocks are written, yet the image ends where it ended. */
+static void
+test_end_in_block(void)
+{
+    BlockTest test;
+    uint8_t data[1200];
+
+    block_test_init(&test);
+    g_autofree char *path = block_test_image(&test, "disk", 1000);
+    BlkNode *node = block_test_open(&test, path, "driver=fault,align=4096,file.driver=raw");
+    BlkImage *image = blk_image_new(node, true, NULL);
+    memset(data, 7, sizeof(data));
+    g_assert_cmpint(blk_image_write(image, 990, data, 10), ==, 0);
+    g_assert_cmpuint(blk_node_get_len(node), ==, 1000);
+    g_assert_cmpint(blk_image_write(image, 0, data, 1200), ==, 0);
+    g_assert_cmpuint(blk_node_get_len(node), ==, 1200);
+    blk_image_free(image);
+    blk_node_unref(node);
+    block_test_finish(&test);
+}
+
 static void
 test_failures(void)
 {
@@ -449,6 +470,7 @@ main(int argc, char **argv)
     g_test_add_func("/block/io/write-through", test_write_through);
     g_test_add_func("/block/io/power-loss", test_power_loss);
     g_test_add_func("/block/io/end-of-image", test_end_of_image);
+    g_test_add_func("/block/io/end-in-block", test_end_in_block);
     g_test_add_func("/block/io/failures", test_failures);
     g_test_add_func("/block/io/holes", test_holes);
     g_test_add_func("/block/io/discard-ignored", test_discard_ignored);

@@ -25,6 +25,7 @@ MAY_USE = {
     "engine/monitor": ["engine/include", "engine/core"],
     "engine/remote": ["engine/include", "engine/core"],
     "engine/machine": ["engine"],
+    "img": ["engine/include", "engine/core", "engine/block"],
     "audio": ["engine/include"],
     "usb-redirect": ["engine/include"],
     "app/ui": ["app", "engine/include"],
