@@ -11,7 +11,6 @@
 
 #include "vit-pci-internal.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 void
@@ -121,67 +120,5 @@ vit_pci_config_write(VitPciBus *root, uint32_t address, uint32_t value, unsigned
 
     if (pci) {
         vit_pci_device_config_write(pci, address & 0xff, value, size);
-    }
-}
-
-static void
-describe_bar(const VitPciDevice *pci, unsigned n, GString *out)
-{
-    const VitPciBar *bar = &pci->bars[n];
-    const char *what = bar->type & VIT_PCI_BAR_IO         ? "I/O"
-                       : bar->type & VIT_PCI_BAR_MEM64    ? "64 bit memory"
-                       : bar->type & VIT_PCI_BAR_PREFETCH ? "32 bit prefetchable memory"
-                                                          : "32 bit memory";
-
-    if (!bar->region) {
-        return;
-    }
-    g_string_append_printf(out, "      BAR%u: %s", n, what);
-    if (bar->mapped) {
-        g_string_append_printf(out, " at 0x%" PRIx64 " [0x%" PRIx64 "].\n", bar->address,
-                               bar->address + bar->len_bytes - 1);
-    } else {
-        g_string_append_printf(out, " (not mapped), 0x%" PRIx64 " bytes.\n", bar->len_bytes);
-    }
-}
-
-static void
-describe_function(const VitPciDevice *pci, unsigned bus_number, GString *out)
-{
-    g_string_append_printf(out, "  Bus %2u, device %3d, function %d:\n", bus_number,
-                           VIT_PCI_SLOT(pci->devfn), VIT_PCI_FUNCTION(pci->devfn));
-    g_string_append_printf(out, "    Class %04x: PCI device %04x:%04x (%s)\n",
-                           vit_pci_get16(pci, VIT_PCI_CLASS), vit_pci_get16(pci, VIT_PCI_VENDOR_ID),
-                           vit_pci_get16(pci, VIT_PCI_DEVICE_ID), pci->dev.kind->name);
-    if ((pci_info_of(pci)->header_type & 0x7f) == 0) {
-        g_string_append_printf(out, "      PCI subsystem %04x:%04x\n",
-                               vit_pci_get16(pci, VIT_PCI_SUBSYSTEM_VENDOR_ID),
-                               vit_pci_get16(pci, VIT_PCI_SUBSYSTEM_ID));
-    }
-    if (pci->config[VIT_PCI_INTERRUPT_PIN]) {
-        g_string_append_printf(out, "      IRQ %u, pin %c\n", pci->config[VIT_PCI_INTERRUPT_LINE],
-                               'A' + pci->config[VIT_PCI_INTERRUPT_PIN] - 1);
-    }
-    for (unsigned n = 0; n < VIT_PCI_BAR_COUNT; n++) {
-        describe_bar(pci, n, out);
-    }
-    g_string_append_printf(out, "      id \"%s\"\n", pci->dev.id ? pci->dev.id : "");
-}
-
-void
-vit_pci_bus_describe(VitPciBus *bus, GString *out)
-{
-    for (unsigned devfn = 0; devfn < VIT_ARRAY_LEN(bus->slots); devfn++) {
-        const VitPciDevice *pci = bus->slots[devfn];
-        if (!pci) {
-            continue;
-        }
-        describe_function(pci, bus->number, out);
-        for (unsigned i = 0; pci->dev.child_buses && i < pci->dev.child_buses->len; i++) {
-            VitBus *child = g_ptr_array_index(pci->dev.child_buses, i);
-            if (child->type == VIT_BUS_PCI) {
-                vit_pci_bus_describe((VitPciBus *)child, out);
-            }
-        }
     }
 }

@@ -106,9 +106,6 @@ void vit_pci_loaded(VitPciDevice *pci);
 
 /* Called by a kind's realize, in the order of the BARs. REGION's length is the BAR's size. */
 void vit_pci_add_bar(VitPciDevice *pci, unsigned n, uint8_t type, VitRegion *region);
-/* Lines for "info pci": every function of BUS and of the buses behind it. */
-void vit_pci_bus_describe(VitPciBus *bus, GString *out);
-
 /* Level of the device's INTx pin. */
 void vit_pci_set_irq(VitPciDevice *pci, int level);
 /* Adds a capability; returns its offset. */
