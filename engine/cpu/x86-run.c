@@ -425,8 +425,13 @@ x86_interp_run(X86Core *core)
 bool
 x86_interp_step(X86Core *core, VitCpuExit *out_exit)
 {
+    bool more;
+
     if (__builtin_setjmp(core->unwind)) {
         return deliver(core, out_exit);
     }
-    return pass(core, core->decode_cache, out_exit);
+    more = pass(core, core->decode_cache, out_exit);
+    /* not a tail call, which clang would make of it: the unwind needs this frame */
+    __asm__ volatile("" : "+r"(more));
+    return more;
 }
