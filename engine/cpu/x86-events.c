@@ -129,6 +129,28 @@ take_one(X86Core *core, uint32_t events)
     return true;
 }
 
+/* An event that another executor had begun to deliver when the state was taken from it. False =
+ * triple fault. */
+static bool
+finish_pending(X86Core *core)
+{
+    X86State *s = &core->s;
+    X86Event event = {
+        .vector = s->pending_vector,
+        .kind = s->pending_vector == X86_EXC_NMI ? X86_EVENT_NMI
+                : s->pending_vector < 32         ? X86_EVENT_FAULT
+                                                 : X86_EVENT_EXTERNAL,
+        .has_error = s->pending_has_error && !x86_real_mode(s),
+        .error = s->pending_error,
+        .return_rip = s->rip,
+    };
+    bool soft = s->pending_is_soft;
+
+    s->pending_vector = -1;
+    /* rIP is still at the INT instruction: it will simply be executed */
+    return soft || x86_deliver(core, &event);
+}
+
 bool
 x86_has_events(const X86Core *core)
 {
@@ -156,7 +178,8 @@ x86_take_events(X86Core *core, VitCpuExit *out_exit)
         *out_exit = VIT_CPU_EXIT_REQUEST;
         return false;
     }
-    if (!take_one(core, events)) {
+    bool alive = core->s.pending_vector < 0 || finish_pending(core);
+    if (!alive || !take_one(core, events)) {
         *out_exit = VIT_CPU_EXIT_SHUTDOWN;
         return false;
     }

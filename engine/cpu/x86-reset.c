@@ -100,4 +100,7 @@ x86_state_changed(X86Core *core)
     core->code_generation++;
     x86_tlb_flush_all(core);
     x86_debug_registers_changed(core);
+    if (core->s.pending_vector >= 0) {
+        vit_cpu_raise(core->cpu, VIT_CPU_EVENT_MAP_CHANGED); /* so that events are looked at */
+    }
 }

@@ -305,6 +305,29 @@ test_port_permission(void)
     rig_free(rig);
 }
 
+/* A state taken over in the middle of a delivery (as KVM hands it out). */
+static void
+test_pending_event(void)
+{
+    Rig *rig = rig_new("max");
+    X86State *s = &rig->core->s;
+
+    rig_protected(rig, 0);
+    rig_put_gate(rig, 0x2000 + X86_EXC_GP * 8, 0x08, 0x6000, X86_DESC_INT32, 0);
+    rig_put(rig, 0x6000, 0xf4, 1);
+    s->rip = BASE;
+    s->pending_vector = X86_EXC_GP;
+    s->pending_has_error = true;
+    s->pending_error = 0x18;
+    x86_state_changed(rig->core);
+    g_assert_cmpint(x86_interp_run(rig->core), ==, VIT_CPU_EXIT_HALT);
+    g_assert_cmphex(s->rip, ==, 0x6001);
+    g_assert_cmphex(rig_get(rig, s->gpr[X86_RSP], 4), ==, 0x18);
+    g_assert_cmphex(rig_get(rig, s->gpr[X86_RSP] + 4, 4), ==, BASE);
+    g_assert_cmpint(s->pending_vector, ==, -1);
+    rig_free(rig);
+}
+
 /* INIT and start-up IPI; a triple fault. */
 static void
 test_init_sipi(void)
@@ -349,6 +372,7 @@ main(int argc, char **argv)
     g_test_add_func("/x86/program/v8086", test_v8086);
     g_test_add_func("/x86/program/rep-ins", test_rep_ins);
     g_test_add_func("/x86/program/port-permission", test_port_permission);
+    g_test_add_func("/x86/program/pending-event", test_pending_event);
     g_test_add_func("/x86/program/init-sipi", test_init_sipi);
     return g_test_run();
 }
