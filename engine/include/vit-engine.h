@@ -7,6 +7,7 @@
 #include "vit-config.h"
 #include "vit-display.h"
 #include "vit-error.h"
+#include "vit-help.h"
 #include "vit-input.h"
 #include "vit-kinds.h"
 #include "vit-machine.h"
