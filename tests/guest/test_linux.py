@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Debian's stock kernels, booted directly, to a busybox shell on ttyS0 and to power-off."""
+import assets
+import machine
+
+QUIET = "console=ttyS0 panic=-1 "
+
+
+def boot(kernel, script, smp, seconds, cpu="max", arch="amd64", memory="256", extra=()):
+    initrd = assets.initrd(f"echo SHELL-READY; {script}", arch, name=f"linux-{arch}-{smp}")
+    with machine.Machine("-nodefaults", "-m", memory, "-smp", str(smp), "-vga", "none", "-cpu", cpu,
+                         "-kernel", kernel, "-initrd", initrd, "-append", QUIET, "-no-reboot",
+                         *extra) as vm:
+        vm.wait_serial("SHELL-READY", seconds)
+        match = vm.wait_serial(r"CPUS=(\d+)", 60)
+        assert int(match.group(1)) == smp, match.group(0)
+        vm.wait_exit(60)
+        text = vm.serial()
+    for bad in ("BUG:", "Oops", "Call Trace", "soft lockup", "rcu_sched detected stalls"):
+        assert bad not in text, bad
+    return text
+
+
+COUNT = "echo CPUS=$(grep -c ^processor /proc/cpuinfo)"
+
+
+def amd64_one_cpu():
+    """Debian 12's stock kernel: XZ, 64-bit."""
+    boot(assets.kernel()[0], COUNT, 1, 240)
+
+
+def amd64_two_cpus():
+    boot(assets.kernel("linux-image-cloud-amd64")[0], COUNT, 2, 120)
+
+
+def amd64_qemu64():
+    """The default CPU model, without AVX and its state."""
+    boot(assets.kernel("linux-image-cloud-amd64")[0], COUNT, 1, 120, cpu="qemu64")
+
+
+def i386_one_cpu():
+    """The non-PAE 686 kernel: two-level paging."""
+    boot(assets.kernel("linux-image-686", "i386")[0], COUNT, 1, 240, cpu="qemu32", arch="i386")
+
+
+def i386_pae_two_cpus():
+    boot(assets.kernel("linux-image-686-pae", "i386")[0], COUNT, 2, 240, cpu="max", arch="i386")
+
+
+if __name__ == "__main__":
+    machine.main([amd64_two_cpus, amd64_qemu64, amd64_one_cpu, i386_one_cpu, i386_pae_two_cpus])
