@@ -13,7 +13,7 @@ def boot(kernel, script, smp, seconds, cpu="max", arch="amd64", memory="256", ex
                          "-kernel", kernel, "-initrd", initrd, "-append", QUIET, "-no-reboot",
                          *extra) as vm:
         vm.wait_serial("SHELL-READY", seconds)
-        match = vm.wait_serial(r"CPUS=(\d+)", 60)
+        match = vm.wait_serial(r"SHELL-CPUS=(\d+)", 60)
         assert int(match.group(1)) == smp, match.group(0)
         vm.wait_exit(60)
         text = vm.serial()
@@ -22,7 +22,7 @@ def boot(kernel, script, smp, seconds, cpu="max", arch="amd64", memory="256", ex
     return text
 
 
-COUNT = "echo CPUS=$(grep -c ^processor /proc/cpuinfo)"
+COUNT = "echo SHELL-CPUS=$(grep -c ^processor /proc/cpuinfo)"
 
 
 def amd64_one_cpu():
