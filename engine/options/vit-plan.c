@@ -399,97 +399,86 @@ add_virtfs(VitNormalizer *norm, const VitConfigItem *item)
 }
 
 static void
+add_plain_device(VitNormalizer *norm, const VitConfigItem *item)
+{
+    add_device(norm, norm->plan->devices, item, "driver");
+}
+
+static void
+add_object(VitNormalizer *norm, const VitConfigItem *item)
+{
+    add_device(norm, norm->plan->objects, item, "qom-type");
+}
+
+static void
+add_audiodev(VitNormalizer *norm, const VitConfigItem *item)
+{
+    add_device(norm, norm->plan->audiodevs, item, "driver");
+}
+
+static void
+add_smbios(VitNormalizer *norm, const VitConfigItem *item)
+{
+    add_table(norm, norm->plan->smbios, item);
+}
+
+static void
+add_acpi_table(VitNormalizer *norm, const VitConfigItem *item)
+{
+    add_table(norm, norm->plan->acpi_tables, item);
+}
+
+static void
+add_option_rom(VitNormalizer *norm, const VitConfigItem *item)
+{
+    add_other(norm, norm->plan->option_roms, item);
+}
+
+static void
+add_rest(VitNormalizer *norm, const VitConfigItem *item)
+{
+    add_other(norm, norm->plan->others, item);
+}
+
+/* What is done with each option; NULL: vit_plan_machine() reads it as a whole, or it is the
+ * program's own. */
+static const struct {
+    const char *names;
+    void (*add)(VitNormalizer *norm, const VitConfigItem *item);
+} handlers[] = {
+    { "image drive hda hdb hdc hdd cdrom fda fdb pflash sd mtdblock", vit_plan_block },
+    { "blockdev", add_blockdev },
+    { "nic netdev net", vit_plan_net },
+    { "chardev serial parallel monitor qmp qmp-pretty mon debugcon gdb s qtest", vit_plan_char },
+    { "device", add_plain_device },
+    { "object", add_object },
+    { "audiodev", add_audiodev },
+    { "global", add_global },
+    { "fw_cfg", add_fw_cfg },
+    { "smbios", add_smbios },
+    { "acpitable", add_acpi_table },
+    { "option-rom", add_option_rom },
+    { "virtfs", add_virtfs },
+    { "machine cpu accel enable-kvm smp m mem-path mem-prealloc usb no-acpi no-hpet nodefaults",
+      NULL },
+    { "kernel append initrd dtb bios L boot no-fd-bootchk", NULL },
+    { "rtc name uuid k no-reboot no-shutdown action watchdog-action", NULL },
+    { "display nographic vga full-screen curses sdl vnc spice", NULL },
+    { "S snapshot pidfile D d dfilter singlestep daemonize msg echr qtest-log set", NULL },
+    { "help version readconfig writeconfig no-user-config", NULL },
+};
+
+static void
 add_item(VitNormalizer *norm, const VitConfigItem *item)
 {
-    VitMachinePlan *plan = norm->plan;
-    const char *name = item->name;
-    /* Options that vit_plan_machine() reads as a whole. */
-    static const char *const whole[] = { "machine",
-                                         "cpu",
-                                         "accel",
-                                         "enable-kvm",
-                                         "smp",
-                                         "m",
-                                         "mem-path",
-                                         "mem-prealloc",
-                                         "kernel",
-                                         "append",
-                                         "initrd",
-                                         "dtb",
-                                         "bios",
-                                         "L",
-                                         "boot",
-                                         "no-fd-bootchk",
-                                         "rtc",
-                                         "no-acpi",
-                                         "no-hpet",
-                                         "no-reboot",
-                                         "no-shutdown",
-                                         "action",
-                                         "nodefaults",
-                                         "name",
-                                         "uuid",
-                                         "k",
-                                         "display",
-                                         "nographic",
-                                         "vga",
-                                         "full-screen",
-                                         "curses",
-                                         "sdl",
-                                         "S",
-                                         "snapshot",
-                                         "pidfile",
-                                         "D",
-                                         "d",
-                                         "dfilter",
-                                         "singlestep",
-                                         "daemonize",
-                                         "msg",
-                                         "echr",
-                                         "qtest-log",
-                                         "usb",
-                                         "set",
-                                         "help",
-                                         "version",
-                                         "readconfig",
-                                         "writeconfig",
-                                         "no-user-config",
-                                         "watchdog-action",
-                                         NULL };
-
-    if (item->type == VIT_ITEM_IMAGE || strcmp(name, "drive") == 0 ||
-        vit_word_in_list("hda hdb hdc hdd cdrom fda fdb pflash sd mtdblock", name, strlen(name),
-                         ' '))
-        vit_plan_block(norm, item);
-    else if (strcmp(name, "blockdev") == 0)
-        add_blockdev(norm, item);
-    else if (vit_word_in_list("nic netdev net", name, strlen(name), ' '))
-        vit_plan_net(norm, item);
-    else if (vit_word_in_list("chardev serial parallel monitor qmp qmp-pretty mon debugcon gdb s "
-                              "qtest",
-                              name, strlen(name), ' '))
-        vit_plan_char(norm, item);
-    else if (strcmp(name, "device") == 0)
-        add_device(norm, plan->devices, item, "driver");
-    else if (strcmp(name, "object") == 0)
-        add_device(norm, plan->objects, item, "qom-type");
-    else if (strcmp(name, "audiodev") == 0)
-        add_device(norm, plan->audiodevs, item, "driver");
-    else if (strcmp(name, "global") == 0)
-        add_global(norm, item);
-    else if (strcmp(name, "fw_cfg") == 0)
-        add_fw_cfg(norm, item);
-    else if (strcmp(name, "smbios") == 0)
-        add_table(norm, plan->smbios, item);
-    else if (strcmp(name, "acpitable") == 0)
-        add_table(norm, plan->acpi_tables, item);
-    else if (strcmp(name, "option-rom") == 0)
-        add_other(norm, plan->option_roms, item);
-    else if (strcmp(name, "virtfs") == 0)
-        add_virtfs(norm, item);
-    else if (!g_strv_contains(whole, name) && strcmp(name, "vnc") != 0 &&
-             strcmp(name, "spice") != 0)
-        add_other(norm, plan->others, item);
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(handlers); i++) {
+        if (!vit_word_in_list(handlers[i].names, item->name, strlen(item->name), ' '))
+            continue;
+        if (handlers[i].add != NULL)
+            handlers[i].add(norm, item);
+        return;
+    }
+    add_rest(norm, item);
 }
 
 VitMachinePlan *
