@@ -9,27 +9,27 @@
  * call. An event loop other than threads (io_uring, sockets) joins at poll_host() and in the
  * source's descriptor list.
  *
- * Thread: see the header; worker_main() alone runs on pool threads. */
+ * Thread: see the header; job_done() alone runs on pool threads. */
 
 #include "blk-context.h"
+
+#include "blk-pool.h"
 
 #include "vit-error.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 enum { MAX_WORKERS = 32, MAX_IDLE_FIBERS = 64 };
 
-typedef struct BlkJob {
-    int (*func)(void *arg);
-    void *arg;
-    int ret;
+typedef struct FiberJob {
+    BlkJob job; /* first */
     BlkFiber *fiber;
-    struct BlkJob *next;
-} BlkJob;
+} FiberJob;
 
 typedef struct BlkSleeper {
     int64_t wake_us;
@@ -49,8 +49,8 @@ struct BlkContext {
     gpointer event_tag;
     int event_fd;
     atomic_bool signalled;
-    GThreadPool *pool;
-    GMutex jobs_lock;
+    BlkPool *pool;
+    pthread_mutex_t jobs_lock;
     BlkJob *done_jobs; /* under jobs_lock, latest first */
     BlkFiber *current;
     BlkWaitQueue ready;
@@ -284,31 +284,30 @@ blk_sleep_ns(BlkContext *context, int64_t ns)
 
 /* ---- workers ---- */
 
+/* On the worker. */
 static void
-worker_main(gpointer data, gpointer opaque)
+job_done(void *opaque, BlkJob *job)
 {
-    BlkJob *job = data;
     BlkContext *context = opaque;
 
-    job->ret = job->func(job->arg);
-    /* The job is gone as soon as the mutex is released with it on the list, the context only after
+    /* The job is gone as soon as it is on the list and the mutex is free; the context only after
      * the pool has let this thread go. */
-    g_mutex_lock(&context->jobs_lock);
+    pthread_mutex_lock(&context->jobs_lock);
     job->next = context->done_jobs;
     context->done_jobs = job;
-    g_mutex_unlock(&context->jobs_lock);
+    pthread_mutex_unlock(&context->jobs_lock);
     signal_context(context);
 }
 
 int
 blk_pool_run(BlkContext *context, int (*func)(void *arg), void *arg)
 {
-    BlkJob job = { .func = func, .arg = arg, .fiber = context->current };
+    FiberJob job = { .job = { .func = func, .arg = arg }, .fiber = context->current };
 
     g_assert(context->current);
-    g_thread_pool_push(context->pool, &job, NULL);
+    blk_pool_push(context->pool, &job.job);
     suspend_current(context);
-    return job.ret;
+    return job.job.ret;
 }
 
 /* ---- dispatch ---- */
@@ -333,9 +332,10 @@ collect_jobs(BlkContext *context)
 {
     BlkJob *done, *ordered = NULL;
 
-    g_mutex_lock(&context->jobs_lock);
-    done = g_steal_pointer(&context->done_jobs);
-    g_mutex_unlock(&context->jobs_lock);
+    pthread_mutex_lock(&context->jobs_lock);
+    done = context->done_jobs;
+    context->done_jobs = NULL;
+    pthread_mutex_unlock(&context->jobs_lock);
     while (done) {
         BlkJob *next = done->next;
         done->next = ordered;
@@ -343,7 +343,7 @@ collect_jobs(BlkContext *context)
         done = next;
     }
     for (; ordered; ordered = ordered->next) {
-        make_ready(context, ordered->fiber);
+        make_ready(context, ((FiberJob *)ordered)->fiber);
     }
 }
 
@@ -492,8 +492,8 @@ blk_context_new(GMainContext *main_context, VitLock *lock, GError **error)
     context->event_fd = event_fd;
     context->idle = fiber;
     context->idle_count = 1;
-    g_mutex_init(&context->jobs_lock);
-    context->pool = g_thread_pool_new(worker_main, context, MAX_WORKERS, FALSE, NULL);
+    pthread_mutex_init(&context->jobs_lock, NULL);
+    context->pool = blk_pool_new(MAX_WORKERS, job_done, context);
     if (main_context) {
         context->source = g_source_new((GSourceFuncs *)&source_funcs, sizeof(ContextSource));
         ((ContextSource *)context->source)->context = context;
@@ -515,13 +515,13 @@ blk_context_free(BlkContext *context)
         g_source_destroy(context->source);
         g_source_unref(context->source);
     }
-    g_thread_pool_free(context->pool, FALSE, TRUE);
+    blk_pool_free(context->pool);
     while (context->idle) {
         BlkFiber *fiber = context->idle;
         context->idle = *blk_fiber_next(fiber);
         blk_fiber_free(fiber);
     }
-    g_mutex_clear(&context->jobs_lock);
+    pthread_mutex_destroy(&context->jobs_lock);
     close(context->event_fd);
     g_free(context);
 }

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* A pool of worker threads. GLib's would do but for two things: it synchronises by futexes that
+ * thread checkers do not see, and it keeps its idle threads per process, not per machine.
+ *
+ * Invariant: under the lock, idle_count threads wait for wake, and there are never more jobs in
+ * the queue than could be taken by idle threads unless thread_count has reached its limit or the
+ * host refuses more threads. When it refuses even the first, the job is done by the caller.
+ *
+ * Thread: any. */
+
+#include "blk-pool.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <time.h>
+
+enum { IDLE_SECONDS = 10 };
+
+struct BlkPool {
+    pthread_mutex_t lock;
+    pthread_cond_t wake, gone;
+    BlkJob *first, *last;
+    unsigned queued, idle_count, thread_count, max_threads;
+    bool quit;
+    void (*done)(void *opaque, BlkJob *job);
+    void *opaque;
+};
+
+static BlkJob *
+take_job(BlkPool *pool)
+{
+    BlkJob *job = pool->first;
+
+    pool->first = job->next;
+    if (!pool->first) {
+        pool->last = NULL;
+    }
+    pool->queued--;
+    return job;
+}
+
+/* Waits for a job; false when there was none for long enough, or never will be. */
+static bool
+wait_for_job(BlkPool *pool)
+{
+    struct timespec until;
+    int ret = 0;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += IDLE_SECONDS;
+    pool->idle_count++;
+    while (!pool->first && !pool->quit && ret != ETIMEDOUT) {
+        ret = pthread_cond_timedwait(&pool->wake, &pool->lock, &until);
+    }
+    pool->idle_count--;
+    return pool->first != NULL;
+}
+
+static void *
+worker_main(void *opaque)
+{
+    BlkPool *pool = opaque;
+
+    pthread_mutex_lock(&pool->lock);
+    while (pool->first || wait_for_job(pool)) {
+        BlkJob *job = take_job(pool);
+        pthread_mutex_unlock(&pool->lock);
+        job->ret = job->func(job->arg);
+        pool->done(pool->opaque, job);
+        pthread_mutex_lock(&pool->lock);
+    }
+    pool->thread_count--;
+    pthread_cond_signal(&pool->gone);
+    pthread_mutex_unlock(&pool->lock);
+    return NULL;
+}
+
+static bool
+start_thread(BlkPool *pool)
+{
+    sigset_t all, old;
+    pthread_attr_t attr;
+    pthread_t thread;
+    int ret;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    ret = pthread_create(&thread, &attr, worker_main, pool);
+    pthread_attr_destroy(&attr);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (ret == 0) {
+        pthread_setname_np(thread, "block-worker");
+        pool->thread_count++;
+    }
+    return ret == 0;
+}
+
+void
+blk_pool_push(BlkPool *pool, BlkJob *job)
+{
+    bool alone = false;
+
+    job->next = NULL;
+    pthread_mutex_lock(&pool->lock);
+    if (pool->queued >= pool->idle_count && pool->thread_count < pool->max_threads) {
+        alone = !start_thread(pool) && pool->thread_count == 0;
+    }
+    if (!alone) {
+        if (pool->last) {
+            pool->last->next = job;
+        } else {
+            pool->first = job;
+        }
+        pool->last = job;
+        pool->queued++;
+        pthread_cond_signal(&pool->wake);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (alone) {
+        job->ret = job->func(job->arg);
+        pool->done(pool->opaque, job);
+    }
+}
+
+BlkPool *
+blk_pool_new(unsigned max_threads, void (*done)(void *opaque, BlkJob *job), void *opaque)
+{
+    BlkPool *pool = g_new0(BlkPool, 1);
+    pthread_condattr_t attr;
+
+    pool->max_threads = max_threads;
+    pool->done = done;
+    pool->opaque = opaque;
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&pool->wake, &attr);
+    pthread_cond_init(&pool->gone, &attr);
+    pthread_condattr_destroy(&attr);
+    return pool;
+}
+
+void
+blk_pool_free(BlkPool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->quit = true;
+    pthread_cond_broadcast(&pool->wake);
+    while (pool->thread_count > 0) {
+        pthread_cond_wait(&pool->gone, &pool->lock);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    pthread_cond_destroy(&pool->wake);
+    pthread_cond_destroy(&pool->gone);
+    pthread_mutex_destroy(&pool->lock);
+    g_free(pool);
+}
