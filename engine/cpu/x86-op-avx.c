@@ -4,7 +4,8 @@
 /* Opcode rows of AVX, AVX2, FMA, F16C and the VEX forms of AES, PCLMULQDQ and GFNI. Intel SDM
  * volume 2.
  *
- * Scalar rows ignore VEX.L. Rows without W0 or W1 ignore VEX.W. A 256-bit integer form is a row of
+ * Scalar rows ignore VEX.L. Rows without W0 or W1 ignore VEX.W, as AMD's CPUs do in VPERMQ and
+ * VPERMPD too. A 256-bit integer form is a row of
  * its own where it came with AVX2. Rows of class SYSTEM touch memory element by element.
  */
 
@@ -329,8 +330,8 @@ const X86OpRow x86_op_rows_avx[] = {
     SIMD("vaesdeclast", VEX38(66, 0xdf), VAES, L1, WR(Vqq), RD(Hqq), RD(Wx)),
 
     /* 0F 3A */
-    SIMD("vpermq", VEX3A(66, 0x00), AVX2, L1 | W1 | NO_VVVV, WR(Vqq), RD(Wx), RD(Ib)),
-    SIMD("vpermpd", VEX3A(66, 0x01), AVX2, L1 | W1 | NO_VVVV, WR(Vqq), RD(Wx), RD(Ib)),
+    SIMD("vpermq", VEX3A(66, 0x00), AVX2, L1 | NO_VVVV, WR(Vqq), RD(Wx), RD(Ib)),
+    SIMD("vpermpd", VEX3A(66, 0x01), AVX2, L1 | NO_VVVV, WR(Vqq), RD(Wx), RD(Ib)),
     SIMD("vpblendd", VEX3A(66, 0x02), AVX2, W0, WR(Vx), RD(Hx), RD(Wx), RD(Ib)),
     SIMD("vpermilps", VEX3A(66, 0x04), AVX, W0 | NO_VVVV, WR(Vx), RD(Wx), RD(Ib)),
     SIMD("vpermilpd", VEX3A(66, 0x05), AVX, W0 | NO_VVVV, WR(Vx), RD(Wx), RD(Ib)),

@@ -23,3 +23,6 @@ typedef struct OracleContext {
  * out to be another. False: does not decode, try again; unless ALLOW_UD and it is #UD. */
 bool oracle_encode(OracleContext *context, const X86OpRow *row, bool allow_ud, uint8_t *out,
                    X86Insn *out_insn);
+/* Fifteen bytes that decode to nothing, and that the host has no meaning of its own for. False: try
+ * again. */
+bool oracle_encode_hole(OracleContext *context, uint8_t *out, X86Insn *out_insn);

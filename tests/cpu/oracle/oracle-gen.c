@@ -4,209 +4,26 @@
 /* Makes cases: a theme (which classes of rows), registers of which some point at the data pages,
  * and a stream of instructions chosen so that a case goes on for a while. Branches go forward only.
  * Instructions whose result the architecture leaves open are kept out by tracking which flags are
- * undefined; those that would leave the child (system calls) or that two runs answer differently
- * (time, random numbers, CPU identity) are not generated at all. */
+ * undefined along every path. */
 
 #include "oracle-encode.h"
+#include "oracle-rows.h"
 #include "oracle-values.h"
 
 #include <stdio.h>
 #include <string.h>
 
-typedef enum OracleClass {
-    CLASS_INT,
-    CLASS_STACK,
-    CLASS_FLOW,
-    CLASS_STRING,
-    CLASS_SYSTEM,
-    CLASS_X87,
-    CLASS_MMX,
-    CLASS_SSE,
-    CLASS_AVX,
-    CLASS_STATE, /* masked moves, gathers, FXSAVE, XSAVE */
-    CLASS_LAST
-} OracleClass;
-
-static const char *const class_names[CLASS_LAST + 1] = { "int",    "stack", "flow", "string",
-                                                         "system", "x87",   "mmx",  "sse",
-                                                         "avx",    "state", NULL };
 /* How often a theme holds the class. */
-static const uint8_t class_weights[CLASS_LAST] = { 30, 5, 5, 5, 2, 16, 8, 14, 18, 6 };
-
-/* What the generator asks of a row again and again. */
-typedef struct RowInfo {
-    const X86OpRow *row;
-    OracleClass class_;
-    bool forbidden;
-    bool ends_case; /* mostly: fewer of them */
-    bool divides;
-    bool is_xsave, is_xrstor, brings_initial_values;
-    unsigned generated;
-} RowInfo;
+static const uint8_t class_weights[CLASS_LAST] = { 30, 5, 5, 5, 2, 16, 8, 14, 18, 6, 1 };
 
 struct OracleGen {
     OracleOptions options;
-    RowInfo *info; /* by row number */
+    OracleRow *info; /* by row number */
     size_t info_count;
-    GHashTable *by_row; /* row -> RowInfo */
-    RowInfo **rows[CLASS_LAST];
+    GHashTable *by_row; /* row -> OracleRow */
+    OracleRow **rows[CLASS_LAST];
     unsigned count[CLASS_LAST];
 };
-
-/* ---- Rows ---- */
-
-static bool
-is_forbidden(const X86OpRow *row)
-{
-    static const char *const names[] = {
-        /* leave the child or change what the harness needs */
-        "syscall",
-        "sysret",
-        "sysenter",
-        "sysexit",
-        "int",
-        "int3",
-        "int1",
-        "into",
-        "iret",
-        "hlt",
-        "wrfsbase",
-        "wrgsbase",
-        "rdfsbase",
-        "rdgsbase",
-        "swapgs",
-        "callf",
-        "jmpf",
-        "retf",
-        "lss",
-        "lds",
-        "les",
-        "lfs",
-        "lgs",
-        "ud0",
-        "ud1",
-        "vmmcall",
-        "vmcall",
-        "icebp",
-        "monitor",
-        "mwait",
-        "monitorx",
-        "mwaitx",
-        "umonitor",
-        "umwait",
-        "tpause",
-        "clzero",
-        /* a hypervisor under the host answers them */
-        "vmrun",
-        "vmload",
-        "vmsave",
-        "stgi",
-        "clgi",
-        "skinit",
-        "invlpga",
-        /* the answer is not the same twice */
-        "rdtsc",
-        "rdtscp",
-        "rdpmc",
-        "rdrand",
-        "rdseed",
-        "cpuid",
-        "rdpid",
-        "xgetbv",
-        "rdpru",
-        "rdpkru",
-        "wrpkru",
-        /* Linux emulates them or has other descriptors */
-        "sgdt",
-        "sidt",
-        "sldt",
-        "str",
-        "smsw",
-        "lar",
-        "lsl",
-        "verr",
-        "verw",
-    };
-
-    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
-        if (strcmp(row->mnemonic, names[i]) == 0) {
-            return true;
-        }
-    }
-    for (unsigned i = 0; i < G_N_ELEMENTS(row->operand); i++) {
-        if (row->operand[i].kind == X86_OP_SEG_REG || row->operand[i].kind == X86_OP_SEG_FIXED) {
-            return row->operand[i].access & X86_ACC_W;
-        }
-    }
-    return false;
-}
-
-static OracleClass
-class_of(const X86OpRow *row)
-{
-    bool vector = false;
-
-    for (unsigned i = 0; i < G_N_ELEMENTS(row->operand); i++) {
-        uint8_t kind = row->operand[i].kind;
-
-        vector |=
-            (kind >= X86_OP_MMX_REG && kind <= X86_OP_VSIB) || row->operand[i].size == X86_SZ_STATE;
-    }
-    switch (row->class_) {
-    case X86_CLASS_INT: return CLASS_INT;
-    case X86_CLASS_STACK: return CLASS_STACK;
-    case X86_CLASS_FLOW: return CLASS_FLOW;
-    case X86_CLASS_STRING: return CLASS_STRING;
-    case X86_CLASS_X87: return row->map == X86_MAP_1B ? CLASS_X87 : CLASS_MMX;
-    case X86_CLASS_VEC: return row->encoding == X86_ENC_VEX ? CLASS_AVX : CLASS_SSE;
-    default: return vector || strstr(row->mnemonic, "mxcsr") ? CLASS_STATE : CLASS_SYSTEM;
-    }
-}
-
-static bool
-is_relative(const X86OpRow *row)
-{
-    return row->operand[0].kind == X86_OP_REL || row->operand[1].kind == X86_OP_REL;
-}
-
-/* Rows that end most cases. */
-static bool
-ends_case(const X86OpRow *row)
-{
-    for (unsigned i = 0; i < G_N_ELEMENTS(row->operand); i++) {
-        if (row->operand[i].size == X86_SZ_STATE || row->operand[i].kind == X86_OP_VSIB ||
-            row->operand[i].kind == X86_OP_VEC_VVVV) {
-            return false;
-        }
-    }
-    return (row->class_ == X86_CLASS_FLOW && !is_relative(row)) ||
-           row->class_ == X86_CLASS_SYSTEM || strncmp(row->mnemonic, "popf", 4) == 0;
-}
-
-static RowInfo
-inspect(const X86OpRow *row)
-{
-    bool saves = strncmp(row->mnemonic, "xsave", 5) == 0;
-    bool restores = strncmp(row->mnemonic, "xrstor", 6) == 0;
-
-    return (RowInfo){
-        .row = row,
-        .class_ = class_of(row),
-        .forbidden = is_forbidden(row) || row->feature == X86_FEATURE_3DNOW,
-        .ends_case = ends_case(row),
-        .divides = strstr(row->mnemonic, "div") && row->class_ == X86_CLASS_INT,
-        .is_xsave = saves,
-        .is_xrstor = restores,
-        .brings_initial_values =
-            strstr(row->mnemonic, "rstor") || strncmp(row->mnemonic, "vzero", 5) == 0,
-    };
-}
-
-const char *
-oracle_class_name(unsigned index)
-{
-    return index <= CLASS_LAST ? class_names[index] : NULL;
-}
 
 OracleGen *
 oracle_gen_new(const OracleOptions *options)
@@ -218,17 +35,17 @@ oracle_gen_new(const OracleOptions *options)
     while (x86_op_row(gen->info_count)) {
         gen->info_count++;
     }
-    gen->info = g_new0(RowInfo, gen->info_count);
+    gen->info = g_new0(OracleRow, gen->info_count);
     for (size_t i = 0; i < gen->info_count; i++) {
-        RowInfo *info = &gen->info[i];
+        OracleRow *info = &gen->info[i];
 
-        *info = inspect(x86_op_row(i));
+        *info = oracle_row_inspect(x86_op_row(i));
         g_hash_table_insert(gen->by_row, (gpointer)info->row, info);
         if (!info->forbidden &&
             (!options->only || strcmp(options->only, info->row->mnemonic) == 0)) {
             unsigned *count = &gen->count[info->class_];
 
-            gen->rows[info->class_] = g_renew(RowInfo *, gen->rows[info->class_], *count + 1);
+            gen->rows[info->class_] = g_renew(OracleRow *, gen->rows[info->class_], *count + 1);
             gen->rows[info->class_][(*count)++] = info;
         }
     }
@@ -255,7 +72,7 @@ oracle_gen_print_coverage(const OracleGen *gen)
 
     for (unsigned i = 0; i < CLASS_LAST; i++) {
         for (unsigned j = 0; j < gen->count[i]; j++) {
-            const RowInfo *info = gen->rows[i][j];
+            const OracleRow *info = gen->rows[i][j];
 
             if (!info->generated && gen->options.classes >> i & 1) {
                 never++;
@@ -427,17 +244,25 @@ typedef struct Theme {
     unsigned count;
 } Theme;
 
+static unsigned
+class_weight(const OracleGen *gen, unsigned class_)
+{
+    bool exists = gen->count[class_] || (class_ == CLASS_HOLES && !gen->options.only);
+
+    return exists && (gen->options.classes >> class_ & 1) ? class_weights[class_] : 0;
+}
+
 static OracleClass
 pick_class(const OracleGen *gen, OracleRng *rng)
 {
     unsigned total = 0, at;
 
     for (unsigned i = 0; i < CLASS_LAST; i++) {
-        total += gen->count[i] && (gen->options.classes >> i & 1) ? class_weights[i] : 0;
+        total += class_weight(gen, i);
     }
     at = oracle_below(rng, total);
     for (unsigned i = 0;; i++) {
-        unsigned weight = gen->count[i] && (gen->options.classes >> i & 1) ? class_weights[i] : 0;
+        unsigned weight = class_weight(gen, i);
 
         if (at < weight) {
             return (OracleClass)i;
@@ -494,7 +319,7 @@ append(OracleCase *c, OracleContext *ctx, const X86Insn *insn, const uint8_t *by
     c->count++;
     forget_registers(ctx, insn);
     resolve(c, pending, false);
-    if (is_relative(insn->row)) {
+    if (oracle_row_is_relative(insn->row)) {
         if (!pending->open && oracle_chance(ctx->rng, 50)) {
             *pending = (Pending){ .open = true,
                                   .at = start + insn->imm_offset,
@@ -573,7 +398,7 @@ prepare_xsave(OracleContext *ctx, OracleCase *c, uint32_t area, bool restore, Pe
 }
 
 static void
-add_xsave(OracleContext *ctx, OracleCase *c, const RowInfo *info, Pending *pending)
+add_xsave(OracleContext *ctx, OracleCase *c, const OracleRow *info, Pending *pending)
 {
     const X86OpRow *row = info->row;
     uint32_t area = oracle_chance(ctx->rng, 40) ? 0x400 : oracle_below(ctx->rng, 0x5000) & ~63u;
@@ -607,10 +432,27 @@ add_xsave(OracleContext *ctx, OracleCase *c, const RowInfo *info, Pending *pendi
 /* Whether a component that holds its initial value counts as in use is up to the CPU; AMD's go by
  * how the value came about. So what may bring initial values goes after the saves. */
 static bool
-is_unwelcome(const OracleContext *ctx, const RowInfo *info)
+is_unwelcome(const OracleContext *ctx, const OracleRow *info)
 {
     return (info->ends_case && !oracle_chance(ctx->rng, 15)) ||
            (info->divides && !oracle_chance(ctx->rng, 40)) || (info->is_xsave && ctx->initial_seen);
+}
+
+static void
+add_hole(OracleContext *ctx, OracleCase *c, Pending *pending)
+{
+    static const X86OpRow no_row = { .mnemonic = "(none)" };
+    uint8_t bytes[15];
+    X86Insn insn;
+
+    for (unsigned attempt = 0; attempt < 50; attempt++) {
+        if (oracle_encode_hole(ctx, bytes, &insn)) {
+            insn.row = &no_row;
+            insn.length = sizeof(bytes);
+            append(c, ctx, &insn, bytes, pending);
+            return;
+        }
+    }
 }
 
 static void
@@ -622,8 +464,13 @@ add_instruction(OracleGen *gen, OracleContext *ctx, OracleCase *c, const Theme *
 
     for (unsigned attempt = 0; attempt < 50; attempt++) {
         OracleClass class_ = theme->classes[oracle_below(ctx->rng, theme->count)];
-        RowInfo *info = gen->rows[class_][oracle_below(ctx->rng, gen->count[class_])];
+        OracleRow *info;
 
+        if (class_ == CLASS_HOLES) {
+            add_hole(ctx, c, pending);
+            return;
+        }
+        info = gen->rows[class_][oracle_below(ctx->rng, gen->count[class_])];
         if (!exists_in_mode(info->row, c->mode) || is_unwelcome(ctx, info)) {
             continue;
         }
