@@ -109,7 +109,7 @@ struct VitOptionKey {
     const char *ref;              /* VIT_VALUE_ID: options whose ids are meant, separated by '|' */
     int64_t min, max;             /* inclusive, unchecked when both are 0 */
     const char *unit;             /* shown beside numbers: "ms", "MiB" */
-    uint64_t size_unit;           /* factor of a size without suffix; 0 is 1 */
+    uint64_t size_unit;           /* factor of a size without suffix: 1 (or 0) and VIT_MIB */
     VitPathRole role;
     VitChange change;
     VitStatus status;

@@ -249,7 +249,9 @@ check_unknown(VitChecker *checker)
         const VitWord *argument = &words.words[1];
         const char *message = "it is not understood";
         size_t at = 0;
-        g_autoptr(GArray) leaves = vit_json_flatten(argument->text, argument->len, &at, &message);
+        GArray *leaves = vit_json_flatten(argument->text, argument->len, &at, &message);
+
+        g_clear_pointer(&leaves, g_array_unref);
         size_t place = MIN(argument->map[MIN(at, argument->len)], argument->end - 1);
 
         VIT_CHECK_BAD(checker, ((VitRange){ place, place + 1 }), NULL, NULL,

@@ -11,25 +11,15 @@
 #include <string.h>
 
 #include "vit-option.h"
-#include "vit-types.h"
+#include "vit-prop.h"
 
 bool
 vit_value_parse_bool(const char *text, bool *out_value)
 {
-    static const char *const on[] = { "on", "yes", "true", "y", NULL };
-    static const char *const off[] = { "off", "no", "false", "n", NULL };
-
-    if (g_strv_contains(on, text)) {
-        *out_value = true;
-        return true;
-    }
-    if (g_strv_contains(off, text)) {
-        *out_value = false;
-        return true;
-    }
-    return false;
+    return vit_parse_bool(text, out_value);
 }
 
+/* Unlike the numbers of devices these may be octal: modes of files are. */
 bool
 vit_value_parse_uint(const char *text, uint64_t *out_value)
 {
@@ -59,78 +49,16 @@ vit_value_parse_int(const char *text, int64_t *out_value)
     return true;
 }
 
-/* The power of two that a size suffix stands for; -1 when it is none. */
-static int
-suffix_shift(char suffix)
-{
-    switch (g_ascii_toupper(suffix)) {
-    case 'B': return 0;
-    case 'K': return 10;
-    case 'M': return 20;
-    case 'G': return 30;
-    case 'T': return 40;
-    case 'P': return 50;
-    case 'E': return 60;
-    default: return -1;
-    }
-}
-
 bool
 vit_value_parse_size(const char *text, uint64_t default_unit, uint64_t *out_bytes)
 {
-    char *end = NULL;
-
-    if (!g_ascii_isdigit(text[0]))
-        return false;
-    errno = 0;
-    bool is_hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
-    uint64_t whole = g_ascii_strtoull(text, &end, is_hex ? 16 : 10);
-    if (errno != 0)
-        return false;
-    double fraction = 0;
-    if (*end == '.') {
-        const char *digits = end + 1;
-        double scale = 0.1;
-
-        for (; g_ascii_isdigit(*digits); digits++, scale /= 10)
-            fraction += (*digits - '0') * scale;
-        end = (char *)digits;
-    }
-    uint64_t unit = default_unit ? default_unit : 1;
-    if (*end != '\0') {
-        int shift = suffix_shift(*end);
-        if (shift < 0 || end[1] != '\0')
-            return false;
-        unit = 1ULL << shift;
-    }
-    uint64_t bytes;
-    if (__builtin_mul_overflow(whole, unit, &bytes) ||
-        __builtin_add_overflow(bytes, (uint64_t)(fraction * (double)unit), &bytes))
-        return false;
-    *out_bytes = bytes;
-    return true;
+    return vit_parse_size(text, default_unit == VIT_MIB ? 'M' : 'B', out_bytes);
 }
 
 bool
 vit_value_parse_mac(const char *text, uint8_t out_mac[6])
 {
-    uint8_t mac[6];
-
-    if (strlen(text) != 17)
-        return false;
-    for (int i = 0; i < 6; i++) {
-        int high = g_ascii_xdigit_value(text[i * 3]);
-        int low = g_ascii_xdigit_value(text[i * 3 + 1]);
-        char after = text[i * 3 + 2];
-
-        if (high < 0 || low < 0)
-            return false;
-        if (i < 5 && after != ':' && after != '-')
-            return false;
-        mac[i] = (uint8_t)(high << 4 | low);
-    }
-    memcpy(out_mac, mac, sizeof mac);
-    return true;
+    return vit_parse_mac(text, out_mac);
 }
 
 bool

@@ -210,7 +210,6 @@ char *
 random_spelling(GRand *rand, VitConfig *config)
 {
     GString *out = g_string_new(NULL);
-    g_auto(GStrv) argv = vit_config_to_argv(config);
 
     if (below(rand, 3) == 0)
         g_string_append(out, "# a machine\nsudo X=1 qemu-system-x86_64");

@@ -79,8 +79,7 @@ static void
 expect_flag(const char *text, const char *message, size_t start, size_t end)
 {
     g_autoptr(VitDiagList) diags = vit_diag_list_new();
-    g_autofree char *words = words_of(text, diags);
-
+    g_free(words_of(text, diags));
     g_test_message("%s", text);
     if (message == NULL) {
         g_assert_cmpuint(vit_diag_list_get_n(diags), ==, 0);

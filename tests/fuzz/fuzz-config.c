@@ -154,10 +154,9 @@ check_places(VitConfig *config, VitDiagList *diags)
     vit_diag_list_sort(diags);
     for (unsigned i = 0; i < vit_diag_list_get_n(diags); i++) {
         const VitDiag *diag = vit_diag_list_get(diags, i);
-        g_autofree char *shown = vit_diag_format(diag, text, "fuzz", 80);
 
         require(diag->start <= diag->end && diag->end <= strlen(text));
-        require(g_utf8_validate(diag->fix ? diag->fix : "", -1, NULL) || true);
+        g_free(vit_diag_format(diag, text, "fuzz", 80));
     }
 }
 
