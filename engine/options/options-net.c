@@ -39,9 +39,8 @@ static const VitOptionKey k_nic_user[] = {
              "Boot file name announced by BOOTP/DHCP; with tftp it allows a network boot from a "
              "local directory"),
     K_PATH("smb", VIT_PATH_FOLDER, NULL,
-           "Exports DIR as share qemu on server smbserver; needs a Samba daemon on the host",
-           .status = VIT_STATUS_NOT_YET),
-    K_ADDRESS("smbserver", NULL, "Address of the SMB server", .status = VIT_STATUS_NOT_YET),
+           "Exports DIR as share qemu on server smbserver; needs a Samba daemon on the host"),
+    K_ADDRESS("smbserver", NULL, "Address of the SMB server"),
     K_STRING("hostfwd", NULL,
              "Forwards a host port into the guest; repeatable; a busy port is an error",
              .flags = VIT_OPT_REPEATS, .change = VIT_CHANGE_HOT),
@@ -207,9 +206,8 @@ static const VitOptionKey k_netdev_user[] = {
              "Boot file name announced by BOOTP/DHCP; with tftp it allows a network boot from a "
              "local directory"),
     K_PATH("smb", VIT_PATH_FOLDER, NULL,
-           "Exports DIR as share qemu on server smbserver; needs a Samba daemon on the host",
-           .status = VIT_STATUS_NOT_YET),
-    K_ADDRESS("smbserver", NULL, "Address of the SMB server", .status = VIT_STATUS_NOT_YET),
+           "Exports DIR as share qemu on server smbserver; needs a Samba daemon on the host"),
+    K_ADDRESS("smbserver", NULL, "Address of the SMB server"),
     K_STRING("hostfwd", NULL,
              "Forwards a host port into the guest; repeatable; a busy port is an error",
              .flags = VIT_OPT_REPEATS, .change = VIT_CHANGE_HOT),
