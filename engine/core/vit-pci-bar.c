@@ -161,7 +161,7 @@ vit_pci_load_rom(VitPciDevice *pci, GError **error)
     if (!path) {
         if (wanted) {
             g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_FOUND,
-                        "%s: option ROM “%s” is not on the firmware path; name its folder with "
+                        "%s: option ROM \"%s\" is not on the firmware path; name its folder with "
                         "-L, or give romfile= (empty for none)",
                         kind, pci->rom_path ? pci->rom_path : pci_info_of(pci)->rom_file);
         }
@@ -175,7 +175,7 @@ vit_pci_load_rom(VitPciDevice *pci, GError **error)
     }
     if (len == 0 || len > ROM_MAX_BYTES) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
-                    "%s: option ROM “%s” has %" G_GSIZE_FORMAT " bytes; it must have 1 byte to "
+                    "%s: option ROM \"%s\" has %" G_GSIZE_FORMAT " bytes; it must have 1 byte to "
                     "16 MiB",
                     kind, path, len);
         return false;

@@ -138,12 +138,12 @@ vit_surface_save(const VitSurface *surface, const char *path, const char *format
 
     if (!png && format && strcmp(format, "ppm") != 0) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
-                    "screenshot “%s”: unknown format “%s”; use ppm or png", path, format);
+                    "screenshot \"%s\": unknown format \"%s\"; use ppm or png", path, format);
         return false;
     }
     if (surface->width == 0 || surface->height == 0) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_STATE,
-                    "screenshot “%s”: the screen has no picture yet", path);
+                    "screenshot \"%s\": the screen has no picture yet", path);
         return false;
     }
     g_autofree char *temporary = g_strdup_printf("%s.XXXXXX", path);
@@ -167,7 +167,7 @@ vit_surface_save(const VitSurface *surface, const char *path, const char *format
         if (fd >= 0) {
             unlink(temporary);
         }
-        g_set_error(error, VIT_ERROR, VIT_ERROR_IO, "screenshot “%s” could not be written: %s",
+        g_set_error(error, VIT_ERROR, VIT_ERROR_IO, "screenshot \"%s\" could not be written: %s",
                     path, g_strerror(cause));
     }
     return ok;

@@ -293,6 +293,28 @@ fill_option_roms(Machine *machine, GError **error)
     return true;
 }
 
+/* A card on ISA cannot show its BIOS itself: SeaBIOS runs what lies below vgaroms/. */
+static bool
+fill_isa_vga_rom(Machine *machine, GError **error)
+{
+    for (guint i = 0; i < machine->devices->len; i++) {
+        const VitDevice *dev = machine->devices->pdata[i];
+        GBytes *image;
+
+        if (strcmp(dev->kind->name, "isa-vga") != 0) {
+            continue;
+        }
+        image = firmware_load(machine, "vgabios-isavga.bin", error);
+        if (!image) {
+            g_prefix_error(error, "isa-vga: ");
+            return false;
+        }
+        vit_fw_cfg_set_file(pc(machine)->fw_cfg, "vgaroms/vgabios-isavga.bin", image);
+        break;
+    }
+    return true;
+}
+
 bool
 board_pc_fill_firmware(Machine *machine, GError **error)
 {
@@ -302,7 +324,8 @@ board_pc_fill_firmware(Machine *machine, GError **error)
     fill_items(machine);
     fill_memory_map(machine);
     if (!fill_kernel(machine, boot_order, error) || !fill_option_roms(machine, error) ||
-        !board_pc_fill_tables(machine, error) || !fill_user_items(machine, error)) {
+        !fill_isa_vga_rom(machine, error) || !board_pc_fill_tables(machine, error) ||
+        !fill_user_items(machine, error)) {
         return false;
     }
     board_pc_fill_boot_paths(machine, boot_order);
