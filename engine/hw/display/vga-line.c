@@ -80,6 +80,28 @@ vga_memory_at(const VitVga *vga, uint32_t address, unsigned row_scan)
 
 /* ---- DISPI ---- */
 
+/* Levels of five and six bits become eight by repeating their highest bits below. */
+static void
+expand_555(const uint16_t *in, uint32_t *out, uint32_t count)
+{
+    for (uint32_t x = 0; x < count; x++) {
+        uint32_t pixel = in[x];
+        uint32_t high = (pixel & 0x7c00) << 9 | (pixel & 0x03e0) << 6 | (pixel & 0x1f) << 3;
+        out[x] = high | (high >> 5 & 0x070707);
+    }
+}
+
+static void
+expand_565(const uint16_t *in, uint32_t *out, uint32_t count)
+{
+    for (uint32_t x = 0; x < count; x++) {
+        uint32_t pixel = in[x];
+        uint32_t red_blue = (pixel & 0xf800) << 8 | (pixel & 0x1f) << 3;
+        uint32_t green = (pixel & 0x07e0) << 5;
+        out[x] = red_blue | (red_blue >> 5 & 0x070007) | green | (green >> 6 & 0x000300);
+    }
+}
+
 static void
 linear_line(const VitVga *vga, uint32_t at, uint32_t *out)
 {
@@ -92,20 +114,8 @@ linear_line(const VitVga *vga, uint32_t at, uint32_t *out)
             out[x] = vga->dac[in[x]];
         }
         break;
-    case 15:
-        for (uint32_t x = 0; x < mode->width; x++, in += 2) {
-            uint32_t pixel = in[0] | in[1] << 8;
-            uint32_t r = pixel >> 10 & 31, g = pixel >> 5 & 31, b = pixel & 31;
-            out[x] = (r << 3 | r >> 2) << 16 | (g << 3 | g >> 2) << 8 | (b << 3 | b >> 2);
-        }
-        break;
-    case 16:
-        for (uint32_t x = 0; x < mode->width; x++, in += 2) {
-            uint32_t pixel = in[0] | in[1] << 8;
-            uint32_t r = pixel >> 11, g = pixel >> 5 & 63, b = pixel & 31;
-            out[x] = (r << 3 | r >> 2) << 16 | (g << 2 | g >> 4) << 8 | (b << 3 | b >> 2);
-        }
-        break;
+    case 15: expand_555((const uint16_t *)in, out, mode->width); break;
+    case 16: expand_565((const uint16_t *)in, out, mode->width); break;
     case 24:
         for (uint32_t x = 0; x < mode->width; x++, in += 3) {
             out[x] = in[0] | in[1] << 8 | in[2] << 16;
