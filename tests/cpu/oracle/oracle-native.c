@@ -276,11 +276,12 @@ child_map(const OracleNative *native)
     uint8_t *data = (uint8_t *)(uintptr_t)ORACLE_DATA;
     size_t exit_len = (size_t)(leave_guest_end - leave_guest);
 
+    /* populated: a write to a code page that is not mapped yet has another error code */
     if (mmap(CONTROL, 4096, rw, fixed, -1, 0) == MAP_FAILED ||
         mmap((void *)ORACLE_EXIT, 4096, rw, fixed, -1, 0) == MAP_FAILED ||
         mmap((void *)(uintptr_t)ORACLE_CODE, ORACLE_BATCHES * ORACLE_CODE_BYTES,
-             PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED_NOREPLACE, native->code_fd,
-             0) == MAP_FAILED ||
+             PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE,
+             native->code_fd, 0) == MAP_FAILED ||
         mmap(data, 0x3000, rw, fixed, -1, 0) == MAP_FAILED ||
         mmap(data + 0x4000, 0x1000, rw, fixed, -1, 0) == MAP_FAILED) {
         _exit(98);
