@@ -40,7 +40,7 @@
 
 struct X86VectorUnit {
     uint8_t *write_base;
-    const uint8_t *exec_base;
+    uint8_t *exec_base; /* another view of the same memory, or the same */
     unsigned count;
     uint16_t index[1u << INDEX_BITS]; /* open addressing; plan number + 1, 0 = free */
     X86VectorPlan plans[MAX_STUBS];
@@ -498,30 +498,51 @@ x86_vector_plan(X86VectorUnit *unit, const X86Insn *insn)
     return plan;
 }
 
+/* The same memory twice, once to write and once to execute. */
 static bool
-map_code(X86VectorUnit *unit, GError **error)
+map_twice(X86VectorUnit *unit)
 {
     int fd = memfd_create("vitrine-stubs", MFD_CLOEXEC);
-    bool ok = fd >= 0 && ftruncate(fd, (off_t)CODE_BYTES) == 0;
+    void *w = MAP_FAILED, *x = MAP_FAILED;
 
-    if (ok) {
-        void *w = mmap(NULL, CODE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        void *x = mmap(NULL, CODE_BYTES, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
-
-        unit->write_base = w == MAP_FAILED ? NULL : w;
-        unit->exec_base = x == MAP_FAILED ? NULL : x;
-        ok = unit->write_base && unit->exec_base;
-    }
-    if (!ok) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_FAILED,
-                    "CPU: no executable memory for SIMD and x87 instructions (%s); allow the "
-                    "program to map executable memory",
-                    g_strerror(errno));
+    if (fd >= 0 && ftruncate(fd, (off_t)CODE_BYTES) == 0) {
+        w = mmap(NULL, CODE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        x = mmap(NULL, CODE_BYTES, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
     }
     if (fd >= 0) {
         close(fd);
     }
-    return ok;
+    if (w != MAP_FAILED && x != MAP_FAILED) {
+        unit->write_base = w;
+        unit->exec_base = x;
+        return true;
+    }
+    if (w != MAP_FAILED) {
+        munmap(w, CODE_BYTES);
+    }
+    return false;
+}
+
+static bool
+map_code(X86VectorUnit *unit, GError **error)
+{
+    void *both;
+
+    if (map_twice(unit)) {
+        return true;
+    }
+    /* Where a memfd may not be executed, plain memory perhaps may. */
+    both = mmap(NULL, CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,
+                -1, 0);
+    if (both == MAP_FAILED) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_FAILED,
+                    "CPU: no executable memory for SIMD and x87 instructions (%s); allow the "
+                    "program to map executable memory",
+                    g_strerror(errno));
+        return false;
+    }
+    unit->write_base = unit->exec_base = both;
+    return true;
 }
 
 X86VectorUnit *
@@ -546,8 +567,8 @@ x86_vector_unit_free(X86VectorUnit *unit)
     if (unit->write_base) {
         munmap(unit->write_base, CODE_BYTES);
     }
-    if (unit->exec_base) {
-        munmap((void *)(uintptr_t)unit->exec_base, CODE_BYTES);
+    if (unit->exec_base && unit->exec_base != unit->write_base) {
+        munmap(unit->exec_base, CODE_BYTES);
     }
     g_free(unit);
 }

@@ -31,6 +31,7 @@ run(X86Core *core, const X86Insn *insn, const X86VectorPlan *plan, void *operand
     }
     fpu->mxcsr = X86_MXCSR_DEFAULT; /* the host's, while the image is loaded */
     plan->x87(&call, operand, fpu);
+    fpu->mxcsr_mask = 0; /* the host's is no part of the state */
     if (ignored) {
         fpu->fsw |= ignored;
         x86_fpu_update_summary(fpu);
