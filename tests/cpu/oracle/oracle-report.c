@@ -102,11 +102,19 @@ oracle_describe(const OracleCase *c, const OracleResult *native, const OracleRes
         printf(" fault (host %d %x %" PRIx64 ", guest %d %x %" PRIx64 ")", native->vector,
                native->error, native->cr2, guest->vector, guest->error, guest->cr2);
     }
-    printf("%s%s%s%s%s\n", native->out.rip != guest->out.rip ? " rip" : "",
+    printf("%s%s%s%s", native->out.rip != guest->out.rip ? " rip" : "",
            registers_equal(c, native, guest) ? "" : " registers",
            compared_flags(c, native) != compared_flags(c, guest) ? " flags" : "",
-           native->data_hash != guest->data_hash ? " memory" : "",
-           vectors_equal(native->out.xsave, guest->out.xsave) ? "" : " vectors");
+           native->data_hash != guest->data_hash ? " memory" : "");
+    if (!vectors_equal(native->out.xsave, guest->out.xsave)) {
+        unsigned at = 0;
+
+        while (native->out.xsave[at] == guest->out.xsave[at]) {
+            at++;
+        }
+        printf(" vectors, from byte %u of the XSAVE image", at);
+    }
+    printf("\n");
 }
 
 /* ---- Narrowing ---- */
