@@ -86,6 +86,7 @@ run_store(X86Core *core, const X86Insn *insn, const X86VectorPlan *plan, uint64_
     run(core, insn, plan, buffer, offset);
     raised = core->s.fpu.fsw & (uint16_t)~core->s.fpu.fcw & X86_FSW_STORE_FAULTS;
     core->s.fpu.fsw |= before;
+    x86_fpu_update_summary(&core->s.fpu);
     if (!raised) {
         transfer(core, insn, offset, plan->memory_size, buffer, TRANSFER_WRITE);
     }
