@@ -71,7 +71,7 @@ make_demo(AppLibrary *library)
         !vit_config_add(config, VIT_ORIGIN_DEFAULT, &error, "m", "size", "32M", NULL) ||
         !vit_config_add(config, VIT_ORIGIN_DEFAULT, &error, "kernel", "value", library->demo_guest,
                         NULL) ||
-        !vit_config_add(config, VIT_ORIGIN_DEFAULT, &error, "nic", "model", "none", NULL)) {
+        !vit_config_add(config, VIT_ORIGIN_DEFAULT, &error, "nic", "type", "none", NULL)) {
         g_clear_error(&error);
     }
     return app_entry_new_built_in(_("Demo"), config);
