@@ -89,7 +89,8 @@ struct VitCpu {
     void *kick_opaque;
     void *state; /* X86State, owned by the executor's create() */
     void *executor_data;
-    char *error; /* text of the last INTERNAL_ERROR, owned */
+    void *executor_machine; /* what the executor shares among a machine's CPUs; the board's */
+    char *error;            /* text of the last INTERNAL_ERROR, owned */
 };
 
 /* An executor: one const descriptor per implementation. */

@@ -35,6 +35,10 @@ typedef struct VitRamBlock {
     uint8_t *dirty;     /* one byte per page, VIT_DIRTY_* set when written; atomic access */
     int fd;             /* memfd, or -1 */
     uint64_t fd_offset;
+    /* Where guest code runs outside the process's sight (KVM): brings `dirty` up to date, called
+     * before a display looks at it. Set by the executor, device lock held; NULL: always is. */
+    void (*sync_dirty)(struct VitRamBlock *block, void *opaque);
+    void *sync_opaque;
 } VitRamBlock;
 
 /* Zero-filled memory from a memfd of its own. Free after no region uses it. */

@@ -87,6 +87,9 @@ vit_ram_block_test_clear_dirty(VitRamBlock *block, uint64_t offset, uint64_t len
     if (len == 0) {
         return false;
     }
+    if (block->sync_dirty && client == VIT_DIRTY_DISPLAY) {
+        block->sync_dirty(block, block->sync_opaque);
+    }
     for (uint64_t page = offset / VIT_PAGE_SIZE; page <= (offset + len - 1) / VIT_PAGE_SIZE;
          page++) {
         if (__atomic_load_n(&block->dirty[page], __ATOMIC_RELAXED) & client) {
