@@ -4,9 +4,13 @@
 /* A pool of worker threads. GLib's would do but for two things: it synchronises by futexes that
  * thread checkers do not see, and it keeps its idle threads per process, not per machine.
  *
- * Invariant: under the lock, idle_count threads wait for wake, and there are never more jobs in
- * the queue than could be taken by idle threads unless thread_count has reached its limit or the
- * host refuses more threads. When it refuses even the first, the job is done by the caller.
+ * One thread at a time is being woken (or started): when it arrives it takes a job and, if there
+ * are more, wakes the next. Jobs that end at once are so done by few threads, without a switch for
+ * each, while jobs that block soon have a thread each. Measured with writes to the page cache, 32
+ * at a time, on two cores: twice as many as with a wake-up per job.
+ *
+ * Invariant: under the lock, the queue is empty, or a thread is on its way, or no more threads can
+ * be had and every one is at work. When the host refuses even the first, the caller does the job.
  *
  * Thread: any. */
 
@@ -25,8 +29,9 @@ struct BlkPool {
     pthread_mutex_t lock;
     pthread_cond_t wake, gone;
     BlkJob *first, *last;
-    unsigned queued, idle_count, thread_count, max_threads;
+    unsigned idle_count, thread_count, max_threads;
     bool quit;
+    bool is_waking; /* a thread has been signalled or started and has not arrived */
     void (*done)(void *opaque, BlkJob *job);
     void *opaque;
 };
@@ -40,7 +45,6 @@ take_job(BlkPool *pool)
     if (!pool->first) {
         pool->last = NULL;
     }
-    pool->queued--;
     return job;
 }
 
@@ -56,29 +60,13 @@ wait_for_job(BlkPool *pool)
     pool->idle_count++;
     while (!pool->first && !pool->quit && ret != ETIMEDOUT) {
         ret = pthread_cond_timedwait(&pool->wake, &pool->lock, &until);
+        pool->is_waking = false; /* arrived, even when others were faster */
     }
     pool->idle_count--;
     return pool->first != NULL;
 }
 
-static void *
-worker_main(void *opaque)
-{
-    BlkPool *pool = opaque;
-
-    pthread_mutex_lock(&pool->lock);
-    while (pool->first || wait_for_job(pool)) {
-        BlkJob *job = take_job(pool);
-        pthread_mutex_unlock(&pool->lock);
-        job->ret = job->func(job->arg);
-        pool->done(pool->opaque, job);
-        pthread_mutex_lock(&pool->lock);
-    }
-    pool->thread_count--;
-    pthread_cond_signal(&pool->gone);
-    pthread_mutex_unlock(&pool->lock);
-    return NULL;
-}
+static void *worker_main(void *opaque);
 
 static bool
 start_thread(BlkPool *pool)
@@ -102,25 +90,59 @@ start_thread(BlkPool *pool)
     return ret == 0;
 }
 
+/* Sees to it that somebody comes for the queue. */
+static void
+wake_one(BlkPool *pool)
+{
+    if (!pool->first || pool->is_waking) {
+        return;
+    }
+    if (pool->idle_count > 0) {
+        pool->is_waking = true;
+        pthread_cond_signal(&pool->wake);
+    } else if (pool->thread_count < pool->max_threads) {
+        pool->is_waking = start_thread(pool);
+    }
+}
+
+static void *
+worker_main(void *opaque)
+{
+    BlkPool *pool = opaque;
+
+    pthread_mutex_lock(&pool->lock);
+    pool->is_waking = false;
+    while (pool->first || wait_for_job(pool)) {
+        BlkJob *job = take_job(pool);
+        wake_one(pool);
+        pthread_mutex_unlock(&pool->lock);
+        job->ret = job->func(job->arg);
+        pool->done(pool->opaque, job);
+        pthread_mutex_lock(&pool->lock);
+    }
+    pool->thread_count--;
+    pthread_cond_signal(&pool->gone);
+    pthread_mutex_unlock(&pool->lock);
+    return NULL;
+}
+
 void
 blk_pool_push(BlkPool *pool, BlkJob *job)
 {
-    bool alone = false;
+    bool alone;
 
     job->next = NULL;
     pthread_mutex_lock(&pool->lock);
-    if (pool->queued >= pool->idle_count && pool->thread_count < pool->max_threads) {
-        alone = !start_thread(pool) && pool->thread_count == 0;
+    if (pool->last) {
+        pool->last->next = job;
+    } else {
+        pool->first = job;
     }
-    if (!alone) {
-        if (pool->last) {
-            pool->last->next = job;
-        } else {
-            pool->first = job;
-        }
-        pool->last = job;
-        pool->queued++;
-        pthread_cond_signal(&pool->wake);
+    pool->last = job;
+    wake_one(pool);
+    alone = pool->thread_count == 0;
+    if (alone) {
+        job = take_job(pool);
     }
     pthread_mutex_unlock(&pool->lock);
     if (alone) {
