@@ -212,7 +212,7 @@ main(int argc, char **argv)
 
     g_set_prgname(base);
     signal(SIGPIPE, SIG_IGN);
-    config = vit_config_parse_argv(argc - 1, (const char *const *)argv + 1, diags);
+    config = vit_config_from_command_line(argc - 1, (const char *const *)argv + 1, diags);
     help = vit_config_help(config, vit_engine_get_registry(), base);
     if (help) {
         fputs(help, stdout);

@@ -252,7 +252,8 @@ int
 ui_application_run_single(int argc, char **argv)
 {
     g_autoptr(VitDiagList) diags = vit_diag_list_new();
-    g_autoptr(VitConfig) config = vit_config_parse_argv(argc, (const char *const *)argv, diags);
+    g_autoptr(VitConfig) config =
+        vit_config_from_command_line(argc, (const char *const *)argv, diags);
     g_autoptr(AppLocalSession) session = app_local_session_new(config);
     g_autoptr(GtkApplication) application =
         gtk_application_new("org.vitrine.Vitrine.Run", G_APPLICATION_NON_UNIQUE);

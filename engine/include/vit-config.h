@@ -268,5 +268,8 @@ char *vit_config_to_ini(VitConfig *config);
 /* A copy of CONFIG in which the files of -readconfig stand in place of the option. Reads files.
  * Thread: any that may block. Ownership: caller. */
 VitConfig *vit_config_with_includes(VitConfig *config, VitDiagList *diags);
+/* What a program is started with: ARGV without its name, the files of -readconfig in place, those
+ * of -writeconfig written. Thread: any that may block. Ownership: caller. */
+VitConfig *vit_config_from_command_line(int argc, const char *const *argv, VitDiagList *diags);
 
 G_END_DECLS

@@ -11,6 +11,7 @@
  * are written as comments, so that nobody misses them silently.
  * Thread: any; reading included files may block. */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "vit-config-private.h"
@@ -184,13 +185,13 @@ vit_config_with_includes(VitConfig *config, VitDiagList *diags)
             item->type == VIT_ITEM_OPTION ? vit_config_item_get(item, "value") : NULL;
         g_autoptr(VitConfig) included = vit_config_new();
         g_autoptr(GError) error = NULL;
-        g_autofree char *data = NULL;
+        size_t len;
 
         if (name == NULL || strcmp(item->name, "readconfig") != 0)
             continue;
         g_autofree char *path = vit_config_resolve_path(config, name);
-        if (!g_file_get_contents(path, &data, NULL, &error) ||
-            !vit_config_read_ini(included, data, name, diags, &error)) {
+        g_autofree char *data = vit_conf_read_file(path, &len, &error);
+        if (data == NULL || !vit_config_read_ini(included, data, name, diags, &error)) {
             vit_config_diag_error(config, item->serial, 0, error, diags);
             continue;
         }
@@ -249,4 +250,46 @@ vit_config_to_ini(VitConfig *config)
             write_item(out, full != NULL ? full : item);
     }
     return g_string_free(out, FALSE);
+}
+
+/* ---- both, for a program that starts -----------------------------------------------------------
+ */
+
+static bool
+write_to(const char *name, const char *text, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+
+    if (strcmp(name, "-") == 0) {
+        if (fputs(text, stdout) >= 0 && fflush(stdout) == 0)
+            return true;
+        g_set_error_literal(error, VIT_ERROR, VIT_ERROR_IO, "standard output cannot be written");
+        return false;
+    }
+    if (g_file_set_contents(name, text, -1, &cause))
+        return true;
+    g_set_error(error, VIT_ERROR, VIT_ERROR_IO, "the configuration cannot be written: %s",
+                cause->message);
+    return false;
+}
+
+VitConfig *
+vit_config_from_command_line(int argc, const char *const *argv, VitDiagList *diags)
+{
+    g_autoptr(VitConfig) typed = vit_config_parse_argv(argc, argv, diags);
+    VitConfig *config = vit_config_with_includes(typed, diags);
+    g_autofree char *text = NULL;
+
+    for (unsigned i = 0; i < config->items->len; i++) {
+        const VitConfigItem *item = vit_config_get_item(config, i);
+        g_autoptr(GError) error = NULL;
+
+        if (item->type != VIT_ITEM_OPTION || strcmp(item->name, "writeconfig") != 0)
+            continue;
+        if (text == NULL)
+            text = vit_config_to_ini(config);
+        if (!write_to(vit_config_item_get(item, "value"), text, &error))
+            vit_config_diag_error(config, item->serial, 0, error, diags);
+    }
+    return config;
 }

@@ -17,7 +17,10 @@
  * newer is opened read-only. Specification: Desktop Entry Specification 1.5, section 3 (basic
  * format). Thread: any; nothing here keeps state. */
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vit-config-private.h"
 #include "vit-token.h"
@@ -409,24 +412,47 @@ vit_config_load_data(const char *data, gssize len_bytes, VitConfAccess *out_acce
     return reader.config;
 }
 
+char *
+vit_conf_read_file(const char *path, size_t *out_len, GError **error)
+{
+    enum { LIMIT = 64 * 1024 * 1024, STEP = 65536 };
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : 0;
+
+    while (fd >= 0 && bytes->len < LIMIT) {
+        unsigned len = bytes->len;
+
+        g_byte_array_set_size(bytes, len + STEP);
+        n = read(fd, bytes->data + len, STEP);
+        g_byte_array_set_size(bytes, len + (n > 0 ? (unsigned)n : 0));
+        if (n == 0 || (n < 0 && errno != EINTR))
+            break;
+    }
+    int code = n < 0 ? errno : bytes->len >= LIMIT ? EFBIG : 0;
+    if (fd >= 0)
+        close(fd);
+    if (code != 0) {
+        g_set_error(error, VIT_ERROR,
+                    code == ENOENT || code == ENOTDIR ? VIT_ERROR_NOT_FOUND
+                    : code == EACCES                  ? VIT_ERROR_PERMISSION
+                                                      : VIT_ERROR_IO,
+                    "the file '%s' cannot be read: %s", path, g_strerror(code));
+        return NULL;
+    }
+    *out_len = bytes->len;
+    g_byte_array_append(bytes, (const uint8_t *)"", 1);
+    return (char *)g_byte_array_free(g_steal_pointer(&bytes), FALSE);
+}
+
 VitConfig *
 vit_config_load(const char *path, VitConfAccess *out_access, VitDiagList *diags, GError **error)
 {
-    g_autoptr(GError) cause = NULL;
-    g_autofree char *data = NULL;
     size_t len;
+    g_autofree char *data = vit_conf_read_file(path, &len, error);
 
-    if (!g_file_get_contents(path, &data, &len, &cause)) {
-        bool is_missing = g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT);
-        bool is_denied = g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_ACCES);
-
-        g_set_error_literal(error, VIT_ERROR,
-                            is_missing  ? VIT_ERROR_NOT_FOUND
-                            : is_denied ? VIT_ERROR_PERMISSION
-                                        : VIT_ERROR_IO,
-                            cause->message);
+    if (data == NULL)
         return NULL;
-    }
     VitConfig *config = vit_config_load_data(data, (gssize)len, out_access, diags, error);
     if (config == NULL) {
         g_prefix_error(error, "%s: ", path);

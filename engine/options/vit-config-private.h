@@ -103,6 +103,9 @@ size_t *vit_config_places(VitConfig *config);
 
 /* ---- machine.conf (vit-conf-*.c) ---------------------------------------------------------- */
 
+/* A whole file with a NUL behind it; NULL with ERROR set. Ownership: caller. */
+char *vit_conf_read_file(const char *path, size_t *out_len, GError **error);
+
 char *vit_conf_escape(const char *value);
 char *vit_conf_unescape(const char *value);
 

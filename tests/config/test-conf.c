@@ -379,7 +379,19 @@ test_includes(void)
     g_assert_cmpstr(vit_config_item_get_name(vit_config_get_item(full, 2)), ==, "device");
     g_assert_cmpuint(vit_diag_list_count(diags, VIT_SEVERITY_ERROR), ==, 1);
     g_assert_cmpstr(vit_diag_list_get(diags, 0)->message, ==,
-                    "Failed to open file “/nonexistent”: No such file or directory");
+                    "the file '/nonexistent' cannot be read: No such file or directory");
+
+    g_autofree char *written = g_build_filename(place.folder, "out.cfg", NULL);
+    const char *argv[] = { "-S", "-readconfig", place.path, "-writeconfig", written };
+    g_autoptr(VitConfig) started = vit_config_from_command_line(VIT_ARRAY_LEN(argv), argv, diags);
+    g_autofree char *out = NULL;
+    g_assert_cmpstr(vit_config_get(started, "m", "size"), ==, "3G");
+    g_assert_true(g_file_get_contents(written, &out, NULL, NULL));
+    g_assert_cmpstr(out, ==,
+                    "# configuration file for -readconfig\n\n"
+                    "# cannot be said here: -S\n\n"
+                    "[memory]\n  size = \"3G\"\n\n"
+                    "[device]\n  driver = \"e1000\"\n\n");
     place_finish(&place);
 }
 
