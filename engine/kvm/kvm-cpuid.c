@@ -73,6 +73,9 @@ vit_kvm_settle_model(const VitKvm *kvm, X86CpuModel *model)
     set_feature(model->features, X86_FEATURE_X2APIC, false);
     set_feature(model->features, X86_FEATURE_TSC_DEADLINE, false);
     model->hypervisor_leaves = false;
+    if (kvm->tsc_hz) {
+        model->tsc_hz = kvm->tsc_hz;
+    }
 }
 
 /* ---- Leaves ---- */

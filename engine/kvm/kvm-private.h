@@ -46,13 +46,21 @@ typedef struct KvmVcpu {
     X86Core *core;
     int fd;
     struct kvm_run *run;
-    bool kvm_newer;   /* the kernel holds the state */
-    bool io_pending;  /* the last exit has an access that the next KVM_RUN completes */
-    bool in_kvm;      /* atomic: a kick must reach KVM_RUN */
-    pthread_t thread; /* valid while in_kvm */
-    unsigned streak;  /* failures in close succession */
-    uint64_t last_failure_instructions;
+    bool kvm_newer;          /* the kernel holds the state */
+    bool io_pending;         /* the last exit has an access that the next KVM_RUN completes */
+    bool in_kvm;             /* atomic: a kick must reach KVM_RUN */
+    pthread_t thread;        /* valid while in_kvm */
+    uint64_t cr8, apic_base; /* as given to the kernel last */
+    unsigned streak;         /* failures in close succession */
+    int64_t last_failure_us;
 } KvmVcpu;
+
+/* What the run loop does next. */
+typedef enum KvmNext {
+    KVM_NEXT_RUN,   /* enter the kernel */
+    KVM_NEXT_AGAIN, /* look at events again */
+    KVM_NEXT_LEAVE, /* leave run() */
+} KvmNext;
 
 /* ---- kvm-probe.c ---- */
 
@@ -90,3 +98,24 @@ bool kvm_cpuid_set(KvmVcpu *vcpu, GError **error);
 /* Kernel to X86Core.s and back; false with errno when a group that every KVM has is refused. */
 bool kvm_state_get(KvmVcpu *vcpu);
 bool kvm_state_put(KvmVcpu *vcpu);
+
+/* ---- kvm-vcpu.c ---- */
+
+/* Makes the state ours. False with errno. */
+bool kvm_pull(KvmVcpu *vcpu);
+/* Makes it the kernel's. */
+bool kvm_push(KvmVcpu *vcpu);
+
+/* ---- kvm-exit.c ---- */
+
+/* Carries out the access of the last exit, if it is one. */
+void kvm_exit_access(KvmVcpu *vcpu);
+
+/* ---- kvm-help.c ---- */
+
+/* The kernel cannot go on with the exit in run->exit_reason: lets the interpreter help. */
+KvmNext kvm_help(KvmVcpu *vcpu, VitCpuExit *out_exit);
+/* Interprets at least STEPS instructions, and on to the end of SMM. AGAIN or LEAVE. */
+KvmNext kvm_interpret(KvmVcpu *vcpu, unsigned steps, VitCpuExit *out_exit);
+/* run() of a machine whose CPUs are the interpreter's for good. */
+VitCpuExit kvm_interpret_on(KvmVcpu *vcpu);

@@ -44,6 +44,8 @@ read_capabilities(VitKvm *kvm)
                                         .args = { KVM_MSR_EXIT_REASON_UNKNOWN } };
 
     kvm->max_slots = slots > 0 ? slots : DEFAULT_SLOTS;
+    int tsc_khz = ioctl(kvm->vm_fd, KVM_GET_TSC_KHZ, 0);
+    kvm->tsc_hz = tsc_khz > 0 ? tsc_khz * UINT64_C(1000) : 0;
     kvm->has_readonly = has(kvm, KVM_CAP_READONLY_MEM);
     kvm->has_xsave = has(kvm, KVM_CAP_XSAVE);
     kvm->has_xcrs = has(kvm, KVM_CAP_XCRS);

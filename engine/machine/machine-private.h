@@ -25,6 +25,7 @@
 #include "vit-pci.h"
 #include "vit-plan.h"
 
+#include "vit-kvm.h"
 #include "x86-cpuid.h"
 
 #include "blk.h"
@@ -73,6 +74,7 @@ struct Machine {
     X86CpuModel cpu_model;
     const VitExecutor *executor;
     const char *accel_name;
+    VitKvm *kvm; /* NULL under any other accelerator */
     bool is_qtest;
 
     /* contents */

@@ -132,6 +132,7 @@ machine_vcpus_create(Machine *machine, GError **error)
         vcpu->host_thread_id = -1;
         g_cond_init(&vcpu->wake);
         vcpu->cpu.executor = machine->executor;
+        vcpu->cpu.executor_machine = machine->kvm;
         /* the board adds its interrupt controllers and the view in SMM */
         vcpu->host = (VitCpuHost){
             .memory = machine->platform.memory,
@@ -191,6 +192,12 @@ machine_vcpus_park(Machine *machine)
         g_cond_wait(&machine->parked_changed, &machine->control);
     }
     g_mutex_unlock(&machine->control);
+    /* a CPU that was parked in its halt may have left its registers with the executor */
+    for (unsigned i = 0; i < machine->n_vcpus; i++) {
+        if (machine->executor->sync_out) {
+            machine->executor->sync_out(&machine->vcpus[i].cpu);
+        }
+    }
 }
 
 void
@@ -234,6 +241,7 @@ machine_vcpus_destroy(Machine *machine)
     }
     g_clear_pointer(&machine->vcpus, g_free);
     machine->n_vcpus = 0;
+    g_clear_pointer(&machine->kvm, vit_kvm_free);
 }
 
 MachineVcpu *

@@ -226,6 +226,7 @@ machine_choose_cpu(Machine *machine, VitDiagList *diags, GError **error)
 {
     const VitMachinePlan *plan = machine->plan;
     g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
+    uint64_t offered[X86_FEATURE_WORDS];
     g_autoptr(GString) text =
         g_string_new(plan->cpu_model ? plan->cpu_model : machine->board->default_cpu);
 
@@ -233,8 +234,17 @@ machine_choose_cpu(Machine *machine, VitDiagList *diags, GError **error)
         const VitPlanProp *prop = &plan->cpu_props.props[i];
         g_string_append_printf(text, ",%s=%s", prop->key, prop->value);
     }
-    if (!x86_model_parse(text->str, &machine->cpu_model, warnings, error)) {
+    if (machine->kvm) {
+        vit_kvm_features(machine->kvm, offered);
+    } else {
+        x86_interpreter_features(offered);
+    }
+    if (!x86_model_resolve(text->str, offered, machine->kvm != NULL, &machine->cpu_model, warnings,
+                           error)) {
         return machine_plan_error(machine, diags, plan->cpu_src, error);
+    }
+    if (machine->kvm) {
+        vit_kvm_settle_model(machine->kvm, &machine->cpu_model);
     }
     for (guint i = 0; i < warnings->len; i++) {
         g_printerr("warning: %s\n", (const char *)warnings->pdata[i]);
