@@ -81,6 +81,24 @@ def kernel(meta="linux-image-amd64", arch="amd64"):
     return image, glob.glob(tree + "/lib/modules/*")[0]
 
 
+def vmlinux(image):
+    """The ELF file inside a bzImage: started through its PVH entry, without unpacking itself."""
+    out = image + ".elf"
+    if not os.path.exists(out):
+        import lzma
+        with open(image, "rb") as stream:
+            data = stream.read()
+        setup = (data[0x1f1] or 4) * 512 + 512
+        offset, length = (int.from_bytes(data[at:at + 4], "little") for at in (0x248, 0x24c))
+        payload = data[setup + offset:setup + offset + length]
+        # the last four bytes are the unpacked size, not part of the XZ stream
+        unpacked_data = lzma.LZMADecompressor().decompress(payload)
+        with open(out + ".part", "wb") as stream:
+            stream.write(unpacked_data)
+        os.rename(out + ".part", out)
+    return out
+
+
 class Cpio:
     """A newc archive, gzip'd: what the kernel takes as an initrd."""
 

@@ -30,8 +30,9 @@ def digest(path, offset=0, size=None):
 def run(script, modules, *args, seconds=240):
     kernel, modules_dir = assets.kernel()
     initrd = assets.initrd(script, modules_dir=modules_dir, modules=modules, name="io")
+    # the ELF file: also the test of the PVH start
     with machine.Machine("-nodefaults", "-m", "256", "-vga", "none", "-cpu", "max", "-kernel",
-                         kernel, "-initrd", initrd, "-append", "console=ttyS0 panic=-1 quiet",
+                         assets.vmlinux(kernel), "-initrd", initrd, "-append", "console=ttyS0 panic=-1",
                          "-no-reboot", *args, qmp=False) as vm:
         vm.wait_serial("IO-DONE", seconds)
         vm.wait_exit(60)
