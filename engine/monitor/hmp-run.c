@@ -23,6 +23,7 @@
 void
 hmp_quit(HmpCall *call)
 {
+    call->state->quitting = true;
     if (call->monitors->ops->quit) {
         call->monitors->ops->quit(call->monitors->host);
     }

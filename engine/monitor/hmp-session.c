@@ -46,7 +46,9 @@ take_line(void *opaque, const char *line)
 
     hmp_execute(&hmp->state, line, out);
     write_text(hmp, out->str, out->len);
-    hmp_readline_start(&hmp->readline);
+    if (!hmp->state.quitting) {
+        hmp_readline_start(&hmp->readline);
+    }
 }
 
 static GPtrArray *

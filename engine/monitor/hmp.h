@@ -56,6 +56,7 @@ typedef struct HmpState {
     char format;         /* of x and xp: x, d, u, o, c, i */
     unsigned unit_bytes; /* same */
     GPtrArray *history;  /* char *, owned; oldest first */
+    bool quitting;       /* no further prompt */
 } HmpState;
 
 void hmp_state_init(HmpState *state, VitMonitors *monitors);

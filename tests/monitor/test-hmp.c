@@ -248,6 +248,7 @@ test_session(void)
     g_assert_nonnull(strstr(terminal_type(&terminal, "xp 0\r"), "0000000000000000: 0x12\r\n"));
     g_assert_nonnull(strstr(terminal_type(&terminal, "info history\r"), "0: 'info status'\r\n"));
     g_assert_true(vit_monitors_uses(rig.monitors, terminal.chr));
+    g_assert_cmpstr(terminal_type(&terminal, "quit\r"), ==, "quit\r\n"); /* and no prompt */
     terminal_finish(&terminal);
     rig_finish(&rig);
 }
