@@ -19,7 +19,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     g_assert_true((parsed == NULL) == (error != NULL));
     if (parsed && parsed->kind) {
-        g_autoptr(VitChardev) chr = vit_char_make_from_text(parsed, "fuzz", NULL);
+        vit_chardev_free(vit_char_make_from_text(parsed, "fuzz", NULL));
     }
     return 0;
 }
