@@ -12,6 +12,7 @@ enum {
     COMMAND = 0x64,
     STATUS_OUTPUT_FULL = 1 << 0,
     STATUS_INPUT_FULL = 1 << 1,
+    STATUS_FROM_MOUSE = 1 << 5,
     PIC1 = 0x20,
     PIC2 = 0xa0,
     EOI = 0x20,
@@ -114,8 +115,16 @@ clamp(int value, int last)
 void
 on_mouse(void)
 {
-    uint8_t byte = in8(DATA);
+    bool waits = (in8(STATUS) & (STATUS_OUTPUT_FULL | STATUS_FROM_MOUSE)) ==
+                 (STATUS_OUTPUT_FULL | STATUS_FROM_MOUSE);
+    uint8_t byte = waits ? in8(DATA) : 0;
 
+    if (!waits) {
+        /* what the set-up read by polling left its interrupt behind */
+        out8(PIC2, EOI);
+        out8(PIC1, EOI);
+        return;
+    }
     /* the first byte of a packet has bit 3 set: find it again when one was lost */
     if (packet_len > 0 || (byte & 8)) {
         packet[packet_len++] = byte;

@@ -34,7 +34,8 @@ enum {
     IRQ_TIMER = 0,
     IRQ_RTC = 8,
     IRQ_SCI = 9,
-    IRQ_FPU = 13,
+    IRQ_IDE_PRIMARY = 14,
+    IRQ_IDE_SECONDARY = 15,
 };
 
 static BoardPc *
@@ -248,6 +249,8 @@ build_piix_functions(Machine *machine, GError **error)
     if (!board->ide) {
         return false;
     }
+    vit_device_connect(board->ide, 0, gsi(machine, IRQ_IDE_PRIMARY));
+    vit_device_connect(board->ide, 1, gsi(machine, IRQ_IDE_SECONDARY));
     if (!machine->plan->acpi) {
         return true;
     }
