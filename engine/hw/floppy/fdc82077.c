@@ -329,6 +329,7 @@ isa_fdc_reset(VitDevice *dev)
     fdc->locked = false;
     fdc->perpendicular = 0;
     reset_chip(fdc);
+    fdc->unit = 0;
     fdc->dor = DOR_NOT_RESET | DOR_DMA_GATE;
     fdc->dsr = 0x02; /* 250 kbit/s */
     fdc->tdr = 0;
