@@ -33,34 +33,38 @@ typedef enum X86Pp {
 enum { X86_NO_REG = 0xff, X86_REG_RIP = 0x10 };
 
 struct X86Insn {
-    const X86OpRow *row;
+    /* What nearly every handler looks at: together, so that the interpreter's cache of these
+     * records has it in one line (x86-run.c). */
     uint64_t imm;   /* first immediate, sign-extended from its encoded width (16-bit fixed ones,
                        RET and ENTER, zero-extended); far offset; branch displacement; moffs
                        address; VEX is4 byte */
     int64_t disp;   /* sign-extended displacement of the memory operand */
-    uint16_t imm2;  /* second immediate: ENTER level, far selector, EXTRQ/INSERTQ */
     uint8_t length; /* bytes, 1..15 */
-    uint8_t map;    /* X86Map */
     uint8_t opcode;
-    uint8_t encoding;          /* X86Encoding */
-    uint8_t pp;                /* X86Pp */
-    uint8_t code_size;         /* 2, 4 or 8: the mode it was decoded for */
-    uint8_t operand_size;      /* effective, bytes: 2, 4, 8; 1 for byte rows */
-    uint8_t address_size;      /* effective, bytes: 2, 4, 8 */
-    bool has_modrm, is_memory; /* is_memory: mod != 3 */
-    bool lock, rep, repne;     /* prefixes as seen, whether they mean something or not */
-    bool rex_present;          /* makes byte registers 4..7 SPL..DIL */
-    uint8_t segment; /* X86_ES.. of the memory operand, override and BP/SP default applied */
+    uint8_t operand_size;  /* effective, bytes: 2, 4, 8; 1 for byte rows */
+    uint8_t address_size;  /* effective, bytes: 2, 4, 8 */
+    bool is_memory;        /* mod != 3 */
+    bool lock, rep, repne; /* prefixes as seen, whether they mean something or not */
+    bool rex_present;      /* makes byte registers 4..7 SPL..DIL */
+    uint8_t segment;       /* X86_ES.. of the memory operand, override and BP/SP default applied */
+    uint8_t reg;           /* ModRM.reg with REX.R (and EVEX.R'), 0..31 */
+    uint8_t rm;            /* ModRM.rm with REX.B (and EVEX.X), 0..31, register forms; the register
+                              in opcode bits 0..2 with REX.B */
+    uint8_t base, index;   /* of the memory operand: 0..15(31 for VSIB), X86_REG_RIP, X86_NO_REG */
+    uint8_t scale;         /* 0..3 (shift) */
+    uint8_t vvvv;          /* VEX/EVEX second source, 0..31 */
+
+    const X86OpRow *row;
+    uint16_t imm2;     /* second immediate: ENTER level, far selector, EXTRQ/INSERTQ */
+    uint8_t map;       /* X86Map */
+    uint8_t encoding;  /* X86Encoding */
+    uint8_t pp;        /* X86Pp */
+    uint8_t code_size; /* 2, 4 or 8: the mode it was decoded for */
+    bool has_modrm;
     bool segment_override;
     uint8_t modrm, sib;
     uint8_t mod;
-    uint8_t reg;         /* ModRM.reg with REX.R (and EVEX.R'), 0..31 */
-    uint8_t rm;          /* ModRM.rm with REX.B (and EVEX.X), 0..31, register forms; the register
-                            in opcode bits 0..2 with REX.B */
-    uint8_t base, index; /* of the memory operand: 0..15(31 for VSIB), X86_REG_RIP, X86_NO_REG */
-    uint8_t scale;       /* 0..3 (shift) */
-    uint8_t vvvv;        /* VEX/EVEX second source, 0..31 */
-    bool rex_w, vex_l;   /* W; vector length: 0 = 128, 1 = 256 */
+    bool rex_w, vex_l; /* W; vector length: 0 = 128, 1 = 256 */
     uint8_t evex_ll, evex_aaa;
     bool evex_z, evex_b;
     uint8_t disp_offset, disp_size, imm_offset, imm_size; /* byte places, for re-encoding */

@@ -3,9 +3,10 @@
 
 /* The interpreter's loop: fetch, decode, execute, and what lies between two instructions.
  *
- * Decoded instructions are kept in a direct-mapped cache by the host address of their first byte
- * and the code mode. A hit compares the instruction's bytes with memory, so self-modifying and
- * cross-modifying code needs no tracking at all and is always right.
+ * Decoded instructions are kept in a ring by the host address of their first byte and the code
+ * mode; each knows its likely successors, a small hashed index finds the rest. A hit compares the
+ * instruction's bytes with memory, so self-modifying and cross-modifying code needs no tracking at
+ * all and is always right.
  *
  * Between instructions (Intel SDM volume 3 6.9, 17.3): events are looked at before each
  * instruction; single step and data breakpoints are traps after it; STI, MOV SS and POP SS hold
@@ -19,27 +20,35 @@
 #include "x86-exec.h"
 #include "x86-mem.h"
 
-#include <emmintrin.h>
-
-enum { CACHE_BITS = 14, CACHE_ENTRIES = 1 << CACHE_BITS, INSN_MAX = 15 };
+enum {
+    CACHE_ENTRIES = 1 << 15,
+    INDEX_SETS = 1 << 13,
+    INDEX_WAYS = 4,
+    INSN_MAX = 15,
+};
 
 /* What a decoded instruction depends on beside its bytes. */
 enum { MODE_SIZE = 15, MODE_UNPROTECTED = 16 };
 
+/* The first half, up to insn.vvvv, is what a hit and most handlers need: one cache line. */
 typedef struct Entry {
     uint64_t key; /* host address and mode, key_of(); 0: never hit by the plain loop */
     void (*exec)(X86Core *core, const X86Insn *insn);
-    X86Insn insn;
-    uint16_t byte_mask; /* bit per byte of the instruction */
-    bool ends;          /* may change what the plain loop takes as given */
-    bool moves;         /* may leave another next_rip than the byte behind it */
+    uint64_t first_bytes; /* of the instruction, up to eight */
     /* Places in the cache of the instructions that followed last time, in line and elsewhere: a
      * guess that is checked, which takes the hash and its latency out of the way. */
     uint16_t next, target;
+    uint8_t byte_shift; /* takes what is not of the instruction off the top of eight bytes */
+    bool is_long;       /* more than eight bytes */
+    bool ends;          /* may change what the plain loop takes as given */
+    bool moves;         /* may leave another next_rip than the byte behind it */
+    X86Insn insn;
 } __attribute__((aligned(64))) Entry;
 _Static_assert(sizeof(Entry) == 128, "two cache lines");
-_Static_assert(offsetof(Entry, insn) + offsetof(X86Insn, bytes) + 16 <= sizeof(Entry),
-               "same_bytes() reads one byte beyond the record's bytes");
+_Static_assert(offsetof(Entry, insn) + offsetof(X86Insn, row) == 64, "the first for the hot part");
+
+/* Nearer than this to the end of a page, an instruction's bytes cannot be compared. */
+enum { COMPARED_BYTES = sizeof(uint64_t) };
 
 struct X86DecodeCache {
     /* Where the last instruction came from: good while generation and cs_attr hold. */
@@ -49,8 +58,13 @@ struct X86DecodeCache {
     uint32_t cs_attr;
     uint8_t mode;
     bool code64;
+    unsigned fill;  /* the entry to be overwritten next */
     Entry crossing; /* an instruction that crosses a page or lies in a device window */
+    /* Filled in turn, so that what is decoded one after the other lies one after the other. */
     Entry entries[CACHE_ENTRIES];
+    /* Finds entries by key: upper half a tag, lower half the place. Not tidied when an entry is
+     * overwritten, the key tells. */
+    uint32_t index[INDEX_SETS][INDEX_WAYS];
 };
 
 X86DecodeCache *
@@ -131,6 +145,15 @@ row_allowed(const X86Core *core, const X86OpRow *row, unsigned mode)
            !((row->flags & X86_ROW_PROTECTED) || row->encoding != X86_ENC_LEGACY);
 }
 
+static inline uint64_t
+load_bytes(const uint8_t *host)
+{
+    uint64_t bytes;
+
+    memcpy(&bytes, host, COMPARED_BYTES);
+    return bytes;
+}
+
 /* Decodes what lies at HOST, all AVAILABLE bytes of it readable. False: more bytes are needed. */
 static bool
 decode_into(X86Core *core, Entry *entry, const uint8_t *host, size_t available, unsigned mode)
@@ -149,7 +172,9 @@ decode_into(X86Core *core, Entry *entry, const uint8_t *host, size_t available, 
         x86_fault(core, X86_EXC_UD);
     }
     entry->exec = row->exec;
-    entry->byte_mask = (1u << entry->insn.length) - 1;
+    entry->first_bytes = load_bytes(entry->insn.bytes);
+    entry->is_long = entry->insn.length > COMPARED_BYTES;
+    entry->byte_shift = entry->is_long ? 0 : 64 - 8 * entry->insn.length;
     entry->ends = row->class_ == X86_CLASS_SYSTEM;
     entry->moves = row->class_ != X86_CLASS_INT && row->class_ != X86_CLASS_STACK;
     return true;
@@ -175,28 +200,61 @@ fetch_crossing(X86Core *core, X86DecodeCache *cache, uint64_t linear)
     return &cache->crossing;
 }
 
-/* Whether the sixteen bytes at HOST begin with the instruction's. */
+/* Whether memory at HOST still begins with the instruction's bytes. */
 static inline bool
 same_bytes(const Entry *entry, const uint8_t *host)
 {
-    __m128i now = _mm_loadu_si128((const __m128i *)host);
-    __m128i then = _mm_loadu_si128((const __m128i *)entry->insn.bytes);
-    unsigned equal = _mm_movemask_epi8(_mm_cmpeq_epi8(now, then));
-    return !(~equal & entry->byte_mask);
+    if (G_UNLIKELY((load_bytes(host) ^ entry->first_bytes) << entry->byte_shift)) {
+        return false;
+    }
+    return G_LIKELY(!entry->is_long) ||
+           memcmp(entry->insn.bytes + COMPARED_BYTES, host + COMPARED_BYTES,
+                  entry->insn.length - COMPARED_BYTES) == 0;
 }
 
-static inline Entry *
-entry_of(X86DecodeCache *cache, const uint8_t *host)
+static inline uint32_t
+hash_of(uint64_t key)
 {
-    uintptr_t address = (uintptr_t)host;
-    return &cache->entries[(address ^ address >> CACHE_BITS) & (CACHE_ENTRIES - 1)];
+    return key * 0x9e3779b97f4a7c15ull >> 32;
+}
+
+/* The entry with KEY, NULL when there is none. */
+static Entry *
+find_entry(X86DecodeCache *cache, uint64_t key)
+{
+    uint32_t hash = hash_of(key);
+    const uint32_t *set = cache->index[hash % INDEX_SETS];
+
+    for (unsigned way = 0; way < INDEX_WAYS; way++) {
+        Entry *entry = &cache->entries[set[way] % CACHE_ENTRIES];
+        if ((set[way] ^ hash) >> 16 == 0 && entry->key == key) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+/* The oldest entry, to be decoded into. */
+static Entry *
+take_entry(X86DecodeCache *cache)
+{
+    return &cache->entries[cache->fill++ % CACHE_ENTRIES];
+}
+
+static void
+publish_entry(X86DecodeCache *cache, Entry *entry, uint64_t key)
+{
+    uint32_t hash = hash_of(key), place = entry - cache->entries;
+
+    entry->key = key;
+    cache->index[hash % INDEX_SETS][cache->fill % INDEX_WAYS] = (hash & 0xffff0000) | place;
 }
 
 /* The instruction at CS:rIP, decoded, by whatever it takes; LINK then leads to it. Faults. */
 static __attribute__((noinline)) Entry *
 fetch(X86Core *core, X86DecodeCache *cache, uint16_t *link)
 {
-    uint64_t linear;
+    uint64_t linear, key;
     unsigned offset;
     const uint8_t *host;
     Entry *entry;
@@ -208,20 +266,29 @@ fetch(X86Core *core, X86DecodeCache *cache, uint16_t *link)
     linear = linear_of_rip(core, cache->code64);
     offset = linear & 0xfff;
     host = cache->host + offset;
-    entry = cache->page == 1 ? &cache->crossing : entry_of(cache, host);
-    /* the last bytes of a page cannot be compared by sixteen: they are decoded each time */
-    if (offset > VIT_PAGE_SIZE - 16 || entry->key != key_of(host, cache->mode) ||
-        !same_bytes(entry, host)) {
+    key = key_of(host, cache->mode);
+    /* the last bytes of a page cannot be compared by eight: they are decoded each time */
+    if (cache->page == 1 || offset > VIT_PAGE_SIZE - COMPARED_BYTES) {
+        entry = &cache->crossing;
+        return decode_into(core, entry, host, VIT_PAGE_SIZE - offset, cache->mode)
+                   ? entry
+                   : fetch_crossing(core, cache, linear);
+    }
+    entry = find_entry(cache, key);
+    if (!entry || !same_bytes(entry, host)) {
+        bool known = entry;
+        entry = known ? entry : take_entry(cache);
         if (!decode_into(core, entry, host, VIT_PAGE_SIZE - offset, cache->mode)) {
+            cache->fill -= !known; /* not used after all */
             return fetch_crossing(core, cache, linear);
         }
-        if (offset <= VIT_PAGE_SIZE - 16 && entry != &cache->crossing) {
-            entry->key = key_of(host, cache->mode);
+        if (known) {
+            entry->key = key;
+        } else {
+            publish_entry(cache, entry, key);
         }
     }
-    if (entry != &cache->crossing) {
-        *link = entry - cache->entries;
-    }
+    *link = entry - cache->entries;
     return entry;
 }
 
