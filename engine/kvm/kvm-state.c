@@ -407,6 +407,12 @@ typedef struct MsrList {
     uint64_t *field[MSRS_MAX];
 } MsrList;
 
+/* The kernel's structure ends in an array of open length. */
+typedef union MsrCall {
+    struct kvm_msrs head;
+    uint8_t bytes[sizeof(struct kvm_msrs) + MSRS_MAX * sizeof(struct kvm_msr_entry)];
+} MsrCall;
+
 static void
 list_msrs(X86State *s, MsrList *list)
 {
@@ -430,10 +436,7 @@ list_msrs(X86State *s, MsrList *list)
 static void
 transfer_msrs(KvmVcpu *vcpu, bool get)
 {
-    struct {
-        struct kvm_msrs head;
-        struct kvm_msr_entry entries[MSRS_MAX];
-    } call;
+    MsrCall call;
     MsrList list;
     unsigned at = 0;
 
@@ -445,12 +448,12 @@ transfer_msrs(KvmVcpu *vcpu, bool get)
         memset(&call, 0, sizeof(call));
         call.head.nmsrs = count;
         for (unsigned i = 0; i < count; i++) {
-            call.entries[i].index = list.index[at + i];
-            call.entries[i].data = *list.field[at + i];
+            call.head.entries[i].index = list.index[at + i];
+            call.head.entries[i].data = *list.field[at + i];
         }
         done = ioctl(vcpu->fd, get ? KVM_GET_MSRS : KVM_SET_MSRS, &call);
         for (int i = 0; get && i < done; i++) {
-            *list.field[at + i] = call.entries[i].data;
+            *list.field[at + i] = call.head.entries[i].data;
         }
         at += MAX(done, 0) + 1;
     }
@@ -459,15 +462,13 @@ transfer_msrs(KvmVcpu *vcpu, bool get)
 static bool
 read_tsc(KvmVcpu *vcpu, uint64_t *out_tsc)
 {
-    struct {
-        struct kvm_msrs head;
-        struct kvm_msr_entry entry;
-    } call = { .head.nmsrs = 1, .entry.index = MSR_TSC };
+    MsrCall call = { .head.nmsrs = 1 };
 
+    call.head.entries[0].index = MSR_TSC;
     if (ioctl(vcpu->fd, KVM_GET_MSRS, &call) != 1) {
         return false;
     }
-    *out_tsc = call.entry.data;
+    *out_tsc = call.head.entries[0].data;
     return true;
 }
 
@@ -484,16 +485,14 @@ get_tsc(KvmVcpu *vcpu)
 static void
 put_tsc(KvmVcpu *vcpu)
 {
-    struct {
-        struct kvm_msrs head;
-        struct kvm_msr_entry entry;
-    } call = { .head.nmsrs = 1, .entry.index = MSR_TSC };
+    MsrCall call = { .head.nmsrs = 1 };
     uint64_t limit = vcpu->core->model->tsc_hz / 1000, theirs, ours;
 
     if (read_tsc(vcpu, &theirs)) {
         ours = x86_tsc(vcpu->core);
         if (theirs - ours > limit && ours - theirs > limit) {
-            call.entry.data = ours;
+            call.head.entries[0].index = MSR_TSC;
+            call.head.entries[0].data = ours;
             ioctl(vcpu->fd, KVM_SET_MSRS, &call);
         }
     }
