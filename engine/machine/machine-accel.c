@@ -40,6 +40,11 @@ try_kvm(Machine *machine, const VitPlanAccel *accel, GError **error)
 bool
 machine_try_accel(Machine *machine, const VitPlanAccel *accel, GError **error)
 {
+    if (strcmp(accel->name, "kvm") != 0 && vit_plan_props_get(&accel->props, "kernel-irqchip")) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "kernel-irqchip is for -accel kvm alone: leave it out with %s", accel->name);
+        return false;
+    }
     if (strcmp(accel->name, "tcg") == 0) {
         machine->executor = &vit_interp_executor;
         machine->accel_name = "tcg";

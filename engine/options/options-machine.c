@@ -114,12 +114,16 @@ static const VitOptionKey k_cpu[] = {
 };
 
 static const VitOptionValue v_accel_kernel_irqchip[] = {
-    { .name = "on", .help = VIT_N_("All interrupt controllers are run by the kernel") },
+    { .name = "on",
+      .help = VIT_N_("All interrupt controllers are run by the kernel"),
+      .status = VIT_STATUS_NOT_YET },
     { .name = "off",
       .help = VIT_N_("All controllers emulated in the process; meant for debugging only") },
     { .name = "split",
       .help = VIT_N_("Local APICs in the kernel, PIC and I/O APIC in the process: smaller attack "
-                     "surface, slower non-MSI interrupts") },
+                     "surface, slower non-MSI interrupts"),
+      .status = VIT_STATUS_NOT_YET },
+    { .name = "auto", .help = VIT_N_("The best that this version has; today that is off") },
     { 0 },
 };
 
@@ -146,8 +150,8 @@ static const VitOptionKey k_accel[] = {
            .status = VIT_STATUS_OTHER_HOST,
            .reason = VIT_N_("Intel graphics pass-through needs a Xen host")),
     K_ENUM("kernel-irqchip", v_accel_kernel_irqchip, "on",
-           "Where the interrupt controllers live when KVM is used; an error for other accelerators",
-           .status = VIT_STATUS_NOT_YET),
+           "Where the interrupt controllers live when KVM is used; an error for other "
+           "accelerators"),
     K_SIZE("kvm-shadow-mem", NULL, "Size given to KVM's shadow MMU", .status = VIT_STATUS_NOT_YET),
     K_BOOL("split-wx", "off",
            "Keeps the translator's code buffer in two mappings, one writable and one executable",
