@@ -149,7 +149,7 @@ static const VitOptionKey k_accel[] = {
     K_BOOL("igd-passthru", "off", "Intel graphics pass-through under Xen",
            .status = VIT_STATUS_OTHER_HOST,
            .reason = VIT_N_("Intel graphics pass-through needs a Xen host")),
-    K_ENUM("kernel-irqchip", v_accel_kernel_irqchip, "on",
+    K_ENUM("kernel-irqchip", v_accel_kernel_irqchip, "auto",
            "Where the interrupt controllers live when KVM is used; an error for other "
            "accelerators"),
     K_SIZE("kvm-shadow-mem", NULL, "Size given to KVM's shadow MMU", .status = VIT_STATUS_NOT_YET),
