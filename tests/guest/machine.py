@@ -23,6 +23,11 @@ SHIFTED = {"_": "minus", "+": "equal", "?": "slash", ">": "dot", "<": "comma", "
            "|": "backslash", "~": "grave_accent"}
 
 
+def note(text):
+    """A TAP comment."""
+    note("\n".join("# " + line for line in str(text).splitlines()), flush=True)
+
+
 class Failure(AssertionError):
     pass
 
@@ -65,11 +70,11 @@ class Machine:
             self.socket.close()
         self.log.close()
         if kind is not None:
-            print("command:", " ".join(self.command))
-            print("---- serial, last lines ----")
-            print("\n".join(self.serial().splitlines()[-25:]))
-            print("---- messages ----")
-            print(self.messages()[-4000:])
+            note("command: " + " ".join(self.command))
+            note("---- serial, last lines ----")
+            note("\n".join(self.serial().splitlines()[-25:]))
+            note("---- messages ----")
+            note(self.messages()[-4000:])
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def messages(self):
@@ -171,22 +176,23 @@ class Machine:
                 self.key(KEYS.get(char, char))
             time.sleep(0.05)
 
-    def screen(self, columns=80, rows=25):
-        """The VGA text screen: characters at B8000h."""
+    def screen(self, columns=80, rows=204):
+        """The VGA text memory from B8000h on. Linux scrolls by moving the start of the picture, so
+        all 32 KiB are read: what is shown is among it."""
         text = self.hmp(f"xp /{columns * rows * 2}xb 0xb8000")
         cells = [int(word, 16) for line in text.splitlines() if ":" in line
                  for word in line.split(":", 1)[1].split()]
         chars = [bytes([cell]).decode("cp437") if cell >= 32 else " " for cell in cells[::2]]
-        return "\n".join("".join(chars[row * columns:(row + 1) * columns]).rstrip()
-                         for row in range(rows))
+        lines = ["".join(chars[row * columns:(row + 1) * columns]).rstrip() for row in range(rows)]
+        return "\n".join(line for line in lines if line)
 
     def wait_screen(self, pattern, seconds):
         try:
             return self._wait(self.screen, pattern, seconds, "screen")
         except Failure:
-            print("---- screen ----")
+            note("---- screen ----")
             if self.process.poll() is None:
-                print(self.screen())
+                note(self.screen())
             raise
 
     def screendump(self, path):
@@ -207,7 +213,7 @@ def main(tests):
             test()
             result = "ok"
         except Exception:  # every failure is reported, then the next test runs
-            traceback.print_exc(file=sys.stdout)
+            note(traceback.format_exc())
             result = "not ok"
             failed += 1
         print(f"{result} {number} - {test.__name__} ({time.monotonic() - start:.0f} s)", flush=True)

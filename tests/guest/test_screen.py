@@ -69,10 +69,10 @@ def installer():
     for folder, _, files in os.walk(tree):
         if folder.endswith("text/debian-installer/amd64") and "linux" in files:
             base = folder
-    with machine.Machine("-nodefaults", "-m", "512", "-vga", "std", "-cpu", "max", "-kernel",
+    with machine.Machine("-nodefaults", "-m", "1024", "-vga", "std", "-cpu", "max", "-kernel",
                          base + "/linux", "-initrd", base + "/initrd.gz", "-append",
                          "vga=normal nomodeset fb=false TERM=linux") as vm:
-        vm.wait_screen(r"Select a language|Choose the language", 420)
+        vm.wait_screen(r"\[!!\] Select a language|\[!!\] Low memory", 420)
 
 
 def demo_pixels():

@@ -805,6 +805,8 @@ test_fuzz(void)
         default: test_outb(&f.test, FDC_DATA, (uint8_t)g_test_rand_int()); break;
         }
     }
+    /* the noise may have locked a configuration without polling, which a soft reset keeps */
+    vit_device_reset(f.fdc);
     start(&f);
     seek(&f, 0, 4);
     finish(&f);
