@@ -25,7 +25,7 @@ SHIFTED = {"_": "minus", "+": "equal", "?": "slash", ">": "dot", "<": "comma", "
 
 def note(text):
     """A TAP comment."""
-    note("\n".join("# " + line for line in str(text).splitlines()), flush=True)
+    print("\n".join("# " + line for line in str(text).splitlines()), flush=True)
 
 
 class Failure(AssertionError):
