@@ -71,52 +71,6 @@ unsigned vit_machine_get_n_displays(VitMachine *machine);
 VitDisplay *vit_machine_get_display(VitMachine *machine, unsigned index);
 VitInput *vit_machine_get_input(VitMachine *machine);
 
-/* Removable drives. */
-typedef struct {
-    char *id;
-    char *file; /* NULL: empty */
-    gboolean is_cdrom, is_floppy, removable, read_only, tray_open, locked;
-    guint64 len_bytes, read_bytes, written_bytes;
-} VitDriveInfo;
-void vit_drive_info_free(VitDriveInfo *info);
-/* Ownership: caller; element-type VitDriveInfo with a free function. */
-GPtrArray *vit_machine_list_drives(VitMachine *machine);
-/* Puts PATH into drive ID in place of its medium. */
-void vit_machine_insert_async(VitMachine *machine, const char *id, const char *path,
-                              GCancellable *cancellable, GAsyncReadyCallback callback,
-                              gpointer data);
-void vit_machine_eject_async(VitMachine *machine, const char *id, gboolean force,
-                             GCancellable *cancellable, GAsyncReadyCallback callback,
-                             gpointer data);
-/* Ends either of the two. */
-gboolean vit_machine_media_finish(VitMachine *machine, GAsyncResult *result, GError **error);
-
-/* Consoles of "vc" character devices (serial ports, monitor), for a terminal widget. */
-unsigned vit_machine_get_n_terminals(VitMachine *machine);
-const char *vit_machine_get_terminal_title(VitMachine *machine, unsigned index);
-/* OUTPUT is called in the machine's context with bytes to show; first with what is kept of the
- * past. NULL ends it. */
-typedef void (*VitTerminalOutput)(gpointer data, const guint8 *bytes, gsize len_bytes);
-void vit_machine_set_terminal_output(VitMachine *machine, unsigned index, VitTerminalOutput output,
-                                     gpointer data);
-void vit_machine_terminal_input(VitMachine *machine, unsigned index, const guint8 *bytes,
-                                gsize len_bytes);
-
-/* One line to the human monitor; the answer comes as a string. */
-void vit_machine_monitor_async(VitMachine *machine, const char *line, GCancellable *cancellable,
-                               GAsyncReadyCallback callback, gpointer data);
-char *vit_machine_monitor_finish(VitMachine *machine, GAsyncResult *result, GError **error);
-
-/* Running totals since power-on, for graphs; cheap. Thread: any. */
-typedef struct {
-    guint64 cpu_ns;        /* host CPU time of the vCPU threads */
-    guint64 instructions;  /* under software execution */
-    guint64 guest_time_ns; /* virtual time */
-    guint64 disk_read_bytes, disk_written_bytes;
-    guint64 net_received_bytes, net_sent_bytes;
-} VitMachineStats;
-void vit_machine_get_stats(VitMachine *machine, VitMachineStats *out_stats);
-
 /* ---- introspection of this build ---- */
 
 /* Machines, devices, CPUs, accelerators of this build, for validation and help. */
