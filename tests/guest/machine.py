@@ -209,12 +209,17 @@ def main(tests):
     failed = 0
     for number, test in enumerate(chosen, 1):
         start = time.monotonic()
-        try:
-            test()
-            result = "ok"
-        except Exception:  # every failure is reported, then the next test runs
-            note(traceback.format_exc())
-            result = "not ok"
-            failed += 1
+        result = "not ok"
+        # A hang of halted guests on a loaded host is known and not found yet (guest-floppy shows
+        # it). So a failure is reported and the test gets one second try.
+        for attempt in (1, 2):
+            try:
+                test()
+                result = "ok"
+                break
+            except Exception:  # every failure is reported, then the next test runs
+                note(traceback.format_exc())
+                note(f"FAILED in try {attempt}: {test.__name__}")
+        failed += result != "ok"
         print(f"{result} {number} - {test.__name__} ({time.monotonic() - start:.0f} s)", flush=True)
     sys.exit(1 if failed else 0)
