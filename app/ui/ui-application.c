@@ -8,6 +8,7 @@
 #include "ui-create-dialog.h"
 #include "ui-library-window.h"
 #include "ui-machine-window.h"
+#include "ui-settings-window.h"
 
 #include <glib/gi18n.h>
 
@@ -99,6 +100,29 @@ act_new_machine_from(GSimpleAction *action, GVariant *parameter, gpointer data)
 }
 
 static void
+open_settings(UiApplication *application, GVariant *name, const char *page)
+{
+    AppEntry *entry = app_library_find(application->library, g_variant_get_string(name, NULL));
+    GtkWindow *parent = gtk_application_get_active_window(GTK_APPLICATION(application));
+
+    if (entry && !app_entry_get_problem(entry)) {
+        ui_settings_open(GTK_APPLICATION(application), parent, entry, page);
+    }
+}
+
+static void
+act_settings(GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+    open_settings(data, parameter, NULL);
+}
+
+static void
+act_command_line(GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+    open_settings(data, parameter, UI_SETTINGS_COMMAND_LINE);
+}
+
+static void
 act_about(GSimpleAction *action, GVariant *parameter, gpointer data)
 {
     UiApplication *application = data;
@@ -126,6 +150,8 @@ static const GActionEntry actions[] = {
     { .name = "open-machine", .parameter_type = "s", .activate = act_open_machine },
     { .name = "new-machine", .activate = act_new_machine },
     { .name = "new-machine-from", .parameter_type = "s", .activate = act_new_machine_from },
+    { .name = "settings", .parameter_type = "s", .activate = act_settings },
+    { .name = "command-line", .parameter_type = "s", .activate = act_command_line },
     { .name = "about", .activate = act_about },
     { .name = "quit", .activate = act_quit },
 };

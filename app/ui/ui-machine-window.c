@@ -253,7 +253,19 @@ act_fullscreen(GSimpleAction *action, GVariant *value, gpointer data)
     g_simple_action_set_state(action, value);
 }
 
+static void
+act_settings(GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+    UiMachineWindow *window = UI_MACHINE_WINDOW(data);
+
+    g_action_group_activate_action(G_ACTION_GROUP(gtk_window_get_application(GTK_WINDOW(window))),
+                                   g_action_get_name(G_ACTION(action)),
+                                   g_variant_new_string(window->title));
+}
+
 static const GActionEntry actions[] = {
+    { .name = "settings", .activate = act_settings },
+    { .name = "command-line", .activate = act_settings },
     { .name = "start", .activate = act_start },
     { .name = "pause", .state = "false", .change_state = act_pause },
     { .name = "reset", .activate = act_reset },
