@@ -15,6 +15,7 @@
  * Thread: the lock of the node's context held. */
 
 #include "blk-context.h"
+#include "blk-format.h"
 #include "blk-options.h"
 #include "blk-range.h"
 #include "blk-vec.h"
@@ -120,6 +121,8 @@ struct BlkDriver {
     bool (*set_read_only)(BlkNode *node, bool read_only, GError **error);
     /* Makes a new, empty image. STATE is the filled create_options. [fiber] */
     bool (*create)(BlkGraph *graph, const char *filename, const void *state, GError **error);
+    /* Snapshots, checks, compression, ...: see blk-format.h; NULL = none of it. */
+    const BlkFormatOps *format;
 };
 
 /* Who is at the upper end of an edge without a parent node: a drive, a job, a tool. */
@@ -154,6 +157,10 @@ struct BlkNode {
     BlkContext *context;
     char *name;
     char *filename; /* for people */
+    /* As the image names it, set by the format's open; NULL = none. The graph opens it after that,
+     * unless "backing" was given: a format NULL is probed. */
+    char *backing_filename, *backing_format;
+    GPtrArray *bitmaps; /* BlkBitmap *, or NULL */
     void *state;
     unsigned ref_count;
     GPtrArray *children, *parents; /* BlkChild; a child is owned by its upper end */

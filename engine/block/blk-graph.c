@@ -4,6 +4,7 @@
 /* Nodes and their names: creation, reference counts, closing. The edges between them are in
  * blk-perm.c, opening in blk-open.c. Thread: the graph's lock held. */
 
+#include "blk-bitmap.h"
 #include "blk-graph-private.h"
 
 #include <string.h>
@@ -213,6 +214,9 @@ blk_node_unref(BlkNode *node)
     g_free(node->state);
     g_free(node->name);
     g_free(node->filename);
+    g_free(node->backing_filename);
+    g_free(node->backing_format);
+    blk_node_free_bitmaps(node);
     g_free(node);
 }
 

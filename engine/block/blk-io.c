@@ -17,6 +17,7 @@
  *
  * Thread: in a fiber, the lock of the node's context held. */
 
+#include "blk-bitmap.h"
 #include "blk-graph-private.h"
 
 #include <errno.h>
@@ -144,6 +145,7 @@ blk_write(BlkChild *child, uint64_t offset, uint64_t len, const BlkVec *vec, uin
     } else {
         ret = blk_write_bounced(node, offset, len, vec, at, flags);
     }
+    blk_node_mark_dirty(node, offset, len);
     request_end(node, &range);
     return ret;
 }
@@ -257,6 +259,7 @@ blk_write_zeroes(BlkChild *child, uint64_t offset, uint64_t len, unsigned flags)
     }
     request_begin(node, &range, offset, len, !is_aligned(node, offset, len));
     ret = write_zeroes_in_request(node, offset, len, flags);
+    blk_node_mark_dirty(node, offset, len);
     request_end(node, &range);
     return ret;
 }
@@ -286,6 +289,7 @@ blk_discard(BlkChild *child, uint64_t offset, uint64_t len)
     request_begin(node, &range, start, end - start, false);
     ret = node->driver->discard(node, start, end - start);
     node->write_count++;
+    blk_node_mark_dirty(node, start, end - start);
     request_end(node, &range);
     return ret == -ENOTSUP ? 0 : ret;
 }
@@ -394,6 +398,7 @@ blk_truncate(BlkChild *child, uint64_t len, BlkPreallocation prealloc, GError **
     blk_range_acquire(node->context, &node->ranges, &range, 0, UINT64_MAX, true);
     ok = node->driver->truncate(node, len, prealloc, error);
     node->write_count++;
+    blk_node_resize_bitmaps(node);
     request_end(node, &range);
     for (unsigned i = 0; ok && i < node->parents->len; i++) {
         BlkChild *parent = g_ptr_array_index(node->parents, i);
