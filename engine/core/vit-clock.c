@@ -247,6 +247,15 @@ vit_timer_mod(VitTimer *timer, int64_t deadline_ns)
     }
 }
 
+void
+vit_timer_run_if_due(VitTimer *timer)
+{
+    if (vit_timer_is_armed(timer) && timer->deadline_ns <= vit_clock_get_ns(timer->clock)) {
+        vit_timer_del(timer);
+        timer->func(timer->opaque);
+    }
+}
+
 int64_t
 vit_clock_next_deadline_ns(const VitClock *clock)
 {

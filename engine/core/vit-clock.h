@@ -53,6 +53,10 @@ void vit_timer_init(VitTimer *timer, VitClock *clock, VitTimerFunc func, void *o
 void vit_timer_mod(VitTimer *timer, int64_t deadline_ns);
 void vit_timer_del(VitTimer *timer);
 bool vit_timer_is_armed(const VitTimer *timer);
+/* Runs TIMER now when its time has come and the machine thread has not come to it yet. A device
+ * calls this before it works out a new deadline from the time: on a busy host the old one may lie
+ * in the past with its interrupt still owed. */
+void vit_timer_run_if_due(VitTimer *timer);
 
 /* For the machine thread: next deadline or -1; run what is due. */
 int64_t vit_clock_next_deadline_ns(const VitClock *clock);

@@ -474,6 +474,12 @@ hw_rig_map_pci(HwRig *rig, VitDevice *dev)
 }
 
 void
+hw_rig_oversleep_ns(HwRig *rig, int64_t ns)
+{
+    vit_clock_set_ns(rig->test.platform.clock, hw_rig_now(rig) + ns);
+}
+
+void
 hw_rig_step_ns(HwRig *rig, int64_t ns)
 {
     vit_clock_step_to(rig->test.platform.clock, hw_rig_now(rig) + ns);

@@ -53,6 +53,8 @@ void hw_rig_type(VitChardev *chr, const char *text, size_t len);
 VitChardev *hw_rig_chardev(HwRig *rig);
 /* Completes the drives' requests that wait. */
 void hw_rig_complete_io(HwRig *rig);
+/* Time passes and no timer runs, as on a host too busy for the machine thread. */
+void hw_rig_oversleep_ns(HwRig *rig, int64_t ns);
 void hw_rig_step_ns(HwRig *rig, int64_t ns);
 static inline int64_t
 hw_rig_now(const HwRig *rig)

@@ -306,6 +306,31 @@ test_timer(Fixture *f, gconstpointer data)
     g_assert_cmpuint(rd(f, 0, R_CURRENT), ==, 0);
 }
 
+/* An expiry that the machine thread has not come to is not lost to what the guest writes next. */
+static void
+test_timer_owed(Fixture *f, gconstpointer data)
+{
+    static const struct {
+        unsigned reg;
+        uint32_t value;
+    } writes[] = {
+        { R_DIVIDE, 0x0 }, { R_TIMER, 0x20051 }, { R_INITIAL, 5000 }, { R_TIMER, 0x10051 }
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(writes); i++) {
+        wr(f, 0, R_TIMER, 0x51);
+        wr(f, 0, R_DIVIDE, 0xb);
+        wr(f, 0, R_INITIAL, 1000);
+        hw_rig_oversleep_ns(f->rig, 1000000);
+        g_assert_false(wants(f, 0));
+        wr(f, 0, writes[i].reg, writes[i].value);
+        g_assert_cmphex(ack(f, 0), ==, 0x51);
+        wr(f, 0, R_EOI, 0);
+        wr(f, 0, R_INITIAL, 0);
+        g_assert_false(wants(f, 0));
+    }
+}
+
 static void
 test_deadline(Fixture *f, gconstpointer data)
 {
@@ -531,6 +556,7 @@ main(int argc, char **argv)
     ADD("ipi", test_ipi);
     ADD("errors", test_errors);
     ADD("timer", test_timer);
+    ADD("timer-owed", test_timer_owed);
     ADD("deadline", test_deadline);
     ADD("lint", test_lint);
     ADD("x2apic", test_x2apic);

@@ -320,8 +320,12 @@ write_counter(Hpet *s, uint64_t value)
 static void
 write_register(Hpet *s, unsigned at, uint64_t value, uint64_t mask)
 {
-    uint64_t whole = (read_register(s, at) & ~mask) | (value & mask);
+    uint64_t whole;
 
+    for (unsigned n = 0; n < s->timer_count; n++) {
+        vit_timer_run_if_due(&s->timers[n].timer);
+    }
+    whole = (read_register(s, at) & ~mask) | (value & mask);
     if (at >= AT_TIMERS) {
         unsigned n = (at - AT_TIMERS) / TIMER_STRIDE;
 

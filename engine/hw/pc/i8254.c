@@ -181,12 +181,12 @@ value_at(const Counter *c, int64_t now)
     return c->bcd ? to_bcd(value) : value;
 }
 
-/* Gives OUT0's level to the line, as an edge where it rose since, and waits for the next one. */
+/* Gives OUT0's level to the line, as an edge where it rose since, and waits for the next one. NOW
+ * is the time the caller worked with: time read again could lie past the next rise. */
 static void
-update_irq(I8254 *s, bool rose)
+update_irq(I8254 *s, int64_t now, bool rose)
 {
     Counter *c = &s->counters[0];
-    int64_t now = now_tick(s);
     bool out = out_at(c, now);
     int64_t next;
 
@@ -217,8 +217,10 @@ timer_expired(void *opaque)
 {
     I8254 *s = opaque;
 
-    catch_up(&s->counters[0], now_tick(s));
-    update_irq(s, true);
+    int64_t now = now_tick(s);
+
+    catch_up(&s->counters[0], now);
+    update_irq(s, now, true);
 }
 
 /* A whole count has been written. */
@@ -249,10 +251,9 @@ load_count(Counter *c, uint16_t written, int64_t now)
 }
 
 static void
-write_counter(I8254 *s, unsigned n, uint8_t value)
+write_counter(I8254 *s, unsigned n, uint8_t value, int64_t now)
 {
     Counter *c = &s->counters[n];
-    int64_t now = now_tick(s);
 
     catch_up(c, now);
     switch (c->rw) {
@@ -294,34 +295,34 @@ latch_status(Counter *c, int64_t now)
 }
 
 static void
-read_back(I8254 *s, uint8_t command)
+read_back(I8254 *s, uint8_t command, int64_t now)
 {
     for (unsigned n = 0; n < 3; n++) {
         if (command >> (n + 1) & 1) {
-            catch_up(&s->counters[n], now_tick(s));
+            catch_up(&s->counters[n], now);
             if (!(command & 0x20)) {
-                latch_count(&s->counters[n], now_tick(s));
+                latch_count(&s->counters[n], now);
             }
             if (!(command & 0x10)) {
-                latch_status(&s->counters[n], now_tick(s));
+                latch_status(&s->counters[n], now);
             }
         }
     }
 }
 
 static void
-write_control(I8254 *s, uint8_t value)
+write_control(I8254 *s, uint8_t value, int64_t now)
 {
     Counter *c;
 
     if (value >> 6 == 3) {
-        read_back(s, value);
+        read_back(s, value, now);
         return;
     }
     c = &s->counters[value >> 6];
     if ((value >> 4 & 3) == RW_LATCH) {
-        catch_up(c, now_tick(s));
-        latch_count(c, now_tick(s));
+        catch_up(c, now);
+        latch_count(c, now);
         return;
     }
     c->rw = value >> 4 & 3;
@@ -341,12 +342,16 @@ pit_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
     I8254 *s = opaque;
 
+    int64_t now;
+
+    vit_timer_run_if_due(&s->timer);
+    now = now_tick(s);
     if (offset == 3) {
-        write_control(s, value);
+        write_control(s, value, now);
     } else {
-        write_counter(s, offset, value);
+        write_counter(s, offset, value, now);
     }
-    update_irq(s, false);
+    update_irq(s, now, false);
 }
 
 static uint64_t
@@ -389,6 +394,7 @@ vit_i8254_set_gate(VitDevice *dev, unsigned n, bool level)
     if (n > 2 || s->counters[n].gate == level) {
         return;
     }
+    vit_timer_run_if_due(&s->timer);
     c = &s->counters[n];
     now = now_tick(s);
     catch_up(c, now);
@@ -414,7 +420,7 @@ vit_i8254_set_gate(VitDevice *dev, unsigned n, bool level)
         }
     }
     if (n == 0) {
-        update_irq(s, false);
+        update_irq(s, now, false);
     }
 }
 
@@ -444,13 +450,14 @@ static void
 i8254_reset(VitDevice *dev)
 {
     I8254 *s = (I8254 *)dev;
+    int64_t now = now_tick(s);
 
     for (unsigned n = 0; n < 3; n++) {
         /* undefined on the chip; the firmware of a PC has always left mode 3 in counter 0 */
         s->counters[n] = (Counter){ .mode = 3, .rw = RW_BOTH, .gate = n != 2 };
     }
-    load_count(&s->counters[0], 0, now_tick(s));
-    update_irq(s, false);
+    load_count(&s->counters[0], 0, now);
+    update_irq(s, now, false);
 }
 
 static bool

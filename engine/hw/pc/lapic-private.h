@@ -168,7 +168,7 @@ void lapic_set_pin(void *opaque, unsigned lint, bool level);
 unsigned lapic_divide_shift(const Lapic *s);
 uint32_t lapic_current_count(const Lapic *s);
 /* Waits for the next expiry of the count-down modes, at NOT_BEFORE_NS or later. */
-void lapic_arm_timer(Lapic *s, int64_t not_before_ns);
+void lapic_arm_timer(Lapic *s, int64_t now, int64_t not_before_ns);
 void lapic_timer_expired(void *opaque);
 void lapic_write_initial_count(Lapic *s, uint32_t value);
 void lapic_write_divide(Lapic *s, uint32_t value);

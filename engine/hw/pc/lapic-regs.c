@@ -19,6 +19,9 @@ write_lvt(Lapic *s, unsigned n, uint32_t value)
 {
     uint32_t before = s->lvt[n];
 
+    if (n == LVT_TIMER) {
+        vit_timer_run_if_due(&s->timer);
+    }
     value &= lvt_writable[n];
     if (n == LVT_TIMER && (value & TIMER_DEADLINE) &&
         (!s->has_deadline || (value & TIMER_PERIODIC))) {
@@ -40,7 +43,7 @@ write_lvt(Lapic *s, unsigned n, uint32_t value)
             s->tsc_deadline = 0;
             s->initial_count = 0;
         }
-        lapic_arm_timer(s, 0);
+        lapic_arm_timer(s, vit_clock_get_ns(s->dev.platform->clock), 0);
     }
     if ((n == LVT_LINT0 || n == LVT_LINT1) && s->pins[n - LVT_LINT0] && (value & LVT_LEVEL) &&
         lapic_lvt_delivery(s, n) == VIT_APIC_FIXED) {

@@ -15,27 +15,32 @@ lapic_divide_shift(const Lapic *s)
     return (((s->divide & 3) | (s->divide >> 1 & 4)) + 1) & 7;
 }
 
-uint32_t
-lapic_current_count(const Lapic *s)
+static uint32_t
+count_at(const Lapic *s, int64_t now)
 {
     uint64_t passed;
 
     if (s->initial_count == 0 || lapic_timer_mode(s) == TIMER_DEADLINE) {
         return 0;
     }
-    passed =
-        (vit_clock_get_ns(s->dev.platform->clock) - s->timer_start_ns) >> lapic_divide_shift(s);
+    passed = (now - s->timer_start_ns) >> lapic_divide_shift(s);
     if (lapic_timer_mode(s) == TIMER_PERIODIC) {
         return s->initial_count - passed % s->initial_count;
     }
     return passed >= s->initial_count ? 0 : s->initial_count - passed;
 }
 
-/* Arms for the next expiry after NOW, in the count-down modes. */
-void
-lapic_arm_timer(Lapic *s, int64_t not_before_ns)
+uint32_t
+lapic_current_count(const Lapic *s)
 {
-    int64_t now = vit_clock_get_ns(s->dev.platform->clock);
+    return count_at(s, vit_clock_get_ns(s->dev.platform->clock));
+}
+
+/* Arms for the first expiry after NOW, in the count-down modes. NOW is the time the caller worked
+ * with: time read again could lie past the expiry, which would then be lost. */
+void
+lapic_arm_timer(Lapic *s, int64_t now, int64_t not_before_ns)
+{
     int64_t period = (int64_t)s->initial_count << lapic_divide_shift(s);
     int64_t passed = now - s->timer_start_ns;
     int64_t next;
@@ -60,7 +65,9 @@ lapic_timer_expired(void *opaque)
     if (lapic_timer_mode(s) == TIMER_DEADLINE) {
         s->tsc_deadline = 0;
     } else if (lapic_timer_mode(s) == TIMER_PERIODIC) {
-        lapic_arm_timer(s, vit_clock_get_ns(s->dev.platform->clock) + PC_TIMER_MIN_PERIOD_NS);
+        int64_t now = vit_clock_get_ns(s->dev.platform->clock);
+
+        lapic_arm_timer(s, now, now + PC_TIMER_MIN_PERIOD_NS);
     }
     lapic_trigger_lvt(s, LVT_TIMER);
 }
@@ -71,21 +78,27 @@ lapic_write_initial_count(Lapic *s, uint32_t value)
     if (lapic_timer_mode(s) == TIMER_DEADLINE) {
         return;
     }
+    vit_timer_run_if_due(&s->timer);
     s->initial_count = value;
     s->timer_start_ns = vit_clock_get_ns(s->dev.platform->clock);
-    lapic_arm_timer(s, 0);
+    lapic_arm_timer(s, s->timer_start_ns, 0);
 }
 
 void
 lapic_write_divide(Lapic *s, uint32_t value)
 {
-    uint32_t left = lapic_current_count(s);
+    int64_t now;
+    uint32_t left;
 
+    vit_timer_run_if_due(&s->timer);
+    now = vit_clock_get_ns(s->dev.platform->clock);
+    left = count_at(s, now);
     s->divide = value & 0xb;
     /* what is left goes on at the new rate */
-    s->timer_start_ns = vit_clock_get_ns(s->dev.platform->clock) -
-                        ((int64_t)(s->initial_count - left) << lapic_divide_shift(s));
-    lapic_arm_timer(s, 0);
+    s->timer_start_ns = now - ((int64_t)(s->initial_count - left) << lapic_divide_shift(s));
+    if (left) {
+        lapic_arm_timer(s, now, 0);
+    }
 }
 
 uint64_t

@@ -403,14 +403,34 @@ catch_up_flags(Rtc *s)
     }
 }
 
-/* Waits for the next event that may interrupt. */
+static void
+update_irq(Rtc *s)
+{
+    bool level = s->cmos[REG_C] & s->cmos[REG_B] & (C_PF | C_AF | C_UF);
+
+    if (level) {
+        s->cmos[REG_C] |= C_IRQF;
+    } else {
+        s->cmos[REG_C] &= ~C_IRQF;
+    }
+    if (level != s->irq) {
+        s->irq = level;
+        vit_irq_set(&s->dev.irq_out[0], level);
+    }
+}
+
+/* Interrupts for what has come to pass, and waits for the next event that may interrupt. */
 static void
 arm_timer(Rtc *s)
 {
     uint8_t enabled = s->cmos[REG_B];
-    int64_t now = clock_ns(s), next = INT64_MAX;
+    int64_t now, next = INT64_MAX, second;
     int shift = period_shift(s);
-    int64_t second = floor_div(now, VIT_NS_PER_SEC);
+
+    catch_up_flags(s);
+    update_irq(s);
+    now = s->flags_ns; /* what comes after is what was not caught up with */
+    second = floor_div(now, VIT_NS_PER_SEC);
 
     if ((enabled & B_PIE) && shift >= 0) {
         next = start_of_period(periods_until(now, shift) + 1, shift);
@@ -428,23 +448,7 @@ arm_timer(Rtc *s)
     if (next == INT64_MAX) {
         vit_timer_del(&s->timer);
     } else {
-        vit_timer_mod(&s->timer, vit_clock_get_ns(s->dev.platform->clock) + (next - now));
-    }
-}
-
-static void
-update_irq(Rtc *s)
-{
-    bool level = s->cmos[REG_C] & s->cmos[REG_B] & (C_PF | C_AF | C_UF);
-
-    if (level) {
-        s->cmos[REG_C] |= C_IRQF;
-    } else {
-        s->cmos[REG_C] &= ~C_IRQF;
-    }
-    if (level != s->irq) {
-        s->irq = level;
-        vit_irq_set(&s->dev.irq_out[0], level);
+        vit_timer_mod(&s->timer, vit_clock_get_ns(s->dev.platform->clock) + (next - clock_ns(s)));
     }
 }
 
