@@ -159,7 +159,7 @@ struct BlkNode {
     char *filename; /* for people */
     /* As the image names it, set by the format's open; NULL = none. The graph opens it after that,
      * unless "backing" was given: a format NULL is probed. */
-    char *backing_filename, *backing_format;
+    char *backing_file, *backing_format;
     GPtrArray *bitmaps; /* BlkBitmap *, or NULL */
     void *state;
     unsigned ref_count;

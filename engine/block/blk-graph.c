@@ -214,7 +214,7 @@ blk_node_unref(BlkNode *node)
     g_free(node->state);
     g_free(node->name);
     g_free(node->filename);
-    g_free(node->backing_filename);
+    g_free(node->backing_file);
     g_free(node->backing_format);
     blk_node_free_bitmaps(node);
     g_free(node);
