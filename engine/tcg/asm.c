@@ -1,0 +1,1051 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* The host encoder: see asm.h. Intel SDM volume 2 chapter 2 (formats), chapters 3 to 6 (opcodes).
+ *
+ * An instruction is put together in a local buffer and copied out as sixteen bytes, so the bounds
+ * are looked at once for each; the last sixteen bytes of a buffer therefore stay unused.
+ * Forward references wait in fixups, chained from their label.
+ * Thread: that of the TcgAsm.
+ */
+
+#include "asm.h"
+
+#include "x86-insn.h"
+
+#include <string.h>
+
+enum { SLACK = 16, LONGEST = 15 };
+
+typedef struct Insn {
+    unsigned n;
+    uint8_t b[32];
+} Insn;
+
+static inline void
+put(Insn *i, uint8_t byte)
+{
+    i->b[i->n++] = byte;
+}
+
+static inline void
+put_value(Insn *i, int64_t value, unsigned size)
+{
+    memcpy(i->b + i->n, &value, 8);
+    i->n += size;
+}
+
+static inline void
+fail(TcgAsm *a, TcgAsmState state)
+{
+    if (a->state == TCG_ASM_OK) {
+        a->state = state;
+    }
+}
+
+static inline void
+flush(TcgAsm *a, const Insn *i)
+{
+    if (G_UNLIKELY(i->n > LONGEST)) {
+        fail(a, TCG_ASM_RANGE);
+    } else if (G_UNLIKELY(a->end - a->at < SLACK)) {
+        fail(a, TCG_ASM_FULL);
+    } else if (G_LIKELY(a->state == TCG_ASM_OK)) {
+        memcpy(a->at, i->b, 16);
+        a->at += i->n;
+    }
+}
+
+void
+tcg_asm_init(TcgAsm *a, void *start, size_t len_bytes, ptrdiff_t exec_delta)
+{
+    a->start = a->at = start;
+    a->end = a->start + len_bytes;
+    a->exec_delta = exec_delta;
+    a->state = TCG_ASM_OK;
+    a->free_fixup = 0;
+    a->used_fixups = 0;
+}
+
+void
+tcg_asm_bytes(TcgAsm *a, const void *bytes, size_t len_bytes)
+{
+    Insn i = { 0 };
+
+    g_return_if_fail(len_bytes < SLACK);
+    memcpy(i.b, bytes, len_bytes);
+    i.n = (unsigned)len_bytes;
+    flush(a, &i);
+}
+
+void
+tcg_asm_u32(TcgAsm *a, uint32_t value)
+{
+    tcg_asm_bytes(a, &value, 4);
+}
+
+void
+tcg_asm_u64(TcgAsm *a, uint64_t value)
+{
+    tcg_asm_bytes(a, &value, 8);
+}
+
+/* The recommended multi-byte sequences: SDM volume 2, NOP. Longest used: nine bytes. */
+void
+tcg_asm_nop(TcgAsm *a, size_t len_bytes)
+{
+    static const uint8_t forms[9][9] = {
+        { 0x90 },
+        { 0x66, 0x90 },
+        { 0x0f, 0x1f, 0x00 },
+        { 0x0f, 0x1f, 0x40, 0x00 },
+        { 0x0f, 0x1f, 0x44, 0x00, 0x00 },
+        { 0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00 },
+        { 0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00 },
+        { 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00 },
+        { 0x66, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00 },
+    };
+
+    while (len_bytes != 0 && a->state == TCG_ASM_OK) {
+        size_t len = MIN(len_bytes, VIT_ARRAY_LEN(forms));
+        tcg_asm_bytes(a, forms[len - 1], len);
+        len_bytes -= len;
+    }
+}
+
+void
+tcg_asm_align(TcgAsm *a, size_t alignment)
+{
+    tcg_asm_nop(a, -(uintptr_t)tcg_asm_here(a) & (alignment - 1));
+}
+
+/* The ModRM byte, SIB and displacement of MEM. TAIL bytes of immediate follow. DISP_SHIFT: EVEX
+ * counts short displacements in units of 1 << DISP_SHIFT. */
+static inline void
+put_memory(TcgAsm *a, Insn *i, unsigned reg, const TcgMem *mem, unsigned tail, unsigned disp_shift)
+{
+    uint8_t digit = (uint8_t)((reg & 7) << 3);
+    int32_t small = mem->disp >> disp_shift;
+    bool fits = small == (int8_t)small && small << disp_shift == mem->disp;
+    unsigned mod;
+
+    if (mem->base == TCG_NO_REG && mem->index == TCG_NO_REG) {
+        const uint8_t *next = tcg_asm_here(a) + i->n + 5 + tail;
+        ptrdiff_t distance = (const uint8_t *)mem->target - next;
+
+        if (mem->target && distance == (int32_t)distance) {
+            put(i, digit | 5);
+            put_value(i, distance, 4);
+            return;
+        }
+        if (mem->target && (uintptr_t)mem->target > INT32_MAX) {
+            fail(a, TCG_ASM_RANGE);
+        }
+        put(i, digit | 4);
+        put(i, 0x25);
+        put_value(i, mem->target ? (int32_t)(uintptr_t)mem->target : mem->disp, 4);
+        return;
+    }
+    if (mem->base == TCG_NO_REG) { /* index alone: always a long displacement */
+        put(i, digit | 4);
+        put(i, (uint8_t)(mem->scale << 6 | (mem->index & 7) << 3 | 5));
+        put_value(i, mem->disp, 4);
+        return;
+    }
+    mod = mem->disp == 0 && (mem->base & 7) != 5 ? 0 : fits ? 0x40 : 0x80;
+    if (mem->index == TCG_NO_REG && (mem->base & 7) != 4) {
+        put(i, (uint8_t)(mod | digit | (mem->base & 7)));
+    } else {
+        unsigned index = mem->index == TCG_NO_REG ? 4 : mem->index & 7;
+
+        put(i, (uint8_t)(mod | digit | 4));
+        put(i, (uint8_t)(mem->scale << 6 | index << 3 | (mem->base & 7)));
+    }
+    if (mod == 0x40) {
+        put(i, (uint8_t)small);
+    } else if (mod == 0x80) {
+        put_value(i, mem->disp, 4);
+    }
+}
+
+static inline unsigned
+mem_rex(const TcgMem *mem)
+{
+    return (mem->base != TCG_NO_REG && (mem->base & 8) ? 1 : 0) |
+           (mem->index != TCG_NO_REG && (mem->index & 8) ? 2 : 0);
+}
+
+/* Prefixes, REX and opcode. REX: the register extension bits. */
+static inline void
+put_opcode(TcgAsm *a, Insn *i, const TcgOp *op, unsigned rex, bool force_rex, uint8_t opcode)
+{
+    unsigned map = op->opcode >> 8;
+
+    if (op->lock) {
+        put(i, 0xf0);
+    }
+    if (op->opsize && op->prefix != 0x66) {
+        put(i, 0x66);
+    }
+    if (op->prefix) {
+        put(i, op->prefix);
+    }
+    rex |= op->wide ? 8 : 0;
+    if (rex || force_rex) {
+        if (op->no_rex) {
+            fail(a, TCG_ASM_RANGE);
+        }
+        put(i, (uint8_t)(0x40 | rex));
+    }
+    if (map != X86_MAP_1B) {
+        put(i, 0x0f);
+        if (map != X86_MAP_0F) {
+            put(i, map == X86_MAP_0F38 ? 0x38 : 0x3a);
+        }
+    }
+    put(i, opcode);
+}
+
+static inline bool
+needs_rex(bool byte, unsigned reg)
+{
+    return byte && reg >= 4 && reg < 8;
+}
+
+void
+tcg_asm_op_rr(TcgAsm *a, const TcgOp *op, unsigned reg, unsigned rm)
+{
+    Insn i = { 0 };
+
+    put_opcode(a, &i, op, (reg >> 3 & 1) << 2 | (rm >> 3 & 1),
+               needs_rex(op->byte_reg, reg) || needs_rex(op->byte_rm, rm), (uint8_t)op->opcode);
+    put(&i, (uint8_t)(0xc0 | (reg & 7) << 3 | (rm & 7)));
+    put_value(&i, op->value, op->imm_size);
+    flush(a, &i);
+}
+
+void
+tcg_asm_op_rm(TcgAsm *a, const TcgOp *op, unsigned reg, TcgMem mem)
+{
+    Insn i = { 0 };
+
+    if (mem.address32) {
+        put(&i, 0x67);
+    }
+    put_opcode(a, &i, op, (reg >> 3 & 1) << 2 | mem_rex(&mem), needs_rex(op->byte_reg, reg),
+               (uint8_t)op->opcode);
+    put_memory(a, &i, reg, &mem, op->imm_size, 0);
+    put_value(&i, op->value, op->imm_size);
+    flush(a, &i);
+}
+
+void
+tcg_asm_op_o(TcgAsm *a, const TcgOp *op, unsigned reg)
+{
+    Insn i = { 0 };
+
+    put_opcode(a, &i, op, reg >> 3 & 1, needs_rex(op->byte_rm, reg),
+               (uint8_t)(op->opcode | (reg & 7)));
+    put_value(&i, op->value, op->imm_size);
+    flush(a, &i);
+}
+
+void
+tcg_asm_op(TcgAsm *a, const TcgOp *op)
+{
+    Insn i = { 0 };
+
+    put_opcode(a, &i, op, 0, false, (uint8_t)op->opcode);
+    put_value(&i, op->value, op->imm_size);
+    flush(a, &i);
+}
+
+/* The two-byte form when X, B and W are clear and the map is 0F. */
+static inline void
+put_vex(Insn *i, const TcgOp *op, bool l, unsigned rex, unsigned vvvv)
+{
+    unsigned pp = op->prefix == 0x66 ? 1 : op->prefix == 0xf3 ? 2 : op->prefix == 0xf2 ? 3 : 0;
+    unsigned low = (~vvvv & 15) << 3 | (l ? 4 : 0) | pp;
+    unsigned map = op->opcode >> 8;
+
+    if (map == X86_MAP_0F && !op->wide && !(rex & 3)) {
+        put(i, 0xc5);
+        put(i, (uint8_t)((rex & 4 ? 0 : 0x80) | low));
+    } else {
+        put(i, 0xc4);
+        put(i, (uint8_t)((~rex & 7) << 5 | map));
+        put(i, (uint8_t)((op->wide ? 0x80 : 0) | low));
+    }
+    put(i, (uint8_t)op->opcode);
+}
+
+void
+tcg_asm_vex_rr(TcgAsm *a, const TcgOp *op, bool l, unsigned reg, unsigned vvvv, unsigned rm)
+{
+    Insn i = { 0 };
+
+    put_vex(&i, op, l, (reg >> 3 & 1) << 2 | (rm >> 3 & 1), vvvv);
+    put(&i, (uint8_t)(0xc0 | (reg & 7) << 3 | (rm & 7)));
+    put_value(&i, op->value, op->imm_size);
+    flush(a, &i);
+}
+
+void
+tcg_asm_vex_rm(TcgAsm *a, const TcgOp *op, bool l, unsigned reg, unsigned vvvv, TcgMem mem)
+{
+    Insn i = { 0 };
+
+    if (mem.address32) {
+        put(&i, 0x67);
+    }
+    put_vex(&i, op, l, (reg >> 3 & 1) << 2 | mem_rex(&mem), vvvv);
+    put_memory(a, &i, reg, &mem, op->imm_size, 0);
+    put_value(&i, op->value, op->imm_size);
+    flush(a, &i);
+}
+
+/* Labels */
+
+static void
+store_displacement(TcgAsm *a, uint32_t offset, unsigned size, int64_t distance)
+{
+    if (size == 1) {
+        if (distance != (int8_t)distance) {
+            fail(a, TCG_ASM_RANGE);
+        }
+        a->start[offset] = (uint8_t)distance;
+    } else {
+        int32_t value = (int32_t)distance;
+        memcpy(a->start + offset, &value, 4);
+    }
+}
+
+void
+tcg_asm_bind(TcgAsm *a, TcgLabel *label)
+{
+    size_t here = tcg_asm_offset(a);
+
+    while (label->uses != 0) {
+        uint16_t n = label->uses;
+        unsigned size = a->fixups[n].size;
+
+        store_displacement(a, a->fixups[n].offset, size,
+                           (int64_t)here - (int64_t)(a->fixups[n].offset + size));
+        label->uses = a->fixups[n].next;
+        a->fixups[n].next = a->free_fixup;
+        a->free_fixup = n;
+    }
+    label->place = (uint32_t)here + 1;
+}
+
+static void
+add_fixup(TcgAsm *a, TcgLabel *label, unsigned size)
+{
+    uint16_t n = a->free_fixup;
+
+    if (a->state != TCG_ASM_OK) {
+        return;
+    }
+    if (n != 0) {
+        a->free_fixup = a->fixups[n].next;
+    } else if (a->used_fixups + 1 < TCG_ASM_FIXUPS) {
+        n = ++a->used_fixups;
+    } else {
+        fail(a, TCG_ASM_RANGE);
+        return;
+    }
+    a->fixups[n].offset = (uint32_t)tcg_asm_offset(a) - size;
+    a->fixups[n].size = (uint8_t)size;
+    a->fixups[n].next = label->uses;
+    label->uses = n;
+}
+
+/* A jump with short form SHORT_OP and near form NEAR_OP (0 = none; above FF: 0F and the byte). */
+static void
+jump(TcgAsm *a, TcgLabel *label, unsigned short_op, unsigned near_op, bool want_short)
+{
+    Insn i = { 0 };
+    int64_t distance =
+        label->place ? (int64_t)label->place - 1 - (int64_t)tcg_asm_offset(a) - 2 : 0;
+    bool is_short = short_op && (label->place ? distance == (int8_t)distance : want_short);
+
+    if (is_short || !near_op) {
+        put(&i, (uint8_t)short_op);
+        if (distance != (int8_t)distance) {
+            fail(a, TCG_ASM_RANGE);
+        }
+        put(&i, (uint8_t)distance);
+    } else {
+        if (near_op > 0xff) {
+            put(&i, 0x0f);
+        }
+        put(&i, (uint8_t)near_op);
+        put_value(&i, distance + 2 - (i.n + 4), 4);
+    }
+    flush(a, &i);
+    if (!label->place) {
+        add_fixup(a, label, is_short || !near_op ? 1 : 4);
+    }
+}
+
+void
+tcg_asm_jmp(TcgAsm *a, TcgLabel *label)
+{
+    jump(a, label, 0xeb, 0xe9, false);
+}
+
+void
+tcg_asm_jmp_short(TcgAsm *a, TcgLabel *label)
+{
+    jump(a, label, 0xeb, 0, true);
+}
+
+void
+tcg_asm_jcc(TcgAsm *a, TcgCond cond, TcgLabel *label)
+{
+    jump(a, label, 0x70 + cond, 0x0f80 + cond, false);
+}
+
+void
+tcg_asm_jcc_short(TcgAsm *a, TcgCond cond, TcgLabel *label)
+{
+    jump(a, label, 0x70 + cond, 0, true);
+}
+
+void
+tcg_asm_jrcxz(TcgAsm *a, TcgLabel *label)
+{
+    jump(a, label, 0xe3, 0, true);
+}
+
+void
+tcg_asm_jecxz(TcgAsm *a, TcgLabel *label)
+{
+    Insn i = { .n = 1, .b = { 0x67 } };
+
+    flush(a, &i);
+    jump(a, label, 0xe3, 0, true);
+}
+
+void
+tcg_asm_call(TcgAsm *a, TcgLabel *label)
+{
+    jump(a, label, 0, 0xe8, false);
+}
+
+/* Jumps and calls to addresses. OPCODE as above. False = out of reach. */
+static bool
+jump_to(TcgAsm *a, unsigned opcode, const void *target)
+{
+    Insn i = { 0 };
+    ptrdiff_t distance;
+
+    if (opcode > 0xff) {
+        put(&i, 0x0f);
+    }
+    put(&i, (uint8_t)opcode);
+    distance = (const uint8_t *)target - (tcg_asm_here(a) + i.n + 4);
+    if (distance != (int32_t)distance) {
+        return false;
+    }
+    put_value(&i, distance, 4);
+    flush(a, &i);
+    return true;
+}
+
+void
+tcg_asm_jmp_to(TcgAsm *a, const void *target)
+{
+    if (!jump_to(a, 0xe9, target)) {
+        fail(a, TCG_ASM_RANGE);
+    }
+}
+
+void
+tcg_asm_jcc_to(TcgAsm *a, TcgCond cond, const void *target)
+{
+    if (!jump_to(a, 0x0f80 + cond, target)) {
+        fail(a, TCG_ASM_RANGE);
+    }
+}
+
+void
+tcg_asm_call_to(TcgAsm *a, const void *target)
+{
+    if (!jump_to(a, 0xe8, target)) {
+        fail(a, TCG_ASM_RANGE);
+    }
+}
+
+void
+tcg_asm_jmp_far(TcgAsm *a, const void *target, unsigned scratch)
+{
+    if (!jump_to(a, 0xe9, target)) {
+        tcg_asm_mov_ri(a, scratch, (uintptr_t)target);
+        tcg_asm_jmp_r(a, scratch);
+    }
+}
+
+void
+tcg_asm_call_far(TcgAsm *a, const void *target, unsigned scratch)
+{
+    if (!jump_to(a, 0xe8, target)) {
+        tcg_asm_mov_ri(a, scratch, (uintptr_t)target);
+        tcg_asm_call_r(a, scratch);
+    }
+}
+
+static size_t
+jump_patchable(TcgAsm *a, unsigned opcode, const void *target)
+{
+    unsigned head = opcode > 0xff ? 2 : 1;
+
+    tcg_asm_nop(a, -((uintptr_t)tcg_asm_here(a) + head) & 3);
+    if (!jump_to(a, opcode, target)) {
+        fail(a, TCG_ASM_RANGE);
+        return 0;
+    }
+    return a->state == TCG_ASM_OK ? tcg_asm_offset(a) - 4 : 0;
+}
+
+size_t
+tcg_asm_jmp_patchable(TcgAsm *a, const void *target)
+{
+    return jump_patchable(a, 0xe9, target);
+}
+
+size_t
+tcg_asm_jcc_patchable(TcgAsm *a, TcgCond cond, const void *target)
+{
+    return jump_patchable(a, 0x0f80 + cond, target);
+}
+
+bool
+tcg_asm_patch(void *write, ptrdiff_t exec_delta, const void *target)
+{
+    ptrdiff_t distance = (const uint8_t *)target - ((uint8_t *)write + exec_delta + 4);
+
+    if (distance != (int32_t)distance || ((uintptr_t)write & 3)) {
+        return false;
+    }
+    __atomic_store_n((int32_t *)write, (int32_t)distance, __ATOMIC_RELEASE);
+    return true;
+}
+
+const void *
+tcg_asm_patch_target(const void *write, ptrdiff_t exec_delta)
+{
+    return (const uint8_t *)write + exec_delta + 4 +
+           __atomic_load_n((const int32_t *)write, __ATOMIC_RELAXED);
+}
+
+/* Single instructions. The helpers fill the size-dependent fields of an operation. */
+
+#define MAP_0F   (X86_MAP_0F << 8)
+#define MAP_0F38 (X86_MAP_0F38 << 8)
+#define MAP_0F3A (X86_MAP_0F3A << 8)
+
+/* OPCODE is that of the wider sizes, the byte form one below. */
+static inline TcgOp
+sized(unsigned opcode, unsigned size)
+{
+    return (TcgOp){ .opcode = (uint16_t)(size == 1 ? opcode - 1 : opcode),
+                    .opsize = size == 2,
+                    .wide = size == 8,
+                    .byte_reg = size == 1,
+                    .byte_rm = size == 1 };
+}
+
+/* One opcode for all sizes, registers of 2 bytes and more. */
+static inline TcgOp
+plain(unsigned opcode, unsigned size)
+{
+    return (TcgOp){ .opcode = (uint16_t)opcode, .opsize = size == 2, .wide = size == 8 };
+}
+
+#define OP_RR(a, reg, rm, ...)           \
+    do {                                 \
+        const TcgOp op_ = __VA_ARGS__;   \
+        tcg_asm_op_rr(a, &op_, reg, rm); \
+    } while (0)
+#define OP_RM(a, reg, mem, ...)           \
+    do {                                  \
+        const TcgOp op_ = __VA_ARGS__;    \
+        tcg_asm_op_rm(a, &op_, reg, mem); \
+    } while (0)
+
+void
+tcg_asm_jmp_r(TcgAsm *a, unsigned reg)
+{
+    OP_RR(a, 4, reg, { .opcode = 0xff });
+}
+
+void
+tcg_asm_jmp_m(TcgAsm *a, TcgMem mem)
+{
+    OP_RM(a, 4, mem, { .opcode = 0xff });
+}
+
+void
+tcg_asm_call_r(TcgAsm *a, unsigned reg)
+{
+    OP_RR(a, 2, reg, { .opcode = 0xff });
+}
+
+void
+tcg_asm_call_m(TcgAsm *a, TcgMem mem)
+{
+    OP_RM(a, 2, mem, { .opcode = 0xff });
+}
+
+void
+tcg_asm_mov_rr(TcgAsm *a, unsigned size, unsigned dst, unsigned src)
+{
+    OP_RR(a, src, dst, sized(0x89, size));
+}
+
+void
+tcg_asm_mov_rm(TcgAsm *a, unsigned size, unsigned dst, TcgMem src)
+{
+    OP_RM(a, dst, src, sized(0x8b, size));
+}
+
+void
+tcg_asm_mov_mr(TcgAsm *a, unsigned size, TcgMem dst, unsigned src)
+{
+    OP_RM(a, src, dst, sized(0x89, size));
+}
+
+void
+tcg_asm_mov_ri(TcgAsm *a, unsigned dst, uint64_t value)
+{
+    if (value == (uint32_t)value) {
+        const TcgOp op = { .opcode = 0xb8, .imm_size = 4, .value = (int64_t)value };
+        tcg_asm_op_o(a, &op, dst);
+    } else if ((int64_t)value == (int32_t)value) {
+        OP_RR(a, 0, dst, { .opcode = 0xc7, .wide = true, .imm_size = 4, .value = (int64_t)value });
+    } else {
+        const TcgOp op = { .opcode = 0xb8, .wide = true, .imm_size = 8, .value = (int64_t)value };
+        tcg_asm_op_o(a, &op, dst);
+    }
+}
+
+static inline TcgOp
+with_imm(TcgOp op, unsigned imm_size, int64_t value)
+{
+    op.imm_size = (uint8_t)imm_size;
+    op.value = value;
+    return op;
+}
+
+void
+tcg_asm_mov_mi(TcgAsm *a, unsigned size, TcgMem dst, int32_t value)
+{
+    OP_RM(a, 0, dst, with_imm(sized(0xc7, size), MIN(size, 4), value));
+}
+
+/* Zero extension from 4 bytes is a 4-byte move. */
+void
+tcg_asm_movzx_rr(TcgAsm *a, unsigned dst, unsigned src_size, unsigned src)
+{
+    if (src_size == 4) {
+        tcg_asm_mov_rr(a, 4, dst, src);
+    } else {
+        OP_RR(a, dst, src,
+              { .opcode = MAP_0F | (src_size == 1 ? 0xb6 : 0xb7), .byte_rm = src_size == 1 });
+    }
+}
+
+void
+tcg_asm_movzx_rm(TcgAsm *a, unsigned dst, unsigned src_size, TcgMem src)
+{
+    if (src_size >= 4) {
+        tcg_asm_mov_rm(a, src_size, dst, src);
+    } else {
+        OP_RM(a, dst, src, { .opcode = MAP_0F | (src_size == 1 ? 0xb6 : 0xb7) });
+    }
+}
+
+static inline TcgOp
+sign_extend(unsigned dst_size, unsigned src_size)
+{
+    TcgOp op = plain(src_size == 4 ? 0x63 : MAP_0F | (src_size == 1 ? 0xbe : 0xbf), dst_size);
+
+    op.byte_rm = src_size == 1;
+    return op;
+}
+
+void
+tcg_asm_movsx_rr(TcgAsm *a, unsigned dst_size, unsigned dst, unsigned src_size, unsigned src)
+{
+    OP_RR(a, dst, src, sign_extend(dst_size, src_size));
+}
+
+void
+tcg_asm_movsx_rm(TcgAsm *a, unsigned dst_size, unsigned dst, unsigned src_size, TcgMem src)
+{
+    OP_RM(a, dst, src, sign_extend(dst_size, src_size));
+}
+
+void
+tcg_asm_lea(TcgAsm *a, unsigned size, unsigned dst, TcgMem src)
+{
+    OP_RM(a, dst, src, plain(0x8d, size));
+}
+
+void
+tcg_asm_xchg_rr(TcgAsm *a, unsigned size, unsigned x, unsigned y)
+{
+    OP_RR(a, x, y, sized(0x87, size));
+}
+
+void
+tcg_asm_xchg_mr(TcgAsm *a, unsigned size, TcgMem mem, unsigned reg)
+{
+    OP_RM(a, reg, mem, sized(0x87, size));
+}
+
+void
+tcg_asm_xchg_al_ah(TcgAsm *a, unsigned reg)
+{
+    OP_RR(a, reg, reg + 4, { .opcode = 0x86, .no_rex = true });
+}
+
+void
+tcg_asm_bswap(TcgAsm *a, unsigned size, unsigned reg)
+{
+    const TcgOp op = plain(MAP_0F | 0xc8, size);
+
+    tcg_asm_op_o(a, &op, reg);
+}
+
+void
+tcg_asm_cmov_rr(TcgAsm *a, TcgCond cond, unsigned size, unsigned dst, unsigned src)
+{
+    OP_RR(a, dst, src, plain(MAP_0F | (0x40 + cond), size));
+}
+
+void
+tcg_asm_cmov_rm(TcgAsm *a, TcgCond cond, unsigned size, unsigned dst, TcgMem src)
+{
+    OP_RM(a, dst, src, plain(MAP_0F | (0x40 + cond), size));
+}
+
+void
+tcg_asm_setcc_r(TcgAsm *a, TcgCond cond, unsigned dst)
+{
+    OP_RR(a, 0, dst, { .opcode = (uint16_t)(MAP_0F | (0x90 + cond)), .byte_rm = true });
+}
+
+void
+tcg_asm_setcc_m(TcgAsm *a, TcgCond cond, TcgMem dst)
+{
+    OP_RM(a, 0, dst, { .opcode = (uint16_t)(MAP_0F | (0x90 + cond)) });
+}
+
+void
+tcg_asm_alu_rr(TcgAsm *a, TcgAlu op, unsigned size, unsigned dst, unsigned src)
+{
+    OP_RR(a, src, dst, sized(op * 8u + 1, size));
+}
+
+void
+tcg_asm_alu_rm(TcgAsm *a, TcgAlu op, unsigned size, unsigned dst, TcgMem src)
+{
+    OP_RM(a, dst, src, sized(op * 8u + 3, size));
+}
+
+void
+tcg_asm_alu_mr(TcgAsm *a, TcgAlu op, unsigned size, TcgMem dst, unsigned src)
+{
+    OP_RM(a, src, dst, sized(op * 8u + 1, size));
+}
+
+static inline TcgOp
+group1(unsigned size, int32_t value)
+{
+    TcgOp op = sized(0x81, size);
+
+    if (size != 1 && value == (int8_t)value) {
+        op.opcode = 0x83;
+        return with_imm(op, 1, value);
+    }
+    return with_imm(op, MIN(size, 4), value);
+}
+
+void
+tcg_asm_alu_ri(TcgAsm *a, TcgAlu op, unsigned size, unsigned dst, int32_t value)
+{
+    OP_RR(a, op, dst, group1(size, value));
+}
+
+void
+tcg_asm_alu_mi(TcgAsm *a, TcgAlu op, unsigned size, TcgMem dst, int32_t value)
+{
+    OP_RM(a, op, dst, group1(size, value));
+}
+
+void
+tcg_asm_test_rr(TcgAsm *a, unsigned size, unsigned x, unsigned y)
+{
+    OP_RR(a, y, x, sized(0x85, size));
+}
+
+void
+tcg_asm_test_ri(TcgAsm *a, unsigned size, unsigned reg, int32_t value)
+{
+    OP_RR(a, 0, reg, with_imm(sized(0xf7, size), MIN(size, 4), value));
+}
+
+void
+tcg_asm_test_mr(TcgAsm *a, unsigned size, TcgMem mem, unsigned reg)
+{
+    OP_RM(a, reg, mem, sized(0x85, size));
+}
+
+void
+tcg_asm_test_mi(TcgAsm *a, unsigned size, TcgMem mem, int32_t value)
+{
+    OP_RM(a, 0, mem, with_imm(sized(0xf7, size), MIN(size, 4), value));
+}
+
+void
+tcg_asm_unary_r(TcgAsm *a, TcgUnary op, unsigned size, unsigned reg)
+{
+    OP_RR(a, op & 7u, reg, sized(op >= TCG_INC ? 0xff : 0xf7, size));
+}
+
+void
+tcg_asm_unary_m(TcgAsm *a, TcgUnary op, unsigned size, TcgMem mem)
+{
+    OP_RM(a, op & 7u, mem, sized(op >= TCG_INC ? 0xff : 0xf7, size));
+}
+
+void
+tcg_asm_imul_rr(TcgAsm *a, unsigned size, unsigned dst, unsigned src)
+{
+    OP_RR(a, dst, src, plain(MAP_0F | 0xaf, size));
+}
+
+void
+tcg_asm_imul_rri(TcgAsm *a, unsigned size, unsigned dst, unsigned src, int32_t value)
+{
+    if (value == (int8_t)value) {
+        OP_RR(a, dst, src, with_imm(plain(0x6b, size), 1, value));
+    } else {
+        OP_RR(a, dst, src, with_imm(plain(0x69, size), MIN(size, 4), value));
+    }
+}
+
+static inline TcgOp
+shift_by(unsigned size, unsigned count)
+{
+    return count == 1 ? sized(0xd1, size) : with_imm(sized(0xc1, size), 1, count);
+}
+
+void
+tcg_asm_shift_ri(TcgAsm *a, TcgShift op, unsigned size, unsigned reg, unsigned count)
+{
+    OP_RR(a, op, reg, shift_by(size, count));
+}
+
+void
+tcg_asm_shift_mi(TcgAsm *a, TcgShift op, unsigned size, TcgMem mem, unsigned count)
+{
+    OP_RM(a, op, mem, shift_by(size, count));
+}
+
+void
+tcg_asm_shift_rcl(TcgAsm *a, TcgShift op, unsigned size, unsigned reg)
+{
+    OP_RR(a, op, reg, sized(0xd3, size));
+}
+
+static inline TcgOp
+bmi(unsigned opcode, uint8_t prefix, unsigned size)
+{
+    return (TcgOp){ .opcode = (uint16_t)opcode, .prefix = prefix, .wide = size == 8 };
+}
+
+void
+tcg_asm_rorx_rri(TcgAsm *a, unsigned size, unsigned dst, unsigned src, unsigned count)
+{
+    const TcgOp op = with_imm(bmi(MAP_0F3A | 0xf0, 0xf2, size), 1, count);
+
+    tcg_asm_vex_rr(a, &op, false, dst, 0, src);
+}
+
+void
+tcg_asm_rorx_rmi(TcgAsm *a, unsigned size, unsigned dst, TcgMem src, unsigned count)
+{
+    const TcgOp op = with_imm(bmi(MAP_0F3A | 0xf0, 0xf2, size), 1, count);
+
+    tcg_asm_vex_rm(a, &op, false, dst, 0, src);
+}
+
+void
+tcg_asm_shlx_rrr(TcgAsm *a, unsigned size, unsigned dst, unsigned src, unsigned count)
+{
+    const TcgOp op = bmi(MAP_0F38 | 0xf7, 0x66, size);
+
+    tcg_asm_vex_rr(a, &op, false, dst, count, src);
+}
+
+void
+tcg_asm_shrx_rrr(TcgAsm *a, unsigned size, unsigned dst, unsigned src, unsigned count)
+{
+    const TcgOp op = bmi(MAP_0F38 | 0xf7, 0xf2, size);
+
+    tcg_asm_vex_rr(a, &op, false, dst, count, src);
+}
+
+void
+tcg_asm_sarx_rrr(TcgAsm *a, unsigned size, unsigned dst, unsigned src, unsigned count)
+{
+    const TcgOp op = bmi(MAP_0F38 | 0xf7, 0xf3, size);
+
+    tcg_asm_vex_rr(a, &op, false, dst, count, src);
+}
+
+void
+tcg_asm_shrx_rmr(TcgAsm *a, unsigned size, unsigned dst, TcgMem src, unsigned count)
+{
+    const TcgOp op = bmi(MAP_0F38 | 0xf7, 0xf2, size);
+
+    tcg_asm_vex_rm(a, &op, false, dst, count, src);
+}
+
+void
+tcg_asm_pext_rrr(TcgAsm *a, unsigned size, unsigned dst, unsigned src, unsigned mask)
+{
+    const TcgOp op = bmi(MAP_0F38 | 0xf5, 0xf3, size);
+
+    tcg_asm_vex_rr(a, &op, false, dst, src, mask);
+}
+
+void
+tcg_asm_pext_rrm(TcgAsm *a, unsigned size, unsigned dst, unsigned src, TcgMem mask)
+{
+    const TcgOp op = bmi(MAP_0F38 | 0xf5, 0xf3, size);
+
+    tcg_asm_vex_rm(a, &op, false, dst, src, mask);
+}
+
+void
+tcg_asm_mulx_rrr(TcgAsm *a, unsigned size, unsigned high, unsigned low, unsigned src)
+{
+    const TcgOp op = bmi(MAP_0F38 | 0xf6, 0xf2, size);
+
+    tcg_asm_vex_rr(a, &op, false, high, low, src);
+}
+
+void
+tcg_asm_bit_rr(TcgAsm *a, TcgBit op, unsigned size, unsigned reg, unsigned index)
+{
+    OP_RR(a, index, reg, plain(MAP_0F | (0x83 + op * 8u), size));
+}
+
+void
+tcg_asm_bit_ri(TcgAsm *a, TcgBit op, unsigned size, unsigned reg, unsigned index)
+{
+    OP_RR(a, op, reg, with_imm(plain(MAP_0F | 0xba, size), 1, index));
+}
+
+void
+tcg_asm_bit_mi(TcgAsm *a, TcgBit op, unsigned size, TcgMem mem, unsigned index)
+{
+    OP_RM(a, op, mem, with_imm(plain(MAP_0F | 0xba, size), 1, index));
+}
+
+void
+tcg_asm_push_r(TcgAsm *a, unsigned reg)
+{
+    const TcgOp op = { .opcode = 0x50 };
+
+    tcg_asm_op_o(a, &op, reg);
+}
+
+void
+tcg_asm_push_m(TcgAsm *a, TcgMem mem)
+{
+    OP_RM(a, 6, mem, { .opcode = 0xff });
+}
+
+void
+tcg_asm_push_i(TcgAsm *a, int32_t value)
+{
+    const TcgOp op = value == (int8_t)value
+                         ? (TcgOp){ .opcode = 0x6a, .imm_size = 1, .value = value }
+                         : (TcgOp){ .opcode = 0x68, .imm_size = 4, .value = value };
+
+    tcg_asm_op(a, &op);
+}
+
+void
+tcg_asm_pop_r(TcgAsm *a, unsigned reg)
+{
+    const TcgOp op = { .opcode = 0x58 };
+
+    tcg_asm_op_o(a, &op, reg);
+}
+
+void
+tcg_asm_pop_m(TcgAsm *a, TcgMem mem)
+{
+    OP_RM(a, 0, mem, { .opcode = 0x8f });
+}
+
+void
+tcg_asm_cmpxchg_mr(TcgAsm *a, unsigned size, TcgMem mem, unsigned reg)
+{
+    OP_RM(a, reg, mem, sized(MAP_0F | 0xb1, size));
+}
+
+void
+tcg_asm_xadd_mr(TcgAsm *a, unsigned size, TcgMem mem, unsigned reg)
+{
+    OP_RM(a, reg, mem, sized(MAP_0F | 0xc1, size));
+}
+
+void
+tcg_asm_rep_movs(TcgAsm *a, unsigned size)
+{
+    TcgOp op = sized(0xa5, size);
+
+    op.prefix = 0xf3;
+    tcg_asm_op(a, &op);
+}
+
+void
+tcg_asm_rep_stos(TcgAsm *a, unsigned size)
+{
+    TcgOp op = sized(0xab, size);
+
+    op.prefix = 0xf3;
+    tcg_asm_op(a, &op);
+}
+
+/* Instructions without operands. */
+#define BARE(name, ...)                                 \
+    void tcg_asm_##name(TcgAsm *a)                      \
+    {                                                   \
+        static const uint8_t bytes[] = { __VA_ARGS__ }; \
+        tcg_asm_bytes(a, bytes, sizeof(bytes));         \
+    }
+/* clang-format off */
+BARE(ret, 0xc3)
+BARE(pushf, 0x9c)
+BARE(popf, 0x9d)
+BARE(lahf, 0x9f)
+BARE(sahf, 0x9e)
+BARE(cmc, 0xf5)
+BARE(clc, 0xf8)
+BARE(stc, 0xf9)
+BARE(cld, 0xfc)
+BARE(std, 0xfd)
+BARE(lock, 0xf0)
+BARE(mfence, 0x0f, 0xae, 0xf0)
+BARE(pause, 0xf3, 0x90)
+BARE(int3, 0xcc)
+BARE(ud2, 0x0f, 0x0b)
+/* clang-format on */
