@@ -56,6 +56,7 @@ enum {
     BLK_STATUS_ZERO = 1u << 1,      /* reads as zeroes */
     BLK_STATUS_ALLOCATED = 1u << 2, /* of this node, not of its backing */
     BLK_STATUS_MAPPED = 1u << 3,    /* lies at map_offset of map_node */
+    BLK_STATUS_COMPRESSED = 1u << 4,
 };
 
 typedef struct BlkStatus {
@@ -86,9 +87,13 @@ struct BlkDriver {
     const VitProp *create_options;
     size_t create_size; /* of the struct they fill */
 
+    /* Protocols: puts what FILENAME (as in schemes, or bare) says into OPTIONS; NULL: it becomes
+     * the option "filename". */
+    bool (*parse_filename)(const char *filename, BlkOptions *options, GError **error);
     /* How sure the driver is, 0..100, by the first bytes of the image. */
     int (*probe)(const uint8_t *buf, size_t len, const char *filename);
-    /* Options are parsed and children attached. [fiber] */
+    /* Options are parsed and children attached, but for a backing image that only the header
+     * names: set node->backing_file and backing_format, and it is opened afterwards. [fiber] */
     bool (*open)(BlkNode *node, GError **error);
     /* Also after a failed open. No request is in flight. [fiber] */
     void (*close)(BlkNode *node);
@@ -103,7 +108,9 @@ struct BlkDriver {
     int64_t (*get_len)(BlkNode *node);
     /* [fiber] */
     bool (*truncate)(BlkNode *node, uint64_t len, BlkPreallocation prealloc, GError **error);
-    int (*status)(BlkNode *node, uint64_t offset, uint64_t len, BlkStatus *out); /* [fiber] */
+    /* Formats with a backing image leave flags 0 for what is not theirs. NULL: all is data, and
+     * filters ask the node below. [fiber] */
+    int (*status)(BlkNode *node, uint64_t offset, uint64_t len, BlkStatus *out);
     /* Host bytes in use, or negative. [fiber] */
     int64_t (*get_allocated_len)(BlkNode *node);
     void (*refresh_limits)(BlkNode *node);
@@ -157,9 +164,10 @@ struct BlkNode {
     BlkContext *context;
     char *name;
     char *filename; /* for people */
-    /* As the image names it, set by the format's open; NULL = none. The graph opens it after that,
-     * unless "backing" was given: a format NULL is probed. */
+    /* What the image's header says of its backing, set by the driver's open; NULL = none. The graph
+     * opens it after that, unless "backing" was given: a format NULL is probed. */
     char *backing_file, *backing_format;
+    char *backing_path; /* backing_file as seen from here */
     GPtrArray *bitmaps; /* BlkBitmap *, or NULL */
     void *state;
     unsigned ref_count;
@@ -208,10 +216,18 @@ int blk_write_buffer(BlkChild *child, uint64_t offset, const void *buf, size_t l
 int blk_flush(BlkChild *child);
 int blk_discard(BlkChild *child, uint64_t offset, uint64_t len);
 int blk_write_zeroes(BlkChild *child, uint64_t offset, uint64_t len, unsigned flags);
+/* Resolved through the chain: what is not ALLOCATED here says what the backing has, or zeroes. */
 int blk_get_status(BlkChild *child, uint64_t offset, uint64_t len, BlkStatus *out);
 bool blk_truncate(BlkChild *child, uint64_t len, BlkPreallocation prealloc, GError **error);
 
+/* Reads through node->backing; beyond its end, and without one, are zeroes. */
+int blk_read_backing(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at);
+
 /* ---- for the layer itself ---- */
+
+/* Writes FILE (NULL or "": none) into NODE's header, and nothing else. [fiber] */
+bool blk_node_change_backing_file(BlkNode *node, const char *file, const char *format,
+                                  GError **error);
 
 /* Opens like blk_open() but inside a fiber; PROTOCOL: without "driver" the filename's protocol is
  * used and no format is probed. */

@@ -31,6 +31,12 @@ int blk_write_bounced(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec
 int blk_write_aligned(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at,
                       unsigned flags);
 bool blk_graph_has_drive(BlkGraph *graph, const char *id);
+/* Puts FILENAME into OPTIONS as options of a protocol node, keys preceded by PREFIX. */
+bool blk_options_add_protocol_name(BlkGraph *graph, BlkOptions *options, const char *prefix,
+                                   const char *filename, GError **error);
+/* The same for options of an image: its file, unless "driver" is a protocol itself. */
+bool blk_options_add_filename(BlkGraph *graph, BlkOptions *options, const char *filename,
+                              GError **error);
 /* Frees every drive. */
 void blk_graph_free_drives(BlkGraph *graph);
 

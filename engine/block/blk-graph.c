@@ -217,6 +217,7 @@ blk_node_unref(BlkNode *node)
     g_free(node->backing_file);
     g_free(node->backing_format);
     blk_node_free_bitmaps(node);
+    g_free(node->backing_path);
     g_free(node);
 }
 
@@ -339,6 +340,9 @@ blk_node_get_info(BlkNode *node, BlkNodeInfo *out)
         .cache_direct = node->cache_direct,
         .no_flush = node->no_flush,
         .discard_unmap = node->discard_unmap,
+        .backing_file = node->backing_file,
+        .backing_format = node->backing_format,
+        .backing_path = node->backing_path,
         .probed = !node->format_given,
         .detect_zeroes = node->detect_zeroes,
         .file = node->file ? node->file->node : NULL,

@@ -5,6 +5,7 @@
  * inside a fiber unless said otherwise. */
 
 #include "blk-graph-private.h"
+#include "blk-status.h"
 
 #include <errno.h>
 #include <string.h>
@@ -187,6 +188,30 @@ blk_image_get_run(BlkImage *image, uint64_t offset, uint64_t len, bool *out_zero
     *out_zero = call.status.flags & BLK_STATUS_ZERO;
     *out_data = call.status.flags & BLK_STATUS_DATA;
     return (int64_t)call.status.len_bytes;
+}
+
+typedef struct DescribeCall {
+    BlkChild *child;
+    uint64_t offset, len;
+    BlkRun *out;
+    int ret;
+} DescribeCall;
+
+static void
+describe_call(void *opaque)
+{
+    DescribeCall *call = opaque;
+
+    call->ret = blk_describe_run(call->child, call->offset, call->len, call->out);
+}
+
+int
+blk_image_describe_run(BlkImage *image, uint64_t offset, uint64_t len, BlkRun *out)
+{
+    DescribeCall call = { .child = image->root, .offset = offset, .len = len, .out = out };
+
+    blk_context_run(image->root->node->context, describe_call, &call);
+    return call.ret;
 }
 
 bool

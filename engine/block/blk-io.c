@@ -353,37 +353,28 @@ blk_flush(BlkChild *child)
     return ret;
 }
 
-/* ---- state of the image ---- */
+/* ---- size ---- */
 
-int
-blk_get_status(BlkChild *child, uint64_t offset, uint64_t len, BlkStatus *out)
+/* What an image grows by reads as zeroes, even where its backing image has been longer. */
+static bool
+hide_longer_backing(BlkNode *node, uint64_t old_len, uint64_t len, GError **error)
 {
-    BlkNode *node = child->node;
-    uint64_t node_len = blk_node_get_len(node);
-    int ret;
+    uint64_t backing_len = node->backing ? blk_node_get_len(node->backing->node) : 0;
+    uint64_t end = MIN(len, backing_len);
+    int ret = end > old_len ? write_zeroes_in_request(node, old_len, end - old_len, 0) : 0;
 
-    if (offset >= node_len || len == 0) {
-        return -EINVAL;
+    if (ret < 0) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_IO, "'%s' cannot be grown: %s.", node->filename,
+                    g_strerror(-ret));
     }
-    len = MIN(len, node_len - offset);
-    *out = (BlkStatus){ .flags = BLK_STATUS_DATA | BLK_STATUS_ALLOCATED, .len_bytes = len };
-    if (!node->driver->status) {
-        return 0;
-    }
-    node->in_flight++;
-    ret = node->driver->status(node, offset, len, out);
-    node->in_flight--;
-    if (ret == 0) {
-        out->len_bytes = MIN(out->len_bytes, len);
-        g_assert(out->len_bytes > 0);
-    }
-    return ret;
+    return ret == 0;
 }
 
 bool
 blk_truncate(BlkChild *child, uint64_t len, BlkPreallocation prealloc, GError **error)
 {
     BlkNode *node = child->node;
+    uint64_t old_len = blk_node_get_len(node);
     BlkRange range;
     bool ok;
 
@@ -396,7 +387,8 @@ blk_truncate(BlkChild *child, uint64_t len, BlkPreallocation prealloc, GError **
     }
     node->in_flight++;
     blk_range_acquire(node->context, &node->ranges, &range, 0, UINT64_MAX, true);
-    ok = node->driver->truncate(node, len, prealloc, error);
+    ok = node->driver->truncate(node, len, prealloc, error) &&
+         hide_longer_backing(node, old_len, len, error);
     node->write_count++;
     blk_node_resize_bitmaps(node);
     request_end(node, &range);

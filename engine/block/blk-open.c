@@ -10,104 +10,12 @@
  *
  * Thread: the graph's lock held; all but blk_open() and blk_node_set_read_only() in a fiber. */
 
-#include "blk-graph-private.h"
+#include "blk-backing.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
-/* ---- file names ---- */
-
-/* Length of the scheme of "nbd:..." or "http://...", 0 for paths. */
-static size_t
-scheme_len(const char *filename)
-{
-    size_t len = strcspn(filename, ":/");
-
-    return filename[len] == ':' && len > 0 ? len : 0;
-}
-
-static const BlkDriver *
-find_scheme(BlkGraph *graph, const char *scheme)
-{
-    for (unsigned i = 0; blk_builtin_drivers[i]; i++) {
-        const BlkDriver *driver = blk_builtin_drivers[i];
-        if (driver->schemes && g_strv_contains(driver->schemes, scheme)) {
-            return driver;
-        }
-    }
-    for (unsigned i = 0; i < graph->drivers->len; i++) {
-        const BlkDriver *driver = g_ptr_array_index(graph->drivers, i);
-        if (driver->schemes && g_strv_contains(driver->schemes, scheme)) {
-            return driver;
-        }
-    }
-    return NULL;
-}
-
-static const char *
-local_driver_name(const char *path)
-{
-    struct stat st;
-
-    if (g_str_has_prefix(path, "/dev/cd") || g_str_has_prefix(path, "/dev/sr")) {
-        return "host_cdrom";
-    }
-    if (stat(path, &st) == 0 && (S_ISBLK(st.st_mode) || S_ISCHR(st.st_mode))) {
-        return "host_device";
-    }
-    return "file";
-}
-
-static bool
-set_scheme_error(const char *filename, const char *scheme, GError **error)
-{
-    static const char *const later[] = {
-        "nbd",     "nbd+tcp", "nbd+unix",    "http",         "https", "ftp",
-        "ftps",    "ssh",     "iscsi",       "iser",         "rbd",   "gluster",
-        "nfs",     "fat",     "gluster+tcp", "gluster+unix", "nvme",  "blkdebug",
-        "nbd+ssh", "vvfat",   "blkverify",   "blklogwrites", NULL,
-    };
-
-    if (g_strv_contains(later, scheme)) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_AVAILABLE_YET,
-                    "'%s': images over '%s:' are not available yet; use a local file.", filename,
-                    scheme);
-    } else {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
-                    "'%s' names the protocol '%s', which does not exist. For a file whose name has "
-                    "a colon, write ./ before it.",
-                    filename, scheme);
-    }
-    return false;
-}
-
-/* Puts FILENAME into OPTIONS as options of a protocol node, keys preceded by PREFIX. */
-static bool
-add_filename(BlkGraph *graph, BlkOptions *options, const char *prefix, const char *filename,
-             GError **error)
-{
-    g_autofree char *driver_key = g_strconcat(prefix, "driver", NULL);
-    g_autofree char *filename_key = g_strconcat(prefix, "filename", NULL);
-    size_t len = scheme_len(filename);
-    const char *driver_name;
-
-    if (len > 0 && !g_str_has_prefix(filename, "file:")) {
-        g_autofree char *scheme = g_strndup(filename, len);
-        const BlkDriver *driver = find_scheme(graph, scheme);
-        if (!driver) {
-            return set_scheme_error(filename, scheme, error);
-        }
-        driver_name = driver->name;
-    } else {
-        filename += len > 0 ? len + 1 : 0;
-        driver_name = local_driver_name(filename);
-    }
-    if (!blk_options_get(options, driver_key)) {
-        blk_options_set(options, driver_key, driver_name);
-    }
-    blk_options_set(options, filename_key, filename);
-    return true;
-}
+static BlkNode *open_node(BlkGraph *graph, BlkOptions *options, bool protocol,
+                          const BlkOpenScope *scope, GError **error);
 
 /* ---- options of a node ---- */
 
@@ -197,7 +105,8 @@ inherit_options(const BlkNode *node, const BlkChildSlot *slot, BlkOptions *optio
 
 /* A reference to the child for SLOT, or NULL: not given (no ERROR) or failed. */
 static BlkNode *
-open_slot(BlkNode *node, const BlkChildSlot *slot, BlkOptions *options, GError **error)
+open_slot(BlkNode *node, const BlkChildSlot *slot, BlkOptions *options, const BlkOpenScope *scope,
+          GError **error)
 {
     g_autofree char *reference = blk_options_take(options, slot->name);
     g_autoptr(BlkOptions) inline_options = blk_options_take_sub(options, slot->name);
@@ -222,11 +131,11 @@ open_slot(BlkNode *node, const BlkChildSlot *slot, BlkOptions *options, GError *
         return NULL;
     }
     inherit_options(node, slot, inline_options);
-    return blk_open_in_fiber(node->graph, inline_options, !slot->probe, error);
+    return open_node(node->graph, inline_options, !slot->probe, scope, error);
 }
 
 static bool
-open_children(BlkNode *node, BlkOptions *options, GError **error)
+open_children(BlkNode *node, BlkOptions *options, const BlkOpenScope *scope, GError **error)
 {
     for (const BlkChildSlot *slot = node->driver->slots; slot && slot->name; slot++) {
         GError *cause = NULL;
@@ -235,7 +144,7 @@ open_children(BlkNode *node, BlkOptions *options, GError **error)
         if (strcmp(slot->name, "file") == 0 && node->file) {
             continue; /* probing has opened it */
         }
-        child = open_slot(node, slot, options, &cause);
+        child = open_slot(node, slot, options, scope, &cause);
         if (cause) {
             g_propagate_error(error, cause);
             return false;
@@ -245,6 +154,66 @@ open_children(BlkNode *node, BlkOptions *options, GError **error)
         }
     }
     return true;
+}
+
+/* ---- backing ---- */
+
+static bool
+has_slot(const BlkDriver *driver, const char *name)
+{
+    for (const BlkChildSlot *slot = driver->slots; slot && slot->name; slot++) {
+        if (strcmp(slot->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Sets the options for a backing image aside until the header is read. True when there is to be
+ * none (backing=), or it is a node that open_children() attaches. */
+static bool
+take_backing_options(BlkNode *node, BlkOptions *options, BlkOptions **out_backing)
+{
+    const char *reference = blk_options_get(options, "backing");
+
+    if (!has_slot(node->driver, "backing") || reference) {
+        return true;
+    }
+    *out_backing = blk_options_take_sub(options, "backing");
+    if (!*out_backing) {
+        *out_backing = blk_options_new();
+    }
+    return false;
+}
+
+static bool
+open_backing(BlkNode *node, BlkOptions *options, const BlkOpenScope *above, GError **error)
+{
+    static const BlkChildSlot slot = { .name = "backing", .probe = true };
+    BlkOpenScope scope = { .above = above, .node = node };
+    BlkNode *backing;
+    bool wanted;
+
+    if (!blk_backing_prepare(node, &scope, options, &wanted, error)) {
+        return false;
+    }
+    if (!wanted) {
+        const char *left = blk_options_first_key(options);
+        if (left) {
+            g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                        "'%s' has no backing image that backing.%s could be about.", node->filename,
+                        left);
+        }
+        return !left;
+    }
+    inherit_options(node, &slot, options);
+    backing = open_node(node->graph, options, false, &scope, error);
+    if (!backing) {
+        g_prefix_error(error, "The backing image of '%s': ", node->filename);
+        return false;
+    }
+    blk_node_add_child(node, slot.name, backing);
+    return blk_node_update_perm(node, error);
 }
 
 /* ---- opening ---- */
@@ -293,7 +262,8 @@ finish_open(BlkNode *node, GError **error)
 
 /* Opens the file below a node without driver= and looks at it. */
 static BlkNode *
-open_probed_file(BlkGraph *graph, BlkOptions *options, const BlkDriver **out_driver, GError **error)
+open_probed_file(BlkGraph *graph, BlkOptions *options, const BlkOpenScope *scope,
+                 const BlkDriver **out_driver, GError **error)
 {
     /* Stands for the node whose driver is not known yet. */
     static const BlkDriver unknown = { .name = "image", .role = BLK_ROLE_FILTER };
@@ -308,8 +278,9 @@ open_probed_file(BlkGraph *graph, BlkOptions *options, const BlkDriver **out_dri
 
     g_free(blk_options_take(generic, "node-name"));
     g_free(blk_options_take(generic, "file"));
-    file = take_generic_options(above, generic, error) ? open_slot(above, &slot, options, error)
-                                                       : NULL;
+    file = take_generic_options(above, generic, error)
+               ? open_slot(above, &slot, options, scope, error)
+               : NULL;
     blk_node_unref(above);
     if (!file) {
         return NULL;
@@ -362,7 +333,7 @@ take_driver(BlkGraph *graph, BlkOptions *options, bool protocol, GError **error)
                         "An image needs a driver or a file name: add driver= or filename=.");
             return NULL;
         }
-        if (!add_filename(graph, options, "", filename, error)) {
+        if (!blk_options_add_protocol_name(graph, options, "", filename, error)) {
             return NULL;
         }
         name = blk_options_take(options, "driver");
@@ -374,9 +345,11 @@ take_driver(BlkGraph *graph, BlkOptions *options, bool protocol, GError **error)
     return driver;
 }
 
-BlkNode *
-blk_open_in_fiber(BlkGraph *graph, BlkOptions *options, bool protocol, GError **error)
+static BlkNode *
+open_node(BlkGraph *graph, BlkOptions *options, bool protocol, const BlkOpenScope *scope,
+          GError **error)
 {
+    g_autoptr(BlkOptions) backing = NULL;
     GError *cause = NULL;
     const BlkDriver *driver = take_driver(graph, options, protocol, &cause);
     bool probe = !driver && !cause;
@@ -385,7 +358,7 @@ blk_open_in_fiber(BlkGraph *graph, BlkOptions *options, bool protocol, GError **
 
     if (probe) {
         move_file_options(&blk_raw_driver, options);
-        file = open_probed_file(graph, options, &driver, &cause);
+        file = open_probed_file(graph, options, scope, &driver, &cause);
     }
     if (!driver) {
         g_propagate_error(error, cause);
@@ -398,11 +371,21 @@ blk_open_in_fiber(BlkGraph *graph, BlkOptions *options, bool protocol, GError **
     } else {
         move_file_options(driver, options);
     }
-    if (!take_generic_options(node, options, error) || !open_children(node, options, error) ||
-        !take_driver_options(node, options, error) || !finish_open(node, error)) {
+    if (!take_generic_options(node, options, error)) {
+        return NULL;
+    }
+    bool no_backing = take_backing_options(node, options, &backing);
+    if (!open_children(node, options, scope, error) || !take_driver_options(node, options, error) ||
+        !finish_open(node, error) || (!no_backing && !open_backing(node, backing, scope, error))) {
         return NULL;
     }
     return g_steal_pointer(&node);
+}
+
+BlkNode *
+blk_open_in_fiber(BlkGraph *graph, BlkOptions *options, bool protocol, GError **error)
+{
+    return open_node(graph, options, protocol, NULL, error);
 }
 
 BlkNode *
@@ -444,8 +427,6 @@ static BlkOptions *
 options_for_filename(BlkGraph *graph, const char *filename, const BlkOptions *given, GError **error)
 {
     g_autoptr(BlkOptions) options = given ? blk_options_copy(given) : blk_options_new();
-    const char *driver_name = blk_options_get(options, "driver");
-    const BlkDriver *driver = driver_name ? blk_graph_find_driver(graph, driver_name) : NULL;
 
     if (filename && g_str_has_prefix(filename, "json:")) {
         g_autoptr(BlkOptions) json = blk_options_from_json(filename + strlen("json:"), error);
@@ -453,9 +434,7 @@ options_for_filename(BlkGraph *graph, const char *filename, const BlkOptions *gi
             return NULL;
         }
         blk_options_add_missing(options, json);
-    } else if (filename && driver && driver->role == BLK_ROLE_PROTOCOL) {
-        blk_options_set(options, "filename", filename);
-    } else if (filename && !add_filename(graph, options, "file.", filename, error)) {
+    } else if (filename && !blk_options_add_filename(graph, options, filename, error)) {
         return NULL;
     }
     return g_steal_pointer(&options);

@@ -130,10 +130,17 @@ blk_options_take_sub(BlkOptions *options, const char *prefix)
 void
 blk_options_add_missing(BlkOptions *options, const BlkOptions *other)
 {
+    blk_options_add_prefixed(options, "", other);
+}
+
+void
+blk_options_add_prefixed(BlkOptions *options, const char *prefix, const BlkOptions *other)
+{
     for (unsigned i = 0; i < other->entries->len; i++) {
         const Entry *entry = &g_array_index(other->entries, Entry, i);
-        if (!find_entry(options, entry->key)) {
-            blk_options_set(options, entry->key, entry->value);
+        g_autofree char *key = g_strconcat(prefix, entry->key, NULL);
+        if (!find_entry(options, key)) {
+            blk_options_set(options, key, entry->value);
         }
     }
 }

@@ -26,6 +26,8 @@ char *blk_options_take(BlkOptions *options, const char *key);
 BlkOptions *blk_options_take_sub(BlkOptions *options, const char *prefix);
 /* Adds every key of OTHER that is not set yet. */
 void blk_options_add_missing(BlkOptions *options, const BlkOptions *other);
+/* Sets "PREFIXkey" for every key of OTHER that is not set yet. */
+void blk_options_add_prefixed(BlkOptions *options, const char *prefix, const BlkOptions *other);
 /* Any key still there, or NULL. */
 const char *blk_options_first_key(const BlkOptions *options);
 /* on/off option; false with ERROR set when it is neither. Absent leaves OUT_VALUE alone. */

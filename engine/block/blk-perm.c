@@ -91,8 +91,11 @@ static void
 default_child_perm(BlkNode *node, const BlkChild *child, unsigned *perm, unsigned *shared)
 {
     if (child == node->backing) {
-        /* Read where the node has nothing of its own; it must hold still. */
-        *perm &= BLK_PERM_CONSISTENT_READ;
+        /* Read where the node has nothing of its own, also to fill up what is written in part; it
+         * must hold still. */
+        *perm = *perm & (BLK_PERM_CONSISTENT_READ | BLK_PERM_WRITE | BLK_PERM_WRITE_UNCHANGED)
+                    ? BLK_PERM_CONSISTENT_READ
+                    : 0;
         *shared = (*shared & BLK_PERM_CONSISTENT_READ) | BLK_PERM_WRITE_UNCHANGED;
     } else if (node->driver->role == BLK_ROLE_FORMAT) {
         *perm |= BLK_PERM_CONSISTENT_READ;

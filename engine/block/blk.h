@@ -72,6 +72,8 @@ typedef struct BlkNodeInfo {
     bool probed;       /* nobody said which format it is */
     int detect_zeroes; /* 0 off, 1 on, 2 unmap */
     BlkNode *file, *backing;
+    /* What the header says of the backing image, and where that is; NULL: nothing. */
+    const char *backing_file, *backing_format, *backing_path;
 } BlkNodeInfo;
 
 /* Borrowed strings. Waits for the host. */
@@ -97,6 +99,20 @@ bool blk_image_resize(BlkImage *image, uint64_t len, BlkPreallocation prealloc, 
 /* Length of the run at OFFSET that is data, or zeroes (out_zero), at most LEN; negative errno. */
 int64_t blk_image_get_run(BlkImage *image, uint64_t offset, uint64_t len, bool *out_zero,
                           bool *out_data);
+/* Where the bytes of a run come from. */
+typedef struct BlkRun {
+    uint64_t len_bytes;
+    bool data, zero; /* as read through the whole chain */
+    bool present;    /* an image of the chain has it: at DEPTH images below the top */
+    bool compressed;
+    unsigned depth;
+    bool has_offset; /* lies at OFFSET of FILENAME (borrowed) */
+    uint64_t offset;
+    const char *filename;
+} BlkRun;
+
+/* 0 or a negative errno. */
+int blk_image_describe_run(BlkImage *image, uint64_t offset, uint64_t len, BlkRun *out);
 /* Whether LEN bytes at BUF are all zero. */
 bool blk_is_zero(const void *buf, size_t len);
 /* Makes a new image of FORMAT; OPTIONS: size=, preallocation=, ... */

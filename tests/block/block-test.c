@@ -29,6 +29,7 @@ block_test_init_locked(BlockTest *test, VitLock *lock)
     test->graph = blk_graph_new(NULL, lock, &error);
     g_assert_no_error(error);
     blk_graph_add_driver(test->graph, &fault_driver);
+    blk_graph_add_driver(test->graph, &block_test_cow_driver);
     test->dir = g_dir_make_tmp("vitrine-block-XXXXXX", &error);
     g_assert_no_error(error);
 }

@@ -13,7 +13,10 @@ typedef struct BlockTest {
     char *dir;
 } BlockTest;
 
-/* A graph with the filter "fault" and an empty folder. The lock is held. */
+/* The format "testcow": a backing image and a bit per 4 KiB. */
+extern const BlkDriver block_test_cow_driver;
+
+/* A graph with the filter "fault", the format "testcow" and an empty folder. The lock is held. */
 void block_test_init(BlockTest *test);
 /* The same under a lock of the caller's, who holds it. */
 void block_test_init_locked(BlockTest *test, VitLock *lock);
