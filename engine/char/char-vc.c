@@ -18,6 +18,7 @@ typedef struct {
     CharRing ring;
     GPtrArray *views; /* VitCharVcView *, not owned */
     GByteArray *keys;
+    unsigned view_columns, view_rows; /* 0 before a view said */
 } CharVc;
 
 static const VitProp props[] = {
@@ -80,6 +81,18 @@ vc_accept_input(VitChardev *chr)
     }
 }
 
+static void
+vc_get_size(VitChardev *chr, unsigned *out_columns, unsigned *out_rows)
+{
+    const CharVc *vc = (const CharVc *)chr;
+
+    vit_char_vc_get_size(chr, out_columns, out_rows);
+    if (vc->view_columns) {
+        *out_columns = vc->view_columns;
+        *out_rows = vc->view_rows;
+    }
+}
+
 const VitChardevKind vit_char_vc_kind = {
     .name = "vc",
     .title = VIT_N_("A terminal in the display"),
@@ -89,6 +102,7 @@ const VitChardevKind vit_char_vc_kind = {
     .close = vc_close,
     .write = vc_write,
     .accept_input = vc_accept_input,
+    .get_size = vc_get_size,
 };
 
 bool
@@ -135,4 +149,16 @@ vit_char_vc_get_size(const VitChardev *chr, unsigned *out_columns, unsigned *out
     /* A character cell is 8 by 16 pixels, as on a VGA text screen. */
     *out_columns = vc->columns ? vc->columns : vc->width / 8;
     *out_rows = vc->rows ? vc->rows : vc->height / 16;
+}
+
+void
+vit_char_vc_set_size(VitChardev *chr, unsigned columns, unsigned rows)
+{
+    CharVc *vc = (CharVc *)chr;
+
+    if (vc->view_columns != columns || vc->view_rows != rows) {
+        vc->view_columns = columns;
+        vc->view_rows = rows;
+        vit_chardev_deliver_event(chr, VIT_CHARDEV_RESIZED);
+    }
 }

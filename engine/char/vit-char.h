@@ -35,3 +35,5 @@ void vit_char_vc_remove_view(VitChardev *chr, const VitCharVcView *view);
 void vit_char_vc_input(VitChardev *chr, const uint8_t *buf, size_t len);
 /* Size asked for by the user, in characters; 0 = the view's choice. */
 void vit_char_vc_get_size(const VitChardev *chr, unsigned *out_columns, unsigned *out_rows);
+/* The view has another size; the front end is told. */
+void vit_char_vc_set_size(VitChardev *chr, unsigned columns, unsigned rows);

@@ -407,6 +407,15 @@ vit_chardev_set_serial(VitChardev *chr, const VitChardevSerialParams *params)
     }
 }
 
+void
+vit_chardev_get_size(VitChardev *chr, unsigned *out_columns, unsigned *out_rows)
+{
+    *out_columns = *out_rows = 0;
+    if (chr->started && chr->kind->get_size) {
+        chr->kind->get_size(chr, out_columns, out_rows);
+    }
+}
+
 unsigned
 vit_chardev_get_modem(VitChardev *chr)
 {

@@ -16,6 +16,7 @@ typedef enum VitChardevEvent {
     VIT_CHARDEV_BREAK,
     VIT_CHARDEV_MUX_IN, /* this front end became the mux's focus */
     VIT_CHARDEV_MUX_OUT,
+    VIT_CHARDEV_RESIZED, /* see vit_chardev_get_size() */
 } VitChardevEvent;
 
 /* Filled by the front end. */
@@ -72,6 +73,8 @@ void vit_chardev_set_serial(VitChardev *chr, const VitChardevSerialParams *param
 unsigned vit_chardev_get_modem(VitChardev *chr);
 void vit_chardev_set_modem(VitChardev *chr, unsigned bits);
 void vit_chardev_send_break(VitChardev *chr);
+/* Size of the terminal at the other end, in characters; zeros where that is not known. */
+void vit_chardev_get_size(VitChardev *chr, unsigned *out_columns, unsigned *out_rows);
 /* "pty:/dev/pts/3"; newly allocated. */
 char *vit_chardev_describe(VitChardev *chr);
 
@@ -94,6 +97,7 @@ typedef struct VitChardevKind {
     unsigned (*get_modem)(VitChardev *chr);
     void (*set_modem)(VitChardev *chr, unsigned bits);
     void (*send_break)(VitChardev *chr);
+    void (*get_size)(VitChardev *chr, unsigned *out_columns, unsigned *out_rows);
     char *(*describe)(VitChardev *chr); /* for "info chardev", e.g. "pty:/dev/pts/3" */
     /* Takes up to MAX bytes of kept output, oldest first; kinds that keep some. Caller owns. */
     GByteArray *(*take_kept)(VitChardev *chr, size_t max);

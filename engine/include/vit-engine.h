@@ -4,6 +4,7 @@
 
 /* The whole public interface of the engine. */
 
+#include "vit-command.h"
 #include "vit-config.h"
 #include "vit-display.h"
 #include "vit-error.h"
@@ -11,4 +12,8 @@
 #include "vit-input.h"
 #include "vit-kinds.h"
 #include "vit-machine.h"
+#include "vit-media.h"
 #include "vit-option.h"
+#include "vit-picture.h"
+#include "vit-stats.h"
+#include "vit-terminal.h"

@@ -11,6 +11,7 @@
 #include "vit-config.h"
 #include "vit-display.h"
 #include "vit-input.h"
+#include "vit-terminal.h"
 
 G_BEGIN_DECLS
 
@@ -38,7 +39,8 @@ G_DECLARE_FINAL_TYPE(VitMachine, vit_machine, VIT, MACHINE, GObject)
  *   "state-changed" (int state): also read get_reason and get_stop_cause;
  *   "guest-error" (const char *line): the guest did something its manuals forbid;
  *   "event" (const char *name, const char *json_data or NULL): as QMP events;
- *   "media-changed" (): a drive's medium or tray changed. */
+ *   "media-changed" (): a drive's medium or tray changed;
+ *   "stats" (): see vit-stats.h. */
 
 /* Builds the machine, paused. Opens images and host devices, so it may block on the file system:
  * call it from a worker where that matters. On failure nothing is left behind; what is wrong with
@@ -70,6 +72,9 @@ const char *vit_machine_get_accel(VitMachine *machine);
 unsigned vit_machine_get_n_displays(VitMachine *machine);
 VitDisplay *vit_machine_get_display(VitMachine *machine, unsigned index);
 VitInput *vit_machine_get_input(VitMachine *machine);
+/* Monitors, serial and parallel ports on "vc" devices, in the order made. Ownership: borrowed. */
+unsigned vit_machine_get_n_terminals(VitMachine *machine);
+VitTerminal *vit_machine_get_terminal(VitMachine *machine, unsigned index);
 
 /* ---- introspection of this build ---- */
 

@@ -162,6 +162,19 @@ copy_row(const VitSurface *surface, uint32_t *to, int x, int y, int width)
     }
 }
 
+void
+display_publisher_convert(const VitSurface *surface, uint32_t *out_pixels)
+{
+    for (uint32_t y = 0; y < surface->height; y++) {
+        uint32_t *row = out_pixels + (size_t)y * surface->width;
+
+        copy_row(surface, row, 0, y, surface->width);
+        for (uint32_t x = 0; x < surface->width; x++) {
+            row[x] |= 0xff000000;
+        }
+    }
+}
+
 static void
 frame_write(Frame *frame, const VitSurface *surface)
 {
@@ -281,6 +294,12 @@ display_publisher_refresh(DisplayPublisher *publisher)
         publisher->surface->height) {
         publish(publisher);
     }
+}
+
+uint64_t
+display_publisher_count(const DisplayPublisher *publisher)
+{
+    return publisher->next_serial;
 }
 
 DisplayPublisher *

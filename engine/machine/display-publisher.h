@@ -36,6 +36,10 @@ void display_publisher_detach(DisplayPublisher *publisher);
 void display_publisher_free(DisplayPublisher *publisher);
 /* Asks the console for an update and publishes when there is damage. Machine thread, lock held. */
 void display_publisher_refresh(DisplayPublisher *publisher);
+/* How many frames were published. Machine thread. */
+uint64_t display_publisher_count(const DisplayPublisher *publisher);
+/* All of SURFACE as words 0xffRRGGBB. Device lock held. */
+void display_publisher_convert(const VitSurface *surface, uint32_t *out_pixels);
 /* Viewer's side, any one thread. */
 const VitFrame *display_publisher_take(DisplayPublisher *publisher);
 void display_publisher_release(DisplayPublisher *publisher);

@@ -230,8 +230,8 @@ typedef struct DriveList {
     GPtrArray *list;
 } DriveList;
 
-static const char *
-drive_user(Machine *machine, VitDrive *drive)
+VitDevice *
+machine_drive_device(Machine *machine, VitDrive *drive)
 {
     for (guint i = 0; i < machine->devices->len; i++) {
         VitDevice *dev = machine->devices->pdata[i];
@@ -239,11 +239,19 @@ drive_user(Machine *machine, VitDrive *drive)
         for (const VitProp *prop = dev->kind->props; prop && prop->name; prop++) {
             if (prop->type == VIT_PROP_TYPE_DRIVE &&
                 *(VitDrive **)((char *)dev + prop->offset) == drive) {
-                return dev->id ? dev->id : dev->path;
+                return dev;
             }
         }
     }
     return NULL;
+}
+
+static const char *
+drive_user(Machine *machine, VitDrive *drive)
+{
+    VitDevice *dev = machine_drive_device(machine, drive);
+
+    return dev ? dev->id ? dev->id : dev->path : NULL;
 }
 
 static void
@@ -288,9 +296,8 @@ get_drives(void *opaque)
     return list.list;
 }
 
-/* By drive id, or by the device that uses it. */
-static VitDrive *
-find_drive(Machine *machine, const char *name, GError **error)
+VitDrive *
+machine_find_drive(Machine *machine, const char *name, GError **error)
 {
     VitDevice *dev = machine_find_device(machine, name);
 
@@ -309,7 +316,7 @@ find_drive(Machine *machine, const char *name, GError **error)
 static bool
 eject(void *opaque, const char *name, bool force, GError **error)
 {
-    VitDrive *drive = find_drive(opaque, name, error);
+    VitDrive *drive = machine_find_drive(opaque, name, error);
 
     return drive && blk_drive_eject(drive, force, error);
 }
@@ -319,7 +326,7 @@ change_medium(void *opaque, const char *name, const char *file, const char *form
               VitMonitorAccess access, bool force, GError **error)
 {
     static const char *const modes[] = { "retain", "read-only", "read-write" };
-    VitDrive *drive = find_drive(opaque, name, error);
+    VitDrive *drive = machine_find_drive(opaque, name, error);
 
     return drive && blk_drive_change(drive, file, format, modes[access], force, error);
 }
@@ -327,7 +334,7 @@ change_medium(void *opaque, const char *name, const char *file, const char *form
 static bool
 set_tray(void *opaque, const char *name, bool open, bool force, GError **error)
 {
-    VitDrive *drive = find_drive(opaque, name, error);
+    VitDrive *drive = machine_find_drive(opaque, name, error);
 
     return drive &&
            (open ? blk_drive_open_tray(drive, force, error) : blk_drive_close_tray(drive, error));
@@ -359,7 +366,7 @@ commit(void *opaque, const char *name, GError **error)
         blk_graph_each_drive(machine->blk, commit_one, &all);
         return all.ok;
     }
-    drive = find_drive(machine, name, error);
+    drive = machine_find_drive(machine, name, error);
     return drive && blk_drive_commit(drive, error);
 }
 
@@ -477,4 +484,10 @@ char *
 machine_run_hmp(Machine *machine, const char *line)
 {
     return vit_monitors_run_hmp(machine->monitors->list, line);
+}
+
+char **
+machine_complete_hmp(Machine *machine, const char *line)
+{
+    return vit_monitors_complete(machine->monitors->list, line);
 }

@@ -161,6 +161,12 @@ MachineVcpu *machine_current_vcpu(Machine *machine);
 
 /* One human monitor command; what it prints, ownership: caller. Lock held. */
 char *machine_run_hmp(Machine *machine, const char *line);
+/* Ways to go on with its last word. Ownership: caller. Lock held. */
+char **machine_complete_hmp(Machine *machine, const char *line);
+/* By drive id, or by the device that uses it. Lock held. */
+VitDrive *machine_find_drive(Machine *machine, const char *name, GError **error);
+/* The device that uses DRIVE; NULL. Lock held. */
+VitDevice *machine_drive_device(Machine *machine, VitDrive *drive);
 
 /* ---- to the application ---- */
 

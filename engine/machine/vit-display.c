@@ -6,6 +6,9 @@
  * context. The object outlives its machine harmlessly: detached, it keeps the last frame. */
 
 #include "facade-private.h"
+#include "vit-picture.h"
+
+#include "vit-error.h"
 
 #include <string.h>
 
@@ -90,6 +93,12 @@ apply_rate(gpointer data)
         g_source_attach(display->timer, display->machine->context);
         display_publisher_refresh(display->publisher);
     }
+}
+
+guint64
+vit_display_count_frames(VitDisplay *display)
+{
+    return display_publisher_count(display->publisher);
 }
 
 /* ---- Creation by the machine ---- */
@@ -257,6 +266,45 @@ vit_display_dup_text(VitDisplay *display)
         machine_invoke_wait(display->machine, query_text, &query);
     }
     return query.text;
+}
+
+static void
+do_take_picture(FacadeCall *call)
+{
+    VitDisplay *display = call->object;
+    const VitSurface *surface;
+    VitPicture *picture;
+
+    if (display->console) {
+        vit_console_update(display->console, false);
+    }
+    surface = display->console ? display->console->surface : NULL;
+    if (!surface || !surface->width || !surface->height) {
+        g_set_error(&call->error, VIT_ERROR, VIT_ERROR_STATE,
+                    "the screen of %s has shown nothing yet: start the machine first",
+                    display->name);
+        return;
+    }
+    picture = g_new0(VitPicture, 1);
+    picture->width = surface->width;
+    picture->height = surface->height;
+    picture->pixels = g_new(uint32_t, (gsize)picture->width * picture->height);
+    display_publisher_convert(surface, picture->pixels);
+    call->result = picture;
+    call->free_result = (GDestroyNotify)vit_picture_free;
+}
+
+void
+vit_display_take_picture_async(VitDisplay *display, GAsyncReadyCallback callback, gpointer data)
+{
+    facade_call(display->machine, display->app_context, g_task_new(display, NULL, callback, data),
+                &(FacadeCall){ .run = do_take_picture, .object = display });
+}
+
+VitPicture *
+vit_display_take_picture_finish(VitDisplay *display, GAsyncResult *result, GError **error)
+{
+    return g_task_propagate_pointer(G_TASK(result), error);
 }
 
 gboolean

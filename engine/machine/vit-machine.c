@@ -9,11 +9,14 @@
 
 #include "vit-error.h"
 
+#include <stdlib.h>
+
 struct _VitMachine {
     GObject parent;
     Machine *machine;
     GMainContext *context;
-    GPtrArray *displays; /* VitDisplay */
+    GPtrArray *displays;  /* VitDisplay */
+    GPtrArray *terminals; /* VitTerminal */
     VitInput *input;
 
     /* as last told by the machine thread */
@@ -21,11 +24,22 @@ struct _VitMachine {
     VitStopCause cause;
     int exit_status;
     char *reason;
+
+    guint stats_interval_ms;
+    VitStats stats;
+    GSource *stats_timer; /* machine thread */
 };
 
 G_DEFINE_FINAL_TYPE(VitMachine, vit_machine, G_TYPE_OBJECT)
 
-enum { SIGNAL_STATE_CHANGED, SIGNAL_GUEST_ERROR, SIGNAL_EVENT, SIGNAL_MEDIA_CHANGED, SIGNAL_LAST };
+enum {
+    SIGNAL_STATE_CHANGED,
+    SIGNAL_GUEST_ERROR,
+    SIGNAL_EVENT,
+    SIGNAL_MEDIA_CHANGED,
+    SIGNAL_STATS,
+    SIGNAL_LAST
+};
 static guint signals[SIGNAL_LAST]; /* GObject signal ids, set once in class_init */
 
 /* ---- News from the machine ---- */
@@ -148,7 +162,106 @@ machine_post_guest_error(Machine *machine, const char *line)
     facade_post(machine->app_context, deliver_guest_error, news, news_free);
 }
 
+/* ---- Statistics ---- */
+
+typedef struct Sample {
+    VitMachine *facade; /* a reference */
+    VitStats stats;
+} Sample;
+
+static gboolean
+deliver_sample(gpointer data)
+{
+    Sample *sample = data;
+    VitMachine *facade = sample->facade;
+
+    if (facade->machine && facade->stats_interval_ms) {
+        facade->stats = sample->stats;
+        g_signal_emit(facade, signals[SIGNAL_STATS], 0);
+    }
+    return G_SOURCE_REMOVE;
+}
+
+static void
+sample_free(gpointer data)
+{
+    g_object_unref(((Sample *)data)->facade);
+    g_free(data);
+}
+
+/* Machine thread. */
+static gboolean
+take_sample(gpointer data)
+{
+    Machine *machine = data;
+    Sample *sample = NULL;
+
+    g_mutex_lock(&machine->control);
+    if (machine->facade) {
+        sample = g_new0(Sample, 1);
+        sample->facade = g_object_ref(machine->facade);
+    }
+    g_mutex_unlock(&machine->control);
+    if (sample) {
+        facade_sample_stats(machine, &sample->stats);
+        for (guint i = 0; i < sample->facade->displays->len; i++) {
+            sample->stats.frames += vit_display_count_frames(sample->facade->displays->pdata[i]);
+        }
+        facade_post(machine->app_context, deliver_sample, sample, sample_free);
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+static void
+drop_stats_timer(VitMachine *facade)
+{
+    if (facade->stats_timer) {
+        g_source_destroy(facade->stats_timer);
+        g_clear_pointer(&facade->stats_timer, g_source_unref);
+    }
+}
+
+static void
+do_stats_interval(FacadeCall *call)
+{
+    VitMachine *facade = call->object;
+    guint interval_ms = strtoul(call->text, NULL, 10);
+
+    drop_stats_timer(facade);
+    if (interval_ms) {
+        facade->stats_timer = g_timeout_source_new(interval_ms);
+        g_source_set_callback(facade->stats_timer, take_sample, call->machine, NULL);
+        g_source_attach(facade->stats_timer, call->machine->context);
+        take_sample(call->machine);
+    }
+}
+
+void
+vit_machine_set_stats_interval(VitMachine *machine, guint interval_ms)
+{
+    g_autofree char *text = g_strdup_printf("%u", interval_ms);
+
+    if (machine->stats_interval_ms != interval_ms) {
+        machine->stats_interval_ms = interval_ms;
+        vit_machine_call(
+            machine, g_task_new(machine, NULL, NULL, NULL),
+            &(FacadeCall){ .run = do_stats_interval, .text = text, .object = machine });
+    }
+}
+
+const VitStats *
+vit_machine_get_stats(VitMachine *machine)
+{
+    return &machine->stats;
+}
+
 /* ---- Life ---- */
+
+void
+vit_machine_call(VitMachine *machine, GTask *task, const FacadeCall *call)
+{
+    facade_call(machine->machine, machine->context, task, call);
+}
 
 VitMachine *
 vit_machine_new(VitConfig *config, GMainContext *context, VitDiagList *diags, GError **error)
@@ -165,12 +278,14 @@ vit_machine_new(VitConfig *config, GMainContext *context, VitDiagList *diags, GE
     facade->machine = machine;
     facade->context = g_steal_pointer(&app_context);
     facade->displays = g_ptr_array_new_with_free_func(g_object_unref);
+    facade->terminals = g_ptr_array_new_with_free_func(g_object_unref);
     vit_lock_take(&machine->lock);
     for (guint i = 0; i < machine->platform.consoles->len; i++) {
         g_ptr_array_add(facade->displays,
                         vit_display_new_for_console(machine, machine->platform.consoles->pdata[i],
                                                     facade->context));
     }
+    facade_add_terminals(machine, facade->context, facade->terminals);
     facade->input = vit_input_new_for_hub(machine, machine->platform.input, facade->context);
     machine->facade = facade;
     vit_lock_release(&machine->lock);
@@ -193,12 +308,17 @@ vit_machine_dispose(GObject *object)
         for (guint i = 0; i < facade->displays->len; i++) {
             vit_display_detach(facade->displays->pdata[i]);
         }
+        for (guint i = 0; i < facade->terminals->len; i++) {
+            vit_terminal_detach(facade->terminals->pdata[i]);
+        }
         vit_input_detach(facade->input);
         machine_thread_stop(machine);
+        drop_stats_timer(facade);
         facade->machine = NULL;
         machine_free(machine);
     }
     g_clear_pointer(&facade->displays, g_ptr_array_unref);
+    g_clear_pointer(&facade->terminals, g_ptr_array_unref);
     g_clear_object(&facade->input);
     g_clear_pointer(&facade->context, g_main_context_unref);
     g_clear_pointer(&facade->reason, g_free);
@@ -311,6 +431,18 @@ vit_machine_get_input(VitMachine *machine)
     return machine->input;
 }
 
+unsigned
+vit_machine_get_n_terminals(VitMachine *machine)
+{
+    return machine->terminals->len;
+}
+
+VitTerminal *
+vit_machine_get_terminal(VitMachine *machine, unsigned index)
+{
+    return index < machine->terminals->len ? machine->terminals->pdata[index] : NULL;
+}
+
 /* ---- GObject ---- */
 
 static void
@@ -327,6 +459,8 @@ vit_machine_class_init(VitMachineClass *klass)
                                          G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_STRING);
     signals[SIGNAL_MEDIA_CHANGED] =
         g_signal_new("media-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+    signals[SIGNAL_STATS] =
+        g_signal_new("stats", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
 }
 
 static void

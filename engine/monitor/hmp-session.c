@@ -78,6 +78,7 @@ static void
 on_event(void *opaque, VitChardevEvent event)
 {
     HmpSession *hmp = opaque;
+    unsigned columns, rows;
 
     switch (event) {
     case VIT_CHARDEV_OPENED:
@@ -88,6 +89,10 @@ on_event(void *opaque, VitChardevEvent event)
         }
         break;
     case VIT_CHARDEV_CLOSED: hmp->greeted = false; break;
+    case VIT_CHARDEV_RESIZED:
+        vit_chardev_get_size(hmp->session.chr, &columns, &rows);
+        hmp->readline.columns = columns >= 20 ? columns : 80;
+        break;
     case VIT_CHARDEV_MUX_IN:
         if (!hmp->session.chr->is_open) {
             break;
