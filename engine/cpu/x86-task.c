@@ -159,7 +159,7 @@ commit_task(X86Core *core, const TaskImage *image, const TssFormat *format)
         s->seg[i] = (X86Segment){ .selector = image->selector[i] };
     }
     s->ldtr = (X86Segment){ .selector = image->ldt };
-    x86_set_cpl(core, image->selector[X86_CS] & 3);
+    x86_set_cpl(core, s->rflags & X86_FLAG_VM ? 3 : image->selector[X86_CS] & 3);
     s->cr0 |= X86_CR0_TS;
     s->dr[7] &= ~0x155ull; /* local breakpoints and LE are per task */
     x86_debug_registers_changed(core);
