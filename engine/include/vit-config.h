@@ -231,6 +231,10 @@ void vit_config_apply(VitConfig *config, VitConfig *other, const char *label);
  * the product. Ranges are bytes of vit_config_to_text(). */
 void vit_config_validate(VitConfig *config, const VitKindRegistry *registry, VitDiagList *diags);
 
+/* vit_config_validate(), and when that finds no error also whether a machine can be planned from
+ * it: places on buses, boot orders, topologies. Touches no file either. The list is sorted. */
+void vit_config_check(VitConfig *config, const VitKindRegistry *registry, VitDiagList *diags);
+
 /* The second step: paths that must exist, folders, ports in use, host memory. HOOK may be NULL;
  * it is called for each parameter after the built-in checks. Thread: any that may block. */
 typedef void (*VitHostCheck)(const VitConfigItem *item, unsigned param, const VitOptionKey *key,

@@ -498,3 +498,12 @@ vit_config_normalize(VitConfig *config, VitDiagList *diags)
     g_ptr_array_unref(norm.items);
     return norm.n_errors == 0 ? g_steal_pointer(&plan) : NULL;
 }
+
+void
+vit_config_check(VitConfig *config, const VitKindRegistry *registry, VitDiagList *diags)
+{
+    vit_config_validate(config, registry, diags);
+    if (vit_diag_list_count(diags, VIT_SEVERITY_ERROR) == 0)
+        vit_machine_plan_free(vit_config_normalize(config, diags));
+    vit_diag_list_sort(diags);
+}
