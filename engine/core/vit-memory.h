@@ -39,7 +39,13 @@ typedef struct VitRamBlock {
      * before a display looks at it. Set by the executor, device lock held; NULL: always is. */
     void (*sync_dirty)(struct VitRamBlock *block, void *opaque);
     void *sync_opaque;
+    /* LEN bytes at OFFSET, in one page with VIT_DIRTY_CODE clear, were written. Set by an executor
+     * that clears the bit; any thread. Sets the page's dirty bits. */
+    void (*code_written)(struct VitRamBlock *block, uint64_t offset, uint64_t len, void *opaque);
+    void *code_opaque;
 } VitRamBlock;
+
+void vit_ram_block_mark_dirty_page(VitRamBlock *block, uint64_t offset, uint64_t len);
 
 /* Zero-filled memory from a memfd of its own. Free after no region uses it. */
 VitRamBlock *vit_ram_block_new(const char *name, uint64_t len_bytes, GError **error);
@@ -49,12 +55,16 @@ void vit_ram_block_free(VitRamBlock *block);
 static inline void
 vit_ram_block_mark_dirty(VitRamBlock *block, uint64_t offset, uint64_t len)
 {
-    for (uint64_t page = offset / VIT_PAGE_SIZE; page <= (offset + len - 1) / VIT_PAGE_SIZE;
-         page++) {
-        if ((__atomic_load_n(&block->dirty[page], __ATOMIC_RELAXED) & VIT_DIRTY_ALL) !=
-            VIT_DIRTY_ALL) {
-            __atomic_fetch_or(&block->dirty[page], VIT_DIRTY_ALL, __ATOMIC_RELEASE);
+    while (len > 0) {
+        uint64_t in_page = offset % VIT_PAGE_SIZE;
+        uint64_t piece = VIT_PAGE_SIZE - in_page < len ? VIT_PAGE_SIZE - in_page : len;
+
+        if ((__atomic_load_n(&block->dirty[offset / VIT_PAGE_SIZE], __ATOMIC_RELAXED) &
+             VIT_DIRTY_ALL) != VIT_DIRTY_ALL) {
+            vit_ram_block_mark_dirty_page(block, offset, piece);
         }
+        offset += piece;
+        len -= piece;
     }
 }
 

@@ -79,6 +79,18 @@ vit_ram_block_free(VitRamBlock *block)
     g_free(block);
 }
 
+void
+vit_ram_block_mark_dirty_page(VitRamBlock *block, uint64_t offset, uint64_t len)
+{
+    uint8_t *dirty = &block->dirty[offset / VIT_PAGE_SIZE];
+
+    if (block->code_written && !(__atomic_load_n(dirty, __ATOMIC_SEQ_CST) & VIT_DIRTY_CODE)) {
+        block->code_written(block, offset, len, block->code_opaque);
+    } else {
+        __atomic_fetch_or(dirty, VIT_DIRTY_ALL, __ATOMIC_RELEASE);
+    }
+}
+
 bool
 vit_ram_block_test_clear_dirty(VitRamBlock *block, uint64_t offset, uint64_t len, uint8_t client)
 {

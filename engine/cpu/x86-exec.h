@@ -136,9 +136,30 @@ void x86_decode_cache_free(X86DecodeCache *cache);
 /* Runs until an event or instruction asks to leave. */
 VitCpuExit x86_interp_run(X86Core *core);
 
+/* The parts of x86_interp_run(), for an executor with a loop of its own. All but the last two want
+ * core->unwind set to come back to that loop on a fault, with the fault in core->fault_*. */
+
+/* What only x86_interp_pass() can handle: pending events, traps, shadows, another activity. */
+bool x86_interp_needs_care(const X86Core *core);
+/* Events, and one instruction whatever is in force. False: leave, reason in OUT_EXIT. */
+bool x86_interp_pass(X86Core *core, VitCpuExit *out_exit);
+/* #DB traps that earlier instructions have earned. */
+void x86_interp_pending_traps(X86Core *core);
+/* The instruction at rIP, once. For when nothing needs care, apart from single data traps. */
+void x86_interp_one(X86Core *core);
+/* Instructions until one may have changed mode, map or what needs care, or an event comes. */
+void x86_interp_stretch(X86Core *core);
+/* The feature and mode that ROW asks for. */
+bool x86_interp_row_allowed(const X86Core *core, const X86OpRow *row);
+/* Delivers the fault that came back. False: leave. */
+bool x86_interp_deliver(X86Core *core, VitCpuExit *out_exit);
+
 /* A CPU's interpreter context with reset state; cpu->state of whoever embeds the interpreter. */
 X86Core *x86_core_new(VitCpu *cpu, const X86CpuModel *model, GError **error);
 void x86_core_free(X86Core *core);
+/* The same inside a zeroed core of the caller's. */
+bool x86_core_init(X86Core *core, VitCpu *cpu, const X86CpuModel *model, GError **error);
+void x86_core_finish(X86Core *core);
 
 /* The interpreter as an executor. */
 extern const VitExecutor vit_interp_executor;

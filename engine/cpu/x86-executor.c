@@ -9,21 +9,38 @@
 #include "x86-system.h"
 #include "x86-vector.h"
 
+bool
+x86_core_init(X86Core *core, VitCpu *cpu, const X86CpuModel *model, GError **error)
+{
+    core->cpu = cpu;
+    core->model = model;
+    core->vector_unit = x86_vector_unit_new(error);
+    if (!core->vector_unit) {
+        return false;
+    }
+    core->mmu = x86_mmu_new();
+    core->decode_cache = x86_decode_cache_new();
+    x86_state_reset(core, false);
+    return true;
+}
+
+void
+x86_core_finish(X86Core *core)
+{
+    x86_decode_cache_free(core->decode_cache);
+    x86_mmu_free(core->mmu);
+    x86_vector_unit_free(core->vector_unit);
+}
+
 X86Core *
 x86_core_new(VitCpu *cpu, const X86CpuModel *model, GError **error)
 {
     X86Core *core = g_aligned_alloc0(1, sizeof(*core), _Alignof(X86Core));
 
-    core->cpu = cpu;
-    core->model = model;
-    core->vector_unit = x86_vector_unit_new(error);
-    if (!core->vector_unit) {
+    if (!x86_core_init(core, cpu, model, error)) {
         g_aligned_free(core);
         return NULL;
     }
-    core->mmu = x86_mmu_new();
-    core->decode_cache = x86_decode_cache_new();
-    x86_state_reset(core, false);
     return core;
 }
 
@@ -31,9 +48,7 @@ void
 x86_core_free(X86Core *core)
 {
     if (core) {
-        x86_decode_cache_free(core->decode_cache);
-        x86_mmu_free(core->mmu);
-        x86_vector_unit_free(core->vector_unit);
+        x86_core_finish(core);
         g_aligned_free(core);
     }
 }

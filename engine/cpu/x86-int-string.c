@@ -154,7 +154,7 @@ movs_run(X86Core *core, const X86Insn *insn, Repeat *r)
         return false;
     }
     host_movs(to.host, from.host, count, r->size);
-    x86_tlb_mark_dirty(to.entry);
+    x86_mark_written(core, to.entry->dirty, (uintptr_t)to.host, count * r->size);
     advance(core, insn, r, true, true, count);
     return true;
 }
@@ -195,7 +195,7 @@ stos_run(X86Core *core, const X86Insn *insn, Repeat *r)
         return false;
     }
     host_stos(to.host, core->s.gpr[X86_RAX], count, r->size);
-    x86_tlb_mark_dirty(to.entry);
+    x86_mark_written(core, to.entry->dirty, (uintptr_t)to.host, count * r->size);
     advance(core, insn, r, false, true, count);
     return true;
 }

@@ -45,6 +45,23 @@ enum {
 
 typedef struct X86Mmu X86Mmu; /* x86-mmu.h: software TLB */
 
+/* What happened to the TLB. */
+typedef enum X86TlbChange {
+    X86_TLB_ALL,       /* everything is gone */
+    X86_TLB_CONTEXT,   /* another context is current: pages that are not global are other ones */
+    X86_TLB_NONGLOBAL, /* pages that are not global are gone */
+    X86_TLB_PAGE,      /* the page around an address is gone */
+    X86_TLB_SPAN,      /* more than that page, as large ones are among what is gone */
+} X86TlbChange;
+
+/* For an executor that keeps tables of its own beside the interpreter's. Thread: the CPU's own. */
+typedef struct X86CoreHooks {
+    void (*tlb_changed)(X86Core *core, X86TlbChange change, uint64_t linear);
+    /* LEN bytes at OFFSET of a page with VIT_DIRTY_CODE clear were or will be written at once; sets
+     * the page's dirty bits. */
+    void (*code_written)(X86Core *core, uint8_t *dirty, unsigned offset, size_t len);
+} X86CoreHooks;
+
 struct X86Core {
     X86State s; /* first member: cpu->state points here */
     uint64_t next_rip;
@@ -63,8 +80,9 @@ struct X86Core {
     int fault_vector;
     bool fault_has_error;
     uint32_t fault_error;
-    uint32_t event_ext;    /* EXT bit of error codes while an event is being delivered */
-    uint64_t instructions; /* executed since reset */
+    uint32_t event_ext;        /* EXT bit of error codes while an event is being delivered */
+    uint64_t instructions;     /* executed since reset */
+    const X86CoreHooks *hooks; /* NULL: none */
 };
 
 /* Raise an exception on the current instruction. */

@@ -86,6 +86,16 @@ check_alignment(X86Core *core, uint64_t linear, unsigned size)
 /* ---- Pages ---- */
 
 void
+x86_mark_written_slow(X86Core *core, uint8_t *dirty, uint64_t linear, size_t len)
+{
+    if (core->hooks && !(__atomic_load_n(dirty, __ATOMIC_SEQ_CST) & VIT_DIRTY_CODE)) {
+        core->hooks->code_written(core, dirty, linear & 0xfff, len);
+    } else {
+        __atomic_fetch_or(dirty, VIT_DIRTY_ALL, __ATOMIC_RELEASE);
+    }
+}
+
+void
 x86_page_fault(X86Core *core, uint64_t linear, uint32_t error)
 {
     core->s.cr2 = x86_long_mode(&core->s) ? linear : (uint32_t)linear;
@@ -170,7 +180,7 @@ write_piece(X86Core *core, const Piece *piece, const uint8_t *from)
 {
     if (piece->dirty) {
         memcpy(piece->host, from, piece->len);
-        __atomic_fetch_or(piece->dirty, VIT_DIRTY_ALL, __ATOMIC_RELEASE);
+        x86_mark_written(core, piece->dirty, (uintptr_t)piece->host, piece->len);
     } else {
         x86_phys_write_bytes(core, piece->physical, from, piece->len);
     }
@@ -205,7 +215,7 @@ x86_write_linear(X86Core *core, uint64_t linear, uint64_t value, unsigned size, 
         write_piece(core, &pieces[1], buffer + pieces[0].len);
     } else if (pieces[0].dirty) {
         x86_host_store(pieces[0].host, value, size);
-        __atomic_fetch_or(pieces[0].dirty, VIT_DIRTY_ALL, __ATOMIC_RELEASE);
+        x86_mark_written(core, pieces[0].dirty, (uintptr_t)pieces[0].host, size);
     } else {
         x86_phys_write(core, pieces[0].physical, value, size);
     }
@@ -362,7 +372,7 @@ x86_rmw_end(X86Core *core, X86Rmw *rmw)
     /* begin filled the pages with write rights: nothing below can fault */
     if (!rmw->bounced) {
         const X86TlbEntry *entry = fill_or_fault(core, rmw->address, X86_ACCESS_WRITE, view);
-        x86_tlb_mark_dirty(entry);
+        x86_mark_written(core, entry->dirty, rmw->address, rmw->size);
     } else {
         unsigned count = find_pieces(core, rmw->address, rmw->size, X86_ACCESS_WRITE, view, pieces);
         if (count == 1 && rmw->size <= 8 && !pieces[0].dirty) {

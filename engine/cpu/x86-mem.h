@@ -50,13 +50,16 @@ x86_tlb_hit(const X86Core *core, const X86TlbEntry *entry, uint64_t linear, X86A
     return !((entry->tag[access] ^ key) & entry->mask);
 }
 
-/* Marks the page of ENTRY written. After the store: a client that clears dirty bits and then reads
- * the page must first bring every CPU past a safe point. */
+void x86_mark_written_slow(X86Core *core, uint8_t *dirty, uint64_t linear, size_t len);
+
+/* Marks the page with dirty byte DIRTY written, LEN bytes of it at LINEAR. After the store: a
+ * client that clears dirty bits and then reads the page must first bring every CPU past a safe
+ * point. */
 static inline void
-x86_tlb_mark_dirty(const X86TlbEntry *entry)
+x86_mark_written(X86Core *core, uint8_t *dirty, uint64_t linear, size_t len)
 {
-    if (X86_UNLIKELY(__atomic_load_n(entry->dirty, __ATOMIC_RELAXED) != VIT_DIRTY_ALL)) {
-        __atomic_fetch_or(entry->dirty, VIT_DIRTY_ALL, __ATOMIC_RELEASE);
+    if (X86_UNLIKELY(__atomic_load_n(dirty, __ATOMIC_RELAXED) != VIT_DIRTY_ALL)) {
+        x86_mark_written_slow(core, dirty, linear, len);
     }
 }
 
@@ -141,7 +144,7 @@ x86_write_fast(X86Core *core, unsigned segment, uint64_t offset, uint64_t value,
         const X86TlbEntry *entry = x86_tlb_slot(core, linear, x86_view(core));
         if (X86_LIKELY(x86_tlb_hit(core, entry, linear, X86_ACCESS_WRITE))) {
             x86_host_store((void *)(entry->host + linear), value, size);
-            x86_tlb_mark_dirty(entry);
+            x86_mark_written(core, entry->dirty, linear, size);
             return;
         }
     }

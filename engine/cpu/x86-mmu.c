@@ -11,7 +11,7 @@
  * Accessed and dirty bits are set by compare-and-exchange on host memory, and only when the whole
  * walk has succeeded. Thread: the CPU's own. */
 
-#include "x86-mmu.h"
+#include "x86-mem.h"
 
 enum {
     PTE_P = 1u << 0,
@@ -172,7 +172,7 @@ update_entry(X86Core *core, uint64_t address, uint64_t seen, uint64_t bits, unsi
                                            __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
     }
     if (done) {
-        __atomic_fetch_or(page->dirty, VIT_DIRTY_ALL, __ATOMIC_RELEASE);
+        x86_mark_written(core, page->dirty, address, size);
     }
     return done;
 }

@@ -23,7 +23,7 @@ x86_direct_operand(X86Core *core, unsigned segment, uint64_t offset, unsigned si
         return NULL;
     }
     if (write) {
-        x86_tlb_mark_dirty(entry);
+        x86_mark_written(core, entry->dirty, linear, size);
     }
     return (void *)(entry->host + linear);
 }

@@ -490,6 +490,60 @@ x86_interp_run(X86Core *core)
 }
 
 bool
+x86_interp_needs_care(const X86Core *core)
+{
+    return needs_care(core);
+}
+
+bool
+x86_interp_pass(X86Core *core, VitCpuExit *out_exit)
+{
+    return pass(core, core->decode_cache, out_exit);
+}
+
+void
+x86_interp_pending_traps(X86Core *core)
+{
+    if (core->debug_pending && !core->s.interrupt_shadow) {
+        x86_debug_trap(core, false);
+    }
+}
+
+void
+x86_interp_one(X86Core *core)
+{
+    uint16_t link;
+    const Entry *entry = fetch(core, core->decode_cache, &link);
+
+    execute(core, entry, core->decode_cache->code64);
+}
+
+void
+x86_interp_stretch(X86Core *core)
+{
+    X86DecodeCache *cache = core->decode_cache;
+
+    if (page_is_stale(core, cache)) {
+        find_page(core, cache);
+    }
+    run_plain(core, cache, cache->code64);
+}
+
+bool
+x86_interp_row_allowed(const X86Core *core, const X86OpRow *row)
+{
+    bool unprotected = x86_real_mode(&core->s) || x86_v8086(&core->s);
+
+    return row_allowed(core, row, unprotected ? MODE_UNPROTECTED : 0);
+}
+
+bool
+x86_interp_deliver(X86Core *core, VitCpuExit *out_exit)
+{
+    return deliver(core, out_exit);
+}
+
+bool
 x86_interp_step(X86Core *core, VitCpuExit *out_exit)
 {
     bool more;

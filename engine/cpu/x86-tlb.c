@@ -40,6 +40,14 @@ x86_mmu_free(X86Mmu *mmu)
     g_free(mmu);
 }
 
+static void
+tell(X86Core *core, X86TlbChange change, uint64_t linear)
+{
+    if (core->hooks) {
+        core->hooks->tlb_changed(core, change, linear);
+    }
+}
+
 static unsigned
 current_pcid(const X86Core *core)
 {
@@ -60,6 +68,7 @@ x86_tlb_flush_all(X86Core *core)
     mmu->context_next = 2;
     mmu->pcid_context[current_pcid(core)] = 1;
     core->code_generation++;
+    tell(core, X86_TLB_ALL, 0);
     mmu->space = core->s.in_smm ? core->cpu->host->memory_smm : core->cpu->host->memory;
 }
 
@@ -74,6 +83,7 @@ new_context(X86Core *core)
         x86_tlb_flush_all(core);
         return;
     }
+    tell(core, X86_TLB_CONTEXT, 0);
     mmu->context = mmu->context_next++;
     mmu->pcid_context[current_pcid(core)] = mmu->context;
 }
@@ -86,6 +96,7 @@ x86_tlb_load_cr3(X86Core *core, bool keep)
     if (keep && context) {
         core->mmu->context = context;
         core->code_generation++;
+        tell(core, X86_TLB_CONTEXT, 0);
     } else {
         new_context(core);
     }
@@ -119,6 +130,7 @@ x86_tlb_flush_page(X86Core *core, uint64_t linear)
 {
     X86Mmu *mmu = core->mmu;
     static const uint8_t shifts[] = { 21, 22, 30 };
+    X86TlbChange change = X86_TLB_PAGE;
 
     core->code_generation++;
     if (!x86_long_mode(&core->s)) {
@@ -130,8 +142,10 @@ x86_tlb_flush_page(X86Core *core, uint64_t linear)
     for (unsigned i = 0; i < VIT_ARRAY_LEN(shifts); i++) {
         if (large_page_known(mmu, linear, shifts[i])) {
             drop_span(mmu, linear, shifts[i]);
+            change = X86_TLB_SPAN;
         }
     }
+    tell(core, change, linear);
 }
 
 void
@@ -147,6 +161,7 @@ void
 x86_tlb_flush_nonglobal(X86Core *core)
 {
     memset(core->mmu->pcid_context, 0, sizeof(core->mmu->pcid_context));
+    tell(core, X86_TLB_NONGLOBAL, 0);
     new_context(core);
 }
 
