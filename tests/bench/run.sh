@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# ./dev bench [startup] [ARGS]: speed of guests beside QEMU, or what starting and waiting cost.
+# SPDX-License-Identifier: GPL-2.0-or-later
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+build=$1
+shift
+if [ "${1:-}" = startup ]; then
+    shift
+    exec python3 "$here/startup.py" "$build" "$@"
+fi
+exec python3 "$here/compare.py" "$build" "$@"
