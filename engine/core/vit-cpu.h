@@ -71,6 +71,41 @@ typedef struct VitCpuHost {
     void *opaque;
 } VitCpuHost;
 
+/* ---- Debugging from outside the guest ---- */
+
+typedef enum VitDebugKind {
+    VIT_DEBUG_EXECUTE,
+    VIT_DEBUG_WRITE,
+    VIT_DEBUG_READ,
+    VIT_DEBUG_ACCESS,
+} VitDebugKind;
+
+typedef struct VitDebugPoint {
+    uint64_t address; /* linear */
+    uint32_t len;     /* bytes; of EXECUTE without meaning */
+    VitDebugKind kind;
+} VitDebugPoint;
+
+typedef enum VitDebugStop {
+    VIT_DEBUG_STOP_NONE,
+    VIT_DEBUG_STOP_STEP,
+    VIT_DEBUG_STOP_BREAKPOINT, /* before the instruction at `address` */
+    VIT_DEBUG_STOP_WATCHPOINT, /* after the instruction that touched `address` */
+} VitDebugStop;
+
+/* What a debugger wants of a CPU, and what it met. Changed while the CPU is parked, then
+ * executor->debug_changed() is called. The guest's own debug registers are not touched. */
+typedef struct VitCpuDebug {
+    const VitDebugPoint *points; /* the debugger's, for all CPUs */
+    unsigned n_points;
+    bool single_step;     /* run() leaves after one instruction or one delivery of an exception */
+    bool step_masks_irqs; /* no INTR, NMI or SMI is taken while stepping, but to end a halt */
+    /* out, with VIT_CPU_EXIT_DEBUG */
+    VitDebugStop stop;
+    VitDebugKind watch_kind;
+    uint64_t address;
+} VitCpuDebug;
+
 typedef struct VitExecutor VitExecutor;
 
 struct VitCpu {
@@ -91,6 +126,7 @@ struct VitCpu {
     void *executor_data;
     void *executor_machine; /* what the executor shares among a machine's CPUs; the board's */
     char *error;            /* text of the last INTERNAL_ERROR, owned */
+    VitCpuDebug debug;
 };
 
 /* An executor: one const descriptor per implementation. */
@@ -107,6 +143,8 @@ struct VitExecutor {
     /* Bring cpu->state up to date / take it over; the CPU is stopped. NULL where it always is. */
     void (*sync_out)(VitCpu *cpu);
     void (*sync_in)(VitCpu *cpu);
+    /* cpu->debug was changed; the CPU is stopped. NULL: this executor cannot be debugged. */
+    void (*debug_changed)(VitCpu *cpu);
 };
 
 /* Raises events (any thread) and wakes the CPU where it sleeps or runs. */

@@ -44,6 +44,9 @@ x86_debug_note_access(X86Core *core, uint64_t linear, size_t len, bool write)
 {
     const X86State *s = &core->s;
 
+    if (core->host_watching) {
+        x86_host_debug_note_access(core, linear, len, write);
+    }
     for (unsigned i = 0; i < 4; i++) {
         unsigned kind = watch_kind(s, i);
         if (is_armed(s, i) && (kind == WATCH_ACCESS || (kind == WATCH_WRITE && write)) &&
@@ -103,7 +106,7 @@ void
 x86_debug_registers_changed(X86Core *core)
 {
     X86State *s = &core->s;
-    bool data = false;
+    bool data = core->host_watching;
 
     core->code_breakpoints = false;
     for (unsigned i = 0; i < 4; i++) {

@@ -169,7 +169,7 @@ x86_has_events(const X86Core *core)
 bool
 x86_take_events(X86Core *core, VitCpuExit *out_exit)
 {
-    uint32_t events = vit_cpu_events(core->cpu);
+    uint32_t events = vit_cpu_events(core->cpu) & ~x86_host_debug_masked_events(core);
 
     if (take(core, events, VIT_CPU_EVENT_MAP_CHANGED)) {
         x86_tlb_flush_all(core);

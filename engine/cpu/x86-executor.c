@@ -85,6 +85,12 @@ interp_sync_in(VitCpu *cpu)
     x86_state_changed(cpu->state);
 }
 
+static void
+interp_debug_changed(VitCpu *cpu)
+{
+    x86_host_debug_changed(cpu->state);
+}
+
 const VitExecutor vit_interp_executor = {
     .name = "tcg",
     .create = interp_create,
@@ -92,4 +98,5 @@ const VitExecutor vit_interp_executor = {
     .reset = interp_reset,
     .run = interp_run,
     .sync_in = interp_sync_in,
+    .debug_changed = interp_debug_changed,
 };

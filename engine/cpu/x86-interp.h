@@ -76,6 +76,9 @@ struct X86Core {
     uint32_t code_generation;
     uint32_t debug_pending; /* DR6 bits of a #DB trap to raise after this instruction */
     bool code_breakpoints;  /* DR7 has an execution breakpoint armed */
+    bool host_debug;        /* cpu->debug wants a step or has points: the plain loop keeps out */
+    bool host_watching;     /* among them points on data */
+    bool host_hit;          /* one of these was touched; cpu->debug says which */
     /* The fault that is being raised, read by the loop after the unwind. */
     int fault_vector;
     bool fault_has_error;

@@ -19,6 +19,7 @@
 
 #include "x86-exec.h"
 #include "x86-mem.h"
+#include "x86-system.h"
 
 enum {
     CACHE_ENTRIES = 1 << 15,
@@ -383,7 +384,15 @@ pass(X86Core *core, X86DecodeCache *cache, VitCpuExit *out_exit)
             return true;
         }
     }
+    if (G_UNLIKELY(core->host_debug) && x86_host_debug_before(core)) {
+        *out_exit = VIT_CPU_EXIT_DEBUG;
+        return false;
+    }
     step(core, cache);
+    if (G_UNLIKELY(core->host_debug) && x86_host_debug_after(core)) {
+        *out_exit = VIT_CPU_EXIT_DEBUG;
+        return false;
+    }
     return true;
 }
 
@@ -399,7 +408,7 @@ static inline bool
 needs_care(const X86Core *core)
 {
     return (core->s.rflags & (X86_FLAG_TF | X86_FLAG_RF)) | core->s.interrupt_shadow |
-           core->code_breakpoints | core->s.activity |
+           core->code_breakpoints | core->host_debug | core->s.activity |
            (vit_cpu_events(core->cpu) & event_mask(core));
 }
 _Static_assert(X86_ACTIVE == 0, "needs_care() takes any other activity for work");
@@ -475,7 +484,14 @@ static bool
 deliver(X86Core *core, VitCpuExit *out_exit)
 {
     core->s.interrupt_shadow = false;
-    return x86_deliver_exception(core, out_exit);
+    if (!x86_deliver_exception(core, out_exit)) {
+        return false;
+    }
+    if (G_UNLIKELY(core->host_debug) && x86_host_debug_after(core)) {
+        *out_exit = VIT_CPU_EXIT_DEBUG;
+        return false;
+    }
+    return true;
 }
 
 VitCpuExit

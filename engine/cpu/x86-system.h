@@ -110,10 +110,10 @@ void x86_frame_commit(X86Core *core, const X86Frame *frame);
 typedef enum X86EventKind {
     X86_EVENT_EXTERNAL, /* INTR */
     X86_EVENT_NMI,
-    X86_EVENT_FAULT,    /* exceptions, except the two below */
-    X86_EVENT_INT_N,    /* INT n */
-    X86_EVENT_INT3,     /* INT3 and INTO */
-    X86_EVENT_INT1,     /* INT1 (ICEBP) */
+    X86_EVENT_FAULT, /* exceptions, except the two below */
+    X86_EVENT_INT_N, /* INT n */
+    X86_EVENT_INT3,  /* INT3 and INTO */
+    X86_EVENT_INT1,  /* INT1 (ICEBP) */
 } X86EventKind;
 
 typedef struct X86Event {
@@ -139,6 +139,20 @@ void x86_debug_note_access(X86Core *core, uint64_t linear, size_t len, bool writ
 void x86_debug_note_io(X86Core *core, uint16_t port, unsigned size);
 /* DR0..3 or DR7 were written. */
 void x86_debug_registers_changed(X86Core *core);
+
+/* ---- x86-host-debug.c: breakpoints of a debugger outside the guest (VitCpu.debug) ---- */
+
+/* cpu->debug was changed. */
+void x86_host_debug_changed(X86Core *core);
+/* Whether a point on data lies in the 4 KiB page of LINEAR. */
+bool x86_host_debug_watches_page(const X86Core *core, uint64_t linear);
+void x86_host_debug_note_access(X86Core *core, uint64_t linear, size_t len, bool write);
+/* Before an instruction: true = stop at a breakpoint on it. */
+bool x86_host_debug_before(X86Core *core);
+/* After an instruction or the delivery of an exception: true = stop. */
+bool x86_host_debug_after(X86Core *core);
+/* Events that are not taken now. */
+uint32_t x86_host_debug_masked_events(const X86Core *core);
 
 enum {
     X86_DR6_BD = 1u << 13, /* debug register access with DR7.GD */

@@ -7,6 +7,7 @@
  * pieces, so that INVLPG on one finds all of them. Thread: the CPU's own. */
 
 #include "x86-mem.h"
+#include "x86-system.h"
 
 static unsigned
 large_page_bit(uint64_t linear, unsigned shift)
@@ -189,7 +190,7 @@ page_is_watched(const X86Core *core, uint64_t linear)
             return true;
         }
     }
-    return false;
+    return x86_host_debug_watches_page(core, linear);
 }
 
 X86TlbEntry *

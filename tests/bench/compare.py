@@ -31,8 +31,8 @@ DEFAULT = """sieve sort recur interp vcall mixer string bodies mandel x87 matmul
 stream pages syscall pipe fork fault signal generated modified atomic2 both-busy gzip python""".split()
 # Programs of the distribution: name, packages, what one run does. Data is made in the guest.
 APPS = {
-    "gzip": "gzip -6 -c /tmp/data | md5sum",
-    "xz": "xz -2 -c /tmp/data | md5sum",
+    "gzip": "gzip -6 < /tmp/data | md5sum",
+    "xz": "xz -2 < /tmp/data | md5sum",
     "openssl": "for i in 1 2 3 4 5 6 7 8; do openssl dgst -sha512 /tmp/data; done | md5sum",
     "python": "python3.11 /bench/work.py",
     "shell": "i=0; while [ $i -lt 4000 ]; do i=$((i+1)); s=$s$((i%10)); done; echo $s | md5sum",
