@@ -268,8 +268,12 @@ vit_pci_add_capability(VitPciDevice *pci, uint8_t id, uint8_t len_bytes)
 uint32_t
 vit_pci_device_config_read(VitPciDevice *pci, uint32_t at, unsigned size)
 {
+    const VitPciInfo *info = pci_info_of(pci);
     uint32_t value = 0;
 
+    if (info->config_read) {
+        info->config_read(pci, at, size);
+    }
     for (unsigned i = 0; i < size; i++) {
         uint8_t byte = at + i < sizeof(pci->config) ? pci->config[at + i] : 0xff;
         value |= (uint32_t)byte << 8 * i;

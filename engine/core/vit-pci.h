@@ -22,6 +22,8 @@ typedef struct VitPciInfo {
     uint8_t interrupt_pin; /* 0 none, 1 = INTA# */
     bool multifunction;
     const char *rom_file; /* default option ROM, found through the firmware path; or NULL */
+    /* Before the default handling of a configuration read; may be NULL. */
+    void (*config_read)(VitPciDevice *pci, uint32_t at, unsigned size);
     /* After the default handling of a configuration write; may be NULL. */
     void (*config_written)(VitPciDevice *pci, uint32_t at, uint32_t value, unsigned size);
 } VitPciInfo;
