@@ -52,11 +52,21 @@ add_floppy(Machine *machine, const VitPlanDrive *drive, GError **error)
 }
 
 static bool
+add_virtio_drive(Machine *machine, const VitPlanDrive *drive, GError **error)
+{
+    return machine_add_device(machine, machine_find_kind("virtio-blk-pci"), NULL,
+                              &pc(machine)->pci->bus, error, "drive", drive->id, "serial",
+                              vit_plan_props_get(&drive->props, "serial"), "addr",
+                              vit_plan_props_get(&drive->props, "addr"), NULL) != NULL;
+}
+
+static bool
 refuse_interface(const VitPlanDrive *drive, GError **error)
 {
     static const char *const names[] = {
-        [VIT_PLAN_IF_PFLASH] = "pflash", [VIT_PLAN_IF_VIRTIO] = "virtio",
-        [VIT_PLAN_IF_SCSI] = "scsi",     [VIT_PLAN_IF_SD] = "sd",
+        [VIT_PLAN_IF_PFLASH] = "pflash",
+        [VIT_PLAN_IF_SCSI] = "scsi",
+        [VIT_PLAN_IF_SD] = "sd",
         [VIT_PLAN_IF_MTD] = "mtd",
     };
     bool never = drive->interface == VIT_PLAN_IF_SD || drive->interface == VIT_PLAN_IF_MTD;
@@ -75,6 +85,7 @@ add_drive(Machine *machine, const VitPlanDrive *drive, GError **error)
     case VIT_PLAN_IF_NONE: return true; /* for a -device to take */
     case VIT_PLAN_IF_IDE: return add_ide_drive(machine, drive, error);
     case VIT_PLAN_IF_FLOPPY: return add_floppy(machine, drive, error);
+    case VIT_PLAN_IF_VIRTIO: return add_virtio_drive(machine, drive, error);
     default: return refuse_interface(drive, error);
     }
 }
@@ -214,7 +225,8 @@ board_pc_add_display(Machine *machine, VitDiagList *diags, GError **error)
 static bool
 add_nic(Machine *machine, const VitPlanNic *nic, GError **error)
 {
-    const char *model = nic->model ? nic->model : machine->board->default_nic;
+    const char *word = nic->model ? nic->model : machine->board->default_nic;
+    const char *model = strcmp(word, "virtio") == 0 ? "virtio-net-pci" : word;
     const VitDeviceKind *kind = machine_find_kind(model);
     g_autofree char *netdev = NULL;
 

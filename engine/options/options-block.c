@@ -25,7 +25,7 @@ static const VitOptionValue v_drive_if[] = {
     { .name = "pflash",
       .help = VIT_N_("Parallel flash holding firmware or its variables"),
       .status = VIT_STATUS_NOT_YET },
-    { .name = "virtio", .help = VIT_N_("virtio block device"), .status = VIT_STATUS_NOT_YET },
+    { .name = "virtio", .help = VIT_N_("virtio block device") },
     { .name = "none", .help = VIT_N_("Back end only, to be used by a -device through its id") },
     { 0 },
 };
