@@ -2,11 +2,11 @@
  * Copyright the Vitrine authors */
 #pragma once
 
-/* What codecache.c and smc.c share. */
+/* What codecache.c and codepage.c share. */
 
 #include "codecache.h"
 #include "codemem.h"
-#include "smc.h"
+#include "codepage.h"
 
 #include <pthread.h>
 

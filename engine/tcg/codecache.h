@@ -14,7 +14,7 @@
  *     tcg_code_quiesce() since its blocks were killed. At that point a thread holds no pointer to
  *     a block or to code: no jump cache, no return stack, no block it was running.
  *  3. A block is inserted only if the bytes it was made from did not change since they were read:
- *     see smc.h.
+ *     see codepage.h.
  *
  * Threads: a TcgCodeThread belongs to one thread (which may run several vCPUs in turn). Functions
  * that take the cache may be called by any thread. The lock is taken inside, last of all locks. */
@@ -148,7 +148,7 @@ TcgBlock *tcg_code_begin(TcgCodeThread *thread, size_t len_bytes, TcgCodeSpace *
 void *tcg_code_meta(TcgCodeThread *thread, size_t len_bytes);
 /* Shows BLOCK, of CODE_BYTES, to the machine. Returns BLOCK; or another thread's block with the
  * same key that came first; or NULL when the guest's code changed meanwhile or the chunk was
- * evicted: translate again. Pages of the extents must be open (smc.h). */
+ * evicted: translate again. Pages of the extents must be open (codepage.h). */
 TcgBlock *tcg_code_insert(TcgCodeThread *thread, TcgBlock *block, size_t code_bytes);
 /* Forgets the block being made. FULL: what is left of the chunk was too small. */
 void tcg_code_drop(TcgCodeThread *thread, bool full);

@@ -6,7 +6,7 @@
  * begins with what it was made from, and running it is reading that. */
 
 #include "codecache.h"
-#include "smc.h"
+#include "codepage.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* Code pages of the guest and stores to them: see smc.h, which states the protocol.
+/* Code pages of the guest and stores to them: see codepage.h, which states the protocol.
  *
  * Pages are looked up without a lock and never freed while the cache lives: one costs 64 bytes for
  * 4 KiB of guest memory that held code once. Granules are 64 bytes, so a page has one word of them.
