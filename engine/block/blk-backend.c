@@ -103,6 +103,9 @@ request_fiber(void *opaque)
     VitDriveRequest *request = opaque;
     BlkBackend *backend = request->backend;
 
+    if (request->type != BLK_REQUEST_FLUSH) {
+        blk_throttle_wait(&backend->throttle, request->type != BLK_REQUEST_READ, request->len);
+    }
     request->ret = run_request(backend, request);
     request->deferred = (BlkDeferred){ .func = complete_request, .opaque = request };
     blk_context_defer(backend->graph->context, &request->deferred);
@@ -204,9 +207,11 @@ backend_drain(VitDrive *drive)
 {
     BlkBackend *backend = blk_backend_of(drive);
 
+    backend->graph->drain_depth++;
     while (backend->in_flight > 0) {
         blk_context_poll(backend->graph->context, -1);
     }
+    backend->graph->drain_depth--;
 }
 
 static uint64_t

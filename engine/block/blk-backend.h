@@ -5,6 +5,7 @@
 /* A drive from the inside: blk-backend.c moves data, blk-medium.c media. */
 
 #include "blk-graph-private.h"
+#include "filters/blk-throttle.h"
 
 typedef enum BlkRequestType {
     BLK_REQUEST_READ,
@@ -24,6 +25,7 @@ typedef struct BlkBackend {
     unsigned in_flight, drain_depth;
     VitDriveRequest *waiting_first, *waiting_last; /* while drained */
     BlkDriveStats stats;
+    BlkThrottleMember throttle;
 } BlkBackend;
 
 struct VitDriveRequest {

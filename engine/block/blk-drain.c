@@ -39,6 +39,7 @@ void
 blk_node_drained_begin(BlkNode *node)
 {
     node->drain_depth++;
+    node->graph->drain_depth++;
     tell_users(node, true);
     while (users_are_busy(node)) {
         blk_context_poll(node->context, -1);
@@ -50,6 +51,7 @@ blk_node_drained_end(BlkNode *node)
 {
     g_assert(node->drain_depth > 0);
     node->drain_depth--;
+    node->graph->drain_depth--;
     tell_users(node, false);
 }
 
@@ -71,9 +73,11 @@ graph_is_busy(BlkGraph *graph)
 void
 blk_graph_drain(BlkGraph *graph)
 {
+    graph->drain_depth++;
     while (graph_is_busy(graph)) {
         blk_context_poll(graph->context, -1);
     }
+    graph->drain_depth--;
     /* Completions that were only waiting to be delivered. */
     while (blk_context_poll(graph->context, 0)) {
     }

@@ -216,6 +216,9 @@ int blk_write_buffer(BlkChild *child, uint64_t offset, const void *buf, size_t l
 int blk_flush(BlkChild *child);
 int blk_discard(BlkChild *child, uint64_t offset, uint64_t len);
 int blk_write_zeroes(BlkChild *child, uint64_t offset, uint64_t len, unsigned flags);
+/* Brings what the chain above BASE (NULL: all of it) has below the image of CHILD into it, with the
+ * range to itself; what the image has stays. */
+int blk_copy_up(BlkChild *child, BlkNode *base, uint64_t offset, uint64_t len);
 /* Resolved through the chain: what is not ALLOCATED here says what the backing has, or zeroes. */
 int blk_get_status(BlkChild *child, uint64_t offset, uint64_t len, BlkStatus *out);
 bool blk_truncate(BlkChild *child, uint64_t len, BlkPreallocation prealloc, GError **error);
@@ -250,4 +253,4 @@ void blk_set_unknown_driver_error(BlkGraph *graph, const char *name, GError **er
 
 /* Every driver built in, NULL-terminated; generated from the build list. */
 extern const BlkDriver *const blk_builtin_drivers[];
-extern const BlkDriver blk_file_driver, blk_raw_driver, blk_overlay_driver;
+extern const BlkDriver blk_file_driver, blk_raw_driver, blk_overlay_driver, blk_copy_on_read_driver;

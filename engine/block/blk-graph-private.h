@@ -8,11 +8,14 @@
 
 struct BlkGraph {
     BlkContext *context;
-    GPtrArray *drivers;     /* const BlkDriver * added beside those built in */
-    GHashTable *nodes;      /* name -> BlkNode *, every open node */
-    GHashTable *block_devs; /* name -> BlkNode *, a reference each: -blockdev */
-    GPtrArray *drives;      /* BlkBackend *, owned */
+    GPtrArray *drivers;          /* const BlkDriver * added beside those built in */
+    GHashTable *nodes;           /* name -> BlkNode *, every open node */
+    GHashTable *block_devs;      /* name -> BlkNode *, a reference each: -blockdev */
+    GPtrArray *drives;           /* BlkBackend *, owned */
+    GHashTable *throttle_groups; /* name -> BlkThrottleGroup * */
+    GHashTable *secrets;         /* id -> GBytes * */
     unsigned next_node_name;
+    unsigned drain_depth; /* somebody waits until nothing is in flight */
     const BlkDriveEvents *events;
     void *events_opaque;
 };
@@ -37,6 +40,8 @@ bool blk_options_add_protocol_name(BlkGraph *graph, BlkOptions *options, const c
 /* The same for options of an image: its file, unless "driver" is a protocol itself. */
 bool blk_options_add_filename(BlkGraph *graph, BlkOptions *options, const char *filename,
                               GError **error);
+GHashTable *blk_secrets_new(void);
+void blk_graph_free_throttle_groups(BlkGraph *graph);
 /* Frees every drive. */
 void blk_graph_free_drives(BlkGraph *graph);
 

@@ -25,6 +25,8 @@ blk_graph_new(GMainContext *main_context, VitLock *lock, GError **error)
     graph->block_devs =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)blk_node_unref);
     graph->drives = g_ptr_array_new();
+    graph->secrets = blk_secrets_new();
+    graph->throttle_groups = g_hash_table_new(g_str_hash, g_str_equal);
     return graph;
 }
 
@@ -39,6 +41,9 @@ blk_graph_free(BlkGraph *graph)
     g_hash_table_unref(graph->block_devs);
     g_assert(g_hash_table_size(graph->nodes) == 0);
     g_hash_table_unref(graph->nodes);
+    blk_graph_free_throttle_groups(graph);
+    g_hash_table_unref(graph->throttle_groups);
+    g_hash_table_unref(graph->secrets);
     g_ptr_array_unref(graph->drives);
     g_ptr_array_unref(graph->drivers);
     blk_context_free(graph->context);

@@ -19,12 +19,13 @@
 
 #include "blk-bitmap.h"
 #include "blk-graph-private.h"
+#include "blk-status.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ZERO_CHUNK_BYTES = 1 << 20 };
+enum { ZERO_CHUNK_BYTES = 1 << 20, COPY_UP_BYTES = 1 << 20 };
 
 static bool
 check_bounds(uint64_t offset, uint64_t len)
@@ -157,6 +158,63 @@ blk_write_buffer(BlkChild *child, uint64_t offset, const void *buf, size_t len, 
     BlkVec vec = blk_vec_make(&iov, 1);
 
     return blk_write(child, offset, len, &vec, 0, flags);
+}
+
+/* ---- copying up ---- */
+
+static int
+copy_up_run(BlkNode *node, BlkNode *base, uint64_t offset, uint64_t len, void *buf,
+            uint64_t *out_len)
+{
+    struct iovec iov = { .iov_base = buf };
+    BlkNode *below = node->backing ? node->backing->node : NULL;
+    bool here, below_has;
+    uint64_t run;
+    BlkVec vec;
+    int ret = blk_find_allocated(node, below, offset, len, &here, out_len);
+
+    if (ret < 0 || here || !below) {
+        return ret;
+    }
+    ret = blk_find_allocated(below, base, offset, *out_len, &below_has, &run);
+    *out_len = run;
+    if (ret < 0 || !below_has) {
+        return ret;
+    }
+    iov.iov_len = *out_len;
+    vec = blk_vec_make(&iov, 1);
+    ret = blk_read_backing(node, offset, *out_len, &vec, 0);
+    if (ret == 0 && blk_buffer_is_zero(buf, *out_len)) {
+        return write_zeroes_in_request(node, offset, *out_len, 0);
+    }
+    return ret < 0 ? ret : blk_write_aligned(node, offset, *out_len, &vec, 0, 0);
+}
+
+int
+blk_copy_up(BlkChild *child, BlkNode *base, uint64_t offset, uint64_t len)
+{
+    BlkNode *node = blk_node_skip_filters(child->node);
+    uint64_t align = MAX(node->limits.request_align, node->limits.memory_align);
+    uint64_t end = MIN(offset + len, blk_node_get_len(node));
+    void *buf = NULL;
+    BlkRange range;
+    int ret = 0;
+
+    if (node->read_only || !node->driver->write) {
+        return -EROFS;
+    }
+    if (offset >= end || posix_memalign(&buf, MAX(align, 4096), COPY_UP_BYTES) != 0) {
+        return offset >= end ? 0 : -ENOMEM;
+    }
+    request_begin(node, &range, offset, end - offset, true);
+    while (offset < end && ret == 0) {
+        uint64_t run = MIN(end - offset, COPY_UP_BYTES);
+        ret = copy_up_run(node, base, offset, run, buf, &run);
+        offset += run;
+    }
+    request_end(node, &range);
+    free(buf);
+    return ret;
 }
 
 /* ---- zeroes ---- */

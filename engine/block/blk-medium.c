@@ -8,6 +8,7 @@
 
 #include "blk-backend.h"
 #include "blk-overlay.h"
+#include "blk-status.h"
 
 #include <string.h>
 
@@ -95,6 +96,7 @@ blk_drive_free(VitDrive *drive)
     backend = blk_backend_of(drive);
     blk_backend_ops.drain(&backend->drive);
     remove_root(backend);
+    blk_throttle_leave(&backend->throttle);
     g_ptr_array_remove(backend->graph->drives, backend);
     g_free(drive->id);
     g_free(drive->serial);
@@ -160,16 +162,38 @@ overlay_call(void *opaque)
     call->overlay = blk_overlay_open(call->graph, call->image, call->error);
 }
 
-/* A reference to the node that becomes the root: NODE or an overlay on it. */
+static void
+init_nothing(BlkNode *node, void *opaque)
+{
+}
+
+static void
+keep_reads_call(void *opaque)
+{
+    OverlayCall *call = opaque;
+
+    call->overlay = blk_node_open_internal(call->graph, &blk_copy_on_read_driver, call->image, NULL,
+                                           init_nothing, NULL, call->error);
+}
+
+/* A reference to the node that becomes the root: NODE, an overlay or a filter on it. */
 static BlkNode *
 prepare_root(BlkBackend *backend, BlkNode *node, GError **error)
 {
     OverlayCall call = { .graph = backend->graph, .image = node, .error = error };
 
     if (!backend->config.snapshot || backend->config.read_only) {
-        return blk_node_ref(node);
+        call.overlay = blk_node_ref(node);
+    } else {
+        blk_context_run(backend->graph->context, overlay_call, &call);
     }
-    blk_context_run(backend->graph->context, overlay_call, &call);
+    if (backend->config.copy_on_read && call.overlay && !call.overlay->read_only) {
+        BlkNode *below = call.overlay;
+        call.image = below;
+        call.overlay = NULL;
+        blk_context_run(backend->graph->context, keep_reads_call, &call);
+        blk_node_unref(below);
+    }
     return call.overlay;
 }
 
@@ -324,6 +348,71 @@ blk_drive_get_node(VitDrive *drive)
     return backend->root ? backend->root->node : NULL;
 }
 
+/* ---- limits ---- */
+
+void
+blk_drive_set_throttle(VitDrive *drive, const char *group_name, const BlkThrottleConfig *config)
+{
+    BlkBackend *backend = blk_backend_of(drive);
+    BlkThrottleGroup *group;
+    bool any = false;
+
+    for (unsigned i = 0; i < BLK_LIMITS; i++) {
+        any |= config->limits[i].rate > 0;
+    }
+    if (!any && !group_name) {
+        blk_backend_ops.drain(drive);
+        blk_throttle_leave(&backend->throttle);
+        return;
+    }
+    if (!group_name) {
+        group_name =
+            backend->throttle.group ? blk_throttle_group_name(backend->throttle.group) : drive->id;
+    }
+    group = blk_throttle_group_get(backend->graph, group_name);
+    blk_throttle_group_configure(group, config);
+    if (group == backend->throttle.group) {
+        blk_throttle_group_unref(group);
+        return;
+    }
+    blk_backend_ops.drain(drive);
+    blk_throttle_leave(&backend->throttle);
+    blk_throttle_join(&backend->throttle, backend->graph, group);
+}
+
+bool
+blk_drive_throttle(VitDrive *drive, const BlkOptions *limits, GError **error)
+{
+    g_autoptr(BlkOptions) left = blk_options_copy(limits);
+    g_autofree char *group = blk_options_take(left, "group");
+    BlkThrottleConfig config = { 0 };
+    const char *key;
+
+    if (!blk_throttle_take_options(left, "", &config, NULL, error)) {
+        return false;
+    }
+    key = blk_options_first_key(left);
+    if (key) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "There is no limit 'throttling.%s'.", key);
+        return false;
+    }
+    blk_drive_set_throttle(drive, group, &config);
+    return true;
+}
+
+const BlkThrottleConfig *
+blk_drive_get_throttle(VitDrive *drive, const char **out_group)
+{
+    BlkBackend *backend = blk_backend_of(drive);
+
+    if (!backend->throttle.group) {
+        return NULL;
+    }
+    *out_group = blk_throttle_group_name(backend->throttle.group);
+    return blk_throttle_group_config(backend->throttle.group);
+}
+
 /* ---- size, commit, information ---- */
 
 typedef struct ResizeCall {
@@ -364,7 +453,7 @@ blk_drive_resize(VitDrive *drive, uint64_t len, GError **error)
 bool
 blk_drive_commit(VitDrive *drive, GError **error)
 {
-    BlkNode *node = blk_drive_get_node(drive);
+    BlkNode *node = blk_node_skip_filters(blk_drive_get_node(drive));
     bool ok;
 
     if (!node || !blk_node_is_overlay(node)) {

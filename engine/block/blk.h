@@ -46,6 +46,18 @@ bool blk_graph_poll(BlkGraph *graph, int timeout_ms);
 const char **blk_graph_list_drivers(BlkGraph *graph);
 const char *blk_driver_title(BlkGraph *graph, const char *name);
 
+/* Passwords and keys that options name by id (-object secret). Replaces one of the same id. */
+void blk_graph_add_secret(BlkGraph *graph, const char *id, GBytes *secret);
+void blk_graph_remove_secret(BlkGraph *graph, const char *id);
+/* Borrowed; NULL with ERROR when there is none. */
+GBytes *blk_graph_find_secret(BlkGraph *graph, const char *id, GError **error);
+/* The same as text, without a line end; NULL with ERROR when it is not text. Ownership: caller. */
+char *blk_graph_dup_secret_text(BlkGraph *graph, const char *id, GError **error);
+/* -object throttle-group; OPTIONS are its properties. */
+bool blk_graph_add_throttle_group(BlkGraph *graph, const char *id, const BlkOptions *options,
+                                  GError **error);
+bool blk_graph_remove_throttle_group(BlkGraph *graph, const char *id, GError **error);
+
 /* ---- nodes ---- */
 
 /* Opens a node from flat options: driver=, node-name=, read-only=, file=NODE or file.filename=, ...
@@ -128,11 +140,20 @@ typedef enum BlkOnError {
     BLK_ON_ERROR_ENOSPC, /* stop when the host is full, else report */
 } BlkOnError;
 
+typedef struct BlkThrottleConfig BlkThrottleConfig;
+
+/* Takes throttling.* and the older keys (bps, iops_rd, group, ...) out of OPTIONS, without the
+ * prefix; NULL: there are none. */
+BlkOptions *blk_options_take_throttle(BlkOptions *options);
+/* Limits DRIVE by these: bps-total=, ..., group=. */
+bool blk_drive_throttle(VitDrive *drive, const BlkOptions *limits, GError **error);
+
 typedef struct BlkDriveConfig {
     BlkOnError on_read_error, on_write_error;
     bool read_only;     /* of media put in later */
     bool write_through; /* cache.writeback=off: every write is flushed before it completes */
     bool snapshot;      /* changes go to a temporary file */
+    bool copy_on_read;  /* what is read from a backing image is kept */
 } BlkDriveConfig;
 
 /* What a machine is told. STOP: pause the guest; blk_graph_resume() when it runs again. */

@@ -59,6 +59,8 @@ bool machine_add_backends(Machine *machine, VitDiagList *diags, GError **error);
 void machine_free_backends(Machine *machine);
 /* machine-netdevs.c */
 bool machine_add_netdevs(Machine *machine, VitDiagList *diags, GError **error);
+/* -object, before what names them. */
+bool machine_add_objects(Machine *machine, VitDiagList *diags, GError **error);
 void machine_free_netdevs(Machine *machine);
 /* Name, to be used as netdev=, of a new port of hub HUB. Ownership: caller. */
 char *machine_make_hub_port(Machine *machine, int hub);

@@ -166,21 +166,20 @@ add_drive(Machine *machine, const VitPlanDrive *plan, GError **error)
         .read_only = plan->read_only || plan->is_cdrom,
         .write_through = !plan->cache_writeback,
         .snapshot = plan->snapshot,
+        .copy_on_read = plan->copy_on_read,
     };
     g_autoptr(BlkOptions) options = drive_options(plan);
+    g_autoptr(BlkOptions) limits = blk_options_take_throttle(options);
     g_autoptr(BlkNode) node = NULL;
+    VitDrive *drive;
     bool has_medium = plan->file || blk_options_get(options, "file.driver") ||
                       blk_options_get(options, "file.filename");
 
-    if (plan->copy_on_read) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_AVAILABLE_YET,
-                    "copy-on-read of a drive is not available yet");
-        return false;
-    }
     if (has_medium && !(node = blk_open(machine->blk, plan->file, options, error))) {
         return false;
     }
-    return blk_drive_new(machine->blk, plan->id, &config, node, error) != NULL;
+    drive = blk_drive_new(machine->blk, plan->id, &config, node, error);
+    return drive && (!limits || blk_drive_throttle(drive, limits, error));
 }
 
 static bool
@@ -212,6 +211,9 @@ machine_add_backends(Machine *machine, VitDiagList *diags, GError **error)
         if (!add_chardev(machine, chardev, error)) {
             return machine_plan_error(machine, diags, chardev->src, error);
         }
+    }
+    if (!machine_add_objects(machine, diags, error)) {
+        return false;
     }
     for (guint i = 0; i < plan->blockdevs->len; i++) {
         const VitPlanBlockdev *blockdev = plan->blockdevs->pdata[i];
