@@ -49,7 +49,8 @@ app_entry_new_built_in(const char *name, VitConfig *config)
     AppEntry *entry = g_object_new(APP_TYPE_ENTRY, NULL);
 
     entry->name = g_strdup(name);
-    entry_set_config(entry, g_object_ref(config));
+    /* a copy has nothing to undo: how it was made is no step of the user's */
+    entry_set_config(entry, vit_config_copy(config));
     return entry;
 }
 

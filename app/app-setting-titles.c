@@ -174,15 +174,29 @@ readable(const char *word)
     return g_intern_string(text);
 }
 
-const char *
-app_setting_title_for(const char *option, const char *key)
+static const char *
+own_title(const char *option, const char *key)
 {
     g_autofree char *name = key ? g_strconcat(option, ".", key, NULL) : g_strdup(option);
 
     for (unsigned i = 0; i < G_N_ELEMENTS(titles); i++) {
         if (strcmp(titles[i].name, name) == 0) {
-            return _(titles[i].title);
+            return titles[i].title;
         }
     }
-    return readable(key ? key : option);
+    return NULL;
+}
+
+const char *
+app_setting_title_for(const char *option, const char *key)
+{
+    const char *title = own_title(option, key);
+
+    return title ? _(title) : readable(key ? key : option);
+}
+
+gboolean
+app_setting_has_title(const char *option, const char *key)
+{
+    return own_title(option, key) != NULL;
 }

@@ -136,6 +136,17 @@ app_setting_is_undeclared(AppSetting *setting)
     return setting->is_undeclared;
 }
 
+gboolean
+app_setting_is_prominent(AppSetting *setting)
+{
+    if (app_setting_is_set(setting) || setting->key.flags & VIT_OPT_REQUIRED) {
+        return TRUE;
+    }
+    return app_setting_is_available(setting) &&
+           (is_plain(setting) || !setting->option ||
+            app_setting_has_title(setting->option->name, setting->key.name));
+}
+
 const char *
 app_setting_get_title(AppSetting *setting)
 {

@@ -50,6 +50,8 @@ const char *app_setting_get_help(AppSetting *setting);
 /* As it is written on a command line: "-m size=". Ownership: borrowed. */
 const char *app_setting_get_argument(AppSetting *setting);
 gboolean app_setting_is_undeclared(AppSetting *setting);
+/* Shown at once; the others wait behind "more". */
+gboolean app_setting_is_prominent(AppSetting *setting);
 VitStatus app_setting_get_status(AppSetting *setting);
 gboolean app_setting_is_available(AppSetting *setting);
 /* Why it is not available, for a person; NULL when it is. Ownership: caller. */
@@ -81,6 +83,7 @@ gboolean app_setting_matches(AppSetting *setting, const char *const *words);
 /* Titles (app-setting-titles.c): the translated name of an option (KEY NULL) or of its key, where
  * it has a name of its own; otherwise the word itself made readable. Ownership: borrowed. */
 const char *app_setting_title_for(const char *option, const char *key);
+gboolean app_setting_has_title(const char *option, const char *key);
 /* Text of the schema in the user's language; NULL for NULL. */
 const char *app_schema_text(const char *text);
 
