@@ -102,13 +102,14 @@ void virtio_pci_add_legacy(VirtioPci *proxy);
 
 /* The three kinds of a virtio device: symbol SYMBOL, name NAME (with -pci), of structure Type with
  * tables PROPS and STATE, from OPS, REALIZE and UNREALIZE. */
-#define VIRTIO_PCI_INFO(mode_, ops_, realize_, unrealize_, class_)                \
+#define VIRTIO_PCI_INFO(mode_, ops_, realize_, unrealize_, class_, ...)           \
     {                                                                             \
         .pci = { .vendor_id = 0x1af4,                                             \
                  .class_id = class_,                                              \
                  .interrupt_pin = 1,                                              \
                  .config_read = virtio_pci_config_read,                           \
-                 .config_written = virtio_pci_config_written },                   \
+                 .config_written = virtio_pci_config_written,                     \
+                 ##__VA_ARGS__ },                                                 \
         .mode = mode_, .ops = ops_, .realize = realize_, .unrealize = unrealize_, \
     }
 #define VIRTIO_PCI_KIND(Type, name_, title_, category_, props_, state_, info_, ...)           \
