@@ -7,6 +7,7 @@
 #include "machine-monitor.h"
 
 #include "board.h"
+#include "machine-gdb.h"
 
 #include "hw-kinds.h"
 #include "vit-error.h"
@@ -35,6 +36,9 @@ get_status(void *opaque)
     case VIT_MACHINE_STOPPED: return VIT_RUN_SHUTDOWN;
     case VIT_MACHINE_FAILED: return VIT_RUN_INTERNAL_ERROR;
     default:
+        if (machine->debugged) {
+            return VIT_RUN_DEBUG;
+        }
         return machine->has_run ? machine->shut_down ? VIT_RUN_SHUTDOWN : VIT_RUN_PAUSED
                                 : VIT_RUN_PRELAUNCH;
     }
@@ -140,8 +144,8 @@ translate(void *opaque, unsigned cpu, uint64_t guest_virtual, uint64_t *out_gues
 {
     Machine *machine = opaque;
 
-    return x86_mmu_translate_debug(machine->vcpus[cpu].cpu.state,
-                                   guest_virtual, out_guest_physical);
+    return x86_mmu_translate_debug(machine->vcpus[cpu].cpu.state, guest_virtual,
+                                   out_guest_physical);
 }
 
 static void
@@ -158,6 +162,12 @@ static bool
 info(void *opaque, const char *topic, unsigned cpu, GString *out, GError **error)
 {
     return machine_info(opaque, topic, cpu, out, error);
+}
+
+static bool
+set_gdb_server(void *opaque, const char *device, GError **error)
+{
+    return machine_set_gdb(opaque, device, error);
 }
 
 /* ---- Devices ---- */
@@ -422,6 +432,7 @@ static const VitMonitorHostOps host_ops = {
     .translate = translate,
     .inject_nmi = inject_nmi,
     .info = info,
+    .set_gdb_server = set_gdb_server,
     .get_main_bus = get_main_bus,
     .get_pci_bus = get_pci_bus,
     .get_chardevs = get_chardevs,

@@ -33,6 +33,7 @@
 typedef struct Machine Machine;
 typedef struct Board Board;
 typedef struct MachineMonitors MachineMonitors;
+typedef struct MachineGdb MachineGdb;
 
 typedef struct MachineVcpu {
     VitCpu cpu;
@@ -44,6 +45,8 @@ typedef struct MachineVcpu {
     int64_t host_thread_id; /* gettid(); -1 before it runs */
     bool parked;  /* not in run(), guarded by control */
     bool crashed; /* took a triple fault or internal error since the last reset */
+    bool held;    /* kept from running by the debugger until the next stop; guarded by control */
+    bool debug_stopped; /* its last exit was VIT_CPU_EXIT_DEBUG, not reported yet; same */
     VitDevice *lapic;
     int64_t cpu_time_ns; /* atomic */
 } MachineVcpu;
@@ -56,6 +59,7 @@ enum {
     MACHINE_REQUEST_QUIT_THREAD = 1u << 3,
     MACHINE_REQUEST_SUSPEND = 1u << 4,
     MACHINE_REQUEST_PAUSE = 1u << 5, /* a drive's error policy */
+    MACHINE_REQUEST_DEBUG = 1u << 6, /* a CPU met what the debugger waits for */
 };
 
 struct Machine {
@@ -86,6 +90,7 @@ struct Machine {
     GPtrArray *netdevs;        /* VitNetdev*, owned */
     GPtrArray *hubs;           /* VitNetHub*, owned */
     MachineMonitors *monitors; /* machine-monitor.c */
+    MachineGdb *gdb;           /* machine-gdb.c; NULL: no debugger stub */
     BlkGraph *blk;
     MachineVcpu *vcpus;
     unsigned n_vcpus;
@@ -107,6 +112,7 @@ struct Machine {
     VitStopCause stop_cause;
     bool has_run;   /* since it was built */
     bool shut_down; /* powered off, and kept by -no-shutdown */
+    bool debugged;  /* paused, as the debugger stopped it */
 
     /* to the application */
     VitMachine *facade; /* borrowed; cleared before it goes */

@@ -8,7 +8,7 @@
  * (reset, shutdown, failure) come from vCPU threads and devices in the middle of an access; they
  * are noted and carried out here, after the access has ended. */
 
-#include "machine-private.h"
+#include "machine-gdb.h"
 
 #include <poll.h>
 #include <time.h>
@@ -25,7 +25,8 @@ machine_request(Machine *machine, uint32_t bits, VitShutdownCause cause, int sta
         machine->exit_status = status;
     }
     machine->requests |= bits;
-    if (bits & (MACHINE_REQUEST_RESET | MACHINE_REQUEST_SHUTDOWN | MACHINE_REQUEST_FAIL)) {
+    if (bits & (MACHINE_REQUEST_RESET | MACHINE_REQUEST_SHUTDOWN | MACHINE_REQUEST_FAIL |
+                MACHINE_REQUEST_DEBUG)) {
         machine->run_wanted = false; /* until the machine thread has carried it out */
     }
     g_mutex_unlock(&machine->control);
@@ -82,6 +83,7 @@ machine_set_running(Machine *machine, bool running)
         }
         vit_clock_resume(machine->clock);
         machine->has_run = true;
+        machine->debugged = false;
         machine_set_state(machine, VIT_MACHINE_RUNNING, VIT_STOP_NONE);
         blk_graph_resume(machine->blk);
         if (!machine->is_qtest) {
@@ -96,6 +98,7 @@ machine_set_running(Machine *machine, bool running)
     vit_clock_pause(machine->clock);
     machine_set_state(machine, VIT_MACHINE_PAUSED, VIT_STOP_NONE);
     machine_post_event(machine, "STOP", NULL);
+    machine_gdb_parked(machine);
 }
 
 void
@@ -156,6 +159,7 @@ machine_end(Machine *machine, VitMachineState state, VitStopCause cause)
         machine_post_event(machine, "SHUTDOWN", data);
     }
     machine_set_state(machine, state, cause);
+    machine_gdb_exited(machine);
 }
 
 static void
@@ -185,7 +189,7 @@ machine_handle_requests(Machine *machine, uint32_t requests)
     if (requests & MACHINE_REQUEST_SUSPEND) {
         machine_post_event(machine, "SUSPEND", NULL);
     }
-    if (requests & MACHINE_REQUEST_PAUSE) {
+    if (requests & (MACHINE_REQUEST_PAUSE | MACHINE_REQUEST_DEBUG)) {
         machine_set_running(machine, false);
     }
     if (requests & MACHINE_REQUEST_RESET) {

@@ -64,6 +64,12 @@ vcpu_handle_exit(MachineVcpu *vcpu, VitCpuExit reason)
             machine, g_strdup_printf("CPU %u cannot go on: %s", vcpu->cpu.index,
                                      vcpu->cpu.error ? vcpu->cpu.error : "internal error"));
         break;
+    case VIT_CPU_EXIT_DEBUG:
+        g_mutex_lock(&machine->control);
+        vcpu->debug_stopped = true;
+        g_mutex_unlock(&machine->control);
+        machine_request(machine, MACHINE_REQUEST_DEBUG, VIT_CAUSE_HOST_QUIT, 0);
+        break;
     default: break;
     }
 }
@@ -86,7 +92,7 @@ vcpu_wait(MachineVcpu *vcpu)
 
     g_mutex_lock(&machine->control);
     while (!machine->vcpus_quit &&
-           (!machine->run_wanted || vcpu->crashed || !vcpu_has_work(vcpu))) {
+           (!machine->run_wanted || vcpu->crashed || vcpu->held || !vcpu_has_work(vcpu))) {
         if (!vcpu->parked) {
             vcpu->parked = true;
             vit_map_reader_offline(&vcpu->reader);

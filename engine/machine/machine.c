@@ -5,6 +5,7 @@
  * order, and undone in reverse. Also what devices may ask of their machine (VitPlatformOps). */
 
 #include "board.h"
+#include "machine-gdb.h"
 #include "machine-monitor.h"
 
 #include "vit-error.h"
@@ -331,7 +332,8 @@ machine_build(Machine *machine, VitDiagList *diags, GError **error)
     }
     machine_watch_maps(machine);
     return machine_add_plan_devices(machine, diags, error) &&
-           machine->board->finish(machine, error) && machine_add_monitors(machine, diags, error);
+           machine->board->finish(machine, error) && machine_add_monitors(machine, diags, error) &&
+           machine_add_gdb(machine, diags, error);
 }
 
 static bool
@@ -398,6 +400,7 @@ void
 machine_free(Machine *machine)
 {
     vit_lock_take(&machine->lock);
+    machine_free_gdb(machine);
     machine_free_monitors(machine);
     if (machine->blk) {
         blk_graph_drain(machine->blk);

@@ -86,6 +86,26 @@ hmp_cpu(HmpCall *call)
 }
 
 void
+hmp_gdbserver(HmpCall *call)
+{
+    VitMonitors *monitors = call->monitors;
+    const char *given = hmp_text(call, "device");
+    const char *device = given && *given ? given : "tcp::1234";
+    bool none = strcmp(device, "none") == 0;
+    GError *error = NULL;
+
+    if (MON_HAVE(monitors, set_gdb_server, &error) &&
+        monitors->ops->set_gdb_server(monitors->host, none ? NULL : device, &error)) {
+        if (none) {
+            hmp_print(call, "Disabled gdbserver\n");
+        } else {
+            hmp_print(call, "Waiting for gdb connection on device '%s'\n", device);
+        }
+    }
+    hmp_error(call, error);
+}
+
+void
 hmp_log(HmpCall *call)
 {
     VitMonitors *monitors = call->monitors;

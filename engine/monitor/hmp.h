@@ -123,6 +123,7 @@ void hmp_system_powerdown(HmpCall *call);
 void hmp_system_wakeup(HmpCall *call);
 void hmp_nmi(HmpCall *call);
 void hmp_cpu(HmpCall *call);
+void hmp_gdbserver(HmpCall *call);
 void hmp_log(HmpCall *call);
 void hmp_logfile(HmpCall *call);
 void hmp_boot_set(HmpCall *call);

@@ -108,6 +108,9 @@ typedef struct VitMonitorHostOps {
     unsigned (*disassemble)(void *opaque, unsigned cpu, uint64_t guest_virtual,
                             const uint8_t *bytes, size_t len, GString *out);
 
+    /* The debugger stub goes to DEVICE, a device text; NULL: no stub. */
+    bool (*set_gdb_server)(void *opaque, const char *device, GError **error);
+
     /* ---- what only the machine can tell, by topic of "info" ----
      * "irq", "pic", "lapic", "tlb", "mem", "jit", "ramblock", "numa", ... False with
      * VIT_ERROR_NOT_FOUND for topics it does not have. */

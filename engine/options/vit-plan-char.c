@@ -147,7 +147,11 @@ add_gdb(VitNormalizer *norm, VitPlanSrc src, const char *text)
 {
     VitPlanOther *other;
     bool is_none;
-    const char *chardev = device_of(norm, src, text, "gdb", &is_none);
+    /* a debugger connects to us, whenever it likes */
+    g_autofree char *tcp = g_str_has_prefix(text, "tcp:")
+                               ? g_strconcat(text, ",wait=off,nodelay=on,server=on", NULL)
+                               : NULL;
+    const char *chardev = device_of(norm, src, tcp ? tcp : text, "gdb", &is_none);
 
     if (chardev == NULL)
         return;
@@ -199,7 +203,7 @@ vit_plan_char(VitNormalizer *norm, const VitConfigItem *item)
     } else if (strcmp(name, "gdb") == 0) {
         add_gdb(norm, src, value);
     } else if (strcmp(name, "s") == 0) {
-        add_gdb(norm, src, "tcp::1234,server=on,wait=off");
+        add_gdb(norm, src, "tcp::1234");
     } else if (strcmp(name, "qtest") == 0) {
         add_qtest(norm, src, value);
     }

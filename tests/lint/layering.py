@@ -18,6 +18,7 @@ MAY_USE = {
     "engine/cpu": ["engine/include", "engine/core"],
     "engine/tcg": ["engine/include", "engine/core", "engine/cpu"],
     "engine/kvm": ["engine/include", "engine/core", "engine/cpu"],
+    "engine/gdb": ["engine/include", "engine/core", "engine/cpu"],
     "engine/hw": ["engine/include", "engine/core"],
     "engine/block": ["engine/include", "engine/core"],
     "engine/net": ["engine/include", "engine/core"],
