@@ -180,8 +180,7 @@ test_two(void)
     }
     wait_for(is_off, "the power-off");
     for (unsigned i = 0; i < N; i++) {
-        g_assert_cmpint(vit_machine_get_stop_cause(guests[i].machine), ==,
-                        VIT_STOP_GUEST_SHUTDOWN);
+        g_assert_cmpint(vit_machine_get_stop_cause(guests[i].machine), ==, VIT_STOP_GUEST_SHUTDOWN);
         g_clear_object(&guests[i].machine);
     }
     for (unsigned i = 0; i < N; i++) {
