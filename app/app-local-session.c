@@ -6,6 +6,11 @@
 
 #include "app-session.h"
 
+#include <glib/gi18n.h>
+#include <string.h>
+
+enum { METER_INTERVAL_MS = 1000, LOG_MAX_BYTES = 512 << 10 };
+
 struct _AppLocalSession {
     GObject parent;
     VitConfig *config;
@@ -13,7 +18,8 @@ struct _AppLocalSession {
     GCancellable *building;
     AppSessionState state;
     char *reason;
-    gulong state_handler;
+    AppMeter meter;
+    GString *log;
 };
 
 static void session_iface_init(AppSessionInterface *iface);
@@ -21,12 +27,61 @@ static void session_iface_init(AppSessionInterface *iface);
 G_DEFINE_FINAL_TYPE_WITH_CODE(AppLocalSession, app_local_session, G_TYPE_OBJECT,
                               G_IMPLEMENT_INTERFACE(APP_TYPE_SESSION, session_iface_init))
 
+/* ---- Log ---- */
+
+static void
+add_log(AppLocalSession *self, const char *text)
+{
+    g_autoptr(GDateTime) now = g_date_time_new_now_local();
+    g_autofree char *stamp = g_date_time_format(now, "%H:%M:%S");
+    g_autofree char *line = g_strdup_printf("%s  %s", stamp, text);
+
+    if (self->log->len > LOG_MAX_BYTES) {
+        const char *cut = strchr(self->log->str + self->log->len - LOG_MAX_BYTES / 2, '\n');
+
+        g_string_erase(self->log, 0, cut ? cut + 1 - self->log->str : (gssize)self->log->len);
+    }
+    g_string_append_printf(self->log, "%s\n", line);
+    g_signal_emit_by_name(self, "log", line);
+}
+
+static void
+on_guest_error(VitMachine *machine, const char *text, AppLocalSession *self)
+{
+    g_autofree char *line = g_strdup_printf(_("guest: %s"), text);
+
+    add_log(self, line);
+}
+
+static void
+on_event(VitMachine *machine, const char *name, const char *data, AppLocalSession *self)
+{
+    g_autofree char *line = data ? g_strdup_printf("%s %s", name, data) : g_strdup(name);
+
+    add_log(self, line);
+}
+
+static void
+on_stats(VitMachine *machine, AppLocalSession *self)
+{
+    app_meter_add(&self->meter, vit_machine_get_stats(machine));
+    g_signal_emit_by_name(self, "meter");
+}
+
+/* ---- State ---- */
+
 static void
 set_state(AppLocalSession *self, AppSessionState state, const char *reason)
 {
     if (reason != self->reason) {
         g_free(self->reason);
         self->reason = g_strdup(reason);
+    }
+    if (self->state != state || reason) {
+        g_autofree char *line =
+            reason ? g_strdup_printf("%s: %s", app_session_state_text(state), reason)
+                   : g_strdup(app_session_state_text(state));
+        add_log(self, line);
     }
     self->state = state;
     g_signal_emit_by_name(self, "changed");
@@ -36,8 +91,9 @@ static void
 drop_machine(AppLocalSession *self)
 {
     if (self->machine) {
-        g_clear_signal_handler(&self->state_handler, self->machine);
+        g_signal_handlers_disconnect_by_data(self->machine, self);
         g_clear_object(&self->machine);
+        app_meter_clear(&self->meter);
     }
 }
 
@@ -54,6 +110,7 @@ on_state_changed(VitMachine *machine, int state, AppLocalSession *self)
         set_state(self, APP_SESSION_FAILED, vit_machine_get_reason(machine));
         break;
     case VIT_MACHINE_STOPPED:
+        /* windows let go of the screen first, then the engine ends */
         set_state(self, APP_SESSION_OFF, NULL);
         drop_machine(self);
         break;
@@ -95,8 +152,11 @@ on_built(GObject *source, GAsyncResult *result, gpointer data)
         return;
     }
     self->machine = machine;
-    self->state_handler =
-        g_signal_connect(machine, "state-changed", G_CALLBACK(on_state_changed), self);
+    g_signal_connect(machine, "state-changed", G_CALLBACK(on_state_changed), self);
+    g_signal_connect(machine, "guest-error", G_CALLBACK(on_guest_error), self);
+    g_signal_connect(machine, "event", G_CALLBACK(on_event), self);
+    g_signal_connect(machine, "stats", G_CALLBACK(on_stats), self);
+    vit_machine_set_stats_interval(machine, METER_INTERVAL_MS);
     vit_machine_start(machine);
 }
 
@@ -192,9 +252,23 @@ local_get_machine(AppSession *session)
     return APP_LOCAL_SESSION(session)->machine;
 }
 
+static const AppMeter *
+local_get_meter(AppSession *session)
+{
+    return &APP_LOCAL_SESSION(session)->meter;
+}
+
+static const char *
+local_get_log(AppSession *session)
+{
+    return APP_LOCAL_SESSION(session)->log->str;
+}
+
 static void
 session_iface_init(AppSessionInterface *iface)
 {
+    iface->get_meter = local_get_meter;
+    iface->get_log = local_get_log;
     iface->start = local_start;
     iface->pause = local_pause;
     iface->resume = local_resume;
@@ -227,12 +301,21 @@ app_local_session_dispose(GObject *object)
 }
 
 static void
+app_local_session_finalize(GObject *object)
+{
+    g_string_free(APP_LOCAL_SESSION(object)->log, TRUE);
+    G_OBJECT_CLASS(app_local_session_parent_class)->finalize(object);
+}
+
+static void
 app_local_session_class_init(AppLocalSessionClass *klass)
 {
     G_OBJECT_CLASS(klass)->dispose = app_local_session_dispose;
+    G_OBJECT_CLASS(klass)->finalize = app_local_session_finalize;
 }
 
 static void
 app_local_session_init(AppLocalSession *self)
 {
+    self->log = g_string_new(NULL);
 }

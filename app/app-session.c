@@ -14,6 +14,9 @@ app_session_default_init(AppSessionInterface *iface)
 {
     g_signal_new("changed", APP_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
                  0);
+    g_signal_new("meter", APP_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+    g_signal_new("log", APP_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1,
+                 G_TYPE_STRING);
 }
 
 void
@@ -68,6 +71,18 @@ VitMachine *
 app_session_get_machine(AppSession *session)
 {
     return APP_SESSION_GET_IFACE(session)->get_machine(session);
+}
+
+const AppMeter *
+app_session_get_meter(AppSession *session)
+{
+    return APP_SESSION_GET_IFACE(session)->get_meter(session);
+}
+
+const char *
+app_session_get_log(AppSession *session)
+{
+    return APP_SESSION_GET_IFACE(session)->get_log(session);
 }
 
 gboolean

@@ -6,7 +6,7 @@
  * interface alone; AppLocalSession runs the engine in this process. Every call returns at once;
  * "changed" tells when the state is another. Thread: main. */
 
-#include "vit-engine.h"
+#include "app-meter.h"
 
 G_BEGIN_DECLS
 
@@ -32,9 +32,14 @@ struct _AppSessionInterface {
     AppSessionState (*get_state)(AppSession *session);
     const char *(*get_reason)(AppSession *session);
     VitMachine *(*get_machine)(AppSession *session);
+    const AppMeter *(*get_meter)(AppSession *session);
+    const char *(*get_log)(AppSession *session);
 };
 
-/* Signals: "changed" (). */
+/* Signals:
+ *   "changed" ();
+ *   "meter" (): once a second while it runs;
+ *   "log" (const char *line): a line was added to the log. */
 
 void app_session_start(AppSession *session);
 void app_session_pause(AppSession *session);
@@ -47,6 +52,10 @@ AppSessionState app_session_get_state(AppSession *session);
 const char *app_session_get_reason(AppSession *session);
 /* The engine's machine while there is one; NULL when off or in another process. */
 VitMachine *app_session_get_machine(AppSession *session);
+/* How hard it works; all zeros while off. Borrowed. */
+const AppMeter *app_session_get_meter(AppSession *session);
+/* What happened since the program started, a line each with its time. Borrowed. */
+const char *app_session_get_log(AppSession *session);
 gboolean app_session_is_active(AppSession *session);
 const char *app_session_state_text(AppSessionState state);
 

@@ -8,6 +8,21 @@
 #include <glib.h>
 #include <math.h>
 
+void
+app_viewport_shape(int guest_width, int guest_height, bool correct, int *out_width, int *out_height)
+{
+    *out_width = guest_width;
+    *out_height = guest_height;
+    if (!correct || guest_width > 720 || guest_height > 480) {
+        return;
+    }
+    if (guest_width * 3 > guest_height * 4) {
+        *out_height = (guest_width * 3 + 2) / 4;
+    } else {
+        *out_width = (guest_height * 4 + 1) / 3;
+    }
+}
+
 AppViewport
 app_viewport_compute(int widget_width, int widget_height, int guest_width, int guest_height,
                      AppScaleMode mode)

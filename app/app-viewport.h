@@ -19,6 +19,10 @@ typedef struct {
     int x, y, width, height; /* device pixels; x and y may be negative when it does not fit */
 } AppViewport;
 
+/* The size whose shape a picture has on a screen of its time: with CORRECT, the modes up to 720 by
+ * 480, made for 4:3 screens, are stretched to that shape and never shrunk; others stay. */
+void app_viewport_shape(int guest_width, int guest_height, bool correct, int *out_width,
+                        int *out_height);
 AppViewport app_viewport_compute(int widget_width, int widget_height, int guest_width,
                                  int guest_height, AppScaleMode mode);
 /* Guest pixel under the device pixel X, Y; clamped to the picture. False: outside of it. */

@@ -45,8 +45,8 @@ open_entry(UiApplication *application, AppEntry *entry)
         return;
     }
     if (!window) {
-        window =
-            ui_machine_window_new(GTK_APPLICATION(application), session, app_entry_get_name(entry));
+        window = ui_machine_window_new(GTK_APPLICATION(application), session,
+                                       app_entry_get_config(entry), app_entry_get_name(entry));
     }
     gtk_window_present(GTK_WINDOW(window));
     if (!app_session_is_active(session)) {
@@ -243,6 +243,7 @@ ui_application_new(const char *demo_guest)
 
 typedef struct Single {
     AppSession *session;
+    VitConfig *config;
     GtkApplication *application;
     gboolean started;
     int status;
@@ -266,8 +267,8 @@ on_single_changed(AppSession *session, Single *single)
 static void
 on_single_activate(GApplication *application, Single *single)
 {
-    UiMachineWindow *window =
-        ui_machine_window_new(GTK_APPLICATION(application), single->session, "Vitrine");
+    UiMachineWindow *window = ui_machine_window_new(GTK_APPLICATION(application), single->session,
+                                                    single->config, "Vitrine");
 
     gtk_window_present(GTK_WINDOW(window));
     g_signal_connect(single->session, "changed", G_CALLBACK(on_single_changed), single);
@@ -283,7 +284,7 @@ ui_application_run_single(int argc, char **argv)
     g_autoptr(AppLocalSession) session = app_local_session_new(config);
     g_autoptr(GtkApplication) application =
         gtk_application_new("org.vitrine.Vitrine.Run", G_APPLICATION_NON_UNIQUE);
-    Single single = { APP_SESSION(session), application, FALSE, 0 };
+    Single single = { APP_SESSION(session), config, application, FALSE, 0 };
 
     g_signal_connect(application, "activate", G_CALLBACK(on_single_activate), &single);
     g_application_run(G_APPLICATION(application), 0, NULL);

@@ -1,39 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* Actions and state of a machine window. Every command is a GAction of the window; buttons, menus
- * and tests activate the same ones, and their being enabled follows the session's state. */
+/* What a machine window shows of its session: screen, terminals, messages over the screen, the bar
+ * of full screen, closing. Its actions are in ui-machine-actions.c and ui-media-menu.c. */
 
-#include "ui-machine-window.h"
+#include "ui-machine-window-private.h"
 
-#include "ui-display.h"
+#include "app-prefs.h"
 
 #include <glib/gi18n.h>
 #include <string.h>
 
-struct _UiMachineWindow {
-    GtkApplicationWindow parent;
-    GtkHeaderBar *header;
-    GtkOverlay *overlay;
-    GtkInfoBar *info_bar;
-    GtkLabel *info_label, *message_label, *status_label;
-    GtkWidget *message_box, *message_start, *message_off;
-    UiDisplay *display;
-    AppSession *session;
-    char *title;
-    gboolean closing; /* waits for the machine to be off */
-};
-
 G_DEFINE_FINAL_TYPE(UiMachineWindow, ui_machine_window, GTK_TYPE_APPLICATION_WINDOW)
+
+enum { REVEAL_DELAY_MS = 250, REVEAL_EDGE = 3, HIDE_BELOW = 80 };
 
 /* ---- Messages ---- */
 
-static void
-show_info(UiMachineWindow *window, GtkMessageType type, const char *text)
+void
+ui_machine_window_show_info(UiMachineWindow *window, GtkMessageType type, const char *text)
 {
-    gtk_label_set_text(window->info_label, text);
-    gtk_info_bar_set_message_type(window->info_bar, type);
-    gtk_info_bar_set_revealed(window->info_bar, TRUE);
+    if (window->session) {
+        gtk_label_set_text(window->info_label, text);
+        gtk_info_bar_set_message_type(window->info_bar, type);
+        gtk_info_bar_set_revealed(window->info_bar, TRUE);
+    }
 }
 
 static void
@@ -42,37 +33,50 @@ on_info_response(GtkInfoBar *bar, int response, UiMachineWindow *window)
     gtk_info_bar_set_revealed(bar, FALSE);
 }
 
+static char *
+describe_grab(UiMachineWindow *window)
+{
+    g_autofree char *setting = g_settings_get_string(app_prefs_get(), "release-key");
+    g_autofree char *key = app_release_key_describe(setting);
+
+    switch (ui_display_get_grab_state(window->display)) {
+    case UI_GRAB_FULL:
+        /* Translators: %s is a key, such as Ctrl+Alt */
+        return g_strdup_printf(_("%s lets go of keyboard and pointer"), key);
+    case UI_GRAB_LIMITED:
+        return g_strdup_printf(
+            _("%s lets go of keyboard and pointer; the desktop keeps its own shortcuts"), key);
+    default: return g_strdup(_("Click into the screen to use keyboard and pointer"));
+    }
+}
+
 static void
 update_status(UiMachineWindow *window)
 {
     VitMachine *machine = app_session_get_machine(window->session);
-    const char *grab = ui_display_is_grabbed(window->display)
-                           ? _("Ctrl+Alt lets go of keyboard and pointer")
-                           : _("Click into the screen to use keyboard and pointer");
     const char *state = app_session_state_text(app_session_get_state(window->session));
+    g_autofree char *grab = describe_grab(window);
+    /* Translators: state of the machine, its accelerator, how to use the keyboard */
     g_autofree char *text =
-        machine ? g_strdup_printf("%s (%s) — %s", state, vit_machine_get_accel(machine), grab)
+        machine ? g_strdup_printf(_("%s (%s) — %s"), state, vit_machine_get_accel(machine), grab)
                 : g_strdup(state);
 
-    gtk_label_set_text(window->status_label, text);
-}
-
-static void
-set_enabled(UiMachineWindow *window, const char *name, gboolean enabled)
-{
-    GAction *action = g_action_map_lookup_action(G_ACTION_MAP(window), name);
-
-    g_simple_action_set_enabled(G_SIMPLE_ACTION(action), enabled);
+    ui_status_bar_set_text(window->status_bar, text);
 }
 
 static void
 show_message(UiMachineWindow *window, AppSessionState state)
 {
     const char *reason = app_session_get_reason(window->session);
+    gboolean failed = state == APP_SESSION_FAILED;
+    gboolean has_machine = app_session_get_machine(window->session) != NULL;
     g_autofree char *text = NULL;
 
     switch (state) {
-    case APP_SESSION_OFF: text = g_strdup(_("The machine is off.")); break;
+    case APP_SESSION_OFF:
+        text = reason ? g_strdup_printf(_("The machine is off.\n%s"), reason)
+                      : g_strdup(_("The machine is off."));
+        break;
     case APP_SESSION_PAUSED: text = g_strdup(_("Paused")); break;
     case APP_SESSION_STARTING: text = g_strdup(_("Starting…")); break;
     case APP_SESSION_FAILED:
@@ -80,218 +84,279 @@ show_message(UiMachineWindow *window, AppSessionState state)
         break;
     default: break;
     }
-    gtk_widget_set_visible(window->message_box, text != NULL);
     if (text) {
         gtk_label_set_text(window->message_label, text);
     }
     gtk_widget_set_visible(window->message_start,
-                           state == APP_SESSION_OFF || state == APP_SESSION_FAILED);
-    gtk_widget_set_visible(window->message_off, state == APP_SESSION_FAILED);
+                           state == APP_SESSION_OFF || (failed && !has_machine));
+    gtk_widget_set_visible(window->message_resume, state == APP_SESSION_PAUSED);
+    gtk_widget_set_visible(window->message_reset, failed && has_machine);
+    gtk_widget_set_visible(window->message_off, failed);
+    gtk_widget_set_visible(window->message_report, failed);
+    gtk_widget_set_visible(
+        window->message_box,
+        text != NULL && strcmp(gtk_stack_get_visible_child_name(window->pages), "screen") == 0);
+}
+
+/* ---- Terminals ---- */
+
+static void
+remove_terminals(UiMachineWindow *window)
+{
+    g_autoptr(GList) children = gtk_container_get_children(GTK_CONTAINER(window->pages));
+
+    for (GList *l = children; l; l = l->next) {
+        if (UI_IS_TERMINAL_PAGE(l->data)) {
+            gtk_widget_destroy(l->data);
+        }
+    }
+    g_menu_remove_all(window->consoles_section);
+}
+
+static void
+add_console_item(UiMachineWindow *window, const char *title, const char *name)
+{
+    g_autoptr(GMenuItem) item = g_menu_item_new(title, NULL);
+
+    g_menu_item_set_action_and_target(item, "win.console", "s", name);
+    g_menu_append_item(window->consoles_section, item);
+}
+
+/* The screen, then monitors, serial and parallel ports: the numbers of the manual's keys. */
+static void
+add_terminals(UiMachineWindow *window, VitMachine *machine)
+{
+    add_console_item(window, _("Screen"), "screen");
+    for (guint role = VIT_TERMINAL_MONITOR; role <= VIT_TERMINAL_OTHER; role++) {
+        for (guint i = 0; i < vit_machine_get_n_terminals(machine); i++) {
+            VitTerminal *terminal = vit_machine_get_terminal(machine, i);
+            g_autofree char *title = NULL;
+            GtkWidget *page;
+
+            if (vit_terminal_get_role(terminal) != role) {
+                continue;
+            }
+            title = ui_terminal_page_make_title(terminal);
+            page = ui_terminal_page_new(terminal);
+            gtk_stack_add_titled(window->pages, page, vit_terminal_get_id(terminal), title);
+            add_console_item(window, title, vit_terminal_get_id(terminal));
+        }
+    }
+}
+
+static void
+on_page_changed(GtkStack *pages, GParamSpec *spec, UiMachineWindow *window)
+{
+    GtkWidget *page = gtk_stack_get_visible_child(pages);
+    const char *name = gtk_stack_get_visible_child_name(pages);
+    GAction *console = g_action_map_lookup_action(G_ACTION_MAP(window), "console");
+    GAction *save = g_action_map_lookup_action(G_ACTION_MAP(window), "terminal-save");
+
+    if (!page || !name || !window->session) {
+        return;
+    }
+    g_simple_action_set_state(G_SIMPLE_ACTION(console), g_variant_new_string(name));
+    g_simple_action_set_enabled(G_SIMPLE_ACTION(save), UI_IS_TERMINAL_PAGE(page));
+    gtk_widget_grab_focus(UI_IS_TERMINAL_PAGE(page)
+                              ? ui_terminal_page_get_view(UI_TERMINAL_PAGE(page))
+                              : GTK_WIDGET(window->display));
+    show_message(window, app_session_get_state(window->session));
+}
+
+/* ---- Session ---- */
+
+static void
+on_media_changed(VitMachine *machine, UiMachineWindow *window)
+{
+    ui_machine_window_update_media(window);
+}
+
+/* Another machine object runs, or none. The terminals of one that is off can still be read. */
+static void
+take_machine(UiMachineWindow *window, VitMachine *machine)
+{
+    g_clear_object(&window->typist);
+    window->machine = machine;
+    if (machine) {
+        remove_terminals(window);
+        add_terminals(window, machine);
+        g_signal_connect_object(machine, "media-changed", G_CALLBACK(on_media_changed), window, 0);
+    }
+    ui_machine_window_update_media(window);
 }
 
 static void
 on_session_changed(AppSession *session, UiMachineWindow *window)
 {
     AppSessionState state = app_session_get_state(session);
-    VitMachine *machine = app_session_get_machine(session);
-    gboolean active = state == APP_SESSION_RUNNING || state == APP_SESSION_PAUSED;
-    GAction *pause = g_action_map_lookup_action(G_ACTION_MAP(window), "pause");
+    VitMachine *machine = state == APP_SESSION_OFF ? NULL : app_session_get_machine(session);
     VitDisplay *screen = machine ? vit_machine_get_display(machine, 0) : NULL;
 
     if (window->closing && state == APP_SESSION_OFF) {
         gtk_widget_destroy(GTK_WIDGET(window));
         return;
     }
+    if (machine != window->machine) {
+        take_machine(window, machine);
+    }
     ui_display_set_source(window->display, screen, machine ? vit_machine_get_input(machine) : NULL);
-    set_enabled(window, "start", state == APP_SESSION_OFF || state == APP_SESSION_FAILED);
-    set_enabled(window, "pause", active);
-    set_enabled(window, "reset", active);
-    set_enabled(window, "power-button", state == APP_SESSION_RUNNING);
-    set_enabled(window, "force-off", active || state == APP_SESSION_FAILED);
-    set_enabled(window, "send-keys", state == APP_SESSION_RUNNING);
-    set_enabled(window, "screenshot", screen != NULL);
-    g_simple_action_set_state(G_SIMPLE_ACTION(pause),
-                              g_variant_new_boolean(state == APP_SESSION_PAUSED));
+    ui_machine_window_update_actions(window);
     gtk_header_bar_set_subtitle(window->header, app_session_state_text(state));
+    ui_status_bar_update(window->status_bar, session);
     show_message(window, state);
     update_status(window);
 }
 
 static void
+on_meter(AppSession *session, UiMachineWindow *window)
+{
+    ui_status_bar_update(window->status_bar, session);
+}
+
+static void
+on_log(AppSession *session, const char *line, UiMachineWindow *window)
+{
+    if (window->log_window) {
+        ui_text_window_append(window->log_window, line);
+    }
+}
+
+static void
 on_grab_changed(UiDisplay *display, UiMachineWindow *window)
 {
+    GAction *grab = g_action_map_lookup_action(G_ACTION_MAP(window), "grab");
+
+    g_simple_action_set_state(G_SIMPLE_ACTION(grab),
+                              g_variant_new_boolean(ui_display_is_grabbed(display)));
+    if (window->session) {
+        update_status(window);
+    }
+}
+
+static void
+on_hotkey(UiDisplay *display, int hotkey, guint number, UiMachineWindow *window)
+{
+    ui_machine_window_hotkey(window, hotkey, number);
+}
+
+/* ---- Preferences ---- */
+
+static void
+on_setting_changed(GSettings *settings, const char *key, UiMachineWindow *window)
+{
+    g_autofree char *release_key = g_settings_get_string(settings, "release-key");
+    g_auto(GStrv) host_keys = g_settings_get_strv(settings, "host-keys");
+
+    ui_display_set_release_key(window->display, release_key);
+    ui_display_set_host_keys(window->display, (const char *const *)host_keys);
+    ui_display_set_grab_on(window->display, g_settings_get_flags(settings, "grab-on"));
+    gtk_widget_set_visible(window->status_slot,
+                           g_settings_get_boolean(settings, "show-status-bar") &&
+                               !window->fullscreen);
+    ui_machine_window_update_keys_menu(window);
+    if (key && strcmp(key, "recent-media") == 0) {
+        ui_machine_window_update_media(window);
+    }
     update_status(window);
 }
 
-/* ---- Actions ---- */
+/* ---- Full screen ---- */
 
-static void
-act_start(GSimpleAction *action, GVariant *parameter, gpointer data)
+static gboolean
+reveal(gpointer data)
 {
-    app_session_start(UI_MACHINE_WINDOW(data)->session);
+    UiMachineWindow *window = data;
+
+    window->reveal_timer = 0;
+    gtk_revealer_set_reveal_child(window->fullscreen_bar, TRUE);
+    return G_SOURCE_REMOVE;
 }
 
-static void
-act_pause(GSimpleAction *action, GVariant *value, gpointer data)
+/* The bar comes when the pointer rests at the upper edge, and goes when it leaves, unless pinned.
+ */
+static gboolean
+on_motion(GtkWidget *widget, GdkEventMotion *event)
 {
-    AppSession *session = UI_MACHINE_WINDOW(data)->session;
+    UiMachineWindow *window = UI_MACHINE_WINDOW(widget);
+    int origin_y = 0;
+    double y;
 
-    /* the state follows when the machine has done it */
-    if (g_variant_get_boolean(value)) {
-        app_session_pause(session);
-    } else {
-        app_session_resume(session);
-    }
-}
-
-static void
-act_reset(GSimpleAction *action, GVariant *parameter, gpointer data)
-{
-    app_session_reset(UI_MACHINE_WINDOW(data)->session);
-}
-
-static void
-act_power_button(GSimpleAction *action, GVariant *parameter, gpointer data)
-{
-    app_session_power_button(UI_MACHINE_WINDOW(data)->session);
-}
-
-static void
-act_force_off(GSimpleAction *action, GVariant *parameter, gpointer data)
-{
-    app_session_force_off(UI_MACHINE_WINDOW(data)->session);
-}
-
-static void
-act_send_keys(GSimpleAction *action, GVariant *parameter, gpointer data)
-{
-    UiMachineWindow *window = UI_MACHINE_WINDOW(data);
-    VitMachine *machine = app_session_get_machine(window->session);
-    g_autoptr(GError) error = NULL;
-
-    if (machine && !vit_input_send_combination(vit_machine_get_input(machine),
-                                               g_variant_get_string(parameter, NULL), &error)) {
-        show_info(window, GTK_MESSAGE_ERROR, error->message);
-    }
-}
-
-static void
-save_screenshot(UiMachineWindow *window, const char *path)
-{
-    VitMachine *machine = app_session_get_machine(window->session);
-    VitDisplay *screen = machine ? vit_machine_get_display(machine, 0) : NULL;
-    g_autoptr(GError) error = NULL;
-    g_autofree char *text = NULL;
-
-    if (!screen) {
-        return;
-    }
-    if (vit_display_save_screenshot(screen, path, &error)) {
-        text = g_strdup_printf(_("Screenshot saved as %s"), path);
-        show_info(window, GTK_MESSAGE_INFO, text);
-    } else {
-        show_info(window, GTK_MESSAGE_ERROR, error->message);
-    }
-}
-
-static void
-on_screenshot_response(GtkNativeDialog *dialog, int response, UiMachineWindow *window)
-{
-    if (response == GTK_RESPONSE_ACCEPT) {
-        g_autofree char *path = gtk_file_chooser_get_filename(GTK_FILE_CHOOSER(dialog));
-        save_screenshot(window, path);
-    }
-    g_object_unref(dialog);
-}
-
-/* With a path it saves there at once, for scripts; without, it asks. */
-static void
-act_screenshot(GSimpleAction *action, GVariant *parameter, gpointer data)
-{
-    UiMachineWindow *window = UI_MACHINE_WINDOW(data);
-    g_autoptr(GDateTime) now = g_date_time_new_now_local();
-    g_autofree char *stamp = g_date_time_format(now, "%Y-%m-%d %H-%M-%S");
-    g_autofree char *name = g_strdup_printf("%s %s.png", window->title, stamp);
-    GtkFileChooserNative *dialog =
-        gtk_file_chooser_native_new(_("Save Screenshot"), GTK_WINDOW(window),
-                                    GTK_FILE_CHOOSER_ACTION_SAVE, _("_Save"), _("_Cancel"));
-
-    gtk_file_chooser_set_current_name(GTK_FILE_CHOOSER(dialog), name);
-    gtk_file_chooser_set_do_overwrite_confirmation(GTK_FILE_CHOOSER(dialog), TRUE);
-    g_signal_connect(dialog, "response", G_CALLBACK(on_screenshot_response), window);
-    gtk_native_dialog_show(GTK_NATIVE_DIALOG(dialog));
-}
-
-static void
-act_screenshot_to(GSimpleAction *action, GVariant *parameter, gpointer data)
-{
-    save_screenshot(UI_MACHINE_WINDOW(data), g_variant_get_string(parameter, NULL));
-}
-
-static void
-act_scale_mode(GSimpleAction *action, GVariant *value, gpointer data)
-{
-    static const char *const names[] = { "fit", "one", "integer", "stretch" };
-    UiMachineWindow *window = UI_MACHINE_WINDOW(data);
-
-    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
-        if (strcmp(names[i], g_variant_get_string(value, NULL)) == 0) {
-            ui_display_set_scale_mode(window->display, (AppScaleMode)i);
-            g_simple_action_set_state(action, value);
+    if (window->fullscreen && event->window) {
+        gdk_window_get_origin(gtk_widget_get_window(widget), NULL, &origin_y);
+        y = event->y_root - origin_y;
+        if (y <= REVEAL_EDGE && !window->reveal_timer) {
+            window->reveal_timer = g_timeout_add(REVEAL_DELAY_MS, reveal, window);
+        } else if (y > REVEAL_EDGE) {
+            g_clear_handle_id(&window->reveal_timer, g_source_remove);
+        }
+        if (y > HIDE_BELOW && !gtk_toggle_button_get_active(window->fullscreen_pin)) {
+            gtk_revealer_set_reveal_child(window->fullscreen_bar, FALSE);
         }
     }
-}
-
-static void
-act_fullscreen(GSimpleAction *action, GVariant *value, gpointer data)
-{
-    if (g_variant_get_boolean(value)) {
-        gtk_window_fullscreen(GTK_WINDOW(data));
-    } else {
-        gtk_window_unfullscreen(GTK_WINDOW(data));
+    if (GTK_WIDGET_CLASS(ui_machine_window_parent_class)->motion_notify_event) {
+        return GTK_WIDGET_CLASS(ui_machine_window_parent_class)->motion_notify_event(widget, event);
     }
-    g_simple_action_set_state(action, value);
+    return GDK_EVENT_PROPAGATE;
 }
 
-static void
-act_settings(GSimpleAction *action, GVariant *parameter, gpointer data)
+static gboolean
+on_window_state(GtkWidget *widget, GdkEventWindowState *event)
 {
-    UiMachineWindow *window = UI_MACHINE_WINDOW(data);
+    UiMachineWindow *window = UI_MACHINE_WINDOW(widget);
+    gboolean fullscreen = (event->new_window_state & GDK_WINDOW_STATE_FULLSCREEN) != 0;
+    GAction *action = g_action_map_lookup_action(G_ACTION_MAP(window), "fullscreen");
 
-    g_action_group_activate_action(G_ACTION_GROUP(gtk_window_get_application(GTK_WINDOW(window))),
-                                   g_action_get_name(G_ACTION(action)),
-                                   g_variant_new_string(window->title));
+    if (fullscreen != window->fullscreen && window->session) {
+        window->fullscreen = fullscreen;
+        g_simple_action_set_state(G_SIMPLE_ACTION(action), g_variant_new_boolean(fullscreen));
+        gtk_widget_set_visible(GTK_WIDGET(window->fullscreen_bar), fullscreen);
+        gtk_revealer_set_reveal_child(window->fullscreen_bar, fullscreen);
+        on_setting_changed(app_prefs_get(), NULL, window);
+        ui_display_set_fullscreen(window->display, fullscreen);
+    }
+    return GTK_WIDGET_CLASS(ui_machine_window_parent_class)->window_state_event(widget, event);
 }
 
-static const GActionEntry actions[] = {
-    { .name = "settings", .activate = act_settings },
-    { .name = "command-line", .activate = act_settings },
-    { .name = "start", .activate = act_start },
-    { .name = "pause", .state = "false", .change_state = act_pause },
-    { .name = "reset", .activate = act_reset },
-    { .name = "power-button", .activate = act_power_button },
-    { .name = "force-off", .activate = act_force_off },
-    { .name = "send-keys", .parameter_type = "s", .activate = act_send_keys },
-    { .name = "screenshot", .activate = act_screenshot },
-    { .name = "screenshot-to", .parameter_type = "s", .activate = act_screenshot_to },
-    { .name = "scale-mode",
-      .parameter_type = "s",
-      .state = "'fit'",
-      .change_state = act_scale_mode },
-    { .name = "fullscreen", .state = "false", .change_state = act_fullscreen },
-};
+/* ---- Keys ---- */
 
-/* ---- Keys and closing ---- */
+/* Commands after the release key also work in a terminal, which would eat them. */
+static gboolean
+terminal_hotkey(UiMachineWindow *window, GdkEventKey *event)
+{
+    GdkModifierType state = event->state & gtk_accelerator_get_default_mod_mask();
 
-/* The guest's keys come before the window's accelerators while the screen has the focus. */
+    if (event->type != GDK_KEY_PRESS || state != (GDK_CONTROL_MASK | GDK_MOD1_MASK)) {
+        return FALSE;
+    }
+    if (event->keyval >= GDK_KEY_1 && event->keyval <= GDK_KEY_9) {
+        ui_machine_window_hotkey(window, APP_HOTKEY_CONSOLE, event->keyval - GDK_KEY_1 + 1);
+        return TRUE;
+    }
+    if (event->keyval == GDK_KEY_f) {
+        ui_machine_window_hotkey(window, APP_HOTKEY_FULLSCREEN, 0);
+        return TRUE;
+    }
+    return FALSE;
+}
+
+/* The guest's keys come before the window's accelerators while the screen or a terminal has the
+ * focus. */
 static gboolean
 on_window_key(GtkWidget *widget, GdkEventKey *event)
 {
     UiMachineWindow *window = UI_MACHINE_WINDOW(widget);
+    GtkWidget *page = gtk_stack_get_visible_child(window->pages);
+    GtkWidget *target = UI_IS_TERMINAL_PAGE(page)
+                            ? ui_terminal_page_get_view(UI_TERMINAL_PAGE(page))
+                            : GTK_WIDGET(window->display);
 
-    if (gtk_widget_has_focus(GTK_WIDGET(window->display)) &&
-        gtk_widget_event(GTK_WIDGET(window->display), (GdkEvent *)event)) {
-        return TRUE;
+    if (target && gtk_widget_has_focus(target)) {
+        if (UI_IS_TERMINAL_PAGE(page) && terminal_hotkey(window, event)) {
+            return TRUE;
+        }
+        if (gtk_widget_event(target, (GdkEvent *)event)) {
+            return TRUE;
+        }
     }
     if (event->type == GDK_KEY_PRESS) {
         return GTK_WIDGET_CLASS(ui_machine_window_parent_class)->key_press_event(widget, event);
@@ -299,58 +364,123 @@ on_window_key(GtkWidget *widget, GdkEventKey *event)
     return GTK_WIDGET_CLASS(ui_machine_window_parent_class)->key_release_event(widget, event);
 }
 
+/* ---- Drops ---- */
+
+static void
+on_drop(GtkWidget *widget, GdkDragContext *context, int x, int y, GtkSelectionData *data,
+        guint info, guint time, UiMachineWindow *window)
+{
+    g_auto(GStrv) uris = gtk_selection_data_get_uris(data);
+    g_autofree char *path = uris && uris[0] ? g_filename_from_uri(uris[0], NULL, NULL) : NULL;
+
+    if (path) {
+        ui_machine_window_drop_image(window, path);
+    }
+    gtk_drag_finish(context, path != NULL, FALSE, time);
+}
+
+/* ---- Closing ---- */
+
+enum { RESPONSE_KEEP = 1, RESPONSE_BUTTON, RESPONSE_FORCE };
+
+static void
+close_by(UiMachineWindow *window, int response)
+{
+    switch (response) {
+    case RESPONSE_KEEP: gtk_widget_destroy(GTK_WIDGET(window)); break;
+    case RESPONSE_BUTTON:
+        window->closing = TRUE;
+        if (app_session_get_state(window->session) == APP_SESSION_PAUSED) {
+            app_session_resume(window->session);
+        }
+        app_session_power_button(window->session);
+        ui_machine_window_show_info(
+            window, GTK_MESSAGE_INFO,
+            _("The power button was pressed; this window closes when the guest has shut down."));
+        break;
+    case RESPONSE_FORCE:
+        window->closing = TRUE;
+        app_session_force_off(window->session);
+        break;
+    default: window->closing = FALSE; break;
+    }
+}
+
 static void
 on_close_response(GtkDialog *dialog, int response, UiMachineWindow *window)
 {
     gtk_widget_destroy(GTK_WIDGET(dialog));
-    if (response == GTK_RESPONSE_ACCEPT) {
-        window->closing = TRUE;
-        app_session_force_off(window->session);
-    } else if (response == GTK_RESPONSE_YES) {
-        window->closing = TRUE;
-        app_session_power_button(window->session);
-    }
+    close_by(window, response);
+}
+
+static void
+ask_to_close(UiMachineWindow *window)
+{
+    GtkWidget *dialog =
+        gtk_message_dialog_new(GTK_WINDOW(window), GTK_DIALOG_MODAL, GTK_MESSAGE_QUESTION,
+                               GTK_BUTTONS_NONE, _("“%s” is running"), window->title);
+
+    gtk_message_dialog_format_secondary_text(
+        GTK_MESSAGE_DIALOG(dialog), "%s",
+        _("It can keep running without its window. Forcing it off is like pulling the plug: what "
+          "the guest has not saved is lost."));
+    gtk_dialog_add_buttons(GTK_DIALOG(dialog), _("_Cancel"), GTK_RESPONSE_CANCEL,
+                           _("_Keep Running"), RESPONSE_KEEP, _("Press the Power _Button"),
+                           RESPONSE_BUTTON, _("_Force Off"), RESPONSE_FORCE, NULL);
+    gtk_style_context_add_class(gtk_widget_get_style_context(gtk_dialog_get_widget_for_response(
+                                    GTK_DIALOG(dialog), RESPONSE_FORCE)),
+                                GTK_STYLE_CLASS_DESTRUCTIVE_ACTION);
+    gtk_dialog_set_default_response(GTK_DIALOG(dialog), GTK_RESPONSE_CANCEL);
+    g_signal_connect(dialog, "response", G_CALLBACK(on_close_response), window);
+    gtk_widget_show(dialog);
 }
 
 static gboolean
 on_delete(GtkWidget *widget, GdkEventAny *event)
 {
     UiMachineWindow *window = UI_MACHINE_WINDOW(widget);
-    GtkWidget *dialog;
+    /* 0 asks */
+    static const int responses[] = { 0, RESPONSE_KEEP, RESPONSE_BUTTON, RESPONSE_FORCE };
+    int policy = g_settings_get_enum(app_prefs_get(), "closing");
 
+    ui_display_set_grabbed(window->display, FALSE);
     if (!app_session_is_active(window->session)) {
         if (app_session_get_state(window->session) == APP_SESSION_FAILED) {
             app_session_force_off(window->session);
         }
         return FALSE;
     }
-    dialog = gtk_message_dialog_new(GTK_WINDOW(window), GTK_DIALOG_MODAL, GTK_MESSAGE_QUESTION,
-                                    GTK_BUTTONS_NONE, _("“%s” is running"), window->title);
-    gtk_message_dialog_format_secondary_text(
-        GTK_MESSAGE_DIALOG(dialog), "%s",
-        _("Forcing it off is like pulling the plug: what the guest has not saved is lost."));
-    gtk_dialog_add_buttons(GTK_DIALOG(dialog), _("_Keep Running"), GTK_RESPONSE_CANCEL,
-                           _("Press the Power _Button"), GTK_RESPONSE_YES, _("_Force Off"),
-                           GTK_RESPONSE_ACCEPT, NULL);
-    gtk_dialog_set_default_response(GTK_DIALOG(dialog), GTK_RESPONSE_CANCEL);
-    g_signal_connect(dialog, "response", G_CALLBACK(on_close_response), window);
-    gtk_widget_show(dialog);
+    /* a second press while the guest shuts down asks again, it never throws anything away */
+    if (policy == 0 || window->closing) {
+        ask_to_close(window);
+    } else {
+        close_by(window, responses[policy]);
+    }
     return TRUE;
 }
 
+/* ---- Life ---- */
+
 UiMachineWindow *
-ui_machine_window_new(GtkApplication *application, AppSession *session, const char *title)
+ui_machine_window_new(GtkApplication *application, AppSession *session, VitConfig *config,
+                      const char *title)
 {
     UiMachineWindow *window =
         g_object_new(UI_TYPE_MACHINE_WINDOW, "application", application, "title", title, NULL);
 
     window->title = g_strdup(title);
     window->session = g_object_ref(session);
+    g_set_object(&window->config, config);
     gtk_header_bar_set_title(window->header, title);
+    gtk_label_set_text(window->fullscreen_title, title);
     atk_object_set_name(gtk_widget_get_accessible(GTK_WIDGET(window->display)), title);
     g_signal_connect_object(session, "changed", G_CALLBACK(on_session_changed), window, 0);
+    g_signal_connect_object(session, "meter", G_CALLBACK(on_meter), window, 0);
+    g_signal_connect_object(session, "log", G_CALLBACK(on_log), window, 0);
+    g_signal_connect_object(app_prefs_get(), "changed", G_CALLBACK(on_setting_changed), window, 0);
+    on_setting_changed(app_prefs_get(), NULL, window);
     on_session_changed(session, window);
-    gtk_widget_grab_focus(GTK_WIDGET(window->display));
+    on_page_changed(window->pages, NULL, window);
     return window;
 }
 
@@ -365,10 +495,25 @@ ui_machine_window_dispose(GObject *object)
 {
     UiMachineWindow *window = UI_MACHINE_WINDOW(object);
 
+    g_clear_handle_id(&window->reveal_timer, g_source_remove);
+    if (window->log_window) {
+        g_object_remove_weak_pointer(G_OBJECT(window->log_window), (gpointer *)&window->log_window);
+        window->log_window = NULL;
+    }
+    g_clear_object(&window->typist);
+    g_clear_object(&window->config);
     g_clear_object(&window->session);
-    g_clear_pointer(&window->title, g_free);
     G_OBJECT_CLASS(ui_machine_window_parent_class)->dispose(object);
 }
+
+static void
+ui_machine_window_finalize(GObject *object)
+{
+    g_free(UI_MACHINE_WINDOW(object)->title);
+    G_OBJECT_CLASS(ui_machine_window_parent_class)->finalize(object);
+}
+
+#define BIND(name) gtk_widget_class_bind_template_child(widget_class, UiMachineWindow, name)
 
 static void
 ui_machine_window_class_init(UiMachineWindowClass *klass)
@@ -376,30 +521,53 @@ ui_machine_window_class_init(UiMachineWindowClass *klass)
     GtkWidgetClass *widget_class = GTK_WIDGET_CLASS(klass);
 
     G_OBJECT_CLASS(klass)->dispose = ui_machine_window_dispose;
+    G_OBJECT_CLASS(klass)->finalize = ui_machine_window_finalize;
     widget_class->key_press_event = on_window_key;
     widget_class->key_release_event = on_window_key;
+    widget_class->motion_notify_event = on_motion;
+    widget_class->window_state_event = on_window_state;
     widget_class->delete_event = on_delete;
     gtk_widget_class_set_template_from_resource(widget_class,
                                                 "/org/vitrine/Vitrine/ui-machine-window.ui");
-    gtk_widget_class_bind_template_child(widget_class, UiMachineWindow, header);
-    gtk_widget_class_bind_template_child(widget_class, UiMachineWindow, overlay);
-    gtk_widget_class_bind_template_child(widget_class, UiMachineWindow, info_bar);
-    gtk_widget_class_bind_template_child(widget_class, UiMachineWindow, info_label);
-    gtk_widget_class_bind_template_child(widget_class, UiMachineWindow, message_label);
-    gtk_widget_class_bind_template_child(widget_class, UiMachineWindow, message_box);
-    gtk_widget_class_bind_template_child(widget_class, UiMachineWindow, message_start);
-    gtk_widget_class_bind_template_child(widget_class, UiMachineWindow, message_off);
-    gtk_widget_class_bind_template_child(widget_class, UiMachineWindow, status_label);
+    BIND(header);
+    BIND(pages);
+    BIND(switcher_revealer);
+    BIND(overlay);
+    BIND(info_bar);
+    BIND(info_label);
+    BIND(message_label);
+    BIND(message_box);
+    BIND(message_start);
+    BIND(message_resume);
+    BIND(message_reset);
+    BIND(message_off);
+    BIND(message_report);
+    BIND(status_slot);
+    BIND(fullscreen_bar);
+    BIND(fullscreen_title);
+    BIND(fullscreen_pin);
+    BIND(consoles_section);
+    BIND(media_section);
+    BIND(keys_section);
 }
 
 static void
 ui_machine_window_init(UiMachineWindow *window)
 {
     gtk_widget_init_template(GTK_WIDGET(window));
-    g_action_map_add_action_entries(G_ACTION_MAP(window), actions, G_N_ELEMENTS(actions), window);
+    window->zoom = 1;
     window->display = UI_DISPLAY(ui_display_new());
     gtk_widget_show(GTK_WIDGET(window->display));
-    gtk_container_add(GTK_CONTAINER(window->overlay), GTK_WIDGET(window->display));
+    gtk_stack_add_titled(window->pages, GTK_WIDGET(window->display), "screen", _("Screen"));
+    window->status_bar = UI_STATUS_BAR(ui_status_bar_new());
+    gtk_container_add(GTK_CONTAINER(window->status_slot), GTK_WIDGET(window->status_bar));
+    ui_machine_window_add_actions(window);
+    ui_machine_window_add_media_actions(window);
     g_signal_connect(window->info_bar, "response", G_CALLBACK(on_info_response), window);
     g_signal_connect(window->display, "grab-changed", G_CALLBACK(on_grab_changed), window);
+    g_signal_connect(window->display, "hotkey", G_CALLBACK(on_hotkey), window);
+    g_signal_connect(window->pages, "notify::visible-child", G_CALLBACK(on_page_changed), window);
+    gtk_drag_dest_set(GTK_WIDGET(window), GTK_DEST_DEFAULT_ALL, NULL, 0, GDK_ACTION_COPY);
+    gtk_drag_dest_add_uri_targets(GTK_WIDGET(window));
+    g_signal_connect(window, "drag-data-received", G_CALLBACK(on_drop), window);
 }

@@ -5,18 +5,61 @@
 
 #include "ui-display.h"
 
+/* Nearest to the next whole multiple on a surface of its own, then linear: pixels keep their edges
+ * at any size. Only the part of the guest's screen under the clip is made. */
+static void
+paint_sharp(cairo_t *cr, cairo_surface_t *surface, const UiPainter *painter,
+            const AppViewport *viewport)
+{
+    int factor_x = (viewport->width + painter->frame->width - 1) / painter->frame->width;
+    int factor_y = (viewport->height + painter->frame->height - 1) / painter->frame->height;
+    double x0, y0, x1, y1;
+    int left, top, width, height;
+    cairo_surface_t *whole;
+    cairo_t *to;
+
+    cairo_clip_extents(cr, &x0, &y0, &x1, &y1); /* in guest pixels here */
+    left = MAX((int)x0 - 1, 0);
+    top = MAX((int)y0 - 1, 0);
+    width = MIN((int)x1 + 2, painter->frame->width) - left;
+    height = MIN((int)y1 + 2, painter->frame->height) - top;
+    if (width <= 0 || height <= 0) {
+        return;
+    }
+    whole = cairo_image_surface_create(CAIRO_FORMAT_RGB24, width * factor_x, height * factor_y);
+    to = cairo_create(whole);
+    cairo_scale(to, factor_x, factor_y);
+    cairo_set_source_surface(to, surface, -left, -top);
+    cairo_pattern_set_filter(cairo_get_source(to), CAIRO_FILTER_NEAREST);
+    cairo_paint(to);
+    cairo_destroy(to);
+    cairo_translate(cr, left, top);
+    cairo_scale(cr, 1.0 / factor_x, 1.0 / factor_y);
+    cairo_set_source_surface(cr, whole, 0, 0);
+    cairo_pattern_set_extend(cairo_get_source(cr), CAIRO_EXTEND_PAD);
+    cairo_pattern_set_filter(cairo_get_source(cr), CAIRO_FILTER_BILINEAR);
+    cairo_rectangle(cr, 0, 0, width * factor_x, height * factor_y);
+    cairo_fill(cr);
+    cairo_surface_destroy(whole);
+}
+
 static gboolean
 on_draw(GtkWidget *widget, cairo_t *cr, UiPainter *painter)
 {
     const VitFrame *frame = painter->frame;
     AppViewport viewport = ui_painter_viewport(painter);
     double scale = gtk_widget_get_scale_factor(widget);
+    gint64 begun_ns = ui_painter_begin(painter);
     cairo_surface_t *surface;
 
     cairo_set_source_rgb(cr, 0, 0, 0);
-    cairo_paint(cr);
     if (!frame || viewport.width == 0) {
+        cairo_paint(cr);
         return TRUE;
+    }
+    if (viewport.width < gtk_widget_get_allocated_width(widget) * scale ||
+        viewport.height < gtk_widget_get_allocated_height(widget) * scale) {
+        cairo_paint(cr); /* the letterbox */
     }
     surface =
         cairo_image_surface_create_for_data((unsigned char *)frame->pixels, CAIRO_FORMAT_RGB24,
@@ -27,14 +70,19 @@ on_draw(GtkWidget *widget, cairo_t *cr, UiPainter *painter)
     cairo_rectangle(cr, 0, 0, viewport.width, viewport.height);
     cairo_clip(cr);
     cairo_scale(cr, (double)viewport.width / frame->width, (double)viewport.height / frame->height);
-    cairo_set_source_surface(cr, surface, 0, 0);
-    cairo_pattern_set_extend(cairo_get_source(cr), CAIRO_EXTEND_PAD);
-    cairo_pattern_set_filter(cairo_get_source(cr), painter->filter == UI_FILTER_NEAREST ||
-                                                           viewport.width % frame->width == 0
-                                                       ? CAIRO_FILTER_NEAREST
-                                                       : CAIRO_FILTER_GOOD);
-    cairo_paint(cr);
+    if (painter->filter == UI_FILTER_SHARP && !ui_painter_is_exact(painter, &viewport) &&
+        viewport.width >= frame->width && viewport.height >= frame->height) {
+        paint_sharp(cr, surface, painter, &viewport);
+    } else {
+        cairo_set_source_surface(cr, surface, 0, 0);
+        cairo_pattern_set_extend(cairo_get_source(cr), CAIRO_EXTEND_PAD);
+        cairo_pattern_set_filter(cairo_get_source(cr), ui_painter_is_exact(painter, &viewport)
+                                                           ? CAIRO_FILTER_NEAREST
+                                                           : CAIRO_FILTER_GOOD);
+        cairo_paint(cr);
+    }
     cairo_surface_destroy(surface);
+    ui_painter_end(painter, begun_ns);
     return TRUE;
 }
 

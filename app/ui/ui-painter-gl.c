@@ -8,6 +8,7 @@
 #include "ui-display.h"
 
 #include <epoxy/gl.h>
+#include <math.h>
 
 typedef struct Gl {
     GLuint program, texture, vertices, buffer;
@@ -28,7 +29,17 @@ static const char fragment_source[] =
     "in vec2 coordinate;\n"
     "out vec4 color;\n"
     "uniform sampler2D screen;\n"
-    "void main() { color = vec4(texture(screen, coordinate).rgb, 1.0); }\n";
+    "uniform vec2 sharp;\n" /* device pixels per guest pixel; zero: as the texture filters */
+    "void main() {\n"
+    "    vec2 at = coordinate;\n"
+    "    if (sharp.x > 0.0) {\n"
+    "        vec2 size = vec2(textureSize(screen, 0));\n"
+    "        vec2 pixel = at * size - 0.5;\n"
+    "        vec2 part = fract(pixel) - 0.5;\n"
+    "        at = (floor(pixel) + clamp(part * sharp + 0.5, 0.0, 1.0) + 0.5) / size;\n"
+    "    }\n"
+    "    color = vec4(texture(screen, at).rgb, 1.0);\n"
+    "}\n";
 
 static GLuint
 compile(GLenum type, const char *source, gboolean es, GError **error)
@@ -164,6 +175,8 @@ on_render(GtkGLArea *area, GdkGLContext *context, UiPainter *painter)
     AppViewport viewport = ui_painter_viewport(painter);
     int scale = gtk_widget_get_scale_factor(painter->widget);
     int height = gtk_widget_get_allocated_height(painter->widget) * scale;
+    gint64 begun_ns = ui_painter_begin(painter);
+    float sharp[2] = { 0, 0 };
     GLint filter;
 
     glClearColor(0, 0, 0, 1);
@@ -172,16 +185,20 @@ on_render(GtkGLArea *area, GdkGLContext *context, UiPainter *painter)
         return TRUE;
     }
     upload(gl, painter->frame);
-    filter = painter->filter == UI_FILTER_NEAREST || viewport.width % painter->frame->width == 0
-                 ? GL_NEAREST
-                 : GL_LINEAR;
+    filter = ui_painter_is_exact(painter, &viewport) ? GL_NEAREST : GL_LINEAR;
+    if (painter->filter == UI_FILTER_SHARP && filter == GL_LINEAR) {
+        sharp[0] = MAX(1.0f, ceilf((float)viewport.width / painter->frame->width));
+        sharp[1] = MAX(1.0f, ceilf((float)viewport.height / painter->frame->height));
+    }
     glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_MIN_FILTER, filter);
     glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_MAG_FILTER, filter);
     /* GL counts rows from the bottom */
     glViewport(viewport.x, height - viewport.y - viewport.height, viewport.width, viewport.height);
     glUseProgram(gl->program);
+    glUniform2fv(glGetUniformLocation(gl->program, "sharp"), 1, sharp);
     glBindVertexArray(gl->vertices);
     glDrawArrays(GL_TRIANGLE_STRIP, 0, 4);
+    ui_painter_end(painter, begun_ns);
     return TRUE;
 }
 

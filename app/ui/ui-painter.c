@@ -15,12 +15,39 @@ ui_painter_viewport(UiPainter *painter)
 {
     int scale = gtk_widget_get_scale_factor(painter->widget);
 
+    int width, height;
+
     if (!painter->frame) {
         return (AppViewport){ 0 };
     }
+    app_viewport_shape(painter->frame->width, painter->frame->height, painter->correct_aspect,
+                       &width, &height);
     return app_viewport_compute(gtk_widget_get_allocated_width(painter->widget) * scale,
-                                gtk_widget_get_allocated_height(painter->widget) * scale,
-                                painter->frame->width, painter->frame->height, painter->mode);
+                                gtk_widget_get_allocated_height(painter->widget) * scale, width,
+                                height, painter->mode);
+}
+
+gboolean
+ui_painter_is_exact(UiPainter *painter, const AppViewport *viewport)
+{
+    return painter->filter == UI_FILTER_NEAREST || (viewport->width % painter->frame->width == 0 &&
+                                                    viewport->height % painter->frame->height == 0);
+}
+
+gint64
+ui_painter_begin(UiPainter *painter)
+{
+    return g_get_monotonic_time() * 1000;
+}
+
+void
+ui_painter_end(UiPainter *painter, gint64 begun_ns)
+{
+    if (painter->frame && painter->frame->serial != painter->last_drawn) {
+        painter->last_drawn = painter->frame->serial;
+        painter->n_drawn++;
+        painter->draw_ns += g_get_monotonic_time() * 1000 - begun_ns;
+    }
 }
 
 static gboolean
