@@ -37,6 +37,45 @@ try_kvm(Machine *machine, const VitPlanAccel *accel, GError **error)
     return true;
 }
 
+static bool
+is_on(const VitPlanAccel *accel, const char *key, const char *otherwise)
+{
+    const char *value = vit_plan_props_get(&accel->props, key);
+
+    return strcmp(value ? value : otherwise, "on") == 0;
+}
+
+static uint64_t
+number(const VitPlanAccel *accel, const char *key)
+{
+    const char *value = vit_plan_props_get(&accel->props, key);
+
+    return value ? g_ascii_strtoull(value, NULL, 0) : 0;
+}
+
+static bool
+try_tcg(Machine *machine, const VitPlanAccel *accel, GError **error)
+{
+    TcgOptions options = {
+        .tb_size_bytes = number(accel, "tb-size") * VIT_MIB,
+        .split_wx = is_on(accel, "split-wx", "off"),
+        .one_insn_per_tb = is_on(accel, "one-insn-per-tb", "off"),
+        .exact = is_on(accel, "x-exact", "off"),
+        .force_exits = is_on(accel, "x-force-exits", "off"),
+        .tlb_entries = (unsigned)number(accel, "x-tlb-entries"),
+        .invalidate_every = (unsigned)number(accel, "x-invalidate-every"),
+    };
+
+    machine->accel_name = "tcg";
+    if (is_on(accel, "x-interpreter", "on")) {
+        machine->executor = &vit_interp_executor;
+        return true;
+    }
+    machine->executor = &vit_tcg_executor;
+    machine->tcg = vit_tcg_new(&options, error);
+    return machine->tcg != NULL;
+}
+
 bool
 machine_try_accel(Machine *machine, const VitPlanAccel *accel, GError **error)
 {
@@ -46,9 +85,7 @@ machine_try_accel(Machine *machine, const VitPlanAccel *accel, GError **error)
         return false;
     }
     if (strcmp(accel->name, "tcg") == 0) {
-        machine->executor = &vit_interp_executor;
-        machine->accel_name = "tcg";
-        return true;
+        return try_tcg(machine, accel, error);
     }
     if (strcmp(accel->name, "qtest") == 0) {
         /* the CPUs are there, with their state, and never run */

@@ -26,6 +26,7 @@
 #include "vit-plan.h"
 
 #include "vit-kvm.h"
+#include "tcg.h"
 #include "x86-cpuid.h"
 
 #include "blk.h"
@@ -41,7 +42,7 @@ typedef struct MachineVcpu {
     Machine *machine;
     GThread *thread;
     VitMapReader reader;
-    GCond wake;   /* with machine->control */
+    GCond wake;             /* with machine->control */
     int64_t host_thread_id; /* gettid(); -1 before it runs */
     bool parked;  /* not in run(), guarded by control */
     bool crashed; /* took a triple fault or internal error since the last reset */
@@ -78,7 +79,8 @@ struct Machine {
     X86CpuModel cpu_model;
     const VitExecutor *executor;
     const char *accel_name;
-    VitKvm *kvm; /* NULL under any other accelerator */
+    VitKvm *kvm;     /* NULL under any other accelerator */
+    TcgMachine *tcg; /* likewise */
     bool is_qtest;
 
     /* contents */

@@ -138,7 +138,7 @@ machine_vcpus_create(Machine *machine, GError **error)
         vcpu->host_thread_id = -1;
         g_cond_init(&vcpu->wake);
         vcpu->cpu.executor = machine->executor;
-        vcpu->cpu.executor_machine = machine->kvm;
+        vcpu->cpu.executor_machine = machine->tcg ? (void *)machine->tcg : machine->kvm;
         /* the board adds its interrupt controllers and the view in SMM */
         vcpu->host = (VitCpuHost){
             .memory = machine->platform.memory,
@@ -248,6 +248,7 @@ machine_vcpus_destroy(Machine *machine)
     g_clear_pointer(&machine->vcpus, g_free);
     machine->n_vcpus = 0;
     g_clear_pointer(&machine->kvm, vit_kvm_free);
+    g_clear_pointer(&machine->tcg, vit_tcg_free);
 }
 
 MachineVcpu *

@@ -16,6 +16,8 @@ ALLOWED = re.compile(
 ALLOWED_IN = {
     # the process's SIGFPE disposition that was there before ours, and that it was replaced
     "x86-host-fault.c.o": {"done", "previous_sigfpe"},
+    # likewise, with SIGSEGV; and where the handler looks up whose code has faulted
+    "recover.c.o": {"done", "previous_fpe", "previous_segv", "machines"},
     # likewise SIGUSR1, which gets a thread out of KVM_RUN
     "kvm-signal.c.o": {"done", "previous_sigusr1"},
 }

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* Integer instructions: the same opcode again, with registers and memory replaced; and the
+ * substitutions where that is not all: LEA, the stack, registers that live in the state.
+ * Intel SDM volume 2. Thread: the translating CPU's. */
+
+#include "emit.h"
+
+const uint8_t tcg_home[16] = {
+    [X86_RAX] = X86_RAX,   [X86_RCX] = X86_RCX,   [X86_RDX] = X86_RDX,    [X86_RBX] = X86_RBX,
+    [X86_RSP] = X86_R12,   [X86_RBP] = X86_R13,   [X86_RSI] = X86_RSI,    [X86_RDI] = X86_RDI,
+    [X86_R8] = TCG_NO_REG, [X86_R9] = TCG_NO_REG, [X86_R10] = TCG_NO_REG, [X86_R11] = TCG_NO_REG,
+    [X86_R12] = X86_R8,    [X86_R13] = X86_R9,    [X86_R14] = X86_R10,    [X86_R15] = X86_R11,
+};
+
+unsigned
+tcg_emit_use(TcgEmit *e, unsigned reg, unsigned scratch)
+{
+    if (tcg_home[reg] != TCG_NO_REG) {
+        return tcg_home[reg];
+    }
+    tcg_asm_mov_rm(&e->a, 8, scratch, tcg_mem(TCG_CTX, TCG_GPR(reg)));
+    return scratch;
+}
+
+void
+tcg_emit_set(TcgEmit *e, unsigned reg, unsigned from, unsigned size)
+{
+    TcgAsm *a = &e->a;
+
+    if (tcg_home[reg] != TCG_NO_REG) {
+        tcg_asm_mov_rr(a, size, tcg_home[reg], from);
+        return;
+    }
+    if (size == 4) {
+        tcg_asm_mov_rr(a, 4, from, from);
+        size = 8;
+    }
+    tcg_asm_mov_mr(a, size, tcg_mem(TCG_CTX, TCG_GPR(reg)), from);
+}
+
+void
+tcg_emit_add(TcgEmit *e, unsigned reg, int32_t value, unsigned size)
+{
+    unsigned home = tcg_home[reg];
+
+    tcg_asm_lea(&e->a, size, home, tcg_mem(home, value));
+}
+
+/* Those of MASK that live in the state. */
+static unsigned
+in_state(uint16_t mask, uint8_t regs[3])
+{
+    unsigned n = 0;
+
+    for (unsigned reg = X86_R8; reg <= X86_R11 && n < 3; reg++) {
+        if (mask >> reg & 1) {
+            regs[n++] = (uint8_t)reg;
+        }
+    }
+    return n;
+}
+
+static bool
+emit_lea(TcgEmit *e)
+{
+    const X86Insn *insn = e->insn;
+    TcgEa ea = tcg_ea_operand(e);
+
+    if (insn->address_size == 2) {
+        return false;
+    }
+    ea.segment = X86_DS;
+    tcg_emit_ea(e, &ea);
+    tcg_emit_set(e, insn->reg, TCG_T0, insn->operand_size);
+    return true;
+}
+
+/* The instruction again; what lives in the state is brought to scratch registers and back. */
+static bool
+emit_pass_through(TcgEmit *e)
+{
+    TcgAsm *a = &e->a;
+    const X86Insn *insn = e->insn;
+    unsigned access = insn->is_memory || !insn->has_modrm ? tcg_memory_access(insn) : 0;
+    unsigned scratch[3] = { TCG_T0, TCG_T1 }, n_scratch = access ? 1 : 2, n;
+    uint8_t map[16], regs[3];
+    TcgRegUse use;
+    TcgMem mem;
+
+    tcg_reg_use(insn, &use);
+    n = in_state(use.read | use.written, regs);
+    if (n > n_scratch || (insn->is_memory && insn->address_size == 2)) {
+        return false;
+    }
+    if (access) {
+        TcgEa ea = tcg_ea_operand(e);
+        unsigned size = tcg_memory_size(insn);
+        bool write = access & X86_ACC_W;
+        if (size == 0) {
+            return false;
+        }
+        scratch[0] = TCG_T1;
+        mem = n || use.high_byte ? tcg_emit_mem_single(e, &ea, size, write)
+                                 : tcg_emit_mem(e, &ea, size, write);
+    }
+    memcpy(map, tcg_home, sizeof(map));
+    for (unsigned i = 0; i < n; i++) {
+        map[regs[i]] = (uint8_t)scratch[i];
+        if (use.read >> regs[i] & 1) {
+            tcg_asm_mov_rm(a, 8, scratch[i], tcg_mem(TCG_CTX, TCG_GPR(regs[i])));
+        }
+    }
+    if (tcg_reencode(a, insn, map, access ? &mem : NULL,
+                     n < n_scratch && (use.high_byte || !access) ? scratch[n] : TCG_NO_REG) !=
+        TCG_REENCODE_OK) {
+        return false;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        if (use.written >> regs[i] & 1) {
+            tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_GPR(regs[i])), scratch[i]);
+        }
+    }
+    return true;
+}
+
+bool
+tcg_emit_int(TcgEmit *e)
+{
+    const X86Insn *insn = e->insn;
+    void (*exec)(X86Core *, const X86Insn *) = insn->row->exec;
+
+    if (exec == x86_exec_lea) {
+        return emit_lea(e);
+    }
+    if (exec == x86_exec_nop) {
+        return true;
+    }
+    if (exec == x86_exec_pause) {
+        tcg_asm_pause(&e->a);
+        return true;
+    }
+    /* an index register reaches outside the operand; decimal ones have no 64-bit form; DF is in
+     * the state */
+    if (((exec == x86_exec_bt_reg || exec == x86_exec_bts_reg || exec == x86_exec_btr_reg ||
+          exec == x86_exec_btc_reg) &&
+         insn->is_memory) ||
+        exec == x86_exec_xlat || exec == x86_exec_daa || exec == x86_exec_das ||
+        exec == x86_exec_aaa || exec == x86_exec_aas || exec == x86_exec_aam ||
+        exec == x86_exec_aad || exec == x86_exec_salc || exec == x86_exec_cld ||
+        exec == x86_exec_std || exec == x86_exec_clflush) {
+        return false;
+    }
+    if ((exec == x86_exec_tzcnt && !x86_has_feature(&e->cpu->core, X86_FEATURE_BMI1)) ||
+        (exec == x86_exec_lzcnt && !x86_has_feature(&e->cpu->core, X86_FEATURE_ABM))) {
+        return false;
+    }
+    return emit_pass_through(e);
+}
+
+static void
+push_from(TcgEmit *e, unsigned reg, unsigned size)
+{
+    TcgEa ea = tcg_ea_stack(e, -(int64_t)size);
+    TcgMem mem = tcg_emit_mem_single(e, &ea, size, true);
+
+    tcg_asm_mov_mr(&e->a, size, mem, tcg_emit_use(e, reg, TCG_T1));
+    tcg_emit_add(e, X86_RSP, -(int32_t)size, size);
+}
+
+static void
+pop_to(TcgEmit *e, unsigned reg, unsigned size)
+{
+    TcgEa ea = tcg_ea_stack(e, 0);
+    TcgMem mem = tcg_emit_mem(e, &ea, size, false);
+    unsigned home = tcg_home[reg];
+
+    if (reg == X86_RSP) {
+        tcg_asm_mov_rm(&e->a, size, home, mem);
+        return;
+    }
+    if (home != TCG_NO_REG) {
+        tcg_asm_mov_rm(&e->a, size, home, mem);
+    } else {
+        tcg_asm_mov_rm(&e->a, size, TCG_T0, mem);
+        tcg_asm_mov_mr(&e->a, 8, tcg_mem(TCG_CTX, TCG_GPR(reg)), TCG_T0);
+    }
+    tcg_emit_add(e, X86_RSP, (int32_t)size, size);
+}
+
+static void
+push_memory(TcgEmit *e, unsigned size)
+{
+    TcgEa ea = tcg_ea_operand(e), stack = tcg_ea_stack(e, -(int64_t)size);
+    TcgMem kept = tcg_mem(TCG_CTX, TCG_OFFSET(hot.spare)), mem;
+
+    mem = tcg_emit_mem(e, &ea, size, false);
+    tcg_asm_mov_rm(&e->a, size, TCG_T0, mem);
+    tcg_asm_mov_mr(&e->a, size, kept, TCG_T0);
+    mem = tcg_emit_mem_single(e, &stack, size, true);
+    tcg_asm_mov_rm(&e->a, size, TCG_T1, kept);
+    tcg_asm_mov_mr(&e->a, size, mem, TCG_T1);
+    tcg_emit_add(e, X86_RSP, -(int32_t)size, size);
+}
+
+bool
+tcg_emit_stack(TcgEmit *e)
+{
+    const X86Insn *insn = e->insn;
+    unsigned size = e->code64 ? 8 : 4;
+    void (*exec)(X86Core *, const X86Insn *) = insn->row->exec;
+    TcgAsm *a = &e->a;
+
+    if (insn->operand_size != size || (insn->is_memory && insn->address_size == 2)) {
+        return false;
+    }
+    if (exec == x86_exec_push_z || (exec == x86_exec_push_e && !insn->is_memory)) {
+        push_from(e, insn->rm, size);
+    } else if (exec == x86_exec_pop_z || (exec == x86_exec_pop_e && !insn->is_memory)) {
+        pop_to(e, insn->rm, size);
+    } else if (exec == x86_exec_push_e) {
+        push_memory(e, size);
+    } else if (exec == x86_exec_push_i) {
+        TcgEa ea = tcg_ea_stack(e, -(int64_t)size);
+        TcgMem mem = tcg_emit_mem(e, &ea, size, true);
+        tcg_asm_mov_mi(a, size, mem, (int32_t)insn->imm);
+        tcg_emit_add(e, X86_RSP, -(int32_t)size, size);
+    } else if (exec == x86_exec_leave) {
+        unsigned sp = tcg_home[X86_RSP], bp = tcg_home[X86_RBP];
+        TcgEa ea = tcg_ea_stack(e, 0);
+        ea.base = X86_RBP;
+        TcgMem mem = tcg_emit_mem(e, &ea, size, false);
+        tcg_asm_lea(a, size, sp, tcg_mem(bp, (int32_t)size));
+        tcg_asm_mov_rm(a, size, bp, mem);
+    } else {
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* Jumps, calls, returns; the ways into and out of a block.
+ *
+ * A block has three ways in, one falling through to the next: is the page still mapped as it was
+ * (from other pages, and from indirect jumps), is there a request to leave (backward jumps), and
+ * neither (forward jumps inside the page). Every cycle of jumps passes one of the first two. The
+ * tests are the target's because the target knows whether anybody reads the flags.
+ * Direct jumps lead to a stub that tells the dispatcher which jump it was; the dispatcher points
+ * the jump to the block. Thread: the translating CPU's. */
+
+#include "emit.h"
+
+static TcgMem
+ctx(int32_t offset)
+{
+    return tcg_mem(TCG_CTX, offset);
+}
+
+/* A jump to FAIL unless the word at MEM is VALUE. */
+static void
+test_word(TcgEmit *e, TcgMem mem, uint32_t value, bool flags_live, TcgLabel *fail)
+{
+    TcgAsm *a = &e->a;
+
+    if (!flags_live) {
+        tcg_asm_alu_mi(a, TCG_CMP, 4, mem, (int32_t)value);
+        tcg_asm_jcc(a, TCG_NE, fail);
+        return;
+    }
+    TcgLabel good = { 0 };
+    tcg_asm_mov_rr(a, 8, TCG_T1, X86_RCX);
+    tcg_asm_mov_rm(a, 4, X86_RCX, mem);
+    if (value) {
+        tcg_asm_lea(a, 4, X86_RCX, tcg_mem(X86_RCX, (int32_t)-value));
+    }
+    tcg_asm_jrcxz(a, &good);
+    tcg_asm_mov_rr(a, 8, X86_RCX, TCG_T1);
+    tcg_asm_jmp(a, fail);
+    tcg_asm_bind(a, &good);
+    tcg_asm_mov_rr(a, 8, X86_RCX, TCG_T1);
+}
+
+void
+tcg_emit_entry(TcgEmit *e, TcgBlock *block, unsigned fetch_slot, uint32_t stamp)
+{
+    TcgAsm *a = &e->a;
+    TcgLabel fail = { 0 };
+    bool flags_live = e->live_in[0] || e->machine->options.exact;
+    int32_t slot = TCG_OFFSET(fetch) +
+                   (int32_t)((e->view * TCG_FETCH_ENTRIES + fetch_slot) * sizeof(TcgFetch) +
+                             offsetof(TcgFetch, stamp));
+
+    /* before the block: out of the way of what falls through */
+    tcg_asm_bind(a, &fail);
+    tcg_asm_mov_ri(a, TCG_T1, block->pc);
+    tcg_asm_jmp_to(a, e->machine->thunks.leave_at);
+    tcg_asm_align(a, 16);
+    block->entry_far = tcg_asm_here(a);
+    test_word(e, ctx(slot), stamp, flags_live, &fail);
+    block->entry_loop = tcg_asm_here(a);
+    test_word(e, ctx(TCG_OFFSET(hot.exit_request)), 0, flags_live, &fail);
+    block->entry = tcg_asm_here(a);
+}
+
+static bool
+take_link(TcgEmit *e, uint64_t pc, size_t jump)
+{
+    if (e->n_links == VIT_ARRAY_LEN(e->links)) {
+        e->a.state = TCG_ASM_RANGE;
+        return false;
+    }
+    e->links[e->n_links].stub = (TcgLabel){ 0 };
+    e->links[e->n_links].pc = pc;
+    e->links[e->n_links].jump = jump;
+    e->links[e->n_links].backward = pc <= e->pc;
+    e->n_links++;
+    return true;
+}
+
+void
+tcg_emit_goto(TcgEmit *e, uint64_t pc)
+{
+    take_link(e, pc, tcg_asm_jmp_patchable(&e->a, tcg_asm_here(&e->a)));
+}
+
+static void
+emit_branch(TcgEmit *e, TcgCond cond, uint64_t pc)
+{
+    take_link(e, pc, tcg_asm_jcc_patchable(&e->a, cond, tcg_asm_here(&e->a)));
+}
+
+void
+tcg_emit_links(TcgEmit *e, TcgBlock *block)
+{
+    TcgAsm *a = &e->a;
+
+    for (unsigned i = 0; i < e->n_links; i++) {
+        e->links[i].stub_at = tcg_asm_here(a);
+        tcg_asm_mov_ri(a, TCG_T1, e->links[i].pc);
+        tcg_asm_mov_ri(a, TCG_T0, (uintptr_t)&block->links[i]);
+        tcg_asm_jmp_to(a, e->machine->thunks.leave_link);
+        if (!tcg_asm_failed(a)) {
+            tcg_asm_patch(a->start + e->links[i].jump, a->exec_delta, e->links[i].stub_at);
+        }
+    }
+}
+
+/* To the guest address in T0: through the table of recent ones, or out. No flag is touched. */
+static void
+emit_indirect(TcgEmit *e)
+{
+    TcgAsm *a = &e->a;
+    TcgLabel hit = { 0 };
+    int32_t table = TCG_OFFSET(jump) + (int32_t)(e->view * sizeof(e->cpu->jump[0]));
+
+    tcg_asm_mov_mr(a, 8, ctx(TCG_OFFSET(hot.park)), X86_RCX);
+    tcg_asm_pext_rrm(a, 8, TCG_T1, TCG_T0, ctx(TCG_OFFSET(hot.jump_bits)));
+    tcg_asm_lea(a, 8, TCG_T1, tcg_mem_index(TCG_T1, TCG_T1, 0, 0));
+    tcg_asm_mov_rm(a, 8, X86_RCX,
+                   tcg_mem_index(TCG_CTX, TCG_T1, 3, table + (int32_t)offsetof(TcgJump, key)));
+    tcg_asm_lea(a, 8, X86_RCX, tcg_mem_index(X86_RCX, TCG_T0, 0, 0));
+    tcg_asm_jrcxz(a, &hit);
+    tcg_asm_mov_rm(a, 8, X86_RCX, ctx(TCG_OFFSET(hot.park)));
+    tcg_asm_jmp_to(a, e->machine->thunks.jump_miss);
+    tcg_asm_bind(a, &hit);
+    tcg_asm_mov_rm(a, 8, X86_RCX, ctx(TCG_OFFSET(hot.park)));
+    tcg_asm_jmp_m(a, tcg_mem_index(TCG_CTX, TCG_T1, 3, table + (int32_t)offsetof(TcgJump, code)));
+}
+
+static uint64_t
+branch_target(const TcgEmit *e)
+{
+    uint64_t target = e->next_pc + e->insn->imm;
+
+    return e->code64 ? target : (uint32_t)target;
+}
+
+static void
+push_return(TcgEmit *e, unsigned size)
+{
+    TcgEa ea = tcg_ea_stack(e, -(int64_t)size);
+
+    if (size == 4 || (int64_t)e->next_pc == (int32_t)e->next_pc) {
+        TcgMem mem = tcg_emit_mem(e, &ea, size, true);
+        tcg_asm_mov_mi(&e->a, size, mem, (int32_t)e->next_pc);
+    } else {
+        TcgMem mem = tcg_emit_mem_single(e, &ea, size, true);
+        tcg_asm_mov_ri(&e->a, TCG_T1, e->next_pc);
+        tcg_asm_mov_mr(&e->a, size, mem, TCG_T1);
+    }
+    tcg_emit_add(e, X86_RSP, -(int32_t)size, size);
+}
+
+/* The target of JMP and CALL through a register or memory, into hot.spare or a register that keeps
+ * it. */
+static TcgMem
+indirect_target(TcgEmit *e, unsigned size)
+{
+    TcgMem kept = ctx(TCG_OFFSET(hot.spare));
+    TcgEa ea = tcg_ea_operand(e);
+
+    if (!e->insn->is_memory) {
+        tcg_asm_mov_mr(&e->a, 8, kept, tcg_emit_use(e, e->insn->rm, TCG_T0));
+        return kept;
+    }
+    TcgMem mem = tcg_emit_mem(e, &ea, size, false);
+    tcg_asm_mov_rm(&e->a, size, TCG_T0, mem);
+    tcg_asm_mov_mr(&e->a, 8, kept, TCG_T0);
+    return kept;
+}
+
+static void
+emit_loop(TcgEmit *e)
+{
+    TcgAsm *a = &e->a;
+    void (*exec)(X86Core *, const X86Insn *) = e->insn->row->exec;
+    bool wide = e->insn->address_size == 8;
+    TcgLabel zero = { 0 }, on = { 0 };
+
+    if (exec == x86_exec_jrcxz) {
+        (wide ? tcg_asm_jrcxz : tcg_asm_jecxz)(a, &zero);
+        tcg_asm_jmp_short(a, &on);
+        tcg_asm_bind(a, &zero);
+        tcg_emit_goto(e, branch_target(e));
+        tcg_asm_bind(a, &on);
+        return;
+    }
+    tcg_asm_lea(a, wide ? 8 : 4, X86_RCX, tcg_mem(X86_RCX, -1));
+    (wide ? tcg_asm_jrcxz : tcg_asm_jecxz)(a, &on);
+    if (exec == x86_exec_loop) {
+        tcg_emit_goto(e, branch_target(e));
+    } else {
+        emit_branch(e, exec == x86_exec_loope ? TCG_E : TCG_NE, branch_target(e));
+    }
+    tcg_asm_bind(a, &on);
+}
+
+bool
+tcg_emit_flow(TcgEmit *e)
+{
+    TcgAsm *a = &e->a;
+    const X86Insn *insn = e->insn;
+    void (*exec)(X86Core *, const X86Insn *) = insn->row->exec;
+    unsigned size = e->code64 ? 8 : 4;
+
+    if (insn->operand_size != size || insn->address_size == 2) {
+        return false;
+    }
+    if (exec == x86_exec_jcc) {
+        emit_branch(e, (TcgCond)(insn->opcode & 15), branch_target(e));
+        return true;
+    }
+    if (exec == x86_exec_loop || exec == x86_exec_loope || exec == x86_exec_loopne ||
+        exec == x86_exec_jrcxz) {
+        emit_loop(e);
+        return true;
+    }
+    e->ended = true;
+    if (exec == x86_exec_jmp_rel) {
+        tcg_emit_goto(e, branch_target(e));
+    } else if (exec == x86_exec_call_rel) {
+        push_return(e, size);
+        tcg_emit_goto(e, branch_target(e));
+    } else if (exec == x86_exec_jmp_e) {
+        if (insn->is_memory) {
+            TcgEa ea = tcg_ea_operand(e);
+            TcgMem mem = tcg_emit_mem(e, &ea, size, false);
+            tcg_asm_mov_rm(a, size, TCG_T0, mem);
+        } else {
+            tcg_asm_mov_rr(a, size, TCG_T0, tcg_emit_use(e, insn->rm, TCG_T0));
+        }
+        emit_indirect(e);
+    } else if (exec == x86_exec_call_e) {
+        TcgMem kept = indirect_target(e, size);
+        push_return(e, size);
+        tcg_asm_mov_rm(a, size, TCG_T0, kept);
+        emit_indirect(e);
+    } else if (exec == x86_exec_ret || exec == x86_exec_ret_imm) {
+        TcgEa ea = tcg_ea_stack(e, 0);
+        TcgMem mem = tcg_emit_mem(e, &ea, size, false);
+        tcg_asm_mov_rm(a, size, TCG_T0, mem);
+        tcg_emit_add(e, X86_RSP, (int32_t)(size + (exec == x86_exec_ret_imm ? insn->imm : 0)),
+                     size);
+        emit_indirect(e);
+    } else {
+        e->ended = false;
+        return false;
+    }
+    return true;
+}
+
+void
+tcg_emit_interpret(TcgEmit *e)
+{
+    tcg_asm_mov_ri(&e->a, TCG_T1, e->pc);
+    tcg_asm_call_to(&e->a, e->machine->thunks.interpret);
+}
+
+void
+tcg_emit_interpret_leave(TcgEmit *e)
+{
+    tcg_asm_mov_ri(&e->a, TCG_T1, e->pc);
+    tcg_asm_jmp_to(&e->a, e->machine->thunks.interpret_leave);
+    e->ended = true;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* Memory checks: the only file beside tlb.c that knows what an entry of the tables looks like.
+ *
+ * Two forms of the same check. The normal one (rotate, mask, add, compare) destroys the flags and
+ * is used where nobody reads them before they are written again. The transparent one needs a third
+ * register, so RCX waits in the context meanwhile: PEXT takes the table index and later what is
+ * left of page and offset, LEA adds, JRCXZ decides; none of them touches a flag.
+ *
+ * A failed check goes to a stub behind the block: it computes the address again and calls the slow
+ * thunk, followed by one byte that describes the site and two jumps, back to the check (the page
+ * was entered) and behind the instruction (the interpreter has run it). Thread: the translating
+ * CPU's.
+ */
+
+#include "emit.h"
+
+enum { SITE_WRITE = 1, SITE_FLOW = 2, SITE_JUMP_SHIFT = 4 };
+
+TcgEa
+tcg_ea_operand(const TcgEmit *e)
+{
+    const X86Insn *insn = e->insn;
+    TcgEa ea = { .base = insn->base,
+                 .index = insn->index,
+                 .scale = insn->scale,
+                 .address_size = insn->address_size,
+                 .segment = insn->segment,
+                 .disp = insn->disp };
+
+    if (!insn->has_modrm) { /* A0..A3 */
+        ea.base = ea.index = X86_NO_REG;
+        ea.disp = (int64_t)insn->imm;
+    } else if (insn->base == X86_REG_RIP) {
+        ea.base = X86_NO_REG;
+        ea.disp += (int64_t)e->next_pc;
+    }
+    return ea;
+}
+
+TcgEa
+tcg_ea_stack(const TcgEmit *e, int64_t disp)
+{
+    return (TcgEa){ .base = X86_RSP,
+                    .index = X86_NO_REG,
+                    .address_size = e->code64 ? 8 : 4,
+                    .segment = X86_SS,
+                    .disp = disp };
+}
+
+/* Base and index as host registers; those that live in the state are loaded into T0 and T1. */
+static TcgMem
+host_operand(TcgEmit *e, const TcgEa *ea)
+{
+    TcgMem mem = { .base = TCG_NO_REG, .index = TCG_NO_REG, .scale = ea->scale };
+
+    if (ea->base != X86_NO_REG) {
+        mem.base = tcg_emit_use(e, ea->base, TCG_T0);
+    }
+    if (ea->index != X86_NO_REG) {
+        mem.index = tcg_emit_use(e, ea->index, TCG_T1);
+    }
+    mem.disp = (int32_t)ea->disp;
+    return mem;
+}
+
+void
+tcg_emit_ea(TcgEmit *e, const TcgEa *ea)
+{
+    unsigned size = ea->address_size == 8 ? 8 : 4;
+    TcgAsm *a = &e->a;
+
+    if (ea->base == X86_NO_REG && ea->index == X86_NO_REG) {
+        tcg_asm_mov_ri(a, TCG_T0, size == 8 ? (uint64_t)ea->disp : (uint32_t)ea->disp);
+    } else {
+        TcgMem mem = host_operand(e, ea);
+        if (mem.index == TCG_NO_REG && mem.disp == 0) {
+            tcg_asm_mov_rr(a, size, TCG_T0, mem.base);
+        } else {
+            tcg_asm_lea(a, size, TCG_T0, mem);
+        }
+    }
+    if (ea->segment == X86_FS || ea->segment == X86_GS) {
+        tcg_asm_mov_rm(
+            a, 8, TCG_T1,
+            tcg_mem(TCG_CTX, (int32_t)(offsetof(X86State, seg) + sizeof(X86Segment) * ea->segment +
+                                       offsetof(X86Segment, base))));
+        tcg_asm_lea(a, e->code64 ? 8 : 4, TCG_T0, tcg_mem_index(TCG_T0, TCG_T1, 0, 0));
+    }
+}
+
+static TcgMem
+hot(size_t offset)
+{
+    return tcg_mem(TCG_CTX, TCG_OFFSET(hot) + (int32_t)offset);
+}
+
+static int32_t
+table_offset(const TcgEmit *e, bool write, size_t member)
+{
+    return TCG_OFFSET(tlb) +
+           (int32_t)((e->view * 2 + write) * sizeof(TcgTlbEntry) * TCG_TLB_LARGEST + member);
+}
+
+static void
+check_transparent(TcgEmit *e, TcgCold *cold, unsigned size, bool write)
+{
+    TcgAsm *a = &e->a;
+    TcgLabel hit = { 0 };
+    int32_t tag = table_offset(e, write, offsetof(TcgTlbEntry, tag));
+    int32_t host = table_offset(e, write, offsetof(TcgTlbEntry, host));
+    TcgMem page_bits = hot(offsetof(TcgHot, page_bits));
+
+    tcg_asm_mov_mr(a, 8, hot(offsetof(TcgHot, park)), X86_RCX);
+    tcg_asm_pext_rrm(a, 8, TCG_T1, TCG_T0, hot(offsetof(TcgHot, tlb_index_bits)));
+    tcg_asm_lea(a, 8, TCG_T1, tcg_mem_index(TCG_T1, TCG_T1, 0, 0));
+    tcg_asm_mov_rm(a, 8, X86_RCX, tcg_mem_index(TCG_CTX, TCG_T1, 3, tag));
+    tcg_asm_lea(a, 8, TCG_T0, tcg_mem_index(TCG_T0, X86_RCX, 0, 0));
+    if (size > 1) {
+        tcg_asm_lea(a, 8, X86_RCX, tcg_mem(TCG_T0, (int32_t)size - 1));
+        tcg_asm_pext_rrm(a, 8, X86_RCX, X86_RCX, page_bits);
+    } else {
+        tcg_asm_pext_rrm(a, 8, X86_RCX, TCG_T0, page_bits);
+    }
+    tcg_asm_mov_rm(a, 8, TCG_T1, tcg_mem_index(TCG_CTX, TCG_T1, 3, host));
+    tcg_asm_jrcxz(a, &hit);
+    tcg_asm_jmp(a, &cold->slow);
+    tcg_asm_bind(a, &hit);
+    tcg_asm_mov_rm(a, 8, X86_RCX, hot(offsetof(TcgHot, park)));
+}
+
+static void
+check_normal(TcgEmit *e, TcgCold *cold, unsigned size, bool write)
+{
+    TcgAsm *a = &e->a;
+    int32_t tag = table_offset(e, write, offsetof(TcgTlbEntry, tag));
+    int32_t host = table_offset(e, write, offsetof(TcgTlbEntry, host));
+
+    tcg_asm_rorx_rri(a, 8, TCG_T1, TCG_T0, 8);
+    tcg_asm_alu_rm(a, TCG_AND, 4, TCG_T1, hot(offsetof(TcgHot, tlb_mask)));
+    tcg_asm_alu_rm(a, TCG_ADD, 8, TCG_T0, tcg_mem_index(TCG_CTX, TCG_T1, 0, tag));
+    tcg_asm_mov_rm(a, 8, TCG_T1, tcg_mem_index(TCG_CTX, TCG_T1, 0, host));
+    tcg_asm_alu_ri(a, TCG_CMP, 8, TCG_T0, (int32_t)(VIT_PAGE_SIZE - size));
+    tcg_asm_jcc(a, TCG_A, &cold->slow);
+}
+
+TcgMem
+tcg_emit_mem(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
+{
+    TcgCold *cold;
+
+    if (e->n_cold == TCG_COLD_MAX) {
+        e->a.state = TCG_ASM_RANGE;
+        return tcg_mem(TCG_T0, 0);
+    }
+    cold = &e->cold[e->n_cold++];
+    *cold = (TcgCold){ .ea = *ea,
+                       .pc = e->pc,
+                       .is_write = write,
+                       .parked = e->flags_live,
+                       .is_flow = e->insn->row->class_ == X86_CLASS_FLOW };
+    tcg_asm_bind(&e->a, &cold->again);
+    tcg_emit_ea(e, ea);
+    if (cold->parked) {
+        check_transparent(e, cold, size, write);
+    } else {
+        check_normal(e, cold, size, write);
+    }
+    return tcg_mem_index(TCG_T0, TCG_T1, 0, 0);
+}
+
+TcgMem
+tcg_emit_mem_single(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
+{
+    tcg_asm_lea(&e->a, 8, TCG_T0, tcg_emit_mem(e, ea, size, write));
+    return tcg_mem(TCG_T0, 0);
+}
+
+void
+tcg_emit_mem_done(TcgEmit *e)
+{
+    for (unsigned i = e->n_cold; i-- > 0 && e->cold[i].pc == e->pc && !e->cold[i].done.place;) {
+        tcg_asm_bind(&e->a, &e->cold[i].done);
+    }
+}
+
+void
+tcg_emit_cold(TcgEmit *e)
+{
+    TcgAsm *a = &e->a;
+
+    for (unsigned i = 0; i < e->n_cold; i++) {
+        TcgCold *cold = &e->cold[i];
+        TcgEmit *at = e;
+        uint8_t info = (cold->is_write ? SITE_WRITE : 0) | (cold->is_flow ? SITE_FLOW : 0);
+
+        tcg_asm_bind(a, &cold->slow);
+        if (cold->parked) {
+            tcg_asm_mov_rm(a, 8, X86_RCX, hot(offsetof(TcgHot, park)));
+        }
+        tcg_emit_ea(at, &cold->ea);
+        tcg_asm_mov_ri(a, TCG_T1, cold->pc);
+        tcg_asm_call_to(a, e->machine->thunks.slow);
+        uint8_t *info_at = a->at;
+        tcg_asm_bytes(a, &info, 1);
+        tcg_asm_jmp(a, &cold->again);
+        if (!tcg_asm_failed(a)) {
+            *info_at |= (uint8_t)((a->at - info_at - 1) << SITE_JUMP_SHIFT);
+        }
+        if (cold->done.place) {
+            tcg_asm_jmp(a, &cold->done);
+        } else {
+            tcg_asm_ud2(a); /* flow: never comes back */
+        }
+    }
+}
+
+/* Called by the thunk: enters the page or has the interpreter run the instruction. What is returned
+ * is where to go on, from the site's descriptor on; negative = leave. */
+int
+tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *site)
+{
+    X86Core *core = (X86Core *)state;
+    TcgCpu *cpu = tcg_cpu_of(core);
+    uint8_t info = *site;
+
+    cpu->slow++;
+    tcg_flags_to_state(cpu);
+    if (tcg_tlb_fill(cpu, linear, info & SITE_WRITE, x86_view(core))) {
+        return 1;
+    }
+    cpu->interpreted++;
+    cpu->code_dropped = false;
+    x86_interp_one(core);
+    if ((info & SITE_FLOW) || cpu->code_dropped || core->debug_pending) {
+        return -1;
+    }
+    tcg_flags_from_state(cpu);
+    return 1 + (info >> SITE_JUMP_SHIFT);
+}

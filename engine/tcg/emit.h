@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+#pragma once
+
+/* What emitters of instruction classes share. An emitter gets the instruction at e->insn and emits
+ * host code for it, or returns false having emitted nothing: the caller then has the interpreter
+ * run that one instruction in place.
+ *
+ * Rules. Guest state is precise before every memory check and before every host instruction that
+ * may fault: nothing of the instruction is committed then, and nothing of the guest is in T0, T1 or
+ * the hot words. Host flags are the guest's between instructions; an emitter touches only what
+ * the instruction does, unless e->flags_live says that nobody wants the rest.
+ */
+
+#include "machine.h"
+#include "reencode.h"
+
+enum { TCG_COLD_MAX = 3 * TCG_BLOCK_INSNS };
+
+/* An address to be checked, so that it can be computed twice. */
+typedef struct TcgEa {
+    uint8_t base, index, scale; /* guest registers, X86_REG_RIP is folded into disp */
+    uint8_t address_size;
+    uint8_t segment; /* X86_FS and X86_GS add their base; others have none */
+    int64_t disp;
+} TcgEa;
+
+typedef struct TcgCold {
+    TcgLabel slow, again, done;
+    TcgEa ea;
+    uint64_t pc;
+    bool is_write, parked, is_flow;
+} TcgCold;
+
+typedef struct TcgEmit {
+    TcgAsm a;
+    TcgCpu *cpu;
+    TcgMachine *machine;
+    unsigned mode;
+    unsigned view; /* X86View: which tables */
+    bool code64;
+    uint64_t page_pc; /* linear address of the page */
+    unsigned n_insns;
+    X86Insn insns[TCG_BLOCK_INSNS];
+    uint64_t pcs[TCG_BLOCK_INSNS];
+    /* RFLAGS bits that somebody may read before they are written again */
+    uint16_t live_in[TCG_BLOCK_INSNS], live_out[TCG_BLOCK_INSNS];
+    TcgPlace places[TCG_BLOCK_INSNS];
+
+    /* The current instruction. */
+    unsigned index;
+    const X86Insn *insn;
+    uint64_t pc, next_pc;
+    bool flags_live; /* before it: a check must not touch flags */
+
+    TcgCold cold[TCG_COLD_MAX];
+    unsigned n_cold;
+    struct {
+        TcgLabel stub;
+        uint64_t pc;
+        size_t jump;
+        const uint8_t *stub_at;
+        bool backward;
+    } links[TCG_BLOCK_INSNS + 2];
+    unsigned n_links;
+    bool vec_checked; /* residency of vectors was tested in this block (emit-vec.c) */
+    bool x87_checked;
+    bool ended;
+} TcgEmit;
+
+/* ---- emit-mem.c ---- */
+
+/* The current instruction's memory operand, and the stack at guest rSP + DISP. */
+TcgEa tcg_ea_operand(const TcgEmit *e);
+TcgEa tcg_ea_stack(const TcgEmit *e, int64_t disp);
+/* LEA of it into T0. May use T1. Flags are left alone. */
+void tcg_emit_ea(TcgEmit *e, const TcgEa *ea);
+/* Checks an access of SIZE bytes (1..64; writes: also read-modify-write). The operand is then at
+ * [T0 + T1]; both are taken until it has been used. The slow path runs the whole instruction in the
+ * interpreter and goes on behind the place where tcg_emit_mem_done() was called. */
+TcgMem tcg_emit_mem(TcgEmit *e, const TcgEa *ea, unsigned size, bool write);
+/* The same with the operand at [T0] and T1 free. */
+TcgMem tcg_emit_mem_single(TcgEmit *e, const TcgEa *ea, unsigned size, bool write);
+/* After the last host instruction of an instruction with checks. */
+void tcg_emit_mem_done(TcgEmit *e);
+/* The slow paths, behind the block. */
+void tcg_emit_cold(TcgEmit *e);
+
+/* ---- emit-alu.c ---- */
+bool tcg_emit_int(TcgEmit *e);
+bool tcg_emit_stack(TcgEmit *e);
+/* The host register of guest REG, loaded into SCRATCH when it lives in the state. */
+unsigned tcg_emit_use(TcgEmit *e, unsigned reg, unsigned scratch);
+/* guest REG = host register FROM, 8 bytes (4: zero-extended). */
+void tcg_emit_set(TcgEmit *e, unsigned reg, unsigned from, unsigned size);
+/* guest REG += VALUE at the stack's or address's width, flags left alone. */
+void tcg_emit_add(TcgEmit *e, unsigned reg, int32_t value, unsigned size);
+
+/* ---- emit-vec.c ---- */
+/* SSE, AVX, x87, MMX. */
+bool tcg_emit_vec(TcgEmit *e);
+
+/* ---- emit-flow.c ---- */
+bool tcg_emit_flow(TcgEmit *e); /* sets e->ended where nothing follows */
+/* Leaves for PC by a jump that can be linked. */
+void tcg_emit_goto(TcgEmit *e, uint64_t pc);
+void tcg_emit_entry(TcgEmit *e, TcgBlock *block, unsigned fetch_slot, uint32_t stamp);
+void tcg_emit_links(TcgEmit *e, TcgBlock *block);
+/* One instruction by the interpreter, in place. */
+void tcg_emit_interpret(TcgEmit *e);
+void tcg_emit_interpret_leave(TcgEmit *e);

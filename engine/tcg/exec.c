@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* The translator as an executor: the dispatcher, which finds or makes the block for where the CPU
+ * is and runs it, and has the interpreter do all that lies between instructions or is not
+ * translated.
+ *
+ * Faults come back to run() by the core's unwind buffer with the state complete: blocks spill
+ * everything before they call. Requests from other threads set hot.exit_request, which blocks test
+ * in every cycle; the event word itself is looked at here.
+ *
+ * Dropping everything (the code memory is full) waits until no other CPU is between begin() and
+ * end(), as those may be in translated code or hold a link. Thread: each CPU's own. */
+
+#include "emit.h"
+
+#include "vit-error.h"
+#include "x86-system.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* ---- Modes ---- */
+
+static unsigned
+current_mode(const X86Core *core)
+{
+    const X86State *s = &core->s;
+    unsigned mode = x86_view(core);
+
+    if (!x86_code64(s) || x86_alignment_checked(core)) {
+        return TCG_MODE_NONE;
+    }
+    mode |= TCG_MODE_CODE64;
+    if (!(s->cr0 & (X86_CR0_EM | X86_CR0_TS))) {
+        mode |= s->cr0 & X86_CR0_NE ? TCG_MODE_X87 : 0;
+        if (s->cr4 & X86_CR4_OSFXSR) {
+            mode |= TCG_MODE_SSE;
+            if ((s->cr4 & X86_CR4_OSXSAVE) && (s->xcr0 & 6) == 6) {
+                mode |= TCG_MODE_AVX | ((s->xcr0 & 0xe6) == 0xe6 ? TCG_MODE_EVEX : 0);
+            }
+        }
+    }
+    return mode;
+}
+
+/* ---- Everything is dropped ---- */
+
+static void
+begin(TcgCpu *cpu)
+{
+    TcgMachine *machine = cpu->machine;
+
+    __atomic_store_n(&cpu->running, true, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&machine->flush_wanted, __ATOMIC_SEQ_CST)) {
+        __atomic_store_n(&cpu->running, false, __ATOMIC_SEQ_CST);
+        g_mutex_lock(&machine->flush_lock); /* held by whoever flushes */
+        g_mutex_unlock(&machine->flush_lock);
+        __atomic_store_n(&cpu->running, true, __ATOMIC_SEQ_CST);
+    }
+}
+
+static void
+end(TcgCpu *cpu)
+{
+    __atomic_store_n(&cpu->running, false, __ATOMIC_RELEASE);
+}
+
+static void
+flush_everything(TcgCpu *cpu)
+{
+    TcgMachine *machine = cpu->machine;
+    uint64_t before = machine->full_flushes;
+
+    end(cpu);
+    g_mutex_lock(&machine->flush_lock);
+    if (machine->full_flushes == before) {
+        __atomic_store_n(&machine->flush_wanted, true, __ATOMIC_SEQ_CST);
+        for (TcgCpu *other = machine->cpus; other; other = other->next) {
+            __atomic_store_n(&other->hot.exit_request, 1, __ATOMIC_SEQ_CST);
+            while (__atomic_load_n(&other->running, __ATOMIC_SEQ_CST)) {
+                g_usleep(20);
+            }
+        }
+        g_mutex_lock(&machine->lock);
+        tcg_drop_all(machine);
+        g_mutex_unlock(&machine->lock);
+        __atomic_store_n(&machine->flush_wanted, false, __ATOMIC_SEQ_CST);
+    }
+    g_mutex_unlock(&machine->flush_lock);
+}
+
+/* ---- Finding code ---- */
+
+/* Takes up the page of code at PC. False: it is not plain memory. Faults as the fetch does. */
+static __attribute__((noinline)) bool
+fill_fetch(TcgCpu *cpu, TcgFetch *fetch, unsigned mode, uint64_t pc)
+{
+    X86Core *core = &cpu->core;
+    uint64_t physical, page = pc & ~(uint64_t)0xfff;
+    X86View view = core->s.cpl == 3 ? X86_VIEW_USER : X86_VIEW_SUPERVISOR;
+    const uint8_t *host = x86_fetch_page(core, pc, &physical) - (pc & 0xfff);
+
+    if (host == core->mmu->window_code) {
+        return false;
+    }
+    fetch->stamp = 0;
+    fetch->global = (x86_tlb_slot(core, pc, view)->mask & 0x7ff) == 0;
+    g_mutex_lock(&cpu->machine->lock);
+    fetch->code = tcg_page_get(cpu, page, host, (uint16_t)mode, physical & ~(uint64_t)0xfff);
+    g_mutex_unlock(&cpu->machine->lock);
+    fetch->page = page;
+    fetch->host = host;
+    fetch->mode = (uint16_t)mode;
+    fetch->stamp = fetch->code->stamp;
+    return true;
+}
+
+/* The block at PC and, once it is known, the jump that led here pointed to it. */
+static __attribute__((noinline)) const void *
+find_block(TcgCpu *cpu, const TcgFetch *fetch, uint64_t pc, TcgLink *link, uint64_t link_age)
+{
+    TcgMachine *machine = cpu->machine;
+    const void *code = NULL;
+    TcgBlock *block;
+
+    g_mutex_lock(&machine->lock);
+    if (fetch->code->physical->granules == 0) {
+        /* the page had been given up */
+        tcg_page_get(cpu, fetch->page, fetch->host, fetch->mode, 0);
+    }
+    block = tcg_block_find(machine, fetch->stamp, pc & 0xfff);
+    if (!block) {
+        int64_t start = g_get_monotonic_time();
+        block = tcg_translate(cpu, fetch, pc);
+        machine->translate_us += g_get_monotonic_time() - start;
+    }
+    if (block) {
+        TcgJump *jump = &cpu->jump[fetch->mode & TCG_MODE_VIEW][tcg_jump_slot(pc)];
+        code = block->entry_far;
+        jump->code = code;
+        __atomic_store_n(&jump->key, -pc, __ATOMIC_RELEASE);
+        if (link && link_age == machine->full_flushes && !machine->options.force_exits) {
+            tcg_link(machine, link, block);
+        }
+    }
+    g_mutex_unlock(&machine->lock);
+    return code;
+}
+
+static const void *
+find_code(TcgCpu *cpu, unsigned mode, TcgLink *link, uint64_t link_age)
+{
+    uint64_t pc = cpu->core.s.rip;
+    unsigned view = mode & TCG_MODE_VIEW;
+    TcgFetch *fetch = &cpu->fetch[view][tcg_fetch_slot(pc & ~(uint64_t)0xfff)];
+    const TcgJump *jump = &cpu->jump[view][tcg_jump_slot(pc)];
+    const void *code;
+
+    if (cpu->view_mode[view] != mode) {
+        cpu->view_mode[view] = (uint16_t)mode;
+        for (unsigned i = 0; i < TCG_JUMP_ENTRIES; i++) {
+            cpu->jump[view][i].key = -((uint64_t)i ^ 1);
+        }
+    }
+    if (fetch->page != (pc & ~(uint64_t)0xfff) || fetch->mode != mode || !fetch->stamp) {
+        if (!fill_fetch(cpu, fetch, mode, pc)) {
+            return NULL;
+        }
+    }
+    if (jump->key == -pc && !link) {
+        return jump->code;
+    }
+    code = find_block(cpu, fetch, pc, link, link_age);
+    if (!code) {
+        flush_everything(cpu);
+        cpu->hot.link = NULL;
+        begin(cpu);
+        if (fill_fetch(cpu, fetch, mode, pc)) {
+            code = find_block(cpu, fetch, pc, NULL, 0);
+        }
+    }
+    return code;
+}
+
+/* ---- Called by blocks ---- */
+
+int
+tcg_helper_interpret(X86State *state)
+{
+    X86Core *core = (X86Core *)state;
+    TcgCpu *cpu = tcg_cpu_of(core);
+    uint64_t rip = state->rip;
+
+    cpu->interpreted++;
+    tcg_flags_to_state(cpu);
+    cpu->code_dropped = false;
+    do { /* repeated string instructions stop in between */
+        x86_interp_one(core);
+    } while (state->rip == rip && !core->debug_pending &&
+             !__atomic_load_n(&cpu->hot.exit_request, __ATOMIC_RELAXED));
+    if (state->rip == rip || cpu->code_dropped || core->debug_pending) {
+        return -1;
+    }
+    tcg_flags_from_state(cpu);
+    return 0;
+}
+
+/* ---- The loop ---- */
+
+static void
+run_code(TcgCpu *cpu, const void *code)
+{
+    cpu->hot.link = NULL;
+    cpu->hot.after_exit = TCG_EXIT_LOOKUP;
+    cpu->dispatches++;
+    tcg_flags_from_state(cpu);
+    cpu->machine->thunks.enter(&cpu->core.s, code);
+    tcg_flags_to_state(cpu);
+}
+
+static __attribute__((noinline)) void
+loop(TcgCpu *cpu, VitCpuExit *out_exit)
+{
+    X86Core *core = &cpu->core;
+    TcgMachine *machine = cpu->machine;
+    TcgLink *link = NULL;
+    uint64_t age = 0;
+
+    for (;;) {
+        unsigned mode;
+        const void *code;
+
+        __atomic_store_n(&cpu->hot.exit_request, 0, __ATOMIC_SEQ_CST);
+        x86_interp_pending_traps(core);
+        if (x86_interp_needs_care(core)) {
+            if (!x86_interp_pass(core, out_exit)) {
+                return;
+            }
+            continue;
+        }
+        mode = current_mode(core);
+        if (mode == TCG_MODE_NONE || machine->options.interpret) {
+            x86_interp_stretch(core);
+            continue;
+        }
+        if (machine->options.invalidate_every &&
+            cpu->dispatches % machine->options.invalidate_every == 0) {
+            flush_everything(cpu);
+        }
+        begin(cpu);
+        code = find_code(cpu, mode, link, age);
+        link = NULL;
+        if (!code) {
+            end(cpu);
+            x86_interp_stretch(core);
+            continue;
+        }
+        run_code(cpu, code);
+        link = cpu->hot.link;
+        age = machine->full_flushes;
+        end(cpu);
+        if (cpu->hot.after_exit == TCG_EXIT_INTERPRET) {
+            x86_interp_one(core);
+        }
+    }
+}
+
+static VitCpuExit
+tcg_run(VitCpu *vit_cpu)
+{
+    X86Core *core = vit_cpu->state;
+    TcgCpu *cpu = tcg_cpu_of(core);
+    VitCpuExit reason = VIT_CPU_EXIT_REQUEST;
+
+    if (!__builtin_setjmp(core->unwind) || x86_interp_deliver(core, &reason)) {
+        loop(cpu, &reason);
+    }
+    end(cpu);
+    return reason;
+}
+
+/* ---- Life ---- */
+
+static void
+tcg_kick(VitCpu *vit_cpu)
+{
+    X86Core *core = vit_cpu->state;
+
+    if (core) {
+        __atomic_store_n(&tcg_cpu_of(core)->hot.exit_request, 1, __ATOMIC_SEQ_CST);
+    }
+}
+
+static bool
+tcg_create(VitCpu *vit_cpu, const void *model, GError **error)
+{
+    TcgMachine *machine = vit_cpu->executor_machine;
+    unsigned entries = machine->options.tlb_entries;
+    TcgCpu *cpu = mmap(NULL, sizeof(TcgCpu), PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (cpu == MAP_FAILED) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_NO_MEMORY,
+                    "no memory for the tables of CPU %u: give the machine fewer CPUs (-smp)",
+                    vit_cpu->index);
+        return false;
+    }
+    cpu->machine = machine;
+    if (!x86_core_init(&cpu->core, vit_cpu, model, error)) {
+        munmap(cpu, sizeof(TcgCpu));
+        return false;
+    }
+    tcg_tlb_init(cpu,
+                 entries ? CLAMP(entries, TCG_TLB_SMALLEST, TCG_TLB_LARGEST) : TCG_TLB_DEFAULT);
+    cpu->core.hooks = &tcg_core_hooks;
+    g_mutex_lock(&machine->lock);
+    cpu->next = machine->cpus;
+    machine->cpus = cpu;
+    g_mutex_unlock(&machine->lock);
+    vit_cpu->state = &cpu->core;
+    return true;
+}
+
+static void
+tcg_destroy(VitCpu *vit_cpu)
+{
+    TcgCpu *cpu, **at;
+
+    if (!vit_cpu->state) {
+        return;
+    }
+    cpu = tcg_cpu_of(vit_cpu->state);
+    g_mutex_lock(&cpu->machine->lock);
+    for (at = &cpu->machine->cpus; *at != cpu; at = &(*at)->next) {
+    }
+    *at = cpu->next;
+    g_mutex_unlock(&cpu->machine->lock);
+    x86_core_finish(&cpu->core);
+    vit_cpu->state = NULL;
+    munmap(cpu, sizeof(TcgCpu));
+}
+
+static void
+tcg_reset(VitCpu *vit_cpu)
+{
+    x86_state_reset(vit_cpu->state, false);
+}
+
+static void
+tcg_sync_in(VitCpu *vit_cpu)
+{
+    x86_state_changed(vit_cpu->state);
+}
+
+const VitExecutor vit_tcg_executor = {
+    .name = "tcg",
+    .create = tcg_create,
+    .destroy = tcg_destroy,
+    .reset = tcg_reset,
+    .run = tcg_run,
+    .kick = tcg_kick,
+    .sync_in = tcg_sync_in,
+};

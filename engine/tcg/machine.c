@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* What the CPUs of a machine share: making and freeing it, its code memory, its figures.
+ * Thread: made and freed before and after the CPUs run; figures any. */
+
+#include "emit.h"
+
+#include "vit-error.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { HASH_LEN = 1 << 16 };
+
+/* No block is smaller than this. */
+static size_t
+blocks_len(const TcgMachine *machine)
+{
+    return machine->code_len / 32 * sizeof(TcgBlock *);
+}
+
+/* One mapping that is writable and executable, or two of the same memory. */
+static bool
+map_code(TcgMachine *machine, GError **error)
+{
+    size_t len = machine->code_len;
+    int fd;
+
+    if (!machine->options.split_wx) {
+        void *both = mmap(NULL, len, PROT_READ | PROT_WRITE | PROT_EXEC,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (both != MAP_FAILED) {
+            machine->code = machine->code_exec = both;
+            return true;
+        }
+    }
+    fd = memfd_create("translated code", MFD_CLOEXEC);
+    if (fd >= 0 && ftruncate(fd, (off_t)len) == 0) {
+        machine->code = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        machine->code_exec = mmap(NULL, len, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (fd < 0 || machine->code == MAP_FAILED || machine->code_exec == MAP_FAILED ||
+        !machine->code_exec) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_NO_MEMORY,
+                    "cannot map %u MiB of memory for translated code: %s. Give -accel "
+                    "tcg,tb-size=MIB a smaller size",
+                    (unsigned)(len / VIT_MIB), g_strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+TcgMachine *
+vit_tcg_new(const TcgOptions *options, GError **error)
+{
+    TcgMachine *machine = g_new0(TcgMachine, 1);
+
+    machine->options = *options;
+    machine->code_len = options->tb_size_bytes ? options->tb_size_bytes : 256 * VIT_MIB;
+    machine->code_len = CLAMP(machine->code_len, VIT_MIB, 1024 * VIT_MIB);
+    g_mutex_init(&machine->lock);
+    g_mutex_init(&machine->flush_lock);
+    machine->hash_len = HASH_LEN;
+    machine->hash = g_new0(TcgBlock *, machine->hash_len);
+    machine->ram = g_ptr_array_new();
+    machine->physical = g_hash_table_new(NULL, NULL);
+    machine->by_dirty = g_hash_table_new(NULL, NULL);
+    machine->emit = g_new0(TcgEmit, 1);
+    if (!__builtin_cpu_supports("bmi2")) {
+        machine->options.interpret = true; /* checks that touch no flag need PEXT and RORX */
+    }
+    machine->blocks = mmap(NULL, blocks_len(machine), PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (machine->blocks == MAP_FAILED) {
+        machine->blocks = NULL;
+        g_set_error(error, VIT_ERROR, VIT_ERROR_NO_MEMORY,
+                    "no memory for the list of translated blocks: give -accel tcg,tb-size=MIB a "
+                    "smaller size");
+    }
+    if (!machine->blocks || !map_code(machine, error)) {
+        vit_tcg_free(machine);
+        return NULL;
+    }
+    if (!tcg_thunks_make(machine)) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_FAILED, "the translator's own code has no room");
+        vit_tcg_free(machine);
+        return NULL;
+    }
+    tcg_recover_init();
+    tcg_recover_add(machine);
+    return machine;
+}
+
+void
+vit_tcg_free(TcgMachine *machine)
+{
+    if (!machine) {
+        return;
+    }
+    tcg_recover_remove(machine);
+    for (guint i = 0; i < machine->ram->len; i++) {
+        VitRamBlock *block = machine->ram->pdata[i];
+        block->code_written = NULL;
+    }
+    tcg_drop_all(machine);
+    if (machine->code_exec && machine->code_exec != machine->code) {
+        munmap(machine->code_exec, machine->code_len);
+    }
+    if (machine->code) {
+        munmap(machine->code, machine->code_len);
+    }
+    if (machine->blocks) {
+        munmap(machine->blocks, blocks_len(machine));
+    }
+    g_ptr_array_unref(machine->ram);
+    g_hash_table_unref(machine->physical);
+    g_hash_table_unref(machine->by_dirty);
+    g_free(machine->hash);
+    g_free(machine->emit);
+    g_mutex_clear(&machine->lock);
+    g_mutex_clear(&machine->flush_lock);
+    g_free(machine);
+}
+
+void
+vit_tcg_print_statistics(TcgMachine *machine, GString *out)
+{
+    g_mutex_lock(&machine->lock);
+    g_string_append_printf(
+        out,
+        "translated code   %zu of %zu KiB\n"
+        "blocks            %" G_GUINT64_FORMAT " (%.1f instructions, %.1f bytes each)\n"
+        "host bytes        %.2f per guest byte\n"
+        "translation       %.0f ns per instruction, %.0f ms in all\n"
+        "links             %" G_GUINT64_FORMAT "\n"
+        "dropped blocks    %" G_GUINT64_FORMAT ", all code %" G_GUINT64_FORMAT " times\n"
+        "writes beside     %" G_GUINT64_FORMAT "\n",
+        machine->code_used / 1024, machine->code_len / 1024, machine->translated_blocks,
+        (double)machine->translated_insns / MAX(machine->translated_blocks, 1),
+        (double)machine->translated_guest_bytes / MAX(machine->translated_blocks, 1),
+        (double)machine->host_bytes / MAX(machine->translated_guest_bytes, 1),
+        1e3 * machine->translate_us / MAX(machine->translated_insns, 1),
+        machine->translate_us / 1e3, machine->links_made, machine->invalidated,
+        machine->full_flushes, machine->writes_beside);
+    for (const TcgCpu *cpu = machine->cpus; cpu; cpu = cpu->next) {
+        g_string_append_printf(out,
+                               "CPU %u: %" G_GUINT64_FORMAT " dispatches, %" G_GUINT64_FORMAT
+                               " slow accesses (%" G_GUINT64_FORMAT " fills), %" G_GUINT64_FORMAT
+                               " by the interpreter, %" G_GUINT64_FORMAT " flushes\n",
+                               cpu->core.cpu->index, cpu->dispatches, cpu->slow, cpu->fills,
+                               cpu->interpreted, cpu->flushes);
+    }
+    g_mutex_unlock(&machine->lock);
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+#pragma once
+
+/* What the CPUs of a machine share: blocks, the pages they came from, host code that belongs to no
+ * block. Everything is guarded by the machine's lock, which is the innermost but for none: whoever
+ * holds it takes no other and touches no guest memory through the CPU. */
+
+#include "asm.h"
+#include "tcg-cpu.h"
+
+enum {
+    TCG_BLOCK_INSNS = 64,
+    TCG_GRANULE = 64, /* bytes of code that a write is compared with */
+};
+
+typedef struct TcgBlock TcgBlock;
+
+/* A jump out of a block that can lead straight to another. */
+typedef struct TcgLink {
+    TcgBlock *from, *to;  /* to: NULL = leads to its stub */
+    struct TcgLink *next; /* of the jumps that lead to the same block */
+    uint64_t pc;
+    uint8_t *jump;       /* its displacement, where it is written */
+    const uint8_t *stub; /* where it leads while to is NULL */
+    bool backward;       /* needs the exit test */
+} TcgLink;
+
+/* For a host fault: which instruction. */
+typedef struct TcgPlace {
+    uint16_t host, guest; /* offset in the code, offset in the guest's page */
+} TcgPlace;
+
+struct TcgBlock {
+    struct TcgPage *page;
+    TcgBlock *next_in_page, *next_in_hash;
+    uint64_t pc;
+    uint16_t offset, len; /* in the page */
+    uint16_t mode;
+    uint32_t stamp;
+    const uint8_t *start, *end; /* of the host code */
+    const uint8_t *entry;       /* no test: forward jumps inside the page */
+    const uint8_t *entry_loop;  /* exit test: backward jumps inside the page */
+    const uint8_t *entry_far;   /* page still mapped, exit test: all others */
+    TcgLink *incoming;
+    uint16_t n_links, n_places;
+    TcgLink *links;
+    TcgPlace *places;
+};
+
+/* A guest page of code at one linear address in one mode. */
+typedef struct TcgPage {
+    uint64_t linear;
+    uint32_t stamp;
+    uint16_t mode;
+    struct TcgPhysical *physical;
+    struct TcgPage *next; /* of the same physical page */
+    TcgBlock *blocks;
+} TcgPage;
+
+/* A guest page of code, by its host address. */
+typedef struct TcgPhysical {
+    const uint8_t *host;
+    uint8_t *dirty;    /* NULL: ROM */
+    uint64_t granules; /* with code */
+    TcgPage *pages;
+    unsigned hits; /* writes beside the code */
+} TcgPhysical;
+
+/* Host code common to all blocks, in execution addresses. */
+typedef struct TcgThunks {
+    /* C: runs CODE until it leaves. */
+    void (*enter)(X86State *state, const void *code);
+    const uint8_t *leave;      /* rIP is in the state */
+    const uint8_t *leave_at;   /* T1 = guest rIP */
+    const uint8_t *leave_link; /* T1 = guest rIP, T0 = TcgLink */
+    const uint8_t *interpret;  /* called: T1 = guest rIP; one instruction; comes back or leaves */
+    const uint8_t *interpret_leave; /* jumped to: T1 = guest rIP; one instruction, then leaves */
+    const uint8_t *slow;            /* called: T0 = address, T1 = guest rIP; see emit-mem.c */
+    const uint8_t *jump_miss;       /* T0 = guest rIP */
+} TcgThunks;
+
+struct TcgMachine {
+    GMutex lock;
+    TcgOptions options;
+    TcgThunks thunks;
+    TcgCpu *cpus;
+    struct TcgEmit *emit; /* work space of the translation under way */
+
+    uint8_t *code, *code_exec; /* writable and executable mapping */
+    size_t code_len, code_used, code_fixed;
+    bool flush_wanted; /* atomic */
+    GMutex flush_lock; /* outermost: held while everything is dropped */
+
+    /* By host address; owned. Reserved at its largest, so that it never moves. */
+    TcgBlock **blocks;
+    size_t n_blocks;
+    TcgBlock **hash;
+    size_t hash_len;
+    GHashTable *physical; /* host page -> TcgPhysical */
+    GHashTable *by_dirty; /* dirty byte -> TcgPhysical */
+    GPtrArray *ram;       /* VitRamBlock with our hook */
+    uint32_t last_stamp;
+
+    uint64_t translated_blocks, translated_insns, translated_guest_bytes, host_bytes;
+    uint64_t links_made, invalidated, full_flushes, writes_beside;
+    int64_t translate_us;
+};
+
+static inline ptrdiff_t
+tcg_exec_delta(const TcgMachine *machine)
+{
+    return machine->code_exec - machine->code;
+}
+
+/* ---- thunk.c ---- */
+bool tcg_thunks_make(TcgMachine *machine);
+
+/* ---- translate.c ---- */
+/* Makes the block at PC, whose page's entry is FETCH; lock held. NULL: no room left. */
+TcgBlock *tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, uint64_t pc);
+
+/* ---- smc.c, lock held unless said otherwise ---- */
+TcgPage *tcg_page_get(TcgCpu *cpu, uint64_t linear, const uint8_t *host, uint16_t mode,
+                      uint64_t physical);
+void tcg_code_written(TcgMachine *machine, TcgCpu *writer, uint8_t *dirty, unsigned offset,
+                      size_t len); /* takes the lock */
+void tcg_block_add(TcgMachine *machine, TcgBlock *block);
+TcgBlock *tcg_block_find(TcgMachine *machine, uint32_t stamp, unsigned offset);
+void tcg_link(TcgMachine *machine, TcgLink *link, TcgBlock *to);
+/* Everything translated is dropped; no CPU is in translated code. */
+void tcg_drop_all(TcgMachine *machine);
+
+/* ---- exec.c: what translated code calls; 0 = go on or again, 1 = done, 2 = leave ---- */
+int tcg_helper_interpret(X86State *state);
+int tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *site);
+
+/* ---- recover.c ---- */
+void tcg_recover_init(void);
+void tcg_recover_add(TcgMachine *machine);
+void tcg_recover_remove(TcgMachine *machine);

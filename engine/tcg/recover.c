@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* Host faults of translated code: divide errors, unmasked SIMD exceptions, alignment.
+ *
+ * A host instruction that faults has changed nothing, and neither has the guest instruction that it
+ * stands for; so the block is left right there and the interpreter executes that instruction, which
+ * raises what the architecture says. Which one it is, the block's table of places tells.
+ *
+ * Signal dispositions and the list of code memories belong to the process: the handler has nothing
+ * else to go by. What is not ours goes to the handler that was there before.
+ * Thread: the handler runs on the thread that faulted. */
+
+#include "machine.h"
+#include "x86-host-fault.h"
+
+#include <signal.h>
+#include <ucontext.h>
+
+enum { MACHINES_MAX = 64 };
+
+static TcgMachine *machines[MACHINES_MAX]; /* atomic; for the signal handler */
+static struct sigaction previous_fpe, previous_segv;
+
+static const TcgMachine *
+machine_of(uintptr_t pc)
+{
+    for (unsigned i = 0; i < MACHINES_MAX; i++) {
+        const TcgMachine *machine = __atomic_load_n(&machines[i], __ATOMIC_ACQUIRE);
+        if (machine && pc - (uintptr_t)machine->code_exec < machine->code_len) {
+            return machine;
+        }
+    }
+    return NULL;
+}
+
+/* The block that PC lies in: blocks are in order of their addresses. */
+static const TcgBlock *
+block_of(const TcgMachine *machine, const uint8_t *pc)
+{
+    size_t low = 0, high = __atomic_load_n(&machine->n_blocks, __ATOMIC_ACQUIRE);
+    size_t count = high;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (machine->blocks[middle]->end <= pc) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < count && machine->blocks[low]->start <= pc ? machine->blocks[low] : NULL;
+}
+
+static void
+chain(const struct sigaction *previous, int number, siginfo_t *info, void *context)
+{
+    if (previous->sa_flags & SA_SIGINFO) {
+        previous->sa_sigaction(number, info, context);
+    } else if (previous->sa_handler == SIG_DFL || previous->sa_handler == SIG_IGN) {
+        struct sigaction fallback = { .sa_handler = SIG_DFL };
+        sigaction(number, &fallback, NULL);
+    } else {
+        previous->sa_handler(number);
+    }
+}
+
+static void
+on_fault(int number, siginfo_t *info, void *context)
+{
+    ucontext_t *uc = context;
+    greg_t *regs = uc->uc_mcontext.gregs;
+    const uint8_t *pc = (const uint8_t *)regs[REG_RIP];
+    const TcgMachine *machine = info->si_code > 0 ? machine_of((uintptr_t)pc) : NULL;
+    const TcgBlock *block = machine ? block_of(machine, pc) : NULL;
+
+    if (block && block->n_places) {
+        unsigned place = 0, offset = (unsigned)(pc - block->start);
+        while (place + 1u < block->n_places && block->places[place + 1].host <= offset) {
+            place++;
+        }
+        regs[REG_R15] = (greg_t)((block->pc & ~(uint64_t)0xfff) | block->places[place].guest);
+        regs[REG_RIP] = (greg_t)machine->thunks.interpret_leave;
+        return;
+    }
+    chain(number == SIGFPE ? &previous_fpe : &previous_segv, number, info, context);
+}
+
+void
+tcg_recover_init(void)
+{
+    static gsize done;
+
+    if (g_once_init_enter(&done)) {
+        struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
+
+        sigemptyset(&action.sa_mask);
+        x86_host_fault_init(); /* its handler comes behind ours */
+        sigaction(SIGFPE, &action, &previous_fpe);
+        sigaction(SIGSEGV, &action, &previous_segv);
+        g_once_init_leave(&done, 1);
+    }
+}
+
+void
+tcg_recover_add(TcgMachine *machine)
+{
+    for (unsigned i = 0; i < MACHINES_MAX; i++) {
+        TcgMachine *none = NULL;
+        if (__atomic_compare_exchange_n(&machines[i], &none, machine, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_RELAXED)) {
+            return;
+        }
+    }
+}
+
+void
+tcg_recover_remove(TcgMachine *machine)
+{
+    for (unsigned i = 0; i < MACHINES_MAX; i++) {
+        TcgMachine *mine = machine;
+        __atomic_compare_exchange_n(&machines[i], &mine, NULL, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_RELAXED);
+    }
+}

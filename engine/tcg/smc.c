@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* Which guest pages have translations, and what happens when they are written.
+ *
+ * A page with translations has VIT_DIRTY_CODE clear and no write entry in any CPU's TLB, so every
+ * writer (CPUs by way of the interpreter, devices by DMA) comes to tcg_code_written(). Granules of
+ * 64 bytes tell code from data beside it; only blocks that were written are dropped. A dropped
+ * block's host code stays until everything is dropped: a CPU may still be in it.
+ * Thread: machine's lock held, but for tcg_code_written(). */
+
+#include "machine.h"
+
+static uint64_t
+granules_of(unsigned offset, size_t len)
+{
+    unsigned first = offset / TCG_GRANULE;
+    unsigned last = (unsigned)MIN((offset + len - 1) / TCG_GRANULE, 63);
+
+    return (last == 63 ? UINT64_MAX : (1ull << (last + 1)) - 1) & ~((1ull << first) - 1);
+}
+
+/* ---- Blocks by stamp and offset ---- */
+
+static size_t
+hash_of(const TcgMachine *machine, uint32_t stamp, unsigned offset)
+{
+    uint64_t key = (uint64_t)stamp << 12 | offset;
+
+    return (key * 0x9e3779b97f4a7c15ull >> 32) & (machine->hash_len - 1);
+}
+
+TcgBlock *
+tcg_block_find(TcgMachine *machine, uint32_t stamp, unsigned offset)
+{
+    TcgBlock *block = machine->hash[hash_of(machine, stamp, offset)];
+
+    while (block && (block->stamp != stamp || block->offset != offset)) {
+        block = block->next_in_hash;
+    }
+    return block;
+}
+
+void
+tcg_block_add(TcgMachine *machine, TcgBlock *block)
+{
+    TcgPage *page = block->page;
+    TcgPhysical *physical = page->physical;
+    size_t slot = hash_of(machine, block->stamp, block->offset);
+
+    block->next_in_hash = machine->hash[slot];
+    machine->hash[slot] = block;
+    block->next_in_page = page->blocks;
+    page->blocks = block;
+    physical->granules |= granules_of(block->offset, block->len);
+    machine->blocks[machine->n_blocks] = block;
+    __atomic_store_n(&machine->n_blocks, machine->n_blocks + 1, __ATOMIC_RELEASE);
+}
+
+static void
+unhash(TcgMachine *machine, TcgBlock *block)
+{
+    TcgBlock **at = &machine->hash[hash_of(machine, block->stamp, block->offset)];
+
+    while (*at != block) {
+        at = &(*at)->next_in_hash;
+    }
+    *at = block->next_in_hash;
+}
+
+/* ---- Links ---- */
+
+void
+tcg_link(TcgMachine *machine, TcgLink *link, TcgBlock *to)
+{
+    const TcgBlock *from = link->from;
+    const uint8_t *entry = to->page != from->page ? to->entry_far
+                           : link->backward       ? to->entry_loop
+                                                  : to->entry;
+
+    if (link->to || to->mode != from->mode || link->pc != to->pc ||
+        !tcg_asm_patch(link->jump, tcg_exec_delta(machine), entry)) {
+        return;
+    }
+    link->to = to;
+    link->next = to->incoming;
+    to->incoming = link;
+    machine->links_made++;
+}
+
+static void
+unlink_incoming(TcgMachine *machine, TcgBlock *block)
+{
+    for (TcgLink *link = block->incoming, *next; link; link = next) {
+        next = link->next;
+        tcg_asm_patch(link->jump, tcg_exec_delta(machine), link->stub);
+        link->to = NULL;
+        link->next = NULL;
+    }
+    block->incoming = NULL;
+}
+
+static void
+forget_jumps(TcgMachine *machine, const TcgBlock *block)
+{
+    unsigned slot = tcg_jump_slot(block->pc), view = block->mode & TCG_MODE_VIEW;
+
+    for (TcgCpu *cpu = machine->cpus; cpu; cpu = cpu->next) {
+        TcgJump *jump = &cpu->jump[view][slot];
+        if (jump->code == block->entry_far) {
+            __atomic_store_n(&jump->key, -((uint64_t)slot ^ 1), __ATOMIC_RELAXED);
+        }
+    }
+}
+
+static void
+drop_block(TcgMachine *machine, TcgBlock *block)
+{
+    unlink_incoming(machine, block);
+    unhash(machine, block);
+    forget_jumps(machine, block);
+    machine->invalidated++;
+}
+
+/* ---- Pages ---- */
+
+static void
+ram_written(VitRamBlock *block, uint64_t offset, uint64_t len, void *opaque)
+{
+    tcg_code_written(opaque, NULL, &block->dirty[offset / VIT_PAGE_SIZE], offset % VIT_PAGE_SIZE,
+                     len);
+}
+
+static TcgPhysical *
+physical_get(TcgCpu *cpu, const uint8_t *host, uint64_t physical_address)
+{
+    TcgMachine *machine = cpu->machine;
+    TcgPhysical *physical = g_hash_table_lookup(machine->physical, host);
+    VitMapped at;
+
+    if (physical) {
+        return physical;
+    }
+    physical = g_new0(TcgPhysical, 1);
+    physical->host = host;
+    vit_address_space_lookup(cpu->core.mmu->space, physical_address, &at);
+    if (at.region && at.region->block) {
+        VitRamBlock *block = at.region->block;
+        uint64_t offset = at.region->block_offset + at.region_offset;
+        physical->dirty = &block->dirty[offset / VIT_PAGE_SIZE];
+        if (!block->code_written) {
+            block->code_opaque = machine;
+            __atomic_store_n(&block->code_written, ram_written, __ATOMIC_RELEASE);
+            g_ptr_array_add(machine->ram, block);
+        }
+        g_hash_table_insert(machine->by_dirty, physical->dirty, physical);
+    }
+    g_hash_table_insert(machine->physical, (void *)host, physical);
+    return physical;
+}
+
+/* From now on writes to PHYSICAL are heard of. */
+static void
+watch(TcgMachine *machine, TcgPhysical *physical)
+{
+    if (physical->dirty && (__atomic_load_n(physical->dirty, __ATOMIC_RELAXED) & VIT_DIRTY_CODE)) {
+        __atomic_fetch_and(physical->dirty, (uint8_t)~VIT_DIRTY_CODE, __ATOMIC_SEQ_CST);
+        tcg_tlb_protect(machine, physical->host);
+    } else if (physical->granules == 0) {
+        tcg_tlb_protect(machine, physical->host);
+    }
+}
+
+TcgPage *
+tcg_page_get(TcgCpu *cpu, uint64_t linear, const uint8_t *host, uint16_t mode,
+             uint64_t physical_address)
+{
+    TcgMachine *machine = cpu->machine;
+    TcgPhysical *physical = physical_get(cpu, host, physical_address);
+    TcgPage *page;
+
+    watch(machine, physical);
+    for (page = physical->pages; page; page = page->next) {
+        if (page->linear == linear && page->mode == mode) {
+            return page;
+        }
+    }
+    page = g_new0(TcgPage, 1);
+    page->linear = linear;
+    page->mode = mode;
+    page->stamp = ++machine->last_stamp;
+    page->physical = physical;
+    page->next = physical->pages;
+    physical->pages = page;
+    return page;
+}
+
+/* Drops what MASK covers. */
+static void
+drop_granules(TcgMachine *machine, TcgPhysical *physical, uint64_t mask)
+{
+    physical->granules = 0;
+    for (TcgPage *page = physical->pages; page; page = page->next) {
+        TcgBlock **at = &page->blocks;
+        while (*at) {
+            TcgBlock *block = *at;
+            uint64_t own = granules_of(block->offset, block->len);
+            if (own & mask) {
+                *at = block->next_in_page;
+                drop_block(machine, block);
+            } else {
+                physical->granules |= own;
+                at = &block->next_in_page;
+            }
+        }
+    }
+}
+
+void
+tcg_code_written(TcgMachine *machine, TcgCpu *writer, uint8_t *dirty, unsigned offset, size_t len)
+{
+    TcgPhysical *physical;
+    uint8_t bits = VIT_DIRTY_ALL;
+
+    g_mutex_lock(&machine->lock);
+    physical = g_hash_table_lookup(machine->by_dirty, dirty);
+    if (physical) {
+        uint64_t mask = granules_of(offset, len);
+        if (physical->granules & mask) {
+            drop_granules(machine, physical, mask);
+            if (writer) {
+                writer->code_dropped = true;
+            }
+            for (TcgCpu *cpu = machine->cpus; cpu; cpu = cpu->next) {
+                if (cpu != writer) {
+                    __atomic_store_n(&cpu->hot.exit_request, 1, __ATOMIC_RELEASE);
+                }
+            }
+        } else {
+            physical->hits++;
+            machine->writes_beside++;
+        }
+        if (physical->granules) {
+            bits &= ~VIT_DIRTY_CODE;
+        }
+    }
+    __atomic_fetch_or(dirty, bits, __ATOMIC_RELEASE);
+    g_mutex_unlock(&machine->lock);
+}
+
+void
+tcg_drop_all(TcgMachine *machine)
+{
+    GHashTableIter iter;
+    gpointer value;
+
+    for (size_t i = 0; i < machine->n_blocks; i++) {
+        TcgBlock *block = machine->blocks[i];
+        g_free(block->links);
+        g_free(block->places);
+        g_free(block);
+    }
+    machine->n_blocks = 0;
+    memset(machine->hash, 0, machine->hash_len * sizeof(machine->hash[0]));
+    g_hash_table_iter_init(&iter, machine->physical);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        TcgPhysical *physical = value;
+        for (TcgPage *page = physical->pages, *next; page; page = next) {
+            next = page->next;
+            g_free(page);
+        }
+        if (physical->dirty) {
+            __atomic_fetch_or(physical->dirty, VIT_DIRTY_ALL, __ATOMIC_RELEASE);
+        }
+        g_free(physical);
+    }
+    g_hash_table_remove_all(machine->physical);
+    g_hash_table_remove_all(machine->by_dirty);
+    for (TcgCpu *cpu = machine->cpus; cpu; cpu = cpu->next) {
+        for (unsigned view = 0; view < X86_VIEW_LAST; view++) {
+            for (unsigned i = 0; i < TCG_FETCH_ENTRIES; i++) {
+                cpu->fetch[view][i] = (TcgFetch){ .page = 1 };
+            }
+            for (unsigned i = 0; i < TCG_JUMP_ENTRIES; i++) {
+                cpu->jump[view][i].key = -((uint64_t)i ^ 1);
+            }
+        }
+    }
+    machine->code_used = machine->code_fixed;
+    machine->full_flushes++;
+}

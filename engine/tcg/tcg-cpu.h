@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+#pragma once
+
+/* The context of one CPU: what RBP points into while translated code runs.
+ *
+ * One reserved mapping holds everything that code addresses by constant distance from RBP, which is
+ * the address of the architectural state: the hot words right before it, the general registers
+ * right behind, then the tables. Tables are reserved at their largest; pages that are never
+ * touched cost nothing.
+ *
+ * Register homes: guest RAX RCX RDX RBX RSI RDI are in the host registers of the same name, RSP RBP
+ * R12 R13 R14 R15 in R12 R13 R8 R9 R10 R11; guest R8..R11 stay in the state. R14 and R15 are
+ * scratch. Host RSP is an ordinary stack, 16-byte aligned between instructions.
+ *
+ * Flags: OF SF ZF AF PF CF are the host's; the other bits of RFLAGS are in the state, where the six
+ * are out of date while translated code runs. Host DF is 0.
+ */
+
+#include "x86-exec.h"
+#include "x86-mem.h"
+
+#include "tcg.h"
+
+enum {
+    TCG_CTX = X86_RBP,
+    TCG_T0 = X86_R14,
+    TCG_T1 = X86_R15,
+};
+
+/* TCG_NO_REG in the map: the register lives in the state. */
+extern const uint8_t tcg_home[16];
+
+/* ---- Mode: what else than its address code depends on ---- */
+
+enum {
+    TCG_MODE_VIEW = 3, /* X86View */
+    TCG_MODE_SIZE_SHIFT = 2,
+    TCG_MODE_CODE64 = 0 << 2,
+    TCG_MODE_CODE32 = 1 << 2,
+    TCG_MODE_SIZE = 1 << 2,
+    TCG_MODE_SSE = 1 << 3,  /* legacy SSE instructions run without a fault */
+    TCG_MODE_AVX = 1 << 4,  /* VEX ones too */
+    TCG_MODE_X87 = 1 << 5,  /* x87 and MMX ones */
+    TCG_MODE_EVEX = 1 << 6, /* AVX-512 ones */
+    TCG_MODE_NONE = 0xffff, /* not translated: the interpreter has it */
+};
+
+/* ---- Tables ---- */
+
+enum {
+    TCG_TLB_LARGEST = 1 << 16,
+    TCG_TLB_DEFAULT = 1 << 12,
+    TCG_TLB_SMALLEST = 4,
+    TCG_FETCH_ENTRIES = 256,
+    TCG_JUMP_BITS = 12,
+    TCG_JUMP_ENTRIES = 1 << TCG_JUMP_BITS,
+    TCG_LOG_ENTRIES = 4096,
+};
+
+/* A page that an access may go straight to. An empty entry has the tag of a page that never
+ * looks here and is not the neighbour of one that does. */
+typedef struct TcgTlbEntry {
+    uint64_t tag;   /* minus the page's address */
+    uintptr_t host; /* its host address */
+} TcgTlbEntry;
+
+/* A page of code as mapped now. */
+typedef struct TcgFetch {
+    uint64_t page; /* linear; 1 = none */
+    const uint8_t *host;
+    struct TcgPage *code;
+    uint32_t stamp; /* of (linear page, physical page, mode); 0 = not valid */
+    uint16_t mode;
+    bool global;
+} TcgFetch;
+
+/* Where code at an address is. */
+typedef struct TcgJump {
+    uint64_t key; /* minus the address */
+    const void *code;
+} TcgJump;
+
+/* Most used by translated code: reached with one byte of displacement. */
+typedef struct TcgHot {
+    uint64_t park;           /* RCX during a check that touches no flags */
+    uint64_t spare[2];       /* scratch of emitters inside one instruction */
+    uint32_t exit_request;   /* atomic; not zero: leave at the next test */
+    uint32_t tlb_mask;       /* (entries - 1) << 4 */
+    uint64_t tlb_index_bits; /* (entries - 1) << 12 */
+    uint64_t page_bits;      /* ~0xfff */
+    uint64_t jump_bits;      /* low bits of an address that index the jump table */
+    uint16_t flags;          /* AX after LAHF and SETO AL, while out of translated code */
+    uint8_t vec_resident;    /* guest vector registers are in the host's (emit-vec.c, fpstate.c) */
+    uint8_t x87_resident;
+    uint8_t after_exit; /* TCG_EXIT_* */
+    uint8_t unused[3];
+    struct TcgLink *link; /* the jump that led out, to be pointed to where it goes */
+    uint32_t host_mxcsr, unused2;
+    uint64_t reserve[6];
+} TcgHot;
+_Static_assert(sizeof(TcgHot) == 128, "reached with one byte");
+
+enum { TCG_EXIT_LOOKUP, TCG_EXIT_INTERPRET };
+
+typedef struct TcgCpu {
+    TcgMachine *machine;
+    struct TcgCpu *next;               /* of the machine; under its lock */
+    uint16_t view_mode[X86_VIEW_LAST]; /* what the tables of a view hold */
+    bool code_dropped;                 /* a write of this CPU's dropped translations */
+    bool log_full;                     /* entries are in the tables that are not in the log */
+    unsigned log_len;
+    uint32_t log[TCG_LOG_ENTRIES]; /* filled TLB entries */
+    uint64_t dispatches, slow, interpreted, fills, flushes;
+    unsigned tlb_entries;
+    bool running; /* atomic; in translated code, or holding what belongs to it */
+
+    TcgHot hot __attribute__((aligned(64)));
+    X86Core core __attribute__((aligned(64)));
+    TcgFetch fetch[X86_VIEW_LAST][TCG_FETCH_ENTRIES];
+    TcgJump jump[X86_VIEW_LAST][TCG_JUMP_ENTRIES];
+    TcgTlbEntry tlb[X86_VIEW_LAST][2][TCG_TLB_LARGEST] __attribute__((aligned(4096)));
+} TcgCpu;
+
+#define TCG_OFFSET(member) ((int32_t)(offsetof(TcgCpu, member) - offsetof(TcgCpu, core)))
+#define TCG_GPR(n)         ((int32_t)(offsetof(X86State, gpr) + 8 * (n)))
+#define TCG_RIP            ((int32_t)offsetof(X86State, rip))
+
+static inline TcgCpu *
+tcg_cpu_of(X86Core *core)
+{
+    return (TcgCpu *)((char *)core - offsetof(TcgCpu, core));
+}
+
+static inline unsigned
+tcg_fetch_slot(uint64_t page)
+{
+    return (page >> 12 ^ page >> 20) % TCG_FETCH_ENTRIES;
+}
+
+static inline unsigned
+tcg_jump_slot(uint64_t pc)
+{
+    return pc % TCG_JUMP_ENTRIES;
+}
+
+/* Flags between their two forms. */
+static inline void
+tcg_flags_to_state(TcgCpu *cpu)
+{
+    unsigned ah = cpu->hot.flags >> 8, of = cpu->hot.flags & 1;
+
+    cpu->core.s.rflags = (cpu->core.s.rflags & ~(uint64_t)X86_FLAGS_ARITH) |
+                         (ah & X86_FLAGS_ARITH & 0xff) | (of ? X86_FLAG_OF : 0);
+}
+
+static inline void
+tcg_flags_from_state(TcgCpu *cpu)
+{
+    uint64_t flags = cpu->core.s.rflags;
+
+    cpu->hot.flags = (flags & X86_FLAGS_ARITH & 0xff) << 8 | !!(flags & X86_FLAG_OF);
+}
+
+/* ---- tlb.c ---- */
+
+void tcg_tlb_init(TcgCpu *cpu, unsigned entries);
+void tcg_tlb_flush(TcgCpu *cpu);
+extern const X86CoreHooks tcg_core_hooks;
+/* Enters the page of LINEAR when an access may go straight to it. May raise no fault: false =
+ * somebody else has to make this access. */
+bool tcg_tlb_fill(TcgCpu *cpu, uint64_t linear, bool write, X86View view);
+/* Takes write entries that lead to the page at HOST out of every CPU's tables; lock held. */
+void tcg_tlb_protect(TcgMachine *machine, const uint8_t *host);

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* Filling and dropping what translated code looks addresses up in: the TLB and the pages of code.
+ *
+ * Entries are taken from the interpreter's TLB, which has walked the tables, set accessed and dirty
+ * bits and knows watched pages and device windows; every flush of that one comes here through the
+ * core's hooks. A write entry exists only while nobody wants to hear of writes to the page: it is
+ * marked dirty when it is entered, has no translations, and no display looks at it.
+ * Thread: the CPU's own, except tcg_tlb_protect(). */
+
+#include "machine.h"
+
+static uint64_t
+empty_tag(unsigned slot)
+{
+    return -((uint64_t)(slot ^ 2) << 12);
+}
+
+static void
+drop(TcgTlbEntry *entry, unsigned slot)
+{
+    __atomic_store_n(&entry->tag, empty_tag(slot), __ATOMIC_RELAXED);
+}
+
+void
+tcg_tlb_init(TcgCpu *cpu, unsigned entries)
+{
+    cpu->tlb_entries = entries;
+    cpu->hot.tlb_mask = (entries - 1) << 4;
+    cpu->hot.tlb_index_bits = (uint64_t)(entries - 1) << 12;
+    cpu->hot.page_bits = ~(uint64_t)0xfff;
+    cpu->hot.jump_bits = TCG_JUMP_ENTRIES - 1;
+    for (unsigned view = 0; view < X86_VIEW_LAST; view++) {
+        cpu->view_mode[view] = TCG_MODE_NONE;
+        for (unsigned i = 0; i < TCG_JUMP_ENTRIES; i++) {
+            cpu->jump[view][i].key = -((uint64_t)i ^ 1);
+        }
+    }
+    for (unsigned i = 0; i < entries; i++) {
+        for (unsigned view = 0; view < X86_VIEW_LAST; view++) {
+            cpu->tlb[view][0][i].tag = cpu->tlb[view][1][i].tag = empty_tag(i);
+        }
+    }
+    tcg_tlb_flush(cpu);
+}
+
+static void
+flush_fetch(TcgCpu *cpu, bool globals)
+{
+    for (unsigned view = 0; view < X86_VIEW_LAST; view++) {
+        for (unsigned i = 0; i < TCG_FETCH_ENTRIES; i++) {
+            TcgFetch *fetch = &cpu->fetch[view][i];
+            if (globals || !fetch->global) {
+                fetch->stamp = 0;
+                fetch->page = 1;
+            }
+        }
+    }
+}
+
+/* Table entries in the log: view, kind and slot in one word. */
+static void
+flush_logged(TcgCpu *cpu, bool everything)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < cpu->log_len; i++) {
+        uint32_t word = cpu->log[i];
+        unsigned slot = word >> 4;
+        if (everything || !(word & 8)) {
+            drop(&cpu->tlb[word >> 1 & 3][word & 1][slot], slot);
+        } else {
+            cpu->log[kept++] = word;
+        }
+    }
+    cpu->log_len = kept;
+}
+
+static void
+flush_tables(TcgCpu *cpu)
+{
+    for (unsigned view = 0; view < X86_VIEW_LAST; view++) {
+        for (unsigned write = 0; write < 2; write++) {
+            for (unsigned i = 0; i < cpu->tlb_entries; i++) {
+                drop(&cpu->tlb[view][write][i], i);
+            }
+        }
+    }
+    cpu->log_len = 0;
+    cpu->log_full = false;
+}
+
+void
+tcg_tlb_flush(TcgCpu *cpu)
+{
+    cpu->flushes++;
+    if (cpu->log_full) {
+        flush_tables(cpu);
+    } else {
+        flush_logged(cpu, true);
+    }
+    flush_fetch(cpu, true);
+}
+
+static void
+tlb_changed(X86Core *core, X86TlbChange change, uint64_t linear)
+{
+    TcgCpu *cpu = tcg_cpu_of(core);
+    unsigned slot = linear >> 12 & (cpu->tlb_entries - 1);
+    uint64_t page = linear & ~(uint64_t)0xfff;
+
+    switch (change) {
+    case X86_TLB_CONTEXT:
+    case X86_TLB_NONGLOBAL:
+        if (cpu->log_full) {
+            flush_tables(cpu);
+        } else {
+            flush_logged(cpu, false);
+        }
+        flush_fetch(cpu, false);
+        break;
+    case X86_TLB_PAGE:
+        for (unsigned view = 0; view < X86_VIEW_LAST; view++) {
+            TcgFetch *fetch = &cpu->fetch[view][tcg_fetch_slot(page)];
+            drop(&cpu->tlb[view][0][slot], slot);
+            drop(&cpu->tlb[view][1][slot], slot);
+            fetch->stamp = 0;
+            fetch->page = 1;
+        }
+        break;
+    case X86_TLB_ALL:
+    case X86_TLB_SPAN: tcg_tlb_flush(cpu); break;
+    }
+}
+
+static void
+code_written(X86Core *core, uint8_t *dirty, unsigned offset, size_t len)
+{
+    TcgCpu *cpu = tcg_cpu_of(core);
+
+    tcg_code_written(cpu->machine, cpu, dirty, offset, len);
+}
+
+const X86CoreHooks tcg_core_hooks = { .tlb_changed = tlb_changed, .code_written = code_written };
+
+static void
+enter(TcgCpu *cpu, const X86TlbEntry *from, uint64_t page, bool write, X86View view)
+{
+    unsigned slot = page >> 12 & (cpu->tlb_entries - 1);
+    TcgTlbEntry *entry = &cpu->tlb[view][write][slot];
+    bool global = (from->mask & 0x7ff) == 0;
+
+    cpu->fills++;
+    entry->host = from->host + page;
+    __atomic_store_n(&entry->tag, -page, __ATOMIC_RELEASE);
+    if (cpu->log_len < TCG_LOG_ENTRIES) {
+        cpu->log[cpu->log_len++] =
+            slot << 4 | (global ? 8 : 0) | (unsigned)view << 1 | (write ? 1 : 0);
+    } else {
+        cpu->log_full = true;
+    }
+}
+
+/* Whether a display wants to hear of writes at PHYSICAL. */
+static bool
+is_displayed(const TcgCpu *cpu, uint64_t physical)
+{
+    VitMapped at;
+
+    vit_address_space_lookup(cpu->core.mmu->space, physical, &at);
+    return !at.region || at.region->log_display_dirty;
+}
+
+bool
+tcg_tlb_fill(TcgCpu *cpu, uint64_t linear, bool write, X86View view)
+{
+    X86Core *core = &cpu->core;
+    uint64_t page = linear & ~(uint64_t)0xfff;
+    X86Access access = write ? X86_ACCESS_WRITE : X86_ACCESS_READ;
+    unsigned slot = page >> 12 & (cpu->tlb_entries - 1);
+    X86TlbEntry *from;
+    uint32_t error;
+    bool good = true;
+
+    if (cpu->tlb[view][write][slot].tag == -page ||
+        (x86_long_mode(&core->s) && !x86_is_canonical(core, linear))) {
+        return false; /* it was in the table: the access crosses pages */
+    }
+    from = x86_tlb_fill(core, linear, access, view, &error);
+    if (!from || !x86_tlb_hit(core, from, linear, access)) {
+        return false;
+    }
+    if (!write) {
+        enter(cpu, from, page, false, view);
+        return true;
+    }
+    if (is_displayed(cpu, from->physical)) {
+        return false;
+    }
+    g_mutex_lock(&cpu->machine->lock);
+    if (!(__atomic_load_n(from->dirty, __ATOMIC_RELAXED) & VIT_DIRTY_CODE)) {
+        const TcgPhysical *code = g_hash_table_lookup(cpu->machine->by_dirty, from->dirty);
+        good = !code || code->granules == 0;
+    }
+    if (good) {
+        __atomic_fetch_or(from->dirty, VIT_DIRTY_ALL, __ATOMIC_RELEASE);
+        enter(cpu, from, page, true, view);
+    }
+    g_mutex_unlock(&cpu->machine->lock);
+    return good;
+}
+
+void
+tcg_tlb_protect(TcgMachine *machine, const uint8_t *host)
+{
+    for (TcgCpu *cpu = machine->cpus; cpu; cpu = cpu->next) {
+        for (unsigned view = 0; view < X86_VIEW_LAST; view++) {
+            for (unsigned i = 0; i < cpu->tlb_entries; i++) {
+                TcgTlbEntry *entry = &cpu->tlb[view][1][i];
+                if (entry->host == (uintptr_t)host) {
+                    drop(entry, i);
+                }
+            }
+        }
+    }
+}

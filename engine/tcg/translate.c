@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* From guest bytes to a block: choose the instructions, find out where the flags are read, emit.
+ *
+ * A block is up to 64 instructions of one page, in line: it goes on behind conditional jumps that
+ * are not taken and ends at the first one that never falls through, or that may change mode, map or
+ * interrupt flag. What no emitter takes is run by the interpreter in place. Thread: the CPU's own,
+ * machine's lock held. */
+
+#include "emit.h"
+
+enum { HOST_BYTES_MAX = 96 * 1024, HOST_BYTES_TYPICAL = 8 * 1024 };
+
+/* Whether the translator may go on behind INSN after the interpreter has run it. */
+static bool
+ends_block(const X86Insn *insn)
+{
+    const X86OpRow *row = insn->row;
+
+    if (row->exec == x86_exec_cli || row->exec == x86_exec_cld || row->exec == x86_exec_std) {
+        return false;
+    }
+    return row->flags & X86_ROW_END;
+}
+
+static void
+choose(TcgEmit *e, const uint8_t *page, unsigned offset)
+{
+    unsigned limit = e->machine->options.one_insn_per_tb ? 1 : TCG_BLOCK_INSNS;
+
+    while (e->n_insns < limit && offset < VIT_PAGE_SIZE) {
+        X86Insn *insn = &e->insns[e->n_insns];
+        void (*exec)(X86Core *, const X86Insn *);
+
+        if (x86_decode(page + offset, VIT_PAGE_SIZE - offset, e->code64 ? 8 : 4, insn) !=
+                X86_DECODE_OK ||
+            !x86_interp_row_allowed(&e->cpu->core, insn->row)) {
+            return;
+        }
+        e->pcs[e->n_insns++] = e->page_pc + offset;
+        offset += insn->length;
+        exec = insn->row->exec;
+        if (ends_block(insn) || exec == x86_exec_jmp_rel || exec == x86_exec_jmp_e ||
+            exec == x86_exec_call_rel || exec == x86_exec_call_e || exec == x86_exec_ret ||
+            exec == x86_exec_ret_imm) {
+            return;
+        }
+    }
+}
+
+static void
+find_live_flags(TcgEmit *e)
+{
+    uint16_t live = X86_FLAGS_ARITH;
+
+    for (unsigned i = e->n_insns; i-- > 0;) {
+        const X86OpRow *row = e->insns[i].row;
+        if (row->class_ == X86_CLASS_FLOW || (row->flags & X86_ROW_END)) {
+            live = X86_FLAGS_ARITH;
+        }
+        e->live_out[i] = live;
+        live = (live & ~(row->flags_written | row->flags_undefined)) |
+               (row->flags_read & X86_FLAGS_ARITH);
+        e->live_in[i] = live;
+    }
+}
+
+static bool
+emit_one(TcgEmit *e)
+{
+    switch (e->insn->row->class_) {
+    case X86_CLASS_INT: return tcg_emit_int(e);
+    case X86_CLASS_STACK: return tcg_emit_stack(e);
+    case X86_CLASS_FLOW: return tcg_emit_flow(e);
+    case X86_CLASS_VEC:
+    case X86_CLASS_X87: return tcg_emit_vec(e);
+    default: return false;
+    }
+}
+
+static void
+emit_insn(TcgEmit *e, unsigned index)
+{
+    uint8_t *at = e->a.at;
+    unsigned n_cold = e->n_cold, n_links = e->n_links;
+
+    e->index = index;
+    e->insn = &e->insns[index];
+    e->pc = e->pcs[index];
+    e->next_pc = e->pc + e->insn->length;
+    e->flags_live = e->live_in[index] || e->machine->options.exact;
+    e->places[index] = (TcgPlace){ (uint16_t)tcg_asm_offset(&e->a), e->pc & 0xfff };
+    if (!ends_block(e->insn) && emit_one(e)) {
+        tcg_emit_mem_done(e);
+        return;
+    }
+    if (!tcg_asm_failed(&e->a)) {
+        e->a.at = at; /* what an emitter began before it found out */
+    }
+    e->n_cold = n_cold;
+    e->n_links = n_links;
+    if (ends_block(e->insn) || e->insn->row->class_ == X86_CLASS_FLOW) {
+        tcg_emit_interpret_leave(e);
+    } else {
+        tcg_emit_interpret(e);
+    }
+}
+
+static void
+emit_block(TcgEmit *e, TcgBlock *block, const TcgFetch *fetch)
+{
+    tcg_emit_entry(e, block, tcg_fetch_slot(fetch->page), fetch->stamp);
+    for (unsigned i = 0; i < e->n_insns && !tcg_asm_failed(&e->a); i++) {
+        emit_insn(e, i);
+    }
+    if (e->n_insns == 0) {
+        /* no instruction, not allowed, or it goes on in the next page */
+        e->pc = block->pc;
+        tcg_emit_interpret_leave(e);
+    } else if (!e->ended) {
+        tcg_emit_goto(e, e->next_pc);
+    }
+    tcg_emit_cold(e);
+    block->n_links = (uint16_t)e->n_links;
+    block->links = g_new0(TcgLink, MAX(e->n_links, 1));
+    tcg_emit_links(e, block);
+}
+
+static void
+finish_block(TcgEmit *e, TcgBlock *block)
+{
+    for (unsigned i = 0; i < e->n_links; i++) {
+        block->links[i] = (TcgLink){ .from = block,
+                                     .pc = e->links[i].pc,
+                                     .jump = e->a.start + e->links[i].jump,
+                                     .stub = e->links[i].stub_at,
+                                     .backward = e->links[i].backward };
+    }
+    block->n_places = (uint16_t)e->n_insns;
+    block->places = g_memdup2(e->places, e->n_insns * sizeof(TcgPlace));
+    block->end = tcg_asm_here(&e->a);
+}
+
+TcgBlock *
+tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, uint64_t pc)
+{
+    TcgMachine *machine = cpu->machine;
+    TcgEmit *e = machine->emit;
+    size_t room = machine->code_len - machine->code_used;
+    TcgBlock *block;
+
+    if (room < HOST_BYTES_MAX) {
+        return NULL;
+    }
+    e->cpu = cpu;
+    e->machine = machine;
+    e->mode = fetch->mode;
+    e->view = fetch->mode & TCG_MODE_VIEW;
+    e->code64 = (fetch->mode & TCG_MODE_SIZE) == TCG_MODE_CODE64;
+    e->page_pc = fetch->page;
+    e->n_insns = e->n_cold = e->n_links = 0;
+    e->vec_checked = e->x87_checked = e->ended = false;
+    e->live_in[0] = X86_FLAGS_ARITH;
+    choose(e, fetch->host, pc & 0xfff);
+    find_live_flags(e);
+
+    block = g_new0(TcgBlock, 1);
+    block->page = fetch->code;
+    block->pc = pc;
+    block->offset = pc & 0xfff;
+    block->mode = fetch->mode;
+    block->stamp = fetch->stamp;
+    tcg_asm_init(&e->a, machine->code + machine->code_used, HOST_BYTES_MAX,
+                 tcg_exec_delta(machine));
+    block->start = tcg_asm_here(&e->a);
+    emit_block(e, block, fetch);
+    if (tcg_asm_failed(&e->a)) {
+        g_free(block->links);
+        g_free(block);
+        return NULL;
+    }
+    finish_block(e, block);
+    block->len = e->n_insns
+                     ? (uint16_t)(e->pcs[e->n_insns - 1] + e->insns[e->n_insns - 1].length - pc)
+                     : (uint16_t)MIN(15, VIT_PAGE_SIZE - block->offset);
+    machine->code_used += (tcg_asm_offset(&e->a) + 15) & ~(size_t)15;
+    machine->translated_blocks++;
+    machine->translated_insns += e->n_insns;
+    machine->translated_guest_bytes += block->len;
+    machine->host_bytes += tcg_asm_offset(&e->a);
+    tcg_block_add(machine, block);
+    return block;
+}
