@@ -5,6 +5,7 @@
 /* The whole public interface of the engine. */
 
 #include "vit-command.h"
+#include "vit-complete.h"
 #include "vit-config.h"
 #include "vit-display.h"
 #include "vit-error.h"
