@@ -330,6 +330,14 @@ blk_graph_set_events(BlkGraph *graph, const BlkDriveEvents *events, void *opaque
 }
 
 void
+blk_graph_emit(BlkGraph *graph, const char *event, const char *data)
+{
+    if (graph->events && graph->events->event) {
+        graph->events->event(graph->events_opaque, event, data);
+    }
+}
+
+void
 blk_graph_resume(BlkGraph *graph)
 {
     for (unsigned i = 0; i < graph->drives->len; i++) {

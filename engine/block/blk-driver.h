@@ -150,7 +150,17 @@ struct BlkChild {
     void *opaque;
     unsigned perm, shared;         /* held */
     unsigned new_perm, new_shared; /* during an update */
+    bool bears_all;                /* a commit writes to the node below */
 };
+
+/* Somebody who is told of every write to a node. [fiber] */
+typedef struct BlkWriteHook {
+    /* Before the write begins; it may read the node. A negative errno fails the write. */
+    int (*before)(void *opaque, uint64_t offset, uint64_t len);
+    /* After it has ended with RET. */
+    void (*after)(void *opaque, uint64_t offset, uint64_t len, int ret);
+    void *opaque;
+} BlkWriteHook;
 
 typedef enum BlkDetectZeroes {
     BLK_DETECT_ZEROES_OFF,
@@ -168,6 +178,7 @@ struct BlkNode {
      * opens it after that, unless "backing" was given: a format NULL is probed. */
     char *backing_file, *backing_format;
     char *backing_path; /* backing_file as seen from here */
+    GPtrArray *hooks;   /* BlkWriteHook *, or NULL */
     GPtrArray *bitmaps; /* BlkBitmap *, or NULL */
     void *state;
     unsigned ref_count;
@@ -217,14 +228,18 @@ int blk_flush(BlkChild *child);
 int blk_discard(BlkChild *child, uint64_t offset, uint64_t len);
 int blk_write_zeroes(BlkChild *child, uint64_t offset, uint64_t len, unsigned flags);
 /* Brings what the chain above BASE (NULL: all of it) has below the image of CHILD into it, with the
- * range to itself; what the image has stays. */
-int blk_copy_up(BlkChild *child, BlkNode *base, uint64_t offset, uint64_t len);
+ * range to itself; what the image has stays. How many bytes that were, or a negative errno. */
+int64_t blk_copy_up(BlkChild *child, BlkNode *base, uint64_t offset, uint64_t len);
 /* Resolved through the chain: what is not ALLOCATED here says what the backing has, or zeroes. */
 int blk_get_status(BlkChild *child, uint64_t offset, uint64_t len, BlkStatus *out);
 bool blk_truncate(BlkChild *child, uint64_t len, BlkPreallocation prealloc, GError **error);
 
 /* Reads through node->backing; beyond its end, and without one, are zeroes. */
 int blk_read_backing(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at);
+
+/* HOOK stays until it is removed, which takes a standstill. */
+void blk_node_add_hook(BlkNode *node, BlkWriteHook *hook);
+void blk_node_remove_hook(BlkNode *node, BlkWriteHook *hook);
 
 /* ---- for the layer itself ---- */
 

@@ -14,6 +14,8 @@ struct BlkGraph {
     GPtrArray *drives;           /* BlkBackend *, owned */
     GHashTable *throttle_groups; /* name -> BlkThrottleGroup * */
     GHashTable *secrets;         /* id -> GBytes * */
+    GPtrArray *tasks;            /* BlkTask * */
+    GPtrArray *exports;          /* BlkExport * */
     unsigned next_node_name;
     unsigned drain_depth; /* somebody waits until nothing is in flight */
     const BlkDriveEvents *events;
@@ -41,6 +43,25 @@ bool blk_options_add_protocol_name(BlkGraph *graph, BlkOptions *options, const c
 bool blk_options_add_filename(BlkGraph *graph, BlkOptions *options, const char *filename,
                               GError **error);
 GHashTable *blk_secrets_new(void);
+/* Tells the machine; DATA is a JSON object. */
+void blk_graph_emit(BlkGraph *graph, const char *event, const char *data);
+
+/* ---- changes while the graph is in use; outside of fibers (blk-replace.c) ---- */
+
+typedef struct BlkStandstill BlkStandstill;
+/* No drive, job or export starts a request until blk_graph_go_on(); waits for those there are. */
+BlkStandstill *blk_graph_stand_still(BlkGraph *graph);
+void blk_graph_go_on(BlkStandstill *still);
+/* Every edge to FROM leads to TO from now on, but for those from below TO and that of EXCEPT (an
+ * edge's opaque). At a standstill. On failure all is as before. */
+bool blk_node_replace(BlkNode *from, BlkNode *to, const void *except, GError **error);
+/* Puts BACKING (NULL: nothing) below NODE; the header stays as it is. At a standstill. */
+bool blk_node_set_backing(BlkNode *node, BlkNode *backing, GError **error);
+/* Writes FILE (NULL: BACKING's name) and BACKING's format into NODE's header. */
+bool blk_node_record_backing(BlkNode *node, const char *file, BlkNode *backing, GError **error);
+/* Whether the parents of NODE bear each other. */
+bool blk_node_check_perm(BlkNode *node, GError **error);
+
 void blk_graph_free_throttle_groups(BlkGraph *graph);
 /* Frees every drive. */
 void blk_graph_free_drives(BlkGraph *graph);

@@ -6,6 +6,7 @@
 
 #include "blk-bitmap.h"
 #include "blk-graph-private.h"
+#include "jobs/blk-task.h"
 
 #include <string.h>
 
@@ -25,6 +26,8 @@ blk_graph_new(GMainContext *main_context, VitLock *lock, GError **error)
     graph->block_devs =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)blk_node_unref);
     graph->drives = g_ptr_array_new();
+    graph->tasks = g_ptr_array_new();
+    graph->exports = g_ptr_array_new();
     graph->secrets = blk_secrets_new();
     graph->throttle_groups = g_hash_table_new(g_str_hash, g_str_equal);
     return graph;
@@ -36,11 +39,14 @@ blk_graph_free(BlkGraph *graph)
     if (!graph) {
         return;
     }
+    blk_graph_cancel_tasks(graph);
     blk_graph_drain(graph);
     blk_graph_free_drives(graph);
     g_hash_table_unref(graph->block_devs);
     g_assert(g_hash_table_size(graph->nodes) == 0);
     g_hash_table_unref(graph->nodes);
+    g_ptr_array_unref(graph->tasks);
+    g_ptr_array_unref(graph->exports);
     blk_graph_free_throttle_groups(graph);
     g_hash_table_unref(graph->throttle_groups);
     g_hash_table_unref(graph->secrets);
@@ -216,6 +222,7 @@ blk_node_unref(BlkNode *node)
     }
     g_ptr_array_unref(node->children);
     g_ptr_array_unref(node->parents);
+    g_clear_pointer(&node->hooks, g_ptr_array_unref);
     g_free(node->state);
     g_free(node->name);
     g_free(node->filename);

@@ -93,6 +93,49 @@ blk_read_buffer(BlkChild *child, uint64_t offset, void *buf, size_t len)
     return blk_read(child, offset, len, &vec, 0);
 }
 
+/* ---- who wants to know of writes ---- */
+
+void
+blk_node_add_hook(BlkNode *node, BlkWriteHook *hook)
+{
+    if (!node->hooks) {
+        node->hooks = g_ptr_array_new();
+    }
+    g_ptr_array_add(node->hooks, hook);
+}
+
+void
+blk_node_remove_hook(BlkNode *node, BlkWriteHook *hook)
+{
+    if (node->hooks) {
+        g_ptr_array_remove(node->hooks, hook);
+    }
+}
+
+static int
+before_write(BlkNode *node, uint64_t offset, uint64_t len)
+{
+    int ret = 0;
+
+    for (unsigned i = 0; node->hooks && i < node->hooks->len && ret == 0; i++) {
+        const BlkWriteHook *hook = g_ptr_array_index(node->hooks, i);
+        ret = hook->before ? hook->before(hook->opaque, offset, len) : 0;
+    }
+    return ret;
+}
+
+static int
+after_write(BlkNode *node, uint64_t offset, uint64_t len, int ret)
+{
+    for (unsigned i = 0; node->hooks && i < node->hooks->len; i++) {
+        const BlkWriteHook *hook = g_ptr_array_index(node->hooks, i);
+        if (hook->after) {
+            hook->after(hook->opaque, offset, len, ret);
+        }
+    }
+    return ret;
+}
+
 /* ---- writing ---- */
 
 static int write_zeroes_in_request(BlkNode *node, uint64_t offset, uint64_t len, unsigned flags);
@@ -140,6 +183,10 @@ blk_write(BlkChild *child, uint64_t offset, uint64_t len, const BlkVec *vec, uin
     if (len == 0) {
         return 0;
     }
+    ret = before_write(node, offset, len);
+    if (ret < 0) {
+        return ret;
+    }
     request_begin(node, &range, offset, len, !aligned);
     if (aligned && blk_vec_is_aligned(vec, at, len, node->limits.memory_align)) {
         ret = blk_write_aligned(node, offset, len, vec, at, flags);
@@ -148,7 +195,7 @@ blk_write(BlkChild *child, uint64_t offset, uint64_t len, const BlkVec *vec, uin
     }
     blk_node_mark_dirty(node, offset, len);
     request_end(node, &range);
-    return ret;
+    return after_write(node, offset, len, ret);
 }
 
 int
@@ -164,7 +211,7 @@ blk_write_buffer(BlkChild *child, uint64_t offset, const void *buf, size_t len, 
 
 static int
 copy_up_run(BlkNode *node, BlkNode *base, uint64_t offset, uint64_t len, void *buf,
-            uint64_t *out_len)
+            uint64_t *out_len, bool *out_copied)
 {
     struct iovec iov = { .iov_base = buf };
     BlkNode *below = node->backing ? node->backing->node : NULL;
@@ -173,6 +220,7 @@ copy_up_run(BlkNode *node, BlkNode *base, uint64_t offset, uint64_t len, void *b
     BlkVec vec;
     int ret = blk_find_allocated(node, below, offset, len, &here, out_len);
 
+    *out_copied = false;
     if (ret < 0 || here || !below) {
         return ret;
     }
@@ -181,6 +229,7 @@ copy_up_run(BlkNode *node, BlkNode *base, uint64_t offset, uint64_t len, void *b
     if (ret < 0 || !below_has) {
         return ret;
     }
+    *out_copied = true;
     iov.iov_len = *out_len;
     vec = blk_vec_make(&iov, 1);
     ret = blk_read_backing(node, offset, *out_len, &vec, 0);
@@ -190,13 +239,14 @@ copy_up_run(BlkNode *node, BlkNode *base, uint64_t offset, uint64_t len, void *b
     return ret < 0 ? ret : blk_write_aligned(node, offset, *out_len, &vec, 0, 0);
 }
 
-int
+int64_t
 blk_copy_up(BlkChild *child, BlkNode *base, uint64_t offset, uint64_t len)
 {
     BlkNode *node = blk_node_skip_filters(child->node);
     uint64_t align = MAX(node->limits.request_align, node->limits.memory_align);
     uint64_t end = MIN(offset + len, blk_node_get_len(node));
     void *buf = NULL;
+    int64_t total = 0;
     BlkRange range;
     int ret = 0;
 
@@ -209,12 +259,14 @@ blk_copy_up(BlkChild *child, BlkNode *base, uint64_t offset, uint64_t len)
     request_begin(node, &range, offset, end - offset, true);
     while (offset < end && ret == 0) {
         uint64_t run = MIN(end - offset, COPY_UP_BYTES);
-        ret = copy_up_run(node, base, offset, run, buf, &run);
+        bool copied;
+        ret = copy_up_run(node, base, offset, run, buf, &run, &copied);
         offset += run;
+        total += copied ? (int64_t)run : 0;
     }
     request_end(node, &range);
     free(buf);
-    return ret;
+    return ret < 0 ? ret : total;
 }
 
 /* ---- zeroes ---- */
@@ -315,11 +367,15 @@ blk_write_zeroes(BlkChild *child, uint64_t offset, uint64_t len, unsigned flags)
     if (!node->discard_unmap) {
         flags &= ~BLK_REQ_MAY_UNMAP;
     }
+    ret = before_write(node, offset, len);
+    if (ret < 0) {
+        return ret;
+    }
     request_begin(node, &range, offset, len, !is_aligned(node, offset, len));
     ret = write_zeroes_in_request(node, offset, len, flags);
     blk_node_mark_dirty(node, offset, len);
     request_end(node, &range);
-    return ret;
+    return after_write(node, offset, len, ret);
 }
 
 /* A hint: what is not aligned or not supported is left as it is. */
@@ -344,12 +400,16 @@ blk_discard(BlkChild *child, uint64_t offset, uint64_t len)
     if (!node->discard_unmap || !node->driver->discard || start >= end) {
         return 0;
     }
+    ret = before_write(node, start, end - start);
+    if (ret < 0) {
+        return ret;
+    }
     request_begin(node, &range, start, end - start, false);
     ret = node->driver->discard(node, start, end - start);
     node->write_count++;
     blk_node_mark_dirty(node, start, end - start);
     request_end(node, &range);
-    return ret == -ENOTSUP ? 0 : ret;
+    return after_write(node, start, end - start, ret == -ENOTSUP ? 0 : ret);
 }
 
 /* ---- flushing ---- */

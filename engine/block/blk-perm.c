@@ -125,7 +125,7 @@ prepare_node(BlkNode *node, GError **error)
 
         (node->driver->child_perm ? node->driver->child_perm
                                   : default_child_perm)(node, child, &child_perm, &child_shared);
-        if (node->force_share) {
+        if (node->force_share || child->bears_all) {
             child_shared = BLK_PERM_ALL;
         }
         child->new_perm = child_perm;
@@ -169,6 +169,17 @@ blk_node_update_perm(BlkNode *node, GError **error)
 
     finish_node(node, ok);
     return ok;
+}
+
+bool
+blk_node_check_perm(BlkNode *node, GError **error)
+{
+    for (unsigned i = 0; i < node->parents->len; i++) {
+        if (!check_conflicts(g_ptr_array_index(node->parents, i), error)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* ---- edges ---- */

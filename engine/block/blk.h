@@ -160,6 +160,8 @@ typedef struct BlkDriveConfig {
 typedef struct BlkDriveEvents {
     void (*io_error)(void *opaque, VitDrive *drive, bool is_read, int error, VitDriveError action);
     void (*tray_moved)(void *opaque, VitDrive *drive, bool open);
+    /* Anything else monitors tell their clients: the event's name and its data, a JSON object. */
+    void (*event)(void *opaque, const char *name, const char *data);
 } BlkDriveEvents;
 
 void blk_graph_set_events(BlkGraph *graph, const BlkDriveEvents *events, void *opaque);
