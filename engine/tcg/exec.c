@@ -139,6 +139,7 @@ find_block(TcgCpu *cpu, const TcgFetch *fetch, uint64_t pc, TcgLink *link, uint6
         TcgJump *jump = &cpu->jump[fetch->mode & TCG_MODE_VIEW][tcg_jump_slot(pc)];
         code = block->entry_far;
         jump->code = code;
+        cpu->jump_stamp[fetch->mode & TCG_MODE_VIEW][tcg_jump_slot(pc)] = fetch->stamp;
         __atomic_store_n(&jump->key, -pc, __ATOMIC_RELEASE);
         if (link && link_age == machine->full_flushes && !machine->options.force_exits) {
             tcg_link(machine, link, block);
@@ -168,7 +169,7 @@ find_code(TcgCpu *cpu, unsigned mode, TcgLink *link, uint64_t link_age)
             return NULL;
         }
     }
-    if (jump->key == -pc && !link) {
+    if (jump->key == -pc && !link && cpu->jump_stamp[view][tcg_jump_slot(pc)] == fetch->stamp) {
         return jump->code;
     }
     code = find_block(cpu, fetch, pc, link, link_age);

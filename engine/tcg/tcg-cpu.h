@@ -119,6 +119,7 @@ typedef struct TcgCpu {
     X86Core core __attribute__((aligned(64)));
     TcgFetch fetch[X86_VIEW_LAST][TCG_FETCH_ENTRIES];
     TcgJump jump[X86_VIEW_LAST][TCG_JUMP_ENTRIES];
+    uint32_t jump_stamp[X86_VIEW_LAST][TCG_JUMP_ENTRIES]; /* for the dispatcher */
     TcgTlbEntry tlb[X86_VIEW_LAST][2][TCG_TLB_LARGEST] __attribute__((aligned(4096)));
 } TcgCpu;
 
