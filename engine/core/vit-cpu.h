@@ -9,6 +9,7 @@
  * events at it. The architectural state lives in engine/cpu (X86State) behind `state`.
  */
 
+#include "vit-log.h"
 #include "vit-types.h"
 
 /* Events, raised by any thread with vit_cpu_raise(), looked at by the CPU's own thread between
@@ -68,6 +69,7 @@ typedef struct VitCpuHost {
     void (*init_taken)(void *opaque);
     /* The guest did something that deserves a line in the guest-error log. */
     void (*guest_error)(void *opaque, const char *message);
+    VitLog *log; /* what -d asks for; may be NULL */
     void *opaque;
 } VitCpuHost;
 
@@ -99,6 +101,7 @@ typedef struct VitCpuDebug {
     const VitDebugPoint *points; /* the debugger's, for all CPUs */
     unsigned n_points;
     bool single_step;     /* run() leaves after one instruction or one delivery of an exception */
+    bool one_insn_blocks; /* -singlestep */
     bool step_masks_irqs; /* no INTR, NMI or SMI is taken while stepping, but to end a halt */
     /* out, with VIT_CPU_EXIT_DEBUG */
     VitDebugStop stop;

@@ -8,6 +8,7 @@
  * Thread: the CPU's own. */
 
 #include "x86-system.h"
+#include "x86-log.h"
 
 static _Noreturn void
 bad_value(X86Core *core)
@@ -95,6 +96,10 @@ x86_write_cr3(X86Core *core, uint64_t value)
         if (pae_paging(core, s->cr0, s->cr4)) {
             check_directory_pointers(core, value);
         }
+    }
+    if (x86_log_wants(core, VIT_LOG_MMU)) {
+        vit_log_printf(core->cpu->host->log, "CPU %u: CR3 %#" G_GINT64_MODIFIER "x%s\n",
+                       core->cpu->index, value, keep ? ", entries kept" : "");
     }
     s->cr3 = value;
     x86_tlb_load_cr3(core, keep);

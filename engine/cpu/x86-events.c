@@ -9,6 +9,7 @@
  * is acted on, so that one raised meanwhile is not lost. Thread: the CPU's own. */
 
 #include "x86-exec.h"
+#include "x86-log.h"
 #include "x86-system.h"
 
 static bool
@@ -82,6 +83,9 @@ take_interrupt(X86Core *core)
     vit_lock_take(lock);
     int vector = host->interrupt_ack(host->opaque);
     vit_lock_release(lock);
+    if (vector >= 0 && x86_log_wants(core, VIT_LOG_INT)) {
+        vit_log_printf(host->log, "Servicing hardware INT=0x%02x\n", vector);
+    }
     return vector < 0 || deliver(core, X86_EVENT_EXTERNAL, vector);
 }
 
@@ -175,6 +179,7 @@ x86_take_events(X86Core *core, VitCpuExit *out_exit)
         x86_tlb_flush_all(core);
     }
     if (take(core, events, VIT_CPU_EVENT_EXIT)) {
+        x86_host_debug_refresh(core);
         *out_exit = VIT_CPU_EXIT_REQUEST;
         return false;
     }

@@ -10,6 +10,7 @@
  * happens when the try itself faults. Thread: the CPU's own. */
 
 #include "x86-exec.h"
+#include "x86-log.h"
 #include "x86-system.h"
 
 /* ---- Raising ---- */
@@ -406,6 +407,10 @@ x86_deliver(X86Core *core, const X86Event *first)
 {
     X86Event event = *first;
 
+    if (x86_log_wants(core, VIT_LOG_INT)) {
+        x86_log_event(core, event.vector, event.has_error ? event.error : 0,
+                      event.kind == X86_EVENT_INT_N || event.kind == X86_EVENT_INT3, core->s.rip);
+    }
     while (!try_interrupt(core, &event)) {
         bool was_double = event.kind == X86_EVENT_FAULT && event.vector == X86_EXC_DF;
         if (was_double && fault_class(core->fault_vector) != CLASS_BENIGN) {

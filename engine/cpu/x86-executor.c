@@ -6,6 +6,7 @@
  * derived from it. */
 
 #include "x86-exec.h"
+#include "x86-log.h"
 #include "x86-system.h"
 #include "x86-vector.h"
 
@@ -20,6 +21,7 @@ x86_core_init(X86Core *core, VitCpu *cpu, const X86CpuModel *model, GError **err
     }
     core->mmu = x86_mmu_new();
     core->decode_cache = x86_decode_cache_new();
+    x86_host_debug_refresh(core);
     x86_state_reset(core, false);
     return true;
 }
@@ -27,6 +29,7 @@ x86_core_init(X86Core *core, VitCpu *cpu, const X86CpuModel *model, GError **err
 void
 x86_core_finish(X86Core *core)
 {
+    x86_log_free(core->log);
     x86_decode_cache_free(core->decode_cache);
     x86_mmu_free(core->mmu);
     x86_vector_unit_free(core->vector_unit);

@@ -8,14 +8,24 @@
  * hit path as those with the guest's own do. Thread: the CPU's own. */
 
 #include "x86-exec.h"
+#include "x86-log.h"
 #include "x86-system.h"
+
+void
+x86_host_debug_refresh(X86Core *core)
+{
+    const VitCpuDebug *debug = &core->cpu->debug;
+
+    core->log_each = x86_log_wants(core, X86_LOG_EACH);
+    core->host_debug = debug->single_step || debug->n_points || core->log_each;
+}
 
 void
 x86_host_debug_changed(X86Core *core)
 {
     const VitCpuDebug *debug = &core->cpu->debug;
 
-    core->host_debug = debug->single_step || debug->n_points;
+    x86_host_debug_refresh(core);
     core->host_watching = false;
     core->host_hit = false;
     for (unsigned i = 0; i < debug->n_points; i++) {
@@ -78,6 +88,9 @@ x86_host_debug_before(X86Core *core)
             debug->address = linear;
             return true;
         }
+    }
+    if (core->log_each) {
+        x86_log_instruction(core);
     }
     return false;
 }

@@ -76,7 +76,8 @@ struct X86Core {
     uint32_t code_generation;
     uint32_t debug_pending; /* DR6 bits of a #DB trap to raise after this instruction */
     bool code_breakpoints;  /* DR7 has an execution breakpoint armed */
-    bool host_debug;        /* cpu->debug wants a step or has points: the plain loop keeps out */
+    bool host_debug;        /* cpu->debug or the log wants every instruction: no plain loop */
+    bool log_each;          /* the log does */
     bool host_watching;     /* among them points on data */
     bool host_hit;          /* one of these was touched; cpu->debug says which */
     /* The fault that is being raised, read by the loop after the unwind. */
@@ -85,6 +86,8 @@ struct X86Core {
     uint32_t fault_error;
     uint32_t event_ext;        /* EXT bit of error codes while an event is being delivered */
     uint64_t instructions;     /* executed since reset */
+    struct X86Log *log;        /* x86-log.c; NULL until something was logged */
+    uint64_t log_events;       /* numbered in the log */
     const X86CoreHooks *hooks; /* NULL: none */
 };
 

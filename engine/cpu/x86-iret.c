@@ -7,6 +7,7 @@
  * 21.3 (v8086, VME), 6.7.1 (NMI blocking). Thread: the CPU's own. */
 
 #include "x86-system.h"
+#include "x86-log.h"
 
 #define FLAGS_16   (X86_FLAGS_ARITH | X86_FLAG_TF | X86_FLAG_DF | X86_FLAG_NT)
 #define FLAGS_HIGH (X86_FLAG_RF | X86_FLAG_AC | X86_FLAG_ID)
@@ -161,6 +162,9 @@ x86_iret(X86Core *core, unsigned operand_size)
 {
     X86State *s = &core->s;
 
+    if (x86_log_wants(core, VIT_LOG_PCALL)) {
+        x86_log_far(core, "iret", 0, 0);
+    }
     if (x86_real_mode(s)) {
         iret_real(core, operand_size);
     } else if (x86_v8086(s)) {

@@ -12,6 +12,7 @@
  * walk has succeeded. Thread: the CPU's own. */
 
 #include "x86-mem.h"
+#include "x86-log.h"
 
 enum {
     PTE_P = 1u << 0,
@@ -63,12 +64,18 @@ x86_phys_read(X86Core *core, uint64_t physical, unsigned size)
     } else {
         vit_address_space_read(core->mmu->space, physical, size, &value);
     }
+    if (x86_log_wants(core, VIT_LOG_MMIO)) {
+        x86_log_window(core, false, physical, size, value);
+    }
     return value;
 }
 
 void
 x86_phys_write(X86Core *core, uint64_t physical, uint64_t value, unsigned size)
 {
+    if (x86_log_wants(core, VIT_LOG_MMIO)) {
+        x86_log_window(core, true, physical, size, value);
+    }
     if (is_apic_page(core, physical)) {
         const VitCpuHost *host = core->cpu->host;
         VitLock *lock = vit_address_space_lock(host->memory);

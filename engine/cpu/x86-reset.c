@@ -7,6 +7,7 @@
  * the others wait for a start-up IPI. Thread: the CPU's own, or the machine while it is stopped. */
 
 #include "x86-system.h"
+#include "x86-log.h"
 
 static void
 reset_segments(X86State *s)
@@ -70,6 +71,10 @@ x86_state_reset(X86Core *core, bool is_init)
     X86State *s = &core->s;
     uint32_t leaf1[4];
 
+    /* not while it is being made */
+    if (core->cpu->state && x86_log_wants(core, VIT_LOG_CPU_RESET)) {
+        x86_log_reset(core);
+    }
     memset(s->gpr, 0, sizeof(s->gpr));
     x86_cpuid(core->model, s, core->cpu->apic_id, 1, 0, leaf1);
     s->gpr[X86_RDX] = leaf1[0];

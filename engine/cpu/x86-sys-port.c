@@ -8,6 +8,7 @@
  * with all registers telling what is left. Thread: the CPU's own. */
 
 #include "x86-sys.h"
+#include "x86-log.h"
 
 void
 x86_check_io(X86Core *core, uint16_t port, unsigned size)
@@ -40,6 +41,9 @@ x86_port_read(X86Core *core, uint16_t port, unsigned size)
     uint64_t value = UINT64_MAX;
 
     vit_address_space_read(core->cpu->host->io, port, size, &value);
+    if (x86_log_wants(core, VIT_LOG_IOPORT)) {
+        x86_log_port(core, false, port, size, value);
+    }
     if (core->mmu->watching) {
         x86_debug_note_io(core, port, size);
     }
@@ -49,6 +53,9 @@ x86_port_read(X86Core *core, uint16_t port, unsigned size)
 void
 x86_port_write(X86Core *core, uint16_t port, uint32_t value, unsigned size)
 {
+    if (x86_log_wants(core, VIT_LOG_IOPORT)) {
+        x86_log_port(core, true, port, size, value);
+    }
     vit_address_space_write(core->cpu->host->io, port, size, value);
     if (core->mmu->watching) {
         x86_debug_note_io(core, port, size);

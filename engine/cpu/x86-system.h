@@ -142,6 +142,8 @@ void x86_debug_registers_changed(X86Core *core);
 
 /* ---- x86-host-debug.c: breakpoints of a debugger outside the guest (VitCpu.debug) ---- */
 
+/* What the log wants was changed. */
+void x86_host_debug_refresh(X86Core *core);
 /* cpu->debug was changed. */
 void x86_host_debug_changed(X86Core *core);
 /* Whether a point on data lies in the 4 KiB page of LINEAR. */

@@ -6,6 +6,7 @@
  * A page of any size is entered as its 4 KiB piece; a hashed set remembers which large pages have
  * pieces, so that INVLPG on one finds all of them. Thread: the CPU's own. */
 
+#include "x86-log.h"
 #include "x86-mem.h"
 #include "x86-system.h"
 
@@ -209,7 +210,13 @@ x86_tlb_fill(X86Core *core, uint64_t linear, X86Access access, X86View view, uin
         return entry;
     }
     if (!x86_mmu_translate(core, linear, access, view, &found, out_error)) {
+        if (x86_log_wants(core, VIT_LOG_MMU)) {
+            x86_log_walk(core, linear, false, *out_error);
+        }
         return NULL;
+    }
+    if (x86_log_wants(core, VIT_LOG_MMU)) {
+        x86_log_walk(core, linear, true, found.physical);
     }
     uint64_t physical = found.physical & ~(uint64_t)0xfff;
     const X86PhysPage *plain = x86_phys_page(core, physical);

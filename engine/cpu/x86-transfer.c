@@ -8,6 +8,7 @@
  * before the commit of CS, SS:rSP and CPL. Thread: the CPU's own. */
 
 #include "x86-system.h"
+#include "x86-log.h"
 
 static uint64_t
 truncate_offset(uint64_t offset, unsigned operand_size)
@@ -245,6 +246,9 @@ void
 x86_far_jump(X86Core *core, uint16_t selector, uint64_t offset, unsigned operand_size)
 {
     offset = truncate_offset(offset, operand_size);
+    if (x86_log_wants(core, VIT_LOG_PCALL)) {
+        x86_log_far(core, "ljmp", selector, offset);
+    }
     if (x86_real_mode(&core->s) || x86_v8086(&core->s)) {
         far_real(core, selector, offset);
         return;
@@ -333,6 +337,9 @@ void
 x86_far_call(X86Core *core, uint16_t selector, uint64_t offset, unsigned operand_size)
 {
     offset = truncate_offset(offset, operand_size);
+    if (x86_log_wants(core, VIT_LOG_PCALL)) {
+        x86_log_far(core, "lcall", selector, offset);
+    }
     if (x86_real_mode(&core->s) || x86_v8086(&core->s)) {
         call_real(core, selector, offset, operand_size);
         return;
@@ -408,6 +415,9 @@ x86_far_return(X86Core *core, unsigned operand_size, unsigned release_bytes)
     X86State *s = &core->s;
     unsigned size = operand_size;
 
+    if (x86_log_wants(core, VIT_LOG_PCALL)) {
+        x86_log_far(core, "lret", 0, 0);
+    }
     if (x86_real_mode(s) || x86_v8086(s)) {
         return_real(core, size, release_bytes);
         return;

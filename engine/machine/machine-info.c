@@ -79,7 +79,7 @@ dump_fpu(const X86State *s, GString *out)
 }
 
 void
-machine_dump_registers(Machine *machine, unsigned cpu, GString *out)
+machine_dump_registers_brief(Machine *machine, unsigned cpu, bool with_fpu, GString *out)
 {
     const X86State *s = state_of(machine, cpu);
     bool wide = x86_long_mode(s);
@@ -100,7 +100,15 @@ machine_dump_registers(Machine *machine, unsigned cpu, GString *out)
                            " DR3=%016" PRIx64 "\nDR6=%016" PRIx64 " DR7=%016" PRIx64 "\n",
                            s->dr[0], s->dr[1], s->dr[2], s->dr[3], s->dr[6], s->dr[7]);
     g_string_append_printf(out, "EFER=%016" PRIx64 "\n", s->efer);
-    dump_fpu(s, out);
+    if (with_fpu) {
+        dump_fpu(s, out);
+    }
+}
+
+void
+machine_dump_registers(Machine *machine, unsigned cpu, GString *out)
+{
+    machine_dump_registers_brief(machine, cpu, true, out);
 }
 
 bool

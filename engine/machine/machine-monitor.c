@@ -14,6 +14,7 @@
 #include "vit-monitor.h"
 #include "vit-net.h"
 
+#include "x86-log.h"
 #include "x86-mmu.h"
 #include "x86-system.h"
 
@@ -162,6 +163,28 @@ static bool
 info(void *opaque, const char *topic, unsigned cpu, GString *out, GError **error)
 {
     return machine_info(opaque, topic, cpu, out, error);
+}
+
+static bool
+set_log_items(void *opaque, const char *items, GError **error)
+{
+    return machine_set_log_items(opaque, items, error);
+}
+
+static bool
+set_log_file(void *opaque, const char *path, GError **error)
+{
+    return machine_set_log_file(opaque, path, error);
+}
+
+static unsigned
+disassemble(void *opaque, unsigned cpu, uint64_t guest_virtual, const uint8_t *bytes, size_t len,
+            GString *out)
+{
+    const X86State *s = ((Machine *)opaque)->vcpus[cpu].cpu.state;
+    unsigned code_size = x86_code64(s) ? 8 : s->seg[X86_CS].attr & X86_SEG_DB ? 4 : 2;
+
+    return x86_disassemble(bytes, len, code_size, guest_virtual, out);
 }
 
 static bool
@@ -433,6 +456,9 @@ static const VitMonitorHostOps host_ops = {
     .inject_nmi = inject_nmi,
     .info = info,
     .set_gdb_server = set_gdb_server,
+    .set_log_items = set_log_items,
+    .set_log_file = set_log_file,
+    .disassemble = disassemble,
     .get_main_bus = get_main_bus,
     .get_pci_bus = get_pci_bus,
     .get_chardevs = get_chardevs,

@@ -12,6 +12,12 @@ void machine_free_monitors(Machine *machine);
 void machine_monitor_event(Machine *machine, const char *name, const char *json_data);
 /* One line to the log of guest errors (-d guest_errors). */
 void machine_log_guest_error(Machine *machine, const char *line);
+/* machine-log.c */
+bool machine_start_log(Machine *machine, GError **error);
+bool machine_set_log_items(Machine *machine, const char *items, GError **error);
+bool machine_set_log_file(Machine *machine, const char *path, GError **error);
+/* The same without what only the FPU item asks for. */
+void machine_dump_registers_brief(Machine *machine, unsigned cpu, bool with_fpu, GString *out);
 /* "info registers" and the like (machine-info.c). */
 void machine_dump_registers(Machine *machine, unsigned cpu, GString *out);
 bool machine_info(Machine *machine, const char *topic, unsigned cpu, GString *out, GError **error);

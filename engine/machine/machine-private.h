@@ -44,9 +44,9 @@ typedef struct MachineVcpu {
     VitMapReader reader;
     GCond wake;             /* with machine->control */
     int64_t host_thread_id; /* gettid(); -1 before it runs */
-    bool parked;  /* not in run(), guarded by control */
-    bool crashed; /* took a triple fault or internal error since the last reset */
-    bool held;    /* kept from running by the debugger until the next stop; guarded by control */
+    bool parked;            /* not in run(), guarded by control */
+    bool crashed;           /* took a triple fault or internal error since the last reset */
+    bool held; /* kept from running by the debugger until the next stop; guarded by control */
     bool debug_stopped; /* its last exit was VIT_CPU_EXIT_DEBUG, not reported yet; same */
     VitDevice *lapic;
     int64_t cpu_time_ns; /* atomic */
@@ -70,6 +70,7 @@ struct Machine {
     VitMapDomain *maps;
     VitRegion memory_root, io_root;
     VitPlatform platform;
+    VitLog *log;
     VitAddressSpace *memory_smm; /* as seen in SMM; the board's */
     VitRamBlock *ram;
 

@@ -145,12 +145,14 @@ machine_vcpus_create(Machine *machine, GError **error)
             .memory_smm = machine->platform.memory,
             .io = machine->platform.io,
             .clock = machine->clock,
+            .log = machine->log,
         };
         vcpu->cpu.host = &vcpu->host;
         vcpu->cpu.index = i;
         vcpu->cpu.apic_id = i;
         vcpu->cpu.is_bsp = i == 0;
         vcpu->cpu.a20_enabled = true;
+        vcpu->cpu.debug.one_insn_blocks = machine->plan->singlestep;
         vcpu->cpu.kick = vcpu_kick;
         vcpu->cpu.kick_opaque = vcpu;
         if (!machine->executor->create(&vcpu->cpu, &machine->cpu_model, error)) {

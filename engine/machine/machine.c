@@ -306,6 +306,9 @@ machine_build(Machine *machine, VitDiagList *diags, GError **error)
 {
     const VitMachinePlan *plan = machine->plan;
 
+    if (!machine_start_log(machine, error)) {
+        return false;
+    }
     machine->board = board_find(plan->machine, error);
     if (!machine->board) {
         return machine_plan_error(machine, diags, plan->machine_src, error);
@@ -421,6 +424,7 @@ machine_free(Machine *machine)
     g_ptr_array_unref(machine->netdevs);
     g_ptr_array_unref(machine->hubs);
     machine_free_platform(machine);
+    vit_log_free(machine->log);
     vit_machine_plan_free(machine->plan);
     g_object_unref(machine->config);
     g_main_context_unref(machine->app_context);

@@ -148,5 +148,27 @@ def faults_stop_steps():
         expect(text, r"\$1 = 0", r"exited|killed|Remote connection closed")
 
 
+def logs():
+    """-d, -D with the process number, -dfilter, the monitor's log and x/i. mission: d D dfilter"""
+    folder = tempfile.mkdtemp(prefix="vitrine-log-")
+    path = os.path.join(folder, "log-%d.txt")
+    with Machine("-nodefaults", "-kernel", GUEST, "-m", "64", "-cpu", "max", "-d",
+                 "in_asm,exec,cpu_reset,int,pcall", "-D", path, "-dfilter", "0x100000..0x1fffff",
+                 "-singlestep") as machine:
+        time.sleep(1 * PATIENCE)
+        machine.hmp("stop")
+        said = machine.hmp("x/2i 0x100010")
+        machine.hmp("log none")
+        machine.hmp(f"logfile {folder}/second")
+        expect(said, r"0x00100010:  [0-9a-f ]+ +\w+")
+        name = path.replace("%d", str(machine.process.pid))
+        with open(name, encoding="ascii") as stream:
+            text = stream.read()
+        expect(text, r"CPU Reset \(CPU 0\)\n", r"IN: \n0x001000", r"Trace 0: \[", r"ljmp 0008:")
+        if "0x000fe05b" in text:
+            raise Failure("an address outside the filter was logged")
+    shutil.rmtree(folder)
+
+
 main([registers, registers_i386, breakpoints_and_steps, threads, interrupt_monitor_detach, ctrl_c,
-      gdbserver_command, faults_stop_steps])
+      gdbserver_command, faults_stop_steps, logs])
