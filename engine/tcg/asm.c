@@ -304,6 +304,46 @@ tcg_asm_vex_rm(TcgAsm *a, const TcgOp *op, bool l, unsigned reg, unsigned vvvv, 
     flush(a, &i);
 }
 
+/* REX: extension bits 3 (R, X, B); HIGH: R' of the register. */
+static inline void
+put_evex(Insn *i, const TcgOp *op, const TcgEvex *evex, unsigned rex, bool high)
+{
+    unsigned pp = op->prefix == 0x66 ? 1 : op->prefix == 0xf3 ? 2 : op->prefix == 0xf2 ? 3 : 0;
+
+    put(i, 0x62);
+    put(i, (uint8_t)((~rex & 7) << 5 | (high ? 0 : 0x10) | op->opcode >> 8));
+    put(i, (uint8_t)((op->wide ? 0x80 : 0) | (~evex->vvvv & 15) << 3 | 4 | pp));
+    put(i, (uint8_t)((evex->z ? 0x80 : 0) | evex->ll << 5 | (evex->b ? 0x10 : 0) |
+                     (evex->vvvv & 16 ? 0 : 8) | evex->aaa));
+    put(i, (uint8_t)op->opcode);
+}
+
+void
+tcg_asm_evex_rr(TcgAsm *a, const TcgOp *op, const TcgEvex *evex, unsigned reg, unsigned rm)
+{
+    Insn i = { 0 };
+
+    /* X extends rm, which has no index. */
+    put_evex(&i, op, evex, (reg >> 3 & 1) << 2 | (rm >> 4 & 1) << 1 | (rm >> 3 & 1), reg & 16);
+    put(&i, (uint8_t)(0xc0 | (reg & 7) << 3 | (rm & 7)));
+    put_value(&i, op->value, op->imm_size);
+    flush(a, &i);
+}
+
+void
+tcg_asm_evex_rm(TcgAsm *a, const TcgOp *op, const TcgEvex *evex, unsigned reg, TcgMem mem)
+{
+    Insn i = { 0 };
+
+    if (mem.address32) {
+        put(&i, 0x67);
+    }
+    put_evex(&i, op, evex, (reg >> 3 & 1) << 2 | mem_rex(&mem), reg & 16);
+    put_memory(a, &i, reg, &mem, op->imm_size, evex->disp_shift);
+    put_value(&i, op->value, op->imm_size);
+    flush(a, &i);
+}
+
 /* Labels */
 
 static void

@@ -292,3 +292,15 @@ void tcg_asm_op(TcgAsm *a, const TcgOp *op);
 /* The same with VEX: L, second source VVVV (0 when there is none). */
 void tcg_asm_vex_rr(TcgAsm *a, const TcgOp *op, bool l, unsigned reg, unsigned vvvv, unsigned rm);
 void tcg_asm_vex_rm(TcgAsm *a, const TcgOp *op, bool l, unsigned reg, unsigned vvvv, TcgMem mem);
+
+/* With EVEX. Registers 0..31. */
+typedef struct TcgEvex {
+    uint8_t ll;   /* vector length, or rounding control where B is set on registers */
+    uint8_t vvvv; /* second source, 0 when there is none; with VSIB its bit 4 is the index's */
+    uint8_t aaa;  /* mask register */
+    bool b, z;    /* broadcast, rounding or no exceptions; zeroing */
+    /* Short displacements count in units of 1 << DISP_SHIFT bytes. */
+    uint8_t disp_shift;
+} TcgEvex;
+void tcg_asm_evex_rr(TcgAsm *a, const TcgOp *op, const TcgEvex *evex, unsigned reg, unsigned rm);
+void tcg_asm_evex_rm(TcgAsm *a, const TcgOp *op, const TcgEvex *evex, unsigned reg, TcgMem mem);
