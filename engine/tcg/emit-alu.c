@@ -77,9 +77,8 @@ emit_lea(TcgEmit *e)
     return true;
 }
 
-/* The instruction again; what lives in the state is brought to scratch registers and back. */
-static bool
-emit_pass_through(TcgEmit *e)
+bool
+tcg_emit_pass_through(TcgEmit *e)
 {
     TcgAsm *a = &e->a;
     const X86Insn *insn = e->insn;
@@ -156,7 +155,7 @@ tcg_emit_int(TcgEmit *e)
         (exec == x86_exec_lzcnt && !x86_has_feature(&e->cpu->core, X86_FEATURE_ABM))) {
         return false;
     }
-    return emit_pass_through(e);
+    return tcg_emit_pass_through(e);
 }
 
 static void

@@ -15,6 +15,7 @@
  */
 
 #include "emit.h"
+#include "fpstate.h"
 
 enum { SITE_WRITE = 1, SITE_FLOW = 2, SITE_JUMP_SHIFT = 4 };
 
@@ -227,6 +228,7 @@ tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *site)
 
     cpu->slow++;
     tcg_flags_to_state(cpu);
+    tcg_fp_settle(cpu);
     if (tcg_tlb_fill(cpu, linear, info & SITE_WRITE, x86_view(core))) {
         return 1;
     }

@@ -89,6 +89,9 @@ void tcg_emit_cold(TcgEmit *e);
 /* ---- emit-alu.c ---- */
 bool tcg_emit_int(TcgEmit *e);
 bool tcg_emit_stack(TcgEmit *e);
+/* The instruction again, its memory operand checked; what lives in the state is brought to scratch
+ * registers and back. */
+bool tcg_emit_pass_through(TcgEmit *e);
 /* The host register of guest REG, loaded into SCRATCH when it lives in the state. */
 unsigned tcg_emit_use(TcgEmit *e, unsigned reg, unsigned scratch);
 /* guest REG = host register FROM, 8 bytes (4: zero-extended). */

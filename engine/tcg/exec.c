@@ -13,6 +13,7 @@
  * end(), as those may be in translated code or hold a link. Thread: each CPU's own. */
 
 #include "emit.h"
+#include "fpstate.h"
 
 #include "vit-error.h"
 #include "x86-system.h"
@@ -195,6 +196,7 @@ tcg_helper_interpret(X86State *state)
 
     cpu->interpreted++;
     tcg_flags_to_state(cpu);
+    tcg_fp_settle(cpu);
     cpu->code_dropped = false;
     do { /* repeated string instructions stop in between */
         x86_interp_one(core);
@@ -218,6 +220,7 @@ run_code(TcgCpu *cpu, const void *code)
     tcg_flags_from_state(cpu);
     cpu->machine->thunks.enter(&cpu->core.s, code);
     tcg_flags_to_state(cpu);
+    tcg_fp_settle(cpu);
 }
 
 static __attribute__((noinline)) void

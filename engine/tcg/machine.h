@@ -78,6 +78,8 @@ typedef struct TcgThunks {
     const uint8_t *interpret_leave; /* jumped to: T1 = guest rIP; one instruction, then leaves */
     const uint8_t *slow;            /* called: T0 = address, T1 = guest rIP; see emit-mem.c */
     const uint8_t *jump_miss;       /* T0 = guest rIP */
+    /* called: see fpstate.h */
+    const uint8_t *vec_load[4], *x87_load, *fp_spill, *fp_reload;
 } TcgThunks;
 
 struct TcgMachine {
@@ -137,5 +139,9 @@ int tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *site);
 
 /* ---- recover.c ---- */
 void tcg_recover_init(void);
+/* The guest instruction that host code at PC stands for: its address and bytes (as they are now; to
+ * the end of the page at most). False: PC is in no block. */
+bool tcg_recover_rip(const TcgMachine *machine, const uint8_t *pc, uint64_t *out_rip,
+                     const uint8_t **out_bytes);
 void tcg_recover_add(TcgMachine *machine);
 void tcg_recover_remove(TcgMachine *machine);

@@ -52,6 +52,24 @@ block_of(const TcgMachine *machine, const uint8_t *pc)
     return low < count && machine->blocks[low]->start <= pc ? machine->blocks[low] : NULL;
 }
 
+bool
+tcg_recover_rip(const TcgMachine *machine, const uint8_t *pc, uint64_t *out_rip,
+                const uint8_t **out_bytes)
+{
+    const TcgBlock *block = block_of(machine, pc);
+    unsigned place = 0;
+
+    if (!block || !block->n_places) {
+        return false;
+    }
+    while (place + 1u < block->n_places && block->places[place + 1].host <= pc - block->start) {
+        place++;
+    }
+    *out_rip = (block->pc & ~(uint64_t)0xfff) | block->places[place].guest;
+    *out_bytes = block->page->physical->host + block->places[place].guest;
+    return true;
+}
+
 static void
 chain(const struct sigaction *previous, int number, siginfo_t *info, void *context)
 {
@@ -72,14 +90,11 @@ on_fault(int number, siginfo_t *info, void *context)
     greg_t *regs = uc->uc_mcontext.gregs;
     const uint8_t *pc = (const uint8_t *)regs[REG_RIP];
     const TcgMachine *machine = info->si_code > 0 ? machine_of((uintptr_t)pc) : NULL;
-    const TcgBlock *block = machine ? block_of(machine, pc) : NULL;
+    const uint8_t *bytes;
+    uint64_t rip;
 
-    if (block && block->n_places) {
-        unsigned place = 0, offset = (unsigned)(pc - block->start);
-        while (place + 1u < block->n_places && block->places[place + 1].host <= offset) {
-            place++;
-        }
-        regs[REG_R15] = (greg_t)((block->pc & ~(uint64_t)0xfff) | block->places[place].guest);
+    if (machine && tcg_recover_rip(machine, pc, &rip, &bytes)) {
+        regs[REG_R15] = (greg_t)rip;
         regs[REG_RIP] = (greg_t)machine->thunks.interpret_leave;
         return;
     }

@@ -91,13 +91,17 @@ typedef struct TcgHot {
     uint64_t page_bits;      /* ~0xfff */
     uint64_t jump_bits;      /* low bits of an address that index the jump table */
     uint16_t flags;          /* AX after LAHF and SETO AL, while out of translated code */
-    uint8_t vec_resident;    /* guest vector registers are in the host's (emit-vec.c, fpstate.c) */
+    uint8_t vec_resident;    /* guest registers in the host's: TcgVecLevel, see fpstate.h */
     uint8_t x87_resident;
-    uint8_t after_exit; /* TCG_EXIT_* */
-    uint8_t unused[3];
+    uint8_t after_exit;                         /* TCG_EXIT_* */
+    uint8_t vec_was_resident, x87_was_resident; /* before the call that is under way */
+    uint8_t x87_unsettled;                      /* for tcg_fp_settle() */
     struct TcgLink *link; /* the jump that led out, to be pointed to where it goes */
-    uint32_t host_mxcsr, unused2;
-    uint64_t reserve[6];
+    uint32_t host_mxcsr, mxcsr_aside;
+    uint64_t x87_data;    /* FPU_DP, while x87 registers are resident */
+    uint32_t x87_segment; /* X86_DS.. whose selector goes with it, X86_SEG_LAST = as it is */
+    uint32_t x87_env[7];  /* what FNSTENV tells of the last x87 instruction */
+    uint32_t reserve[2];
 } TcgHot;
 _Static_assert(sizeof(TcgHot) == 128, "reached with one byte");
 
@@ -116,6 +120,7 @@ typedef struct TcgCpu {
     bool running; /* atomic; in translated code, or holding what belongs to it */
 
     TcgHot hot __attribute__((aligned(64)));
+    X86Fpu x87_image; /* what FXSAVE gave; see fpstate.c */
     X86Core core __attribute__((aligned(64)));
     TcgFetch fetch[X86_VIEW_LAST][TCG_FETCH_ENTRIES];
     TcgJump jump[X86_VIEW_LAST][TCG_JUMP_ENTRIES];

@@ -8,6 +8,7 @@
  * answer means that the state is to stay where it is and the dispatcher goes on. Thread: made once,
  * run by every CPU's. */
 
+#include "fpstate.h"
 #include "machine.h"
 
 static TcgMem
@@ -45,6 +46,32 @@ reload(TcgAsm *a)
     tcg_asm_mov_rm(a, 8, X86_RAX, tcg_mem(TCG_CTX, TCG_GPR(X86_RAX)));
 }
 
+/* Guest vectors and x87 registers, where they are resident, to the state. RAX is free. */
+static void
+spill_fp(TcgAsm *a, const TcgThunks *t)
+{
+    TcgLabel none = { 0 };
+
+    tcg_asm_movzx_rm(a, X86_RAX, 2, hot(offsetof(TcgHot, vec_resident)));
+    tcg_asm_mov_mr(a, 2, hot(offsetof(TcgHot, vec_was_resident)), X86_RAX);
+    tcg_asm_test_rr(a, 4, X86_RAX, X86_RAX);
+    tcg_asm_jcc(a, TCG_E, &none);
+    tcg_asm_call_to(a, t->fp_spill);
+    tcg_asm_bind(a, &none);
+}
+
+/* What the last spill_fp() found is so again. */
+static void
+reload_fp(TcgAsm *a, const TcgThunks *t)
+{
+    TcgLabel none = { 0 };
+
+    tcg_asm_alu_mi(a, TCG_CMP, 2, hot(offsetof(TcgHot, vec_was_resident)), 0);
+    tcg_asm_jcc(a, TCG_E, &none);
+    tcg_asm_call_to(a, t->fp_reload);
+    tcg_asm_bind(a, &none);
+}
+
 static const uint8_t saved[] = { X86_RBX, X86_RBP, X86_R12, X86_R13, X86_R14, X86_R15 };
 
 static void
@@ -72,12 +99,13 @@ emit_return(TcgAsm *a)
 
 /* Called from a block with T1 = guest rIP, T0 whatever HELPER takes. */
 static void
-emit_call(TcgAsm *a, const void *helper, TcgLabel *out)
+emit_call(TcgAsm *a, const TcgThunks *t, const void *helper, TcgLabel *out)
 {
     TcgLabel leave = { 0 };
 
     tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_RIP), TCG_T1);
     spill(a);
+    spill_fp(a, t);
     tcg_asm_mov_rr(a, 8, X86_RDI, TCG_CTX);
     tcg_asm_mov_rr(a, 8, X86_RSI, TCG_T0);
     tcg_asm_mov_rm(a, 8, X86_RDX, tcg_mem(X86_RSP, 0));
@@ -87,6 +115,7 @@ emit_call(TcgAsm *a, const void *helper, TcgLabel *out)
     tcg_asm_test_rr(a, 4, X86_RAX, X86_RAX);
     tcg_asm_jcc(a, TCG_S, &leave);
     tcg_asm_alu_mr(a, TCG_ADD, 8, tcg_mem(X86_RSP, 0), X86_RAX);
+    reload_fp(a, t);
     reload(a);
     tcg_asm_ret(a);
     tcg_asm_bind(a, &leave);
@@ -101,7 +130,9 @@ tcg_thunks_make(TcgMachine *machine)
     TcgLabel leave = { 0 }, out = { 0 };
     TcgAsm asm_, *a = &asm_;
 
-    tcg_asm_init(a, machine->code, 4096, tcg_exec_delta(machine));
+    tcg_asm_init(a, machine->code, 16384, tcg_exec_delta(machine));
+    tcg_fp_make_thunks(machine, a);
+    tcg_asm_align(a, 16);
     *(const uint8_t **)&t->enter = tcg_asm_here(a);
     emit_enter(a);
 
@@ -113,6 +144,7 @@ tcg_thunks_make(TcgMachine *machine)
     t->leave = tcg_asm_here(a);
     tcg_asm_bind(a, &leave);
     spill(a);
+    spill_fp(a, t);
     tcg_asm_bind(a, &out);
     emit_return(a);
 
@@ -129,10 +161,10 @@ tcg_thunks_make(TcgMachine *machine)
 
     tcg_asm_align(a, 16);
     t->interpret = tcg_asm_here(a);
-    emit_call(a, (const void *)(uintptr_t)tcg_helper_interpret, &out);
+    emit_call(a, t, (const void *)(uintptr_t)tcg_helper_interpret, &out);
     tcg_asm_align(a, 16);
     t->slow = tcg_asm_here(a);
-    emit_call(a, (const void *)(uintptr_t)tcg_helper_slow, &out);
+    emit_call(a, t, (const void *)(uintptr_t)tcg_helper_slow, &out);
 
     machine->code_fixed = machine->code_used = (tcg_asm_offset(a) + 63) & ~(size_t)63;
     return !tcg_asm_failed(a);

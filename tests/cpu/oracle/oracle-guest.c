@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* Runs cases in the interpreter: a long-mode guest whose user half looks like the child process of
- * oracle-native.c. Descriptors carry Linux's selectors; the kernel half lies at the top of the
- * address space and holds page tables, GDT, LDT, IDT, TSS and a stack. A fault is delivered through
- * the IDT as any guest would see it; the handler is never run, its address says the vector and the
- * frame says the rest.
+/* Runs cases in the interpreter or the translator: a long-mode guest whose user half looks like the
+ * child process of oracle-native.c. Descriptors carry Linux's selectors; the kernel half lies at
+ * the top of the address space and holds page tables, GDT, LDT, IDT, TSS and a stack. A fault is
+ * delivered through the IDT as any guest would see it; the handler's address says the vector and
+ * the frame says the rest. Under the translator the handler is a HLT, and the end of a case is a
+ * page fault at its address.
  *
  * Intel SDM volume 3 chapters 3 to 6.
  */
 
 #include "oracle.h"
+
+#include "tcg.h"
 
 #include "vit-clock.h"
 #include "vit-memory.h"
@@ -52,9 +55,13 @@ struct OracleGuest {
     VitAddressSpace *memory, *io;
     VitClock *clock;
     VitCpuHost host;
-    VitCpu cpu;
+    VitCpu cpu, tcg_cpu;
     X86CpuModel model;
-    X86Core *core;
+    X86Core *core; /* whose turn it is */
+    TcgMachine *tcg;
+    GThread *watchdog;
+    unsigned runs; /* atomic */
+    bool over;     /* atomic */
     uint8_t *patterns;
     X86Segment code[ORACLE_MODE_LAST], data32, data16, gs32;
 };
@@ -182,6 +189,51 @@ set_system_state(OracleGuest *guest)
     x86_state_changed(guest->core);
 }
 
+/* Raises an exit when a case has run for long. */
+static gpointer
+watch(gpointer data)
+{
+    OracleGuest *guest = data;
+    unsigned before = 0, ticks = 0;
+
+    while (!__atomic_load_n(&guest->over, __ATOMIC_RELAXED)) {
+        unsigned runs = __atomic_load_n(&guest->runs, __ATOMIC_RELAXED);
+
+        g_usleep(20000);
+        ticks = runs == before ? ticks + 1 : 0;
+        before = runs;
+        if (ticks == 50) {
+            vit_cpu_raise(&guest->tcg_cpu, VIT_CPU_EVENT_EXIT);
+            ticks = 0;
+        }
+    }
+    return NULL;
+}
+
+bool
+oracle_guest_translate(OracleGuest *guest, GError **error)
+{
+    const TcgOptions options = { .exact = true };
+
+    guest->tcg = vit_tcg_new(&options, error);
+    if (!guest->tcg) {
+        return false;
+    }
+    guest->tcg_cpu = (VitCpu){ .host = &guest->host,
+                               .is_bsp = true,
+                               .a20_enabled = true,
+                               .executor = &vit_tcg_executor,
+                               .executor_machine = guest->tcg };
+    if (!vit_tcg_executor.create(&guest->tcg_cpu, &guest->model, error)) {
+        return false;
+    }
+    memset(guest->ram->host + PHYS_HANDLERS, 0xf4, 32 * 16);
+    guest->core = guest->tcg_cpu.state;
+    set_system_state(guest);
+    guest->watchdog = g_thread_new("watchdog", watch, guest);
+    return true;
+}
+
 static bool
 make_machine(OracleGuest *guest, GError **error)
 {
@@ -239,7 +291,17 @@ oracle_guest_free(OracleGuest *guest)
     if (!guest) {
         return;
     }
-    x86_core_free(guest->core);
+    if (guest->watchdog) {
+        __atomic_store_n(&guest->over, true, __ATOMIC_RELAXED);
+        g_thread_join(guest->watchdog);
+    }
+    if (guest->tcg_cpu.state) {
+        vit_tcg_executor.destroy(&guest->tcg_cpu);
+    }
+    if (guest->tcg) {
+        vit_tcg_free(guest->tcg);
+    }
+    x86_core_free(guest->cpu.state);
     vit_lock_take(&guest->lock);
     vit_clock_free(guest->clock);
     vit_address_space_free(guest->memory);
@@ -344,7 +406,18 @@ take_frame(OracleGuest *guest, OracleResult *result)
 void
 oracle_guest_place(OracleGuest *guest, const OracleCase *c)
 {
+    uint64_t offset = PHYS_CODE + (c->entry - ORACLE_CODE);
+
     oracle_place_code(c, guest->ram->host + PHYS_CODE);
+    if (guest->ram->code_written) {
+        uint64_t first = MIN(4096 - offset % 4096, ORACLE_SLOT_BYTES);
+
+        guest->ram->code_written(guest->ram, offset, first, guest->ram->code_opaque);
+        if (first < ORACLE_SLOT_BYTES) {
+            guest->ram->code_written(guest->ram, offset + first, ORACLE_SLOT_BYTES - first,
+                                     guest->ram->code_opaque);
+        }
+    }
 }
 
 /* Whether control has left the case's own instructions in their order, for something else in the
@@ -362,10 +435,33 @@ strays(const OracleCase *c, uint64_t rip, unsigned *next)
            rip + c->code_base - ORACLE_CODE < ORACLE_BATCHES * ORACLE_CODE_BYTES;
 }
 
-void
-oracle_guest_run(OracleGuest *guest, const OracleCase *c, OracleResult *out_result)
+/* Until the fault at the end of the case, or another one; -2 when there is none. */
+static void
+run_translated(OracleGuest *guest, const OracleCase *c, OracleResult *out_result)
 {
-    X86Core *core = guest->core;
+    X86Core *core = guest->core = guest->tcg_cpu.state;
+
+    load_case(guest, c);
+    vit_cpu_lower(&guest->tcg_cpu, VIT_CPU_EVENT_EXIT);
+    __atomic_fetch_add(&guest->runs, 1, __ATOMIC_RELAXED);
+    out_result->vector = -2;
+    if (vit_tcg_executor.run(&guest->tcg_cpu) == VIT_CPU_EXIT_HALT && core->s.cpl != 3) {
+        take_frame(guest, out_result);
+        if (out_result->vector == X86_EXC_PF && out_result->out.rip == ORACLE_EXIT) {
+            out_result->vector = -1;
+            out_result->error = 0;
+            out_result->cr2 = 0;
+        }
+    }
+    store_vectors(&core->s, out_result->out.xsave);
+    out_result->data_hash = oracle_hash(guest->ram->host + PHYS_DATA);
+    core->s.activity = X86_ACTIVE;
+}
+
+static void
+run_interpreted(OracleGuest *guest, const OracleCase *c, OracleResult *out_result)
+{
+    X86Core *core = guest->core = guest->cpu.state;
     VitCpuExit reason;
     unsigned steps = 0, next = 0;
 
@@ -393,6 +489,15 @@ oracle_guest_run(OracleGuest *guest, const OracleCase *c, OracleResult *out_resu
     store_vectors(&core->s, out_result->out.xsave);
     out_result->data_hash = oracle_hash(guest->ram->host + PHYS_DATA);
     core->s.activity = X86_ACTIVE;
+}
+
+void
+oracle_guest_run(OracleGuest *guest, const OracleCase *c, OracleResult *out_result)
+{
+    run_interpreted(guest, c, out_result);
+    if (guest->tcg && !out_result->strayed && out_result->vector != -2) {
+        run_translated(guest, c, out_result);
+    }
 }
 
 void

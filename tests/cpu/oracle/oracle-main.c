@@ -5,7 +5,7 @@
  *
  *   cpu-oracle [--seed N] [--count INSTRUCTIONS] [--class NAME,...] [--mode 64,32,16]
  *              [--length N] [--only MNEMONIC] [--case NUMBER] [--reports N] [--coverage]
- *              [--alone] [--quick]
+ *              [--alone] [--quick] [--translate]
  *
  * Exit status 0: no difference. The child works on one batch of cases while this process makes and
  * interprets the other. */
@@ -255,7 +255,7 @@ main(int argc, char **argv)
     gint64 seed = 1, count = 2000000, first = 0, one = -1;
     gint length = 16, reports = 10;
     g_autofree char *classes = NULL, *modes = NULL, *only = NULL, *selection = NULL;
-    gboolean coverage = FALSE, quick = FALSE, alone = SANITIZED;
+    gboolean translate = FALSE, coverage = FALSE, quick = FALSE, alone = SANITIZED;
     const GOptionEntry entries[] = {
         { "seed", 0, 0, G_OPTION_ARG_INT64, &seed, "Seed of everything", "N" },
         { "count", 0, 0, G_OPTION_ARG_INT64, &count, "Instructions to run", "N" },
@@ -267,6 +267,7 @@ main(int argc, char **argv)
           "NUMBER" },
         { "first", 0, 0, G_OPTION_ARG_INT64, &first, "First case", "NUMBER" },
         { "reports", 0, 0, G_OPTION_ARG_INT, &reports, "Stop after so many differences", "N" },
+        { "translate", 0, 0, G_OPTION_ARG_NONE, &translate, "Judge the translator", NULL },
         { "coverage", 0, 0, G_OPTION_ARG_NONE, &coverage, "List rows never generated", NULL },
         { "alone", 0, 0, G_OPTION_ARG_NONE, &alone, "Only interpret, compare nothing", NULL },
         { "quick", 0, 0, G_OPTION_ARG_NONE, &quick, "Skip where the host is not AMD's", NULL },
@@ -306,7 +307,7 @@ main(int argc, char **argv)
     run.gen = oracle_gen_new(&run.options);
     run.native = alone ? NULL : oracle_native_new(run.options.seed, &error);
     run.guest = alone || run.native ? oracle_guest_new(run.options.seed, &error) : NULL;
-    if (!run.guest) {
+    if (!run.guest || (translate && !oracle_guest_translate(run.guest, &error))) {
         g_printerr("cpu-oracle: %s\n", error->message);
         return 2;
     }

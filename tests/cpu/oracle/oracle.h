@@ -140,6 +140,9 @@ void oracle_place_code(const OracleCase *c, uint8_t *pages);
 typedef struct OracleGuest OracleGuest;
 OracleGuest *oracle_guest_new(uint64_t seed, GError **error);
 void oracle_guest_free(OracleGuest *guest);
+/* From now on cases are run by the translator, and by the interpreter only to see whether they
+ * stray. */
+bool oracle_guest_translate(OracleGuest *guest, GError **error);
 /* Puts the code where it runs. Like on the other side, all cases of a batch before the first one
  * runs: a stray jump or read may find a neighbour. */
 void oracle_guest_place(OracleGuest *guest, const OracleCase *c);
