@@ -67,7 +67,7 @@ try_tcg(Machine *machine, const VitPlanAccel *accel, GError **error)
     };
 
     machine->accel_name = "tcg";
-    if (is_on(accel, "x-interpreter", "on")) {
+    if (is_on(accel, "x-interpreter", "off")) {
         machine->executor = &vit_interp_executor;
         return true;
     }

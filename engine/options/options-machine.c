@@ -168,7 +168,7 @@ static const VitOptionKey k_accel[] = {
     K_INT("notify-window", "0", "How long that may last before it counts", .max = 4294967295,
           .status = VIT_STATUS_NOT_YET),
     K_BOOL("one-insn-per-tb", "off", "One guest instruction per translation block"),
-    K_BOOL("x-interpreter", "on", "Interprets guest code and translates none"),
+    K_BOOL("x-interpreter", "off", "Interprets guest code and translates none"),
     K_BOOL("x-exact", "off", "Keeps every flag right at every fault, for comparing runs"),
     K_BOOL("x-force-exits", "off", "Never links translated blocks, for finding faults"),
     K_INT("x-tlb-entries", NULL, "Entries of each of the translator's address tables, for tests",
