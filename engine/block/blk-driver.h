@@ -224,6 +224,7 @@ int blk_write(BlkChild *child, uint64_t offset, uint64_t len, const BlkVec *vec,
               unsigned flags);
 int blk_read_buffer(BlkChild *child, uint64_t offset, void *buf, size_t len);
 int blk_write_buffer(BlkChild *child, uint64_t offset, const void *buf, size_t len, unsigned flags);
+int blk_write_compressed(BlkChild *child, uint64_t offset, const void *buf, size_t len);
 int blk_flush(BlkChild *child);
 int blk_discard(BlkChild *child, uint64_t offset, uint64_t len);
 int blk_write_zeroes(BlkChild *child, uint64_t offset, uint64_t len, unsigned flags);
@@ -254,6 +255,8 @@ BlkNode *blk_open_in_fiber(BlkGraph *graph, BlkOptions *options, bool protocol, 
 BlkNode *blk_node_open_internal(BlkGraph *graph, const BlkDriver *driver, BlkNode *file,
                                 BlkNode *backing, void (*init)(BlkNode *node, void *opaque),
                                 void *opaque, GError **error);
+/* For tools that run fibers of their own. Borrowed. */
+BlkChild *blk_image_get_root(BlkImage *image);
 BlkContext *blk_graph_get_context(BlkGraph *graph);
 const BlkDriver *blk_graph_find_driver(BlkGraph *graph, const char *name);
 /* The driver for an image that starts with BUF; sets ERROR when it is a known format without a

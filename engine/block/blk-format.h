@@ -101,3 +101,28 @@ typedef struct BlkFormatOps {
     bool (*store_bitmaps)(BlkNode *node, GError **error);
     bool (*remove_stored_bitmap)(BlkNode *node, const char *name, GError **error);
 } BlkFormatOps;
+
+/* ---- the ops from outside of fibers; each says so when the format has no such thing ---- */
+
+bool blk_node_check(BlkNode *node, BlkCheck *check, GError **error);
+/* NULL: no snapshots, or the format has none. Ownership: caller. */
+GPtrArray *blk_node_list_snapshots(BlkNode *node);
+bool blk_node_create_snapshot(BlkNode *node, const BlkSnapshot *wanted, GError **error);
+bool blk_node_apply_snapshot(BlkNode *node, const char *id_or_name, GError **error);
+bool blk_node_delete_snapshot(BlkNode *node, const char *id_or_name, GError **error);
+bool blk_node_show_snapshot(BlkNode *node, const char *id_or_name, GError **error);
+bool blk_node_amend(BlkNode *node, const BlkOptions *options, bool force, BlkProgressFunc progress,
+                    void *opaque, GError **error);
+/* The backing file's name in the header, without looking at it. */
+bool blk_node_set_backing_name(BlkNode *node, const char *filename, const char *format,
+                               GError **error);
+bool blk_node_store_bitmaps(BlkNode *node, GError **error);
+bool blk_node_remove_stored_bitmap(BlkNode *node, const char *name, GError **error);
+/* 0 or a negative errno. */
+int blk_node_make_empty(BlkNode *node);
+/* OPTIONS as for blk_create(); SOURCE may be NULL when they have a size. */
+bool blk_measure(BlkGraph *graph, const char *format, const BlkOptions *options, BlkNode *source,
+                 BlkMeasure *out, GError **error);
+/* "data" of info's "format-specific", NULL when there is none. Ownership: caller. */
+JsonObject *blk_node_describe(BlkNode *node);
+void blk_node_get_format_info(BlkNode *node, BlkFormatInfo *out);

@@ -4,6 +4,7 @@
 /* An image for tools: an edge of its own and calls that wait. Thread: the graph's lock held, not
  * inside a fiber unless said otherwise. */
 
+#include "blk-bitmap.h"
 #include "blk-graph-private.h"
 #include "blk-status.h"
 
@@ -21,6 +22,12 @@ describe_image(void *opaque)
 }
 
 static const BlkUser image_user = { .describe = describe_image };
+
+BlkChild *
+blk_image_get_root(BlkImage *image)
+{
+    return image->root;
+}
 
 BlkImage *
 blk_image_new(BlkNode *node, bool write, GError **error)
@@ -56,7 +63,14 @@ blk_image_get_len(BlkImage *image)
     return blk_node_get_len(image->root->node);
 }
 
-typedef enum CallType { CALL_READ, CALL_WRITE, CALL_ZEROES, CALL_DISCARD, CALL_FLUSH } CallType;
+typedef enum CallType {
+    CALL_READ,
+    CALL_WRITE,
+    CALL_COMPRESSED,
+    CALL_ZEROES,
+    CALL_DISCARD,
+    CALL_FLUSH,
+} CallType;
 
 typedef struct ImageCall {
     BlkChild *child;
@@ -66,6 +80,26 @@ typedef struct ImageCall {
     unsigned flags;
     int ret;
 } ImageCall;
+
+int
+blk_write_compressed(BlkChild *child, uint64_t offset, const void *buf, size_t len)
+{
+    BlkNode *node = child->node;
+    struct iovec iov = { .iov_base = (void *)buf, .iov_len = len };
+    BlkVec vec = blk_vec_make(&iov, 1);
+    int ret;
+
+    g_assert(child->perm & BLK_PERM_WRITE);
+    if (!node->driver->format || !node->driver->format->write_compressed) {
+        return -ENOTSUP;
+    }
+    node->in_flight++;
+    ret = node->driver->format->write_compressed(node, offset, len, &vec, 0);
+    node->write_count++;
+    blk_node_mark_dirty(node, offset, len);
+    node->in_flight--;
+    return ret;
+}
 
 static void
 image_call(void *opaque)
@@ -78,6 +112,9 @@ image_call(void *opaque)
         break;
     case CALL_WRITE:
         call->ret = blk_write_buffer(call->child, call->offset, call->buf, call->len, 0);
+        break;
+    case CALL_COMPRESSED:
+        call->ret = blk_write_compressed(call->child, call->offset, call->buf, call->len);
         break;
     case CALL_ZEROES:
         call->ret = blk_write_zeroes(call->child, call->offset, call->len, call->flags);
@@ -109,6 +146,16 @@ blk_image_write(BlkImage *image, uint64_t offset, const void *buf, size_t len)
                                  .offset = offset,
                                  .buf = (void *)buf,
                                  .len = len });
+}
+
+int
+blk_image_write_compressed(BlkImage *image, uint64_t offset, const void *buf, size_t len)
+{
+    return run_call((ImageCall){ .child = image->root,
+                                 .type = CALL_COMPRESSED,
+                                 .offset = offset,
+                                 .len = len,
+                                 .buf = (void *)buf });
 }
 
 int
@@ -287,6 +334,58 @@ blk_create(BlkGraph *graph, const char *format, const char *filename, const BlkO
     if (parse_create_options(driver, options, state, error)) {
         call.state = state;
         blk_context_run(graph->context, create_call, &call);
+    }
+    if (driver->create_options) {
+        vit_props_clear(driver->create_options, state);
+    }
+    return call.ok;
+}
+
+/* ---- measuring ---- */
+
+typedef struct MeasureCall {
+    BlkGraph *graph;
+    const BlkDriver *driver;
+    void *state;
+    BlkNode *source;
+    BlkMeasure *out;
+    bool ok;
+    GError **error;
+} MeasureCall;
+
+static void
+measure_call(void *opaque)
+{
+    MeasureCall *call = opaque;
+
+    call->ok = call->driver->format->measure(call->graph, call->state, call->source, call->out,
+                                             call->error);
+}
+
+bool
+blk_measure(BlkGraph *graph, const char *format, const BlkOptions *options, BlkNode *source,
+            BlkMeasure *out, GError **error)
+{
+    const BlkDriver *driver = blk_graph_find_driver(graph, format);
+    g_autofree void *state = NULL;
+    MeasureCall call = {
+        .graph = graph, .driver = driver, .source = source, .out = out, .error = error
+    };
+
+    *out = (BlkMeasure){ 0 };
+    if (!driver) {
+        blk_set_unknown_driver_error(graph, format, error);
+        return false;
+    }
+    if (!driver->format || !driver->format->measure) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "Block driver '%s' cannot measure new images.", format);
+        return false;
+    }
+    state = g_malloc0(MAX(driver->create_size, 1));
+    if (parse_create_options(driver, options, state, error)) {
+        call.state = state;
+        blk_context_run(graph->context, measure_call, &call);
     }
     if (driver->create_options) {
         vit_props_clear(driver->create_options, state);

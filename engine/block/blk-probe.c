@@ -17,8 +17,6 @@ typedef struct KnownFormat {
 
 /* Formats with a magic number. A driver's own probe is asked first. */
 static const KnownFormat known_formats[] = {
-    { "qcow2", "qcow2", 0, 8, "QFI\xfb\0\0\0\2" },
-    { "qcow2", "qcow2", 0, 8, "QFI\xfb\0\0\0\3" },
     { "qcow", "qcow", 0, 4, "QFI\xfb" },
     { "qed", "QED", 0, 4, "QED" }, /* with its zero byte */
     { "vmdk", "VMware disk", 0, 4, "KDMV" },
@@ -36,16 +34,43 @@ static const KnownFormat known_formats[] = {
 
 /* Names users of -blockdev and image tools know. */
 static const char *const known_names[] = {
-    "qcow2",     "qcow",        "qed",          "vmdk",
-    "vdi",       "vhdx",        "vpc",          "luks",
-    "parallels", "bochs",       "cloop",        "dmg",
-    "http",      "https",       "ftp",          "ftps",
-    "nbd",       "ssh",         "iscsi",        "gluster",
-    "rbd",       "nfs",         "nvme",         "vvfat",
-    "null-co",   "null-aio",    "throttle",     "copy-on-read",
-    "compress",  "quorum",      "replication",  "copy-before-write",
-    "blkdebug",  "blkverify",   "blklogwrites", "snapshot-access",
-    "blkreplay", "preallocate",
+    "qcow",
+    "qed",
+    "vmdk",
+    "vdi",
+    "vhdx",
+    "vpc",
+    "luks",
+    "parallels",
+    "bochs",
+    "cloop",
+    "dmg",
+    "http",
+    "https",
+    "ftp",
+    "ftps",
+    "nbd",
+    "ssh",
+    "iscsi",
+    "gluster",
+    "rbd",
+    "nfs",
+    "nvme",
+    "vvfat",
+    "null-co",
+    "null-aio",
+    "throttle",
+    "copy-on-read",
+    "compress",
+    "quorum",
+    "replication",
+    "copy-before-write",
+    "blkdebug",
+    "blkverify",
+    "blklogwrites",
+    "snapshot-access",
+    "blkreplay",
+    "preallocate",
 };
 
 static const KnownFormat *

@@ -208,6 +208,18 @@ raw_create(BlkGraph *graph, const char *filename, const void *state, GError **er
                            create->nocow, error);
 }
 
+static bool
+raw_measure(BlkGraph *graph, const void *state, BlkNode *source, BlkMeasure *out, GError **error)
+{
+    const RawCreate *create = state;
+
+    out->required_bytes = source ? blk_node_get_len(source) : create->size;
+    out->fully_allocated_bytes = out->required_bytes;
+    return true;
+}
+
+static const BlkFormatOps format_ops = { .measure = raw_measure };
+
 static const VitProp options[] = {
     VIT_PROP_SIZE(BlkRaw, offset, "offset", 0, 0, INT64_MAX,
                   VIT_N_("Where the image starts in the file")),
@@ -239,4 +251,5 @@ const BlkDriver blk_raw_driver = {
     .refresh_limits = raw_refresh_limits,
     .child_perm = raw_child_perm,
     .create = raw_create,
+    .format = &format_ops,
 };

@@ -104,6 +104,8 @@ uint64_t blk_image_get_len(BlkImage *image);
 /* 0 or a negative errno. */
 int blk_image_read(BlkImage *image, uint64_t offset, void *buf, size_t len);
 int blk_image_write(BlkImage *image, uint64_t offset, const void *buf, size_t len);
+/* Whole clusters of a format that compresses, or up to the end. */
+int blk_image_write_compressed(BlkImage *image, uint64_t offset, const void *buf, size_t len);
 int blk_image_write_zeroes(BlkImage *image, uint64_t offset, uint64_t len, bool may_unmap);
 int blk_image_discard(BlkImage *image, uint64_t offset, uint64_t len);
 int blk_image_flush(BlkImage *image);

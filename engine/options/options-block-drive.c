@@ -59,7 +59,7 @@ static const VitOptionValue v_drive_aio[] = {
 
 static const VitOptionValue v_drive_format[] = {
     { .name = "raw", .help = VIT_N_("Plain sectors") },
-    { .name = "qcow2", .status = VIT_STATUS_NOT_YET },
+    { .name = "qcow2", .help = VIT_N_("Copy-on-write image of versions 2 and 3") },
     { .name = "vmdk", .status = VIT_STATUS_NOT_YET },
     { .name = "vdi", .status = VIT_STATUS_NOT_YET },
     { .name = "vhdx", .status = VIT_STATUS_NOT_YET },

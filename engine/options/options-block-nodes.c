@@ -68,7 +68,7 @@ static const VitOptionKey k_blockdev_qcow2[] = {
            "How carefully writes are checked against metadata; finer control exists through "
            "blockdev-add"),
     K_STRING("encrypt", NULL, "Encryption: encrypt.format, encrypt.key-secret",
-             .flags = VIT_OPT_DOTTED),
+             .flags = VIT_OPT_DOTTED, .status = VIT_STATUS_NOT_YET),
     K_ID("data-file", "blockdev", NULL, "External data file", .flags = VIT_OPT_DOTTED),
     K_SIZE("l2-cache-entry-size", NULL, "Entry size of the L2 cache"),
     { 0 },
@@ -224,8 +224,7 @@ const VitOptionVariant vit_blockdev_variants[] = {
       .keys = k_blockdev_raw },
     { .name = "qcow2",
       .help = VIT_N_("qcow2 format node over a protocol node"),
-      .keys = k_blockdev_qcow2,
-      .status = VIT_STATUS_NOT_YET },
+      .keys = k_blockdev_qcow2 },
     { .name = "vmdk",
       .help = VIT_N_("VMware disk"),
       .keys = k_blockdev_vmdk,

@@ -106,7 +106,7 @@ test_messages(void)
     expect_error(&test, test.dir, NULL, VIT_ERROR_INVALID_ARGUMENT, "folder");
     expect_error(&test, "/dev/null", NULL, VIT_ERROR_INVALID_ARGUMENT, "not a block device");
     expect_error(&test, path, "driver=raww", VIT_ERROR_INVALID_ARGUMENT, "did you mean 'raw'");
-    expect_error(&test, path, "driver=qcow2", VIT_ERROR_NOT_AVAILABLE_YET, "not available yet");
+    expect_error(&test, path, "driver=qcow", VIT_ERROR_NOT_AVAILABLE_YET, "not available yet");
     expect_error(&test, path, "driver=raw,sise=3", VIT_ERROR_INVALID_ARGUMENT, "'sise'");
     expect_error(&test, path, "driver=raw,read-only=maybe", VIT_ERROR_INVALID_ARGUMENT,
                  "read-only=on");
@@ -145,7 +145,6 @@ test_probing(void)
         size_t at, len;
         const char *name;
     } rows[] = {
-        { "QFI\xfb\0\0\0\3", 0, 8, "qcow2" },
         { "QFI\xfb\0\0\0\1", 0, 8, "qcow" },
         { "KDMV", 0, 4, "vmdk" },
         { "# Disk DescriptorFile\n", 0, 22, "vmdk" },
@@ -332,7 +331,7 @@ test_create(void)
     refuse_create(&test, "raw", path, "size=lots", "size");
     refuse_create(&test, "raw", path, "preallocation=off", "'size'");
     refuse_create(&test, "raw", path, "size=1,cluster_size=4", "cluster_size");
-    refuse_create(&test, "qcow2", path, "size=1M", "not available yet");
+    refuse_create(&test, "qcow", path, "size=1M", "not available yet");
     refuse_create(&test, "raw", nowhere, "size=1M", "no/such/folder");
     g_assert_cmpint(stat(path, &st), ==, 0);
     g_assert_cmpint(st.st_size, ==, 65536); /* all this changed nothing */
