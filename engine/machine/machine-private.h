@@ -93,6 +93,7 @@ struct Machine {
     GPtrArray *netdevs;        /* VitNetdev*, owned */
     GPtrArray *hubs;           /* VitNetHub*, owned */
     MachineMonitors *monitors; /* machine-monitor.c */
+    struct VitQtest *qtest;    /* machine-qtest.c; NULL: not tested from outside */
     MachineGdb *gdb;           /* machine-gdb.c; NULL: no debugger stub */
     BlkGraph *blk;
     MachineVcpu *vcpus;

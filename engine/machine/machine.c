@@ -6,6 +6,7 @@
 
 #include "board.h"
 #include "machine-gdb.h"
+#include "machine-qtest.h"
 #include "machine-monitor.h"
 
 #include "vit-error.h"
@@ -336,7 +337,7 @@ machine_build(Machine *machine, VitDiagList *diags, GError **error)
     machine_watch_maps(machine);
     return machine_add_plan_devices(machine, diags, error) &&
            machine->board->finish(machine, error) && machine_add_monitors(machine, diags, error) &&
-           machine_add_gdb(machine, diags, error);
+           machine_add_gdb(machine, diags, error) && machine_add_qtest(machine, diags, error);
 }
 
 static bool
@@ -403,6 +404,7 @@ void
 machine_free(Machine *machine)
 {
     vit_lock_take(&machine->lock);
+    machine_free_qtest(machine);
     machine_free_gdb(machine);
     machine_free_monitors(machine);
     if (machine->blk) {

@@ -167,6 +167,7 @@ add_qtest(VitNormalizer *norm, VitPlanSrc src, const char *text)
 {
     bool is_none;
 
+    norm->plan->qtest_src = src;
     norm->plan->qtest_chardev = device_of(norm, src, text, "qtest", &is_none);
 }
 

@@ -262,6 +262,7 @@ typedef struct {
     const char *panic_action, *watchdog_action;
     const char *pidfile, *log_file, *log_items, *log_filter;
     const char *qtest_chardev, *qtest_log;
+    VitPlanSrc qtest_src;
     bool msg_timestamp, msg_guest_name;
     uint8_t mux_escape; /* -echr; 1 is Ctrl-a */
 
