@@ -23,16 +23,46 @@
 
 /* ---- Modes ---- */
 
+/* A data segment without limit that may be written. */
+static bool
+is_wide(const X86Segment *seg)
+{
+    return seg->limit == UINT32_MAX && (seg->attr & (X86_SEG_P | X86_SEG_CODE | X86_SEG_E |
+                                                     X86_SEG_W)) == (X86_SEG_P | X86_SEG_W);
+}
+
+static bool
+is_flat(const X86Segment *seg)
+{
+    return seg->base == 0 && is_wide(seg);
+}
+
+/* 32-bit code with flat segments, as all but the oldest systems have it. */
+static unsigned
+mode_32(const X86State *s)
+{
+    const X86Segment *seg = s->seg;
+
+    if (x86_real_mode(s) || x86_v8086(s) || seg[X86_CS].base != 0 ||
+        seg[X86_CS].limit != UINT32_MAX || !(seg[X86_CS].attr & X86_SEG_DB) ||
+        !(seg[X86_SS].attr & X86_SEG_DB) || !is_flat(&seg[X86_DS]) || !is_flat(&seg[X86_ES]) ||
+        !is_flat(&seg[X86_SS])) {
+        return TCG_MODE_NONE;
+    }
+    return TCG_MODE_CODE32 | (is_wide(&seg[X86_FS]) ? TCG_MODE_FS : 0) |
+           (is_wide(&seg[X86_GS]) ? TCG_MODE_GS : 0);
+}
+
 static unsigned
 current_mode(const X86Core *core)
 {
     const X86State *s = &core->s;
-    unsigned mode = x86_view(core);
+    unsigned mode = x86_code64(s) ? TCG_MODE_CODE64 : mode_32(s);
 
-    if (!x86_code64(s) || x86_alignment_checked(core)) {
+    if (mode == TCG_MODE_NONE || x86_alignment_checked(core)) {
         return TCG_MODE_NONE;
     }
-    mode |= TCG_MODE_CODE64;
+    mode |= x86_view(core);
     if (!(s->cr0 & (X86_CR0_EM | X86_CR0_TS))) {
         mode |= s->cr0 & X86_CR0_NE ? TCG_MODE_X87 : 0;
         if (s->cr4 & X86_CR4_OSFXSR) {
@@ -84,7 +114,7 @@ flush_everything(TcgCpu *cpu)
             }
         }
         g_mutex_lock(&machine->lock);
-        tcg_drop_all(machine);
+        tcg_drop_all(machine, false);
         g_mutex_unlock(&machine->lock);
         __atomic_store_n(&machine->flush_wanted, false, __ATOMIC_SEQ_CST);
     }

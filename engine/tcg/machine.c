@@ -67,7 +67,6 @@ vit_tcg_new(const TcgOptions *options, GError **error)
     g_mutex_init(&machine->flush_lock);
     machine->hash_len = HASH_LEN;
     machine->hash = g_new0(TcgBlock *, machine->hash_len);
-    machine->ram = g_ptr_array_new();
     machine->physical = g_hash_table_new(NULL, NULL);
     machine->by_dirty = g_hash_table_new(NULL, NULL);
     machine->emit = g_new0(TcgEmit, 1);
@@ -103,11 +102,7 @@ vit_tcg_free(TcgMachine *machine)
         return;
     }
     tcg_recover_remove(machine);
-    for (guint i = 0; i < machine->ram->len; i++) {
-        VitRamBlock *block = machine->ram->pdata[i];
-        block->code_written = NULL;
-    }
-    tcg_drop_all(machine);
+    tcg_drop_all(machine, true); /* some of it went with its device */
     if (machine->code_exec && machine->code_exec != machine->code) {
         munmap(machine->code_exec, machine->code_len);
     }
@@ -117,7 +112,6 @@ vit_tcg_free(TcgMachine *machine)
     if (machine->blocks) {
         munmap(machine->blocks, blocks_len(machine));
     }
-    g_ptr_array_unref(machine->ram);
     g_hash_table_unref(machine->physical);
     g_hash_table_unref(machine->by_dirty);
     g_free(machine->hash);

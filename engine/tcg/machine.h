@@ -101,7 +101,6 @@ struct TcgMachine {
     size_t hash_len;
     GHashTable *physical; /* host page -> TcgPhysical */
     GHashTable *by_dirty; /* dirty byte -> TcgPhysical */
-    GPtrArray *ram;       /* VitRamBlock with our hook */
     uint32_t last_stamp;
 
     uint64_t translated_blocks, translated_insns, translated_guest_bytes, host_bytes;
@@ -131,7 +130,7 @@ void tcg_block_add(TcgMachine *machine, TcgBlock *block);
 TcgBlock *tcg_block_find(TcgMachine *machine, uint32_t stamp, unsigned offset);
 void tcg_link(TcgMachine *machine, TcgLink *link, TcgBlock *to);
 /* Everything translated is dropped; no CPU is in translated code. */
-void tcg_drop_all(TcgMachine *machine);
+void tcg_drop_all(TcgMachine *machine, bool memory_is_gone);
 
 /* ---- exec.c: what translated code calls; 0 = go on or again, 1 = done, 2 = leave ---- */
 int tcg_helper_interpret(X86State *state);

@@ -151,7 +151,6 @@ physical_get(TcgCpu *cpu, const uint8_t *host, uint64_t physical_address)
         if (!block->code_written) {
             block->code_opaque = machine;
             __atomic_store_n(&block->code_written, ram_written, __ATOMIC_RELEASE);
-            g_ptr_array_add(machine->ram, block);
         }
         g_hash_table_insert(machine->by_dirty, physical->dirty, physical);
     }
@@ -249,7 +248,7 @@ tcg_code_written(TcgMachine *machine, TcgCpu *writer, uint8_t *dirty, unsigned o
 }
 
 void
-tcg_drop_all(TcgMachine *machine)
+tcg_drop_all(TcgMachine *machine, bool memory_is_gone)
 {
     GHashTableIter iter;
     gpointer value;
@@ -269,7 +268,7 @@ tcg_drop_all(TcgMachine *machine)
             next = page->next;
             g_free(page);
         }
-        if (physical->dirty) {
+        if (physical->dirty && !memory_is_gone) {
             __atomic_fetch_or(physical->dirty, VIT_DIRTY_ALL, __ATOMIC_RELEASE);
         }
         g_free(physical);

@@ -43,6 +43,8 @@ enum {
     TCG_MODE_AVX = 1 << 4,  /* VEX ones too */
     TCG_MODE_X87 = 1 << 5,  /* x87 and MMX ones */
     TCG_MODE_EVEX = 1 << 6, /* AVX-512 ones */
+    TCG_MODE_FS = 1 << 7,   /* 32-bit code: FS has the widest limit and may be written */
+    TCG_MODE_GS = 1 << 8,
     TCG_MODE_NONE = 0xffff, /* not translated: the interpreter has it */
 };
 

@@ -66,9 +66,29 @@ find_live_flags(TcgEmit *e)
     }
 }
 
+/* Whether checks know the current instruction's segment. */
+static bool
+segment_known(const TcgEmit *e)
+{
+    const X86Insn *insn = e->insn;
+
+    if (e->code64 || (insn->has_modrm && !insn->is_memory)) {
+        return true;
+    }
+    switch (insn->segment) {
+    case X86_CS: return false; /* cannot be written */
+    case X86_FS: return e->mode & TCG_MODE_FS;
+    case X86_GS: return e->mode & TCG_MODE_GS;
+    default: return true;
+    }
+}
+
 static bool
 emit_one(TcgEmit *e)
 {
+    if (!segment_known(e)) {
+        return false;
+    }
     switch (e->insn->row->class_) {
     case X86_CLASS_INT: return tcg_emit_int(e);
     case X86_CLASS_STACK: return tcg_emit_stack(e);
