@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* A machine of the library. Paths inside its folder are stored relative to it, so that the folder
- * can be moved; app_entry_new_for_folder() makes them absolute for the engine. */
+/* A machine of the library. machine.conf says in which folder it was written, so that the paths
+ * into that folder follow when it is renamed, copied or moved. */
 
 #include "app-entry.h"
+
+#include "app-thumbnail.h"
 
 #include <glib/gi18n.h>
 #include <string.h>
@@ -16,16 +18,56 @@ struct _AppEntry {
     VitConfig *config;
     AppLocalSession *session;
     char *problem;
+    AppThumbnail *thumbnail;
 };
+
+#define META_GROUP "vitrine.machine"
 
 G_DEFINE_FINAL_TYPE(AppEntry, app_entry, G_TYPE_OBJECT)
 
-static guint changed_signal;
+enum { SIGNAL_CHANGED, SIGNAL_PICTURE, SIGNAL_LAST };
+static guint signals[SIGNAL_LAST];
 
 static void
 on_session_changed(AppSession *session, AppEntry *entry)
 {
-    g_signal_emit(entry, changed_signal, 0);
+    g_signal_emit(entry, signals[SIGNAL_CHANGED], 0);
+}
+
+static void
+on_session_meter(AppSession *session, AppEntry *entry)
+{
+    app_thumbnail_tick(entry->thumbnail, session);
+    g_signal_emit(entry, signals[SIGNAL_CHANGED], 0);
+}
+
+static void
+on_picture(gpointer data)
+{
+    g_signal_emit(data, signals[SIGNAL_PICTURE], 0);
+}
+
+/* Paths that begin with OLD_FOLDER begin with NEW_FOLDER from now on. */
+static void
+move_paths(VitConfig *config, const char *old_folder, const char *new_folder)
+{
+    g_autofree char *prefix = g_strconcat(old_folder, "/", NULL);
+
+    for (unsigned i = 0; i < vit_config_get_n_items(config); i++) {
+        VitConfigItem *item = vit_config_item_ref(vit_config_get_item(config, i));
+
+        for (unsigned j = 0; j < vit_config_item_get_n_params(item); j++) {
+            g_autofree char *key = g_strdup(vit_config_item_get_param_key(item, j));
+            const char *value = vit_config_item_get_param_value(item, j);
+
+            if (key && value && g_str_has_prefix(value, prefix)) {
+                g_autofree char *moved = g_build_filename(new_folder, value + strlen(prefix), NULL);
+
+                vit_config_set(config, vit_config_item_get_serial(item), key, moved, NULL);
+            }
+        }
+        vit_config_item_unref(item);
+    }
 }
 
 static void
@@ -41,6 +83,8 @@ entry_set_config(AppEntry *entry, VitConfig *config)
     }
     entry->session = app_local_session_new(config);
     g_signal_connect_object(entry->session, "changed", G_CALLBACK(on_session_changed), entry, 0);
+    g_signal_connect_object(entry->session, "meter", G_CALLBACK(on_session_meter), entry, 0);
+    entry->thumbnail = app_thumbnail_new(on_picture, entry);
 }
 
 AppEntry *
@@ -81,8 +125,17 @@ app_entry_new_for_folder(GFile *folder)
     if (!config) {
         entry->problem = g_strdup(error->message);
         config = vit_config_new();
+    } else {
+        const char *old_folder = vit_config_get_meta(config, META_GROUP, "folder");
+
+        if (old_folder && strcmp(old_folder, g_file_peek_path(folder)) != 0) {
+            g_autofree char *copy = g_strdup(old_folder);
+
+            move_paths(config, copy, g_file_peek_path(folder));
+        }
     }
     entry_set_config(entry, config);
+    app_thumbnail_set_path(entry->thumbnail, app_entry_get_picture_path(entry));
     return entry;
 }
 
@@ -132,8 +185,68 @@ app_entry_describe(AppEntry *entry)
     }
     vit_config_get_size(entry->config, "m", "size", &ram);
     size = g_format_size_full(ram, G_FORMAT_SIZE_IEC_UNITS);
+    if (state == APP_SESSION_RUNNING) {
+        const AppMeter *meter = app_session_get_meter(APP_SESSION(entry->session));
+
+        /* Translators: a running machine, its memory and the load of its processors */
+        return g_strdup_printf(_("%s, %s, CPU %d %%"), app_session_state_text(state), size,
+                               (int)(app_meter_get(meter, 0)->cpu * 100 + 0.5));
+    }
     /* Translators: state of a machine and its memory, as in "Running, 1.0 GiB" */
     return g_strdup_printf(_("%s, %s"), app_session_state_text(state), size);
+}
+
+const char *
+app_entry_get_notes(AppEntry *entry)
+{
+    const char *notes = vit_config_get_meta(entry->config, META_GROUP, "notes");
+
+    return notes ? notes : "";
+}
+
+gboolean
+app_entry_set_notes(AppEntry *entry, const char *notes, GError **error)
+{
+    g_autofree char *old = g_strdup(app_entry_get_notes(entry));
+
+    vit_config_set_meta(entry->config, META_GROUP, "notes", *notes ? notes : NULL);
+    if (entry->folder && !app_entry_save(entry, error)) {
+        vit_config_set_meta(entry->config, META_GROUP, "notes", *old ? old : NULL);
+        return FALSE;
+    }
+    g_signal_emit(entry, signals[SIGNAL_CHANGED], 0);
+    return TRUE;
+}
+
+const VitPicture *
+app_entry_get_picture(AppEntry *entry)
+{
+    return app_thumbnail_get(entry->thumbnail);
+}
+
+char *
+app_entry_get_picture_path(AppEntry *entry)
+{
+    return entry->folder ? g_build_filename(g_file_peek_path(entry->folder), "thumbnail.png", NULL)
+                         : NULL;
+}
+
+gboolean
+app_entry_matches(AppEntry *entry, const char *text)
+{
+    g_autofree char *state = app_entry_describe(entry);
+    g_autofree char *all =
+        g_strdup_printf("%s\n%s\n%s", entry->name, app_entry_get_notes(entry), state);
+    g_autofree char *folded = g_utf8_casefold(all, -1);
+    g_autofree char *wanted = g_utf8_casefold(text, -1);
+    g_auto(GStrv) words = g_strsplit(wanted, " ", -1);
+
+    for (guint i = 0; words[i]; i++) {
+        if (!strstr(folded, words[i])) {
+            return FALSE;
+        }
+    }
+    return TRUE;
 }
 
 gboolean
@@ -142,6 +255,7 @@ app_entry_save(AppEntry *entry, GError **error)
     g_autoptr(GFile) file = NULL;
 
     g_return_val_if_fail(entry->folder, FALSE);
+    vit_config_set_meta(entry->config, META_GROUP, "folder", g_file_peek_path(entry->folder));
     file = g_file_get_child(entry->folder, "machine.conf");
     return vit_config_save(entry->config, g_file_peek_path(file), error);
 }
@@ -151,6 +265,7 @@ app_entry_dispose(GObject *object)
 {
     AppEntry *entry = APP_ENTRY(object);
 
+    g_clear_pointer(&entry->thumbnail, app_thumbnail_free);
     g_clear_object(&entry->session);
     g_clear_object(&entry->config);
     g_clear_object(&entry->folder);
@@ -163,8 +278,10 @@ static void
 app_entry_class_init(AppEntryClass *klass)
 {
     G_OBJECT_CLASS(klass)->dispose = app_entry_dispose;
-    changed_signal = g_signal_new("changed", G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST, 0, NULL,
-                                  NULL, NULL, G_TYPE_NONE, 0);
+    signals[SIGNAL_CHANGED] = g_signal_new("changed", G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST,
+                                           0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+    signals[SIGNAL_PICTURE] = g_signal_new("picture", G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST,
+                                           0, NULL, NULL, NULL, G_TYPE_NONE, 0);
 }
 
 static void

@@ -12,7 +12,9 @@ G_BEGIN_DECLS
 #define APP_TYPE_ENTRY (app_entry_get_type())
 G_DECLARE_FINAL_TYPE(AppEntry, app_entry, APP, ENTRY, GObject)
 
-/* Signals: "changed" (): name, configuration or session state. */
+/* Signals:
+ *   "changed" (): name, configuration, session state or speed;
+ *   "picture" (): there is a newer picture of the screen. */
 
 /* Reads FOLDER/machine.conf. An entry whose file cannot be read is there all the same, broken. */
 AppEntry *app_entry_new_for_folder(GFile *folder);
@@ -27,6 +29,15 @@ AppSession *app_entry_get_session(AppEntry *entry);
 const char *app_entry_get_problem(AppEntry *entry);
 /* One line: state, memory, what it boots. Ownership: caller. */
 char *app_entry_describe(AppEntry *entry);
+/* What the user wrote about it; "" when nothing. Kept in machine.conf. */
+const char *app_entry_get_notes(AppEntry *entry);
+gboolean app_entry_set_notes(AppEntry *entry, const char *notes, GError **error);
+/* The screen, small, while it runs; NULL before there is one. Borrowed. */
+const VitPicture *app_entry_get_picture(AppEntry *entry);
+/* Where the last picture is kept; NULL for a built-in one. Ownership: caller. */
+char *app_entry_get_picture_path(AppEntry *entry);
+/* Whether every word of TEXT is in its name, notes or state. */
+gboolean app_entry_matches(AppEntry *entry, const char *text);
 /* Writes machine.conf. */
 gboolean app_entry_save(AppEntry *entry, GError **error);
 

@@ -194,9 +194,8 @@ remove_tree(const char *path)
     g_rmdir(path);
 }
 
-/* A name that is a file name too. */
-static char *
-folder_name(const char *name)
+char *
+app_library_folder_name(const char *name)
 {
     g_autofree char *clean = g_strstrip(g_strdup(name));
 
@@ -210,7 +209,7 @@ folder_name(const char *name)
 static gboolean
 draft_begin(AppLibrary *library, const char *name, Draft *out, GError **error)
 {
-    g_autofree char *file_name = folder_name(name);
+    g_autofree char *file_name = app_library_folder_name(name);
     g_autofree char *hidden = NULL;
     g_autofree char *disks = NULL;
 
@@ -246,6 +245,7 @@ draft_finish(AppLibrary *library, Draft *draft, GError **error)
     g_autoptr(GFile) folder = g_file_new_for_path(draft->final_path);
     g_autoptr(AppEntry) entry = NULL;
 
+    vit_config_set_meta(draft->config, "vitrine.machine", "folder", draft->final_path);
     if (!vit_config_save(draft->config, conf, error)) {
         remove_tree(draft->path);
         draft_clear(draft);
@@ -386,23 +386,40 @@ app_library_create_from_text(AppLibrary *library, const char *name, const char *
     return draft_finish(library, &draft, error);
 }
 
-gboolean
-app_library_trash(AppLibrary *library, AppEntry *entry, GError **error)
+/* ---- Entries ---- */
+
+void
+app_library_add(AppLibrary *library, AppEntry *entry)
+{
+    g_list_store_insert_sorted(library->entries, entry, compare_entries, NULL);
+}
+
+void
+app_library_remove(AppLibrary *library, AppEntry *entry)
 {
     guint position;
 
-    if (app_session_is_active(app_entry_get_session(entry))) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_STATE, _("“%s” is running: switch it off first"),
-                    app_entry_get_name(entry));
-        return FALSE;
-    }
-    if (!app_entry_get_folder(entry) || !g_file_trash(app_entry_get_folder(entry), NULL, error)) {
-        return FALSE;
-    }
     if (g_list_store_find(library->entries, entry, &position)) {
         g_list_store_remove(library->entries, position);
     }
-    return TRUE;
+}
+
+char *
+app_library_unused_name(AppLibrary *library, const char *name)
+{
+    char *unused = g_strdup(name);
+
+    for (guint number = 2;; number++) {
+        g_autofree char *file_name = app_library_folder_name(unused);
+        g_autoptr(GFile) folder =
+            g_file_get_child(library->root, file_name ? file_name : "machine.vitrine");
+
+        if (!app_library_find(library, unused) && !g_file_query_exists(folder, NULL)) {
+            return unused;
+        }
+        g_free(unused);
+        unused = g_strdup_printf("%s %u", name, number);
+    }
 }
 
 /* ---- GObject ---- */

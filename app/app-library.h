@@ -6,6 +6,7 @@
  * A GListModel of AppEntry. Thread: main. */
 
 #include "app-entry.h"
+#include "app-job.h"
 
 G_BEGIN_DECLS
 
@@ -34,8 +35,31 @@ AppEntry *app_library_create_from_image(AppLibrary *library, const char *name, c
 /* An argument text, with or without a program name in front. */
 AppEntry *app_library_create_from_text(AppLibrary *library, const char *name, const char *text,
                                        VitDiagList *diags, GError **error);
+gboolean app_library_has_active(AppLibrary *library);
+
+/* ---- machines that are there (app-library-edit.c) ---- */
+
+/* The machine and its folder get another name. The entry is another one afterwards. Borrowed. */
+AppEntry *app_library_rename(AppLibrary *library, AppEntry *entry, const char *name,
+                             GError **error);
+/* A full copy under a name of its own, as a job that can be cancelled. Ownership: caller. */
+void app_library_duplicate_async(AppLibrary *library, AppEntry *entry, GAsyncReadyCallback callback,
+                                 gpointer data);
+AppEntry *app_library_duplicate_finish(AppLibrary *library, GAsyncResult *result, GError **error);
 /* Moves the folder to the trash. */
 gboolean app_library_trash(AppLibrary *library, AppEntry *entry, GError **error);
-gboolean app_library_has_active(AppLibrary *library);
+/* Takes the machine whose folder was FOLDER out of the trash again. Borrowed. */
+AppEntry *app_library_untrash(AppLibrary *library, GFile *folder, GError **error);
+/* A machine that lies elsewhere, for as long as the program runs. Borrowed. */
+AppEntry *app_library_add_folder(AppLibrary *library, GFile *folder, GError **error);
+
+/* ---- for the files of the library ---- */
+
+void app_library_add(AppLibrary *library, AppEntry *entry);
+void app_library_remove(AppLibrary *library, AppEntry *entry);
+/* NAME, or NAME 2 and so on, that no machine has. Ownership: caller. */
+char *app_library_unused_name(AppLibrary *library, const char *name);
+/* NAME as the name of a folder; NULL when it cannot be one. Ownership: caller. */
+char *app_library_folder_name(const char *name);
 
 G_END_DECLS

@@ -6,17 +6,24 @@
 #include "ui-application.h"
 
 #include "ui-create-dialog.h"
+#include "ui-keeper.h"
 #include "ui-library-window.h"
 #include "ui-machine-window.h"
+#include "ui-preferences-window.h"
 #include "ui-settings-window.h"
 
+#include <glib-unix.h>
 #include <glib/gi18n.h>
+#include <handy.h>
+#include <signal.h>
 
 struct _UiApplication {
     GtkApplication parent;
     AppLibrary *library;
     char *demo_guest;
     UiLibraryWindow *library_window;
+    GtkWidget *preferences; /* weak */
+    UiKeeper *keeper;
 };
 
 G_DEFINE_FINAL_TYPE(UiApplication, ui_application, GTK_TYPE_APPLICATION)
@@ -93,10 +100,77 @@ act_new_machine(GSimpleAction *action, GVariant *parameter, gpointer data)
     show_create_dialog(data);
 }
 
+/* A machine's folder is shown, anything else becomes a new machine. */
 static void
 act_new_machine_from(GSimpleAction *action, GVariant *parameter, gpointer data)
 {
-    ui_create_dialog_set_file(show_create_dialog(data), g_variant_get_string(parameter, NULL));
+    UiApplication *application = data;
+    const char *path = g_variant_get_string(parameter, NULL);
+    g_autoptr(GFile) file = g_file_new_for_path(path);
+    g_autoptr(GError) error = NULL;
+    AppEntry *entry;
+
+    if (g_file_query_file_type(file, G_FILE_QUERY_INFO_NONE, NULL) != G_FILE_TYPE_DIRECTORY) {
+        ui_create_dialog_set_file(show_create_dialog(application), path);
+        return;
+    }
+    entry = app_library_add_folder(application->library, file, &error);
+    if (entry) {
+        ui_library_window_select(application->library_window, entry);
+    } else {
+        ui_library_window_show_error(application->library_window, error->message);
+    }
+}
+
+static void
+act_new_machine_from_text(GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+    ui_create_dialog_set_text(show_create_dialog(data), g_variant_get_string(parameter, NULL));
+}
+
+/* From a notification: the window, without starting anything. */
+static void
+act_show_machine(GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+    UiApplication *application = data;
+    AppEntry *entry = app_library_find(application->library, g_variant_get_string(parameter, NULL));
+    UiMachineWindow *window = entry ? find_window(application, app_entry_get_session(entry)) : NULL;
+
+    if (window) {
+        gtk_window_present(GTK_WINDOW(window));
+    } else {
+        g_application_activate(G_APPLICATION(application));
+    }
+}
+
+static void
+act_show_library_folder(GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+    UiApplication *application = data;
+    g_autofree char *uri = g_file_get_uri(app_library_get_root(application->library));
+    g_autoptr(GError) error = NULL;
+
+    if (!gtk_show_uri_on_window(GTK_WINDOW(application->library_window), uri, GDK_CURRENT_TIME,
+                                &error)) {
+        g_autofree char *text = g_strdup_printf(
+            _("No program opens folders here (%s). The files are in %s"), error->message,
+            g_file_peek_path(app_library_get_root(application->library)));
+        ui_library_window_show_error(application->library_window, text);
+    }
+}
+
+static void
+act_preferences(GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+    UiApplication *application = data;
+
+    if (!application->preferences) {
+        application->preferences = ui_preferences_window_new(
+            gtk_application_get_active_window(GTK_APPLICATION(application)));
+        g_object_add_weak_pointer(G_OBJECT(application->preferences),
+                                  (gpointer *)&application->preferences);
+    }
+    gtk_window_present(GTK_WINDOW(application->preferences));
 }
 
 static void
@@ -136,20 +210,19 @@ act_about(GSimpleAction *action, GVariant *parameter, gpointer data)
 static void
 act_quit(GSimpleAction *action, GVariant *parameter, gpointer data)
 {
-    UiApplication *application = data;
-    g_autoptr(GList) windows =
-        g_list_copy(gtk_application_get_windows(GTK_APPLICATION(application)));
-
-    /* machine windows ask before they let a running machine go */
-    for (GList *l = windows; l; l = l->next) {
-        gtk_window_close(l->data);
-    }
+    ui_keeper_quit(UI_APPLICATION(data)->keeper);
 }
 
 static const GActionEntry actions[] = {
     { .name = "open-machine", .parameter_type = "s", .activate = act_open_machine },
     { .name = "new-machine", .activate = act_new_machine },
     { .name = "new-machine-from", .parameter_type = "s", .activate = act_new_machine_from },
+    { .name = "new-machine-from-text",
+      .parameter_type = "s",
+      .activate = act_new_machine_from_text },
+    { .name = "show-machine", .parameter_type = "s", .activate = act_show_machine },
+    { .name = "show-library-folder", .activate = act_show_library_folder },
+    { .name = "preferences", .activate = act_preferences },
     { .name = "settings", .parameter_type = "s", .activate = act_settings },
     { .name = "command-line", .parameter_type = "s", .activate = act_command_line },
     { .name = "about", .activate = act_about },
@@ -158,24 +231,60 @@ static const GActionEntry actions[] = {
 
 /* ---- GApplication ---- */
 
+static const struct {
+    const char *action;
+    const char *keys[3];
+} accels[] = {
+    { "app.quit", { "<Primary>q" } },
+    { "app.new-machine", { "<Primary>n" } },
+    { "app.preferences", { "<Primary>comma" } },
+    /* the library's; a machine window has no such actions, and its keys are the guest's */
+    { "win.search", { "<Primary>f" } },
+    { "win.rename", { "F2" } },
+    { "win.duplicate", { "<Primary>d" } },
+    { "win.delete", { "Delete" } },
+    { "win.notes", { "<Primary>e" } },
+    { "win.show-files", { "<Primary>o" } },
+    { "win.settings", { "<Alt>Return" } },
+    { "win.command-line", { "<Primary>l" } },
+    { "win.view::grid", { "<Primary>1" } },
+    { "win.view::list", { "<Primary>2" } },
+    { "win.undo-delete", { "<Primary>z" } },
+    { "win.fullscreen", { "F11" } },
+};
+
+static gboolean
+on_signal(gpointer data)
+{
+    ui_keeper_quit_by_signal(UI_APPLICATION(data)->keeper);
+    return G_SOURCE_CONTINUE;
+}
+
 static void
 ui_application_startup(GApplication *gapplication)
 {
-    static const char *const quit_keys[] = { "<Primary>q", NULL };
-    static const char *const new_keys[] = { "<Primary>n", NULL };
     UiApplication *application = UI_APPLICATION(gapplication);
     g_autoptr(GtkCssProvider) css = gtk_css_provider_new();
 
     G_APPLICATION_CLASS(ui_application_parent_class)->startup(gapplication);
     g_action_map_add_action_entries(G_ACTION_MAP(application), actions, G_N_ELEMENTS(actions),
                                     application);
-    gtk_application_set_accels_for_action(GTK_APPLICATION(application), "app.quit", quit_keys);
-    gtk_application_set_accels_for_action(GTK_APPLICATION(application), "app.new-machine",
-                                          new_keys);
+    for (guint i = 0; i < G_N_ELEMENTS(accels); i++) {
+        gtk_application_set_accels_for_action(GTK_APPLICATION(application), accels[i].action,
+                                              accels[i].keys);
+    }
+    hdy_init();
+    /* GTK 3 alone does not follow the desktop's wish for dark windows */
+    hdy_style_manager_set_color_scheme(hdy_style_manager_get_default(),
+                                       HDY_COLOR_SCHEME_PREFER_LIGHT);
     gtk_css_provider_load_from_resource(css, "/org/vitrine/Vitrine/style.css");
     gtk_style_context_add_provider_for_screen(gdk_screen_get_default(), GTK_STYLE_PROVIDER(css),
                                               GTK_STYLE_PROVIDER_PRIORITY_APPLICATION);
     application->library = app_library_new(NULL, application->demo_guest);
+    application->keeper = ui_keeper_new(GTK_APPLICATION(application), application->library);
+    g_unix_signal_add(SIGTERM, on_signal, application);
+    g_unix_signal_add(SIGINT, on_signal, application);
+    g_unix_signal_add(SIGHUP, on_signal, application);
 }
 
 static void
@@ -207,6 +316,7 @@ ui_application_finalize(GObject *object)
 {
     UiApplication *application = UI_APPLICATION(object);
 
+    g_clear_pointer(&application->keeper, ui_keeper_free);
     g_clear_object(&application->library);
     g_free(application->demo_guest);
     G_OBJECT_CLASS(ui_application_parent_class)->finalize(object);
@@ -231,9 +341,10 @@ ui_application_init(UiApplication *application)
 UiApplication *
 ui_application_new(const char *demo_guest)
 {
-    UiApplication *application = g_object_new(
-        UI_TYPE_APPLICATION, "application-id", "org.vitrine.Vitrine", "flags",
-        G_APPLICATION_HANDLES_OPEN, "resource-base-path", "/org/vitrine/Vitrine", NULL);
+    UiApplication *application =
+        g_object_new(UI_TYPE_APPLICATION, "application-id", "org.vitrine.Vitrine", "flags",
+                     G_APPLICATION_HANDLES_OPEN, "resource-base-path", "/org/vitrine/Vitrine",
+                     "register-session", TRUE, NULL);
 
     application->demo_guest = g_strdup(demo_guest);
     return application;

@@ -178,6 +178,13 @@ ui_create_dialog_set_file(UiCreateDialog *dialog, const char *path)
     }
 }
 
+void
+ui_create_dialog_set_text(UiCreateDialog *dialog, const char *text)
+{
+    gtk_stack_set_visible_child_name(dialog->source_stack, "text");
+    gtk_text_buffer_set_text(gtk_text_view_get_buffer(dialog->text_view), text, -1);
+}
+
 UiCreateDialog *
 ui_create_dialog_new(GtkWindow *parent, AppLibrary *library)
 {

@@ -17,5 +17,7 @@ G_DECLARE_FINAL_TYPE(UiCreateDialog, ui_create_dialog, UI, CREATE_DIALOG, GtkDia
 UiCreateDialog *ui_create_dialog_new(GtkWindow *parent, AppLibrary *library);
 /* Fills in the page for PATH, an ISO or a disk image. */
 void ui_create_dialog_set_file(UiCreateDialog *dialog, const char *path);
+/* Fills in an argument text. */
+void ui_create_dialog_set_text(UiCreateDialog *dialog, const char *text);
 
 G_END_DECLS

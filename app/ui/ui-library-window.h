@@ -2,7 +2,7 @@
  * Copyright the Vitrine authors */
 #pragma once
 
-/* The library: a card for each machine. */
+/* The library: a card for each machine, as a grid or a list. Thread: main. */
 
 #include "app-library.h"
 
@@ -17,5 +17,6 @@ UiLibraryWindow *ui_library_window_new(GtkApplication *application, AppLibrary *
 void ui_library_window_show_error(UiLibraryWindow *window, const char *text);
 /* The card that is selected; NULL. */
 AppEntry *ui_library_window_get_selected(UiLibraryWindow *window);
+void ui_library_window_select(UiLibraryWindow *window, AppEntry *entry);
 
 G_END_DECLS

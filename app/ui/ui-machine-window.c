@@ -413,6 +413,14 @@ on_close_response(GtkDialog *dialog, int response, UiMachineWindow *window)
     close_by(window, response);
 }
 
+/* A machine without a library has nobody to keep it. */
+static gboolean
+can_keep_running(UiMachineWindow *window)
+{
+    return g_action_group_has_action(G_ACTION_GROUP(gtk_window_get_application(GTK_WINDOW(window))),
+                                     "open-machine");
+}
+
 static void
 ask_to_close(UiMachineWindow *window)
 {
@@ -422,11 +430,13 @@ ask_to_close(UiMachineWindow *window)
 
     gtk_message_dialog_format_secondary_text(
         GTK_MESSAGE_DIALOG(dialog), "%s",
-        _("It can keep running without its window. Forcing it off is like pulling the plug: what "
-          "the guest has not saved is lost."));
-    gtk_dialog_add_buttons(GTK_DIALOG(dialog), _("_Cancel"), GTK_RESPONSE_CANCEL,
-                           _("_Keep Running"), RESPONSE_KEEP, _("Press the Power _Button"),
-                           RESPONSE_BUTTON, _("_Force Off"), RESPONSE_FORCE, NULL);
+        _("Forcing it off is like pulling the plug: what the guest has not saved is lost."));
+    gtk_dialog_add_button(GTK_DIALOG(dialog), _("_Cancel"), GTK_RESPONSE_CANCEL);
+    if (can_keep_running(window)) {
+        gtk_dialog_add_button(GTK_DIALOG(dialog), _("_Keep Running"), RESPONSE_KEEP);
+    }
+    gtk_dialog_add_buttons(GTK_DIALOG(dialog), _("Press the Power _Button"), RESPONSE_BUTTON,
+                           _("_Force Off"), RESPONSE_FORCE, NULL);
     gtk_style_context_add_class(gtk_widget_get_style_context(gtk_dialog_get_widget_for_response(
                                     GTK_DIALOG(dialog), RESPONSE_FORCE)),
                                 GTK_STYLE_CLASS_DESTRUCTIVE_ACTION);
@@ -451,7 +461,8 @@ on_delete(GtkWidget *widget, GdkEventAny *event)
         return FALSE;
     }
     /* a second press while the guest shuts down asks again, it never throws anything away */
-    if (policy == 0 || window->closing) {
+    if (policy == 0 || window->closing ||
+        (responses[policy] == RESPONSE_KEEP && !can_keep_running(window))) {
         ask_to_close(window);
     } else {
         close_by(window, responses[policy]);
