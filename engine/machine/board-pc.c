@@ -329,7 +329,12 @@ board_pc_default_bus(Machine *machine, VitBusType type, GError **error)
             return board->fdc->child_buses->pdata[0];
         }
         break;
-    default: break;
+    default:
+        bus = machine_find_bus_of_type(machine, type);
+        if (bus) {
+            return bus;
+        }
+        break;
     }
     g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_FOUND,
                 "the board pc has no bus of type %s here; add its controller first",

@@ -49,6 +49,8 @@ const VitDeviceKind *machine_find_kind(const char *name);
 VitDevice *machine_find_device(Machine *machine, const char *id);
 /* Finds a bus by name ("pci.0", "ide.1") in the tree of devices. */
 VitBus *machine_find_bus(Machine *machine, const char *name);
+/* The first bus of TYPE, or NULL. */
+VitBus *machine_find_bus_of_type(Machine *machine, VitBusType type);
 
 /* -device of the plan, in order. */
 bool machine_add_plan_devices(Machine *machine, VitDiagList *diags, GError **error);

@@ -59,6 +59,23 @@ machine_find_bus(Machine *machine, const char *name)
     return NULL;
 }
 
+VitBus *
+machine_find_bus_of_type(Machine *machine, VitBusType type)
+{
+    for (guint i = 0; i < machine->devices->len; i++) {
+        VitDevice *dev = machine->devices->pdata[i];
+
+        for (guint j = 0; dev->child_buses && j < dev->child_buses->len; j++) {
+            VitBus *bus = dev->child_buses->pdata[j];
+
+            if (bus->type == type) {
+                return bus;
+            }
+        }
+    }
+    return NULL;
+}
+
 /* -global rows apply to every device of their driver, board devices too. */
 static bool
 apply_globals(Machine *machine, VitDevice *dev, GError **error)

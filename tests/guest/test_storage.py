@@ -54,5 +54,25 @@ def virtio_blk_packed():
            "physical_block_size=4096"])
 
 
+VIRTIO_SCSI = ["virtio_pci", "virtio_scsi", "sd_mod", "sr_mod"]
+
+
+def virtio_scsi():
+    """mission: virtio-scsi virtio-scsi-pci scsi-hd scsi-cd. A disk and a CD behind the adapter."""
+    with tempfile.TemporaryDirectory() as folder:
+        cd = os.path.join(folder, "cd.iso")
+        expected = noise(cd, 2 * MEBI, 12)
+        text = check("sda", VIRTIO_SCSI,
+                     ["-device", "virtio-scsi-pci,id=s0,num_queues=2", "-device",
+                      "scsi-hd,drive=d0,serial=xyz,bus=s0.0,scsi-id=3,lun=2"],
+                     "echo CD $(sha256sum /dev/sr0); "
+                     "echo CACHE $(cat /sys/block/sda/queue/write_cache); "
+                     "eject /dev/sr0; sleep 1; ",
+                     more=["-smp", "2", "-drive", f"file={cd},if=none,id=c0,media=cdrom,format=raw",
+                           "-device", "scsi-cd,drive=c0,bus=s0.0"])
+        assert f"CD {expected}" in text, "what the guest read from the CD"
+        assert "CACHE write back" in text
+
+
 if __name__ == "__main__":
-    machine.main([virtio_blk, virtio_blk_legacy, virtio_blk_packed])
+    machine.main([virtio_blk, virtio_blk_legacy, virtio_blk_packed, virtio_scsi])

@@ -9,11 +9,23 @@
  *
  * Thread: device lock held. */
 
-#include "ide-atapi.h"
+#include "ide.h"
+
+#include "scsi/mmc.h"
 
 #include "vit-error.h"
 
 #include <string.h>
+
+typedef struct IdeCd {
+    IdeDevice ide;
+    Mmc mmc;
+    bool is_dma;           /* of this command */
+    uint16_t byte_limit;   /* bytes per block of programmed I/O */
+    uint32_t buffer_end;   /* bytes of data that are for the host */
+    uint16_t sector_bytes; /* as sent to the host */
+    uint8_t raw_parts;     /* READ CD: which parts of a sector, CDB byte 9 */
+} IdeCd;
 
 enum {
     OP_NONE,
@@ -28,25 +40,7 @@ enum {
 /* Interrupt reason, in the sector count register. */
 enum { REASON_COMMAND = 1, REASON_TO_HOST = 2 };
 
-static const uint8_t sync_pattern[12] = { 0x00, 0xff, 0xff, 0xff, 0xff, 0xff,
-                                          0xff, 0xff, 0xff, 0xff, 0xff, 0x00 };
 VIT_DEVICE_LAYOUT(IdeCd)
-
-bool
-cd_has_medium(const IdeCd *cd)
-{
-    VitDrive *drive = cd->ide.drive;
-
-    return drive->ops->is_inserted(drive) && !drive->ops->is_tray_open(drive);
-}
-
-uint32_t
-cd_sector_count(const IdeCd *cd)
-{
-    VitDrive *drive = cd->ide.drive;
-
-    return (uint32_t)MIN(drive->ops->get_len(drive) / CD_SECTOR_BYTES, UINT32_MAX);
-}
 
 /* ---- ending a packet command ---- */
 
@@ -57,68 +51,33 @@ end_packet(IdeCd *cd, uint8_t extra_status)
     ide_finish(&cd->ide, extra_status);
 }
 
-void
-cd_good(IdeCd *cd)
+static IdeCd *
+cd_of(Mmc *mmc)
 {
-    cd->ide.error = 0;
-    end_packet(cd, 0);
+    return VIT_CONTAINER_OF(mmc, IdeCd, mmc);
 }
 
-void
-cd_error(IdeCd *cd, uint8_t key, uint16_t code)
+static void
+cd_good(Mmc *mmc)
 {
-    cd->sense_key = key;
-    cd->sense_code = code;
-    cd->ide.error = (uint8_t)(key << 4 | IDE_ERROR_ABRT);
-    end_packet(cd, IDE_ERR);
+    cd_of(mmc)->ide.error = 0;
+    end_packet(cd_of(mmc), 0);
+}
+
+static void
+cd_failed(Mmc *mmc)
+{
+    cd_of(mmc)->ide.error = (uint8_t)(mmc->sense_key << 4 | IDE_ERROR_ABRT);
+    end_packet(cd_of(mmc), IDE_ERR);
 }
 
 /* ---- data to the host ---- */
-
-uint32_t
-cd_parts_len(uint8_t parts)
-{
-    return (parts & CD_PART_SYNC ? 12 : 0) + (parts & 0x20 ? 4 : 0) +
-           (parts & CD_PART_USER ? CD_SECTOR_BYTES : 0) + (parts & CD_PART_ECC ? 288 : 0);
-}
-
-static uint8_t
-to_bcd(uint32_t value)
-{
-    return (uint8_t)(value / 10 % 10 << 4 | value % 10);
-}
-
-/* Writes the chosen parts of sector LBA with user data USER; gives the end. */
-static uint8_t *
-put_raw_sector(uint8_t *out, uint8_t parts, uint32_t lba, const uint8_t *user)
-{
-    if (parts & CD_PART_SYNC) {
-        memcpy(out, sync_pattern, sizeof(sync_pattern));
-        out += sizeof(sync_pattern);
-    }
-    if (parts & 0x20) {
-        uint32_t frame = lba + 150;
-        *out++ = to_bcd(frame / (75 * 60));
-        *out++ = to_bcd(frame / 75 % 60);
-        *out++ = to_bcd(frame % 75);
-        *out++ = 1; /* mode 1 */
-    }
-    if (parts & CD_PART_USER) {
-        memmove(out, user, CD_SECTOR_BYTES);
-        out += CD_SECTOR_BYTES;
-    }
-    if (parts & CD_PART_ECC) {
-        memset(out, 0, 288);
-        out += 288;
-    }
-    return out;
-}
 
 /* Sectors that fit the buffer both as read and as sent. */
 static uint32_t
 sectors_per_fill(const IdeCd *cd)
 {
-    return IDE_BUFFER_BYTES / MAX(CD_SECTOR_BYTES, MAX(cd->sector_bytes, 1));
+    return IDE_BUFFER_BYTES / MAX(MMC_SECTOR_BYTES, MAX(cd->sector_bytes, 1));
 }
 
 /* Turns user data at the buffer's end into what is sent, from its start. */
@@ -126,13 +85,13 @@ static void
 format_sectors(IdeCd *cd, uint32_t count)
 {
     IdeDevice *ide = &cd->ide;
-    uint8_t *out = ide->data, *from = ide->data + IDE_BUFFER_BYTES - count * CD_SECTOR_BYTES;
-    uint8_t user[CD_SECTOR_BYTES];
+    uint8_t *out = ide->data, *from = ide->data + IDE_BUFFER_BYTES - count * MMC_SECTOR_BYTES;
+    uint8_t user[MMC_SECTOR_BYTES];
 
     for (uint32_t i = 0; i < count; i++) {
         /* What is written never passes what is still to be read, but may touch this sector. */
-        memcpy(user, from + i * CD_SECTOR_BYTES, CD_SECTOR_BYTES);
-        out = put_raw_sector(out, cd->raw_parts, (uint32_t)ide->op_lba + i, user);
+        memcpy(user, from + i * MMC_SECTOR_BYTES, MMC_SECTOR_BYTES);
+        out = mmc_put_sector(out, cd->raw_parts, (uint32_t)ide->op_lba + i, user);
     }
     cd->buffer_end = (uint32_t)(out - ide->data);
 }
@@ -154,7 +113,7 @@ fetched(IdeDevice *ide, int ret)
             if (cd->is_dma) {
                 ide->bus->host->dma_done(ide->bus, false);
             }
-            cd_error(cd, SENSE_MEDIUM_ERROR, ASC_UNRECOVERED_READ);
+            mmc_error(&cd->mmc, SENSE_MEDIUM_ERROR, ASC_UNRECOVERED_READ);
             return;
         }
     }
@@ -171,14 +130,14 @@ fetch(IdeCd *cd)
 {
     IdeDevice *ide = &cd->ide;
     uint32_t count = MIN(ide->op_left, sectors_per_fill(cd));
-    uint32_t len = count * CD_SECTOR_BYTES;
+    uint32_t len = count * MMC_SECTOR_BYTES;
 
     ide->status = IDE_BSY | IDE_DRDY | IDE_DSC;
     ide->op_buffered = count;
     /* At the buffer's end: see format_sectors(). */
     ide->sg->iov[0] =
         (struct iovec){ .iov_base = ide->data + IDE_BUFFER_BYTES - len, .iov_len = len };
-    ide_drive_read(ide, ide->op_lba * CD_SECTOR_BYTES, ide->sg->iov, 1, fetched);
+    ide_drive_read(ide, ide->op_lba * MMC_SECTOR_BYTES, ide->sg->iov, 1, fetched);
 }
 
 static void
@@ -204,7 +163,7 @@ send_by_dma(IdeCd *cd)
         return;
     }
     ide->bus->host->dma_done(ide->bus, false);
-    cd_good(cd);
+    cd_good(&cd->mmc);
 }
 
 /* A block: as much as the host takes at once, in whole sectors where it can. */
@@ -232,7 +191,7 @@ send_next(IdeCd *cd)
         if (ide->op == OP_READ && ide->op_left > 0) {
             fetch(cd);
         } else {
-            cd_good(cd);
+            cd_good(&cd->mmc);
         }
         return;
     }
@@ -246,22 +205,25 @@ send_next(IdeCd *cd)
     ide_pio_in(ide, len, true);
 }
 
-void
-cd_reply(IdeCd *cd, uint32_t len, uint32_t allocation)
+static void
+cd_reply(Mmc *mmc, uint32_t len)
 {
+    IdeCd *cd = cd_of(mmc);
+
     cd->ide.op = OP_REPLY;
     cd->ide.data_at = 0;
-    cd->buffer_end = MIN(len, allocation);
+    cd->buffer_end = len;
     send_next(cd);
 }
 
-void
-cd_read(IdeCd *cd, uint32_t lba, uint32_t count, uint8_t parts)
+static void
+cd_read(Mmc *mmc, uint32_t lba, uint32_t count, uint8_t parts)
 {
+    IdeCd *cd = cd_of(mmc);
     IdeDevice *ide = &cd->ide;
 
     cd->raw_parts = parts;
-    cd->sector_bytes = (uint16_t)cd_parts_len(parts);
+    cd->sector_bytes = (uint16_t)mmc_parts_len(parts);
     ide->op = OP_READ;
     ide->op_lba = lba;
     ide->op_left = count;
@@ -269,13 +231,14 @@ cd_read(IdeCd *cd, uint32_t lba, uint32_t count, uint8_t parts)
     send_next(cd);
 }
 
-void
-cd_receive(IdeCd *cd, uint32_t len)
+static void
+cd_receive(Mmc *mmc, uint32_t len)
 {
+    IdeCd *cd = cd_of(mmc);
     IdeDevice *ide = &cd->ide;
 
     if (len == 0 || cd->is_dma) {
-        cd_good(cd);
+        cd_good(&cd->mmc);
         return;
     }
     len = MIN(len, cd->byte_limit);
@@ -286,6 +249,14 @@ cd_receive(IdeCd *cd, uint32_t len)
     ide_pio_out(ide, len, true);
 }
 
+static const MmcOps cd_mmc_ops = {
+    .good = cd_good,
+    .failed = cd_failed,
+    .reply = cd_reply,
+    .read = cd_read,
+    .receive = cd_receive,
+};
+
 /* ---- what the channel calls ---- */
 
 static void
@@ -295,13 +266,13 @@ pio_done(IdeDevice *ide)
 
     switch (ide->op) {
     case OP_PACKET:
-        memcpy(cd->packet, ide->data, CD_PACKET_BYTES);
+        memcpy(cd->mmc.packet, ide->data, MMC_PACKET_BYTES);
         ide->op = OP_NONE;
-        cd_run_packet(cd);
+        mmc_run(&cd->mmc);
         break;
     case OP_REPLY:
     case OP_READ: send_next(cd); break;
-    case OP_RECEIVE: cd_good(cd); break;
+    case OP_RECEIVE: cd_good(&cd->mmc); break;
     default:
         ide->op = OP_NONE;
         ide->status = IDE_DRDY | IDE_DSC;
@@ -338,7 +309,7 @@ command_packet(IdeCd *cd)
     cd->byte_limit = limit < 2 || limit == 0xffff ? 0xfffe : limit;
     ide->op = OP_PACKET;
     ide->count = REASON_COMMAND;
-    ide_pio_out(ide, CD_PACKET_BYTES, false);
+    ide_pio_out(ide, MMC_PACKET_BYTES, false);
 }
 
 static void
@@ -400,11 +371,11 @@ reset(IdeDevice *ide)
 {
     IdeCd *cd = (IdeCd *)ide;
 
-    cd->sense_key = SENSE_NONE;
-    cd->sense_code = ASC_NONE;
+    cd->mmc.sense_key = SENSE_NONE;
+    cd->mmc.sense_code = ASC_NONE;
     cd->is_dma = false;
     cd->buffer_end = 0;
-    memset(cd->packet, 0, sizeof(cd->packet));
+    memset(cd->mmc.packet, 0, sizeof(cd->mmc.packet));
 }
 
 static const IdeDeviceOps cd_ops = {
@@ -421,21 +392,13 @@ static const IdeDeviceOps cd_ops = {
 static void
 medium_changed(void *opaque, bool inserted)
 {
-    IdeCd *cd = opaque;
-
-    cd->event = inserted ? CD_EVENT_NEW_MEDIUM : CD_EVENT_REMOVAL;
-    cd->change = CD_CHANGE_SHOW_ABSENT;
+    mmc_medium_changed(&((IdeCd *)opaque)->mmc, inserted);
 }
 
 static void
 eject_requested(void *opaque, bool force)
 {
-    IdeCd *cd = opaque;
-
-    cd->event = CD_EVENT_EJECT_REQUEST;
-    if (force) {
-        cd->locked = false;
-    }
+    mmc_eject_requested(&((IdeCd *)opaque)->mmc, force);
 }
 
 static void
@@ -460,7 +423,21 @@ cd_realize(VitDevice *dev, GError **error)
                           .resume = resume,
                           .opaque = ide };
 
-    return ide_device_realize(ide, &cd_ops, &user, error);
+    if (!ide_device_realize(ide, &cd_ops, &user, error)) {
+        return false;
+    }
+    ((IdeCd *)dev)->mmc = (Mmc){
+        .ops = &cd_mmc_ops,
+        .drive = ide->drive,
+        .data = ide->data,
+        .serial = ide->serial,
+        .vendor = "VITRINE",
+        .model = ide->model,
+        .version = ide->firmware,
+        .wwn = ide->wwn,
+        .is_atapi = true,
+    };
+    return true;
 }
 
 static void
@@ -476,15 +453,11 @@ static void
 cd_reset(VitDevice *dev)
 {
     IdeCd *cd = (IdeCd *)dev;
-    VitDrive *drive = cd->ide.drive;
 
-    cd->event = CD_EVENT_NONE;
-    cd->change = CD_CHANGE_NONE;
-    cd->locked = false;
-    drive->ops->set_locked(drive, false);
+    mmc_reset(&cd->mmc);
     cd->byte_limit = 0xfffe;
-    cd->sector_bytes = CD_SECTOR_BYTES;
-    cd->raw_parts = CD_PART_USER;
+    cd->sector_bytes = MMC_SECTOR_BYTES;
+    cd->raw_parts = MMC_PART_USER;
     cd->ide.reverts_disabled = false;
     cd->ide.dma_mode = 0x45; /* UDMA 5, as firmware finds it */
     ide_device_reset(&cd->ide);
@@ -494,9 +467,7 @@ cd_reset(VitDevice *dev)
 static void
 cd_pre_save(VitDevice *dev)
 {
-    IdeCd *cd = (IdeCd *)dev;
-
-    cd->tray_open = cd->ide.drive->ops->is_tray_open(cd->ide.drive);
+    mmc_pre_save(&((IdeCd *)dev)->mmc);
 }
 
 static bool
@@ -504,17 +475,15 @@ cd_post_load(VitDevice *dev, unsigned version, GError **error)
 {
     IdeCd *cd = (IdeCd *)dev;
     IdeDevice *ide = &cd->ide;
-    VitDrive *drive = ide->drive;
 
     if (ide->op >= OP_LAST || cd->buffer_end > ide->data_len_bytes ||
         ide->data_at > MAX(cd->buffer_end, ide->data_end) || cd->byte_limit < 2 ||
-        cd->sector_bytes != cd_parts_len(cd->raw_parts) || cd->sector_bytes < 4) {
+        cd->sector_bytes != mmc_parts_len(cd->raw_parts) || cd->sector_bytes < 4) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_CORRUPT,
                     "saved state of %s: its command state is impossible", dev->path);
         return false;
     }
-    drive->ops->set_locked(drive, cd->locked);
-    drive->ops->set_tray(drive, cd->tray_open);
+    mmc_loaded(&cd->mmc);
     return ide_device_post_load(ide, error);
 }
 
@@ -548,18 +517,12 @@ static const VitProp props[] = {
 
 static const VitField state[] = {
     IDE_DEVICE_STATE(IdeCd),
-    VIT_FIELD_ARRAY(IdeCd, packet),
-    VIT_FIELD(IdeCd, sense_key),
-    VIT_FIELD(IdeCd, sense_code),
-    VIT_FIELD(IdeCd, event),
-    VIT_FIELD(IdeCd, change),
-    VIT_FIELD(IdeCd, locked),
+    VIT_FIELD_NESTED(IdeCd, mmc, mmc_state),
     VIT_FIELD(IdeCd, is_dma),
     VIT_FIELD(IdeCd, byte_limit),
     VIT_FIELD(IdeCd, buffer_end),
     VIT_FIELD(IdeCd, sector_bytes),
     VIT_FIELD(IdeCd, raw_parts),
-    VIT_FIELD(IdeCd, tray_open),
     /* properties of disks only */
     VIT_TRANSIENT(IdeCd, ide.cylinders),
     VIT_TRANSIENT(IdeCd, ide.heads),
