@@ -123,6 +123,7 @@ emit_indirect(TcgEmit *e)
     tcg_asm_lea(a, 8, X86_RCX, tcg_mem_index(X86_RCX, TCG_T0, 0, 0));
     tcg_asm_jrcxz(a, &hit);
     tcg_asm_mov_rm(a, 8, X86_RCX, ctx(TCG_OFFSET(hot.park)));
+    tcg_asm_mov_ri(a, TCG_T1, e->pc);
     tcg_asm_jmp_to(a, e->machine->thunks.jump_miss);
     tcg_asm_bind(a, &hit);
     tcg_asm_mov_rm(a, 8, X86_RCX, ctx(TCG_OFFSET(hot.park)));
@@ -177,6 +178,8 @@ emit_loop(TcgEmit *e)
     TcgAsm *a = &e->a;
     void (*exec)(X86Core *, const X86Insn *) = e->insn->row->exec;
     bool wide = e->insn->address_size == 8;
+    /* on AMD's CPUs F3 and F2 say which of the two it is, whatever the opcode says */
+    bool while_equal = e->insn->rep || e->insn->repne ? e->insn->rep : exec == x86_exec_loope;
     TcgLabel zero = { 0 }, on = { 0 };
 
     if (exec == x86_exec_jrcxz) {
@@ -192,7 +195,7 @@ emit_loop(TcgEmit *e)
     if (exec == x86_exec_loop) {
         tcg_emit_goto(e, branch_target(e));
     } else {
-        emit_branch(e, exec == x86_exec_loope ? TCG_E : TCG_NE, branch_target(e));
+        emit_branch(e, while_equal ? TCG_E : TCG_NE, branch_target(e));
     }
     tcg_asm_bind(a, &on);
 }
@@ -206,6 +209,10 @@ tcg_emit_flow(TcgEmit *e)
     unsigned size = e->code64 ? 8 : 4;
 
     if (insn->operand_size != size || insn->address_size == 2) {
+        return false;
+    }
+    /* a call to what is no address leaves its push behind: take_back_jump() in exec.c */
+    if (exec == x86_exec_call_e && e->machine->options.exact) {
         return false;
     }
     if (exec == x86_exec_jcc) {

@@ -239,6 +239,36 @@ tcg_helper_interpret(X86State *state)
     return 0;
 }
 
+/* ---- Targets that are no address ---- */
+
+/* A near jump to a non-canonical address faults before it has done anything. Translated code finds
+ * out when no block is there: takes the jump back, so that the interpreter can make the fault of
+ * it. What a call wrote below the stack pointer stays. Intel SDM volume 2 JMP, CALL, RET. */
+static bool
+take_back_jump(TcgCpu *cpu)
+{
+    X86State *s = &cpu->core.s;
+    uint64_t target = s->rip, physical;
+    const uint8_t *host;
+    X86Insn insn;
+
+    if (x86_is_canonical(&cpu->core, target)) {
+        return false;
+    }
+    s->rip = cpu->hot.spare[1];
+    host = x86_fetch_page(&cpu->core, s->rip, &physical);
+    if (x86_decode(host, VIT_PAGE_SIZE - (s->rip & 0xfff), 8, &insn) != X86_DECODE_OK) {
+        s->rip = target;
+        return false;
+    }
+    if (insn.row->exec == x86_exec_call_e) {
+        s->gpr[X86_RSP] += 8;
+    } else if (insn.row->exec == x86_exec_ret || insn.row->exec == x86_exec_ret_imm) {
+        s->gpr[X86_RSP] -= 8 + (insn.row->exec == x86_exec_ret_imm ? insn.imm : 0);
+    }
+    return true;
+}
+
 /* ---- The loop ---- */
 
 static void
@@ -294,7 +324,8 @@ loop(TcgCpu *cpu, VitCpuExit *out_exit)
         link = cpu->hot.link;
         age = machine->full_flushes;
         end(cpu);
-        if (cpu->hot.after_exit == TCG_EXIT_INTERPRET) {
+        if (cpu->hot.after_exit == TCG_EXIT_INTERPRET ||
+            ((mode & TCG_MODE_SIZE) == TCG_MODE_CODE64 && take_back_jump(cpu))) {
             x86_interp_one(core);
         }
     }

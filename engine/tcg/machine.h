@@ -77,7 +77,7 @@ typedef struct TcgThunks {
     const uint8_t *interpret;  /* called: T1 = guest rIP; one instruction; comes back or leaves */
     const uint8_t *interpret_leave; /* jumped to: T1 = guest rIP; one instruction, then leaves */
     const uint8_t *slow;            /* called: T0 = address, T1 = guest rIP; see emit-mem.c */
-    const uint8_t *jump_miss;       /* T0 = guest rIP */
+    const uint8_t *jump_miss;       /* T0 = guest rIP, T1 = the jump's own, to spare[1] */
     /* called: see fpstate.h */
     const uint8_t *vec_load[4], *x87_load, *fp_spill, *fp_reload;
 } TcgThunks;

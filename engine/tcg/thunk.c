@@ -150,6 +150,7 @@ tcg_thunks_make(TcgMachine *machine)
 
     tcg_asm_align(a, 16);
     t->jump_miss = tcg_asm_here(a);
+    tcg_asm_mov_mr(a, 8, hot(offsetof(TcgHot, spare[1])), TCG_T1);
     tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_RIP), TCG_T0);
     tcg_asm_jmp(a, &leave);
 

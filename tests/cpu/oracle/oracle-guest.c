@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* Runs cases in the interpreter or the translator: a long-mode guest whose user half looks like the
- * child process of oracle-native.c. Descriptors carry Linux's selectors; the kernel half lies at
- * the top of the address space and holds page tables, GDT, LDT, IDT, TSS and a stack. A fault is
- * delivered through the IDT as any guest would see it; the handler's address says the vector and
- * the frame says the rest. Under the translator the handler is a HLT, and the end of a case is a
- * page fault at its address.
+/* Runs cases in an executor: a long-mode guest whose user half looks like the child process of
+ * oracle-native.c. Descriptors carry Linux's selectors; the kernel half lies at the top of the
+ * address space and holds page tables, GDT, LDT, IDT, TSS and a stack. A fault is delivered through
+ * the IDT as any guest would see it; the handler halts, its address says the vector and the frame
+ * says the rest. The interpreter is stepped, which shows when a case strays from its instructions;
+ * the translator runs until it halts, the end of a case being a fetch fault at ORACLE_EXIT.
  *
  * Intel SDM volume 3 chapters 3 to 6.
  */
 
 #include "oracle.h"
-
-#include "tcg.h"
 
 #include "vit-clock.h"
 #include "vit-memory.h"
@@ -43,6 +41,8 @@
 #define RAM_BYTES      0x200000u
 
 #define STEPS_MAX 4000u
+/* How long a case may take in the translator before it counts as endless. */
+#define PATIENCE_US 3000000
 
 enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_AD = 0x60, PTE_PS = 0x80 };
 #define PTE_NX (1ull << 63)
@@ -55,13 +55,18 @@ struct OracleGuest {
     VitAddressSpace *memory, *io;
     VitClock *clock;
     VitCpuHost host;
-    VitCpu cpu, tcg_cpu;
+    VitCpu cpu;
     X86CpuModel model;
-    X86Core *core; /* whose turn it is */
+    const OracleExecutor *options;
     TcgMachine *tcg;
-    GThread *watchdog;
-    unsigned runs; /* atomic */
-    bool over;     /* atomic */
+    X86Core *core;
+    uint8_t *pages;   /* the code as it is to be */
+    GThread *watcher; /* ends cases that do not end */
+    GMutex watch_lock;
+    GCond watch_changed;
+    bool watch_quits;
+    int64_t started_us; /* 0: none runs; guarded by watch_lock */
+    bool timed_out;     /* atomic */
     uint8_t *patterns;
     X86Segment code[ORACLE_MODE_LAST], data32, data16, gs32;
 };
@@ -156,6 +161,8 @@ make_descriptors(OracleGuest *guest)
     for (unsigned i = 0; i < 32; i++) {
         uint64_t handler = KERNEL + PHYS_HANDLERS + i * 16;
 
+        guest->ram->host[PHYS_HANDLERS + i * 16] = 0xf4; /* HLT */
+
         put64(guest, PHYS_IDT + i * 16,
               (handler & 0xffff) | 0x10ull << 16 | 0xee00ull << 32 |
                   (handler >> 16 & 0xffff) << 48);
@@ -189,51 +196,6 @@ set_system_state(OracleGuest *guest)
     x86_state_changed(guest->core);
 }
 
-/* Raises an exit when a case has run for long. */
-static gpointer
-watch(gpointer data)
-{
-    OracleGuest *guest = data;
-    unsigned before = 0, ticks = 0;
-
-    while (!__atomic_load_n(&guest->over, __ATOMIC_RELAXED)) {
-        unsigned runs = __atomic_load_n(&guest->runs, __ATOMIC_RELAXED);
-
-        g_usleep(20000);
-        ticks = runs == before ? ticks + 1 : 0;
-        before = runs;
-        if (ticks == 50) {
-            vit_cpu_raise(&guest->tcg_cpu, VIT_CPU_EVENT_EXIT);
-            ticks = 0;
-        }
-    }
-    return NULL;
-}
-
-bool
-oracle_guest_translate(OracleGuest *guest, GError **error)
-{
-    const TcgOptions options = { .exact = true };
-
-    guest->tcg = vit_tcg_new(&options, error);
-    if (!guest->tcg) {
-        return false;
-    }
-    guest->tcg_cpu = (VitCpu){ .host = &guest->host,
-                               .is_bsp = true,
-                               .a20_enabled = true,
-                               .executor = &vit_tcg_executor,
-                               .executor_machine = guest->tcg };
-    if (!vit_tcg_executor.create(&guest->tcg_cpu, &guest->model, error)) {
-        return false;
-    }
-    memset(guest->ram->host + PHYS_HANDLERS, 0xf4, 32 * 16);
-    guest->core = guest->tcg_cpu.state;
-    set_system_state(guest);
-    guest->watchdog = g_thread_new("watchdog", watch, guest);
-    return true;
-}
-
 static bool
 make_machine(OracleGuest *guest, GError **error)
 {
@@ -259,21 +221,62 @@ make_machine(OracleGuest *guest, GError **error)
     return x86_model_parse("max", &guest->model, NULL, error);
 }
 
+static gpointer
+watch(gpointer data)
+{
+    OracleGuest *guest = data;
+
+    g_mutex_lock(&guest->watch_lock);
+    while (!guest->watch_quits) {
+        g_cond_wait_until(&guest->watch_changed, &guest->watch_lock,
+                          g_get_monotonic_time() + PATIENCE_US / 2);
+        if (guest->started_us && g_get_monotonic_time() - guest->started_us > PATIENCE_US) {
+            __atomic_store_n(&guest->timed_out, true, __ATOMIC_SEQ_CST);
+            vit_cpu_raise(&guest->cpu, VIT_CPU_EVENT_EXIT);
+        }
+    }
+    g_mutex_unlock(&guest->watch_lock);
+    return NULL;
+}
+
+static bool
+make_cpu(OracleGuest *guest, GError **error)
+{
+    if (guest->options->is_tcg) {
+        guest->tcg = vit_tcg_new(&guest->options->tcg, error);
+        if (!guest->tcg) {
+            return false;
+        }
+        guest->watcher = g_thread_new("watch", watch, guest);
+    }
+    guest->cpu.executor = guest->tcg ? &vit_tcg_executor : &vit_interp_executor;
+    guest->cpu.executor_machine = guest->tcg;
+    if (!guest->cpu.executor->create(&guest->cpu, &guest->model, error)) {
+        return false;
+    }
+    guest->core = guest->cpu.state;
+    return true;
+}
+
+const OracleExecutor *
+oracle_guest_executor(const OracleGuest *guest)
+{
+    return guest->options;
+}
+
 OracleGuest *
-oracle_guest_new(uint64_t seed, GError **error)
+oracle_guest_new(uint64_t seed, const OracleExecutor *executor, GError **error)
 {
     OracleGuest *guest = g_new0(OracleGuest, 1);
 
-    if (!make_machine(guest, error)) {
-        g_free(guest);
+    guest->options = executor;
+    g_mutex_init(&guest->watch_lock);
+    g_cond_init(&guest->watch_changed);
+    if (!make_machine(guest, error) || !make_cpu(guest, error)) {
+        g_free(guest); /* the program ends */
         return NULL;
     }
-    guest->core = x86_core_new(&guest->cpu, &guest->model, error);
-    if (!guest->core) {
-        g_free(guest);
-        return NULL;
-    }
-    guest->cpu.state = guest->core;
+    guest->pages = g_malloc0(ORACLE_BATCHES * ORACLE_CODE_BYTES);
     guest->patterns = g_malloc(ORACLE_PATTERNS * ORACLE_PATTERN_BYTES);
     for (unsigned i = 0; i < ORACLE_PATTERNS; i++) {
         oracle_gen_pattern(seed, i, guest->patterns + i * ORACLE_PATTERN_BYTES);
@@ -291,17 +294,18 @@ oracle_guest_free(OracleGuest *guest)
     if (!guest) {
         return;
     }
-    if (guest->watchdog) {
-        __atomic_store_n(&guest->over, true, __ATOMIC_RELAXED);
-        g_thread_join(guest->watchdog);
+    if (guest->watcher) {
+        g_mutex_lock(&guest->watch_lock);
+        guest->watch_quits = true;
+        g_cond_signal(&guest->watch_changed);
+        g_mutex_unlock(&guest->watch_lock);
+        g_thread_join(guest->watcher);
     }
-    if (guest->tcg_cpu.state) {
-        vit_tcg_executor.destroy(&guest->tcg_cpu);
-    }
-    if (guest->tcg) {
-        vit_tcg_free(guest->tcg);
-    }
-    x86_core_free(guest->cpu.state);
+    guest->cpu.executor->destroy(&guest->cpu);
+    vit_tcg_free(guest->tcg);
+    g_free(guest->pages);
+    g_mutex_clear(&guest->watch_lock);
+    g_cond_clear(&guest->watch_changed);
     vit_lock_take(&guest->lock);
     vit_clock_free(guest->clock);
     vit_address_space_free(guest->memory);
@@ -390,7 +394,7 @@ take_frame(OracleGuest *guest, OracleResult *result)
     X86State *s = &guest->core->s;
     uint32_t at = (uint32_t)(s->gpr[X86_RSP] - KERNEL);
 
-    result->vector = (int32_t)((s->rip - KERNEL - PHYS_HANDLERS) / 16);
+    result->vector = (int32_t)((s->rip - KERNEL - PHYS_HANDLERS) / 16); /* at or behind its HLT */
     result->error = 0;
     if (with_code >> result->vector & 1) {
         result->error = (uint32_t)get64(guest, at);
@@ -403,20 +407,16 @@ take_frame(OracleGuest *guest, OracleResult *result)
     result->cr2 = s->cr2;
 }
 
+/* By way of the address space, so that whoever keeps translations hears of it. */
 void
 oracle_guest_place(OracleGuest *guest, const OracleCase *c)
 {
-    uint64_t offset = PHYS_CODE + (c->entry - ORACLE_CODE);
+    uint32_t at = c->entry - ORACLE_CODE;
+    uint32_t len = MIN(c->end + 24 - c->entry, ORACLE_BATCHES * ORACLE_CODE_BYTES - at);
 
-    oracle_place_code(c, guest->ram->host + PHYS_CODE);
-    if (guest->ram->code_written) {
-        uint64_t first = MIN(4096 - offset % 4096, ORACLE_SLOT_BYTES);
-
-        guest->ram->code_written(guest->ram, offset, first, guest->ram->code_opaque);
-        if (first < ORACLE_SLOT_BYTES) {
-            guest->ram->code_written(guest->ram, offset + first, ORACLE_SLOT_BYTES - first,
-                                     guest->ram->code_opaque);
-        }
+    oracle_place_code(c, guest->pages);
+    if (memcmp(guest->ram->host + PHYS_CODE + at, guest->pages + at, len) != 0) {
+        vit_address_space_write_bytes(guest->memory, PHYS_CODE + at, guest->pages + at, len);
     }
 }
 
@@ -435,37 +435,57 @@ strays(const OracleCase *c, uint64_t rip, unsigned *next)
            rip + c->code_base - ORACLE_CODE < ORACLE_BATCHES * ORACLE_CODE_BYTES;
 }
 
-/* Until the fault at the end of the case, or another one; -2 when there is none. */
 static void
-run_translated(OracleGuest *guest, const OracleCase *c, OracleResult *out_result)
+set_started(OracleGuest *guest, int64_t now_us)
 {
-    X86Core *core = guest->core = guest->tcg_cpu.state;
+    g_mutex_lock(&guest->watch_lock);
+    guest->started_us = now_us;
+    g_mutex_unlock(&guest->watch_lock);
+}
 
-    load_case(guest, c);
-    vit_cpu_lower(&guest->tcg_cpu, VIT_CPU_EVENT_EXIT);
-    __atomic_fetch_add(&guest->runs, 1, __ATOMIC_RELAXED);
-    out_result->vector = -2;
-    if (vit_tcg_executor.run(&guest->tcg_cpu) == VIT_CPU_EXIT_HALT && core->s.cpl != 3) {
-        take_frame(guest, out_result);
-        if (out_result->vector == X86_EXC_PF && out_result->out.rip == ORACLE_EXIT) {
-            out_result->vector = -1;
-            out_result->error = 0;
-            out_result->cr2 = 0;
-        }
+/* What happened is in the frame on the stack, unless nothing did. */
+static void
+run_by_translator(OracleGuest *guest, OracleResult *out_result)
+{
+    X86Core *core = guest->core;
+    VitCpuExit reason;
+
+    __atomic_store_n(&guest->timed_out, false, __ATOMIC_SEQ_CST);
+    set_started(guest, g_get_monotonic_time());
+    do {
+        reason = guest->cpu.executor->run(&guest->cpu);
+    } while (reason == VIT_CPU_EXIT_REQUEST &&
+             !__atomic_load_n(&guest->timed_out, __ATOMIC_SEQ_CST));
+    set_started(guest, 0);
+    out_result->strayed = false;
+    if (core->s.cpl == 3 || reason != VIT_CPU_EXIT_HALT) {
+        memcpy(out_result->out.gpr, core->s.gpr, sizeof(core->s.gpr));
+        out_result->out.rip = core->s.rip;
+        out_result->out.rflags = core->s.rflags;
+        out_result->vector = -2;
+        out_result->error = 0;
+        out_result->cr2 = 0;
+        return;
     }
-    store_vectors(&core->s, out_result->out.xsave);
-    out_result->data_hash = oracle_hash(guest->ram->host + PHYS_DATA);
-    core->s.activity = X86_ACTIVE;
+    take_frame(guest, out_result);
+    if (out_result->vector == X86_EXC_PF && out_result->cr2 == ORACLE_EXIT &&
+        out_result->out.rip == ORACLE_EXIT) {
+        out_result->vector = -1;
+        out_result->error = 0;
+        out_result->cr2 = 0;
+    } else {
+        out_result->strayed = out_result->vector == X86_EXC_PF &&
+                              out_result->cr2 - ORACLE_PRIVATE < ORACLE_PRIVATE_BYTES;
+    }
 }
 
 static void
-run_interpreted(OracleGuest *guest, const OracleCase *c, OracleResult *out_result)
+run_by_steps(OracleGuest *guest, const OracleCase *c, OracleResult *out_result)
 {
-    X86Core *core = guest->core = guest->cpu.state;
+    X86Core *core = guest->core;
     VitCpuExit reason;
     unsigned steps = 0, next = 0;
 
-    load_case(guest, c);
     out_result->strayed = false;
     while (core->s.rip != ORACLE_EXIT && core->s.cpl == 3 && steps++ < STEPS_MAX) {
         out_result->strayed |= strays(c, core->s.rip, &next);
@@ -486,18 +506,22 @@ run_interpreted(OracleGuest *guest, const OracleCase *c, OracleResult *out_resul
         out_result->error = 0;
         out_result->cr2 = 0;
     }
-    store_vectors(&core->s, out_result->out.xsave);
-    out_result->data_hash = oracle_hash(guest->ram->host + PHYS_DATA);
-    core->s.activity = X86_ACTIVE;
 }
 
 void
 oracle_guest_run(OracleGuest *guest, const OracleCase *c, OracleResult *out_result)
 {
-    run_interpreted(guest, c, out_result);
-    if (guest->tcg && !out_result->strayed && out_result->vector != -2) {
-        run_translated(guest, c, out_result);
+    X86Core *core = guest->core;
+
+    load_case(guest, c);
+    if (guest->tcg) {
+        run_by_translator(guest, out_result);
+    } else {
+        run_by_steps(guest, c, out_result);
     }
+    store_vectors(&core->s, out_result->out.xsave);
+    out_result->data_hash = oracle_hash(guest->ram->host + PHYS_DATA);
+    core->s.activity = X86_ACTIVE;
 }
 
 void

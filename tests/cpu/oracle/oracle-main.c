@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* cpu-oracle: compares the interpreter with the host CPU on generated instructions.
+/* cpu-oracle: compares the interpreter and the translator with the host CPU on generated
+ * instructions.
  *
  *   cpu-oracle [--seed N] [--count INSTRUCTIONS] [--class NAME,...] [--mode 64,32,16]
  *              [--length N] [--only MNEMONIC] [--case NUMBER] [--reports N] [--coverage]
- *              [--alone] [--quick] [--translate]
+ *              [--alone] [--quick]
+ *              [--executor interp,tcg] [--exact] [--force-exits] [--one-insn] [--tlb-entries N]
+ *              [--invalidate-every N] [--undefined]
  *
  * Exit status 0: no difference. The child works on one batch of cases while this process makes and
  * interprets the other. */
@@ -25,13 +28,14 @@ typedef struct Totals {
 typedef struct Failed {
     OracleCase c;
     OracleResult by_host, by_guest;
+    OracleGuest *guest;
 } Failed;
 
 typedef struct Run {
     OracleOptions options;
     OracleGen *gen;
     OracleNative *native;
-    OracleGuest *guest;
+    OracleGuest *guests[2]; /* each judged by the host; NULL after the last */
     OracleResult *result;
     Failed *failed[64];
     unsigned failed_count, reported;
@@ -53,15 +57,45 @@ fill_batch(Run *run, unsigned index, uint64_t first)
 }
 
 static void
-keep_failed(Run *run, const OracleCase *c, const OracleResult *by_host)
+keep_failed(Run *run, OracleGuest *guest, const OracleCase *c, const OracleResult *by_host)
 {
     Failed *copy;
 
     run->totals.differences++;
     if (run->failed_count < G_N_ELEMENTS(run->failed)) {
         copy = g_aligned_alloc0(1, sizeof(*copy), 64);
-        *copy = (Failed){ *c, *by_host, *run->result };
+        *copy = (Failed){ *c, *by_host, *run->result, guest };
         run->failed[run->failed_count++] = copy;
+    }
+}
+
+/* A case that is endless or strays says nothing; the interpreter, which comes first, knows. */
+static void
+check_case(Run *run, const OracleCase *c, const OracleResult *by_host)
+{
+    run->totals.cases++;
+    run->totals.instructions += c->count;
+    run->totals.faults += by_host->vector >= 0;
+    if (by_host->vector == -2) {
+        run->totals.endless++;
+        return;
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(run->guests) && run->guests[i]; i++) {
+        OracleGuest *guest = run->guests[i];
+        const OracleExecutor *executor = oracle_guest_executor(guest);
+
+        oracle_guest_run(guest, c, run->result);
+        if (run->result->vector == -2 && !executor->is_tcg) {
+            run->totals.endless++;
+            return;
+        }
+        if (run->result->strayed) {
+            run->totals.strayed++;
+            return;
+        }
+        if (!oracle_results_equal(c, by_host, run->result, executor->keeps_undefined)) {
+            keep_failed(run, guest, c, by_host);
+        }
     }
 }
 
@@ -71,23 +105,12 @@ check_batch(Run *run, unsigned index)
     const OracleBatch *batch = oracle_native_batch(run->native, index);
 
     for (unsigned i = 0; i < batch->count; i++) {
-        oracle_guest_place(run->guest, &batch->cases[i]);
+        for (unsigned j = 0; j < G_N_ELEMENTS(run->guests) && run->guests[j]; j++) {
+            oracle_guest_place(run->guests[j], &batch->cases[i]);
+        }
     }
     for (unsigned i = 0; i < batch->count; i++) {
-        const OracleCase *c = &batch->cases[i];
-        const OracleResult *by_host = &batch->results[i];
-
-        oracle_guest_run(run->guest, c, run->result);
-        run->totals.cases++;
-        run->totals.instructions += c->count;
-        run->totals.faults += by_host->vector >= 0;
-        if (by_host->vector == -2 || run->result->vector == -2) {
-            run->totals.endless++;
-        } else if (run->result->strayed) {
-            run->totals.strayed++;
-        } else if (!oracle_results_equal(c, by_host, run->result)) {
-            keep_failed(run, c, by_host);
-        }
+        check_case(run, &batch->cases[i], &batch->results[i]);
     }
 }
 
@@ -99,7 +122,7 @@ report_failed(Run *run)
         Failed *failed = run->failed[i];
 
         if (run->reported < run->options.max_reports &&
-            !oracle_report(&run->options, run->native, run->guest, &failed->c, &run->reported)) {
+            !oracle_report(&run->options, run->native, failed->guest, &failed->c, &run->reported)) {
             run->totals.differences--;
             if (run->totals.noise++ < 20) {
                 oracle_describe(&failed->c, &failed->by_host, &failed->by_guest);
@@ -120,8 +143,10 @@ run_one(Run *run, uint64_t number)
     oracle_print_stream(c);
     run->totals.cases = 1;
     run->totals.instructions = c->count;
-    run->totals.differences =
-        oracle_report(&run->options, run->native, run->guest, c, &run->reported);
+    for (unsigned i = 0; i < G_N_ELEMENTS(run->guests) && run->guests[i]; i++) {
+        run->totals.differences +=
+            oracle_report(&run->options, run->native, run->guests[i], c, &run->reported);
+    }
     g_aligned_free(c);
 }
 
@@ -184,8 +209,13 @@ run_alone(Run *run)
          number++) {
         oracle_gen_case(run->gen, number, number / ORACLE_SLOTS % ORACLE_BATCHES,
                         number % ORACLE_SLOTS, c);
-        oracle_guest_place(run->guest, c);
-        oracle_guest_run(run->guest, c, run->result);
+        for (unsigned i = 0; i < G_N_ELEMENTS(run->guests) && run->guests[i]; i++) {
+            oracle_guest_place(run->guests[i], c);
+            oracle_guest_run(run->guests[i], c, run->result);
+            if (run->result->vector == -2) {
+                break; /* endless for the next one too */
+            }
+        }
         run->totals.cases++;
         run->totals.instructions += c->count;
         run->totals.faults += run->result->vector >= 0;
@@ -226,6 +256,31 @@ mode_name(unsigned index)
     return names[index];
 }
 
+static const char *
+executor_name(unsigned index)
+{
+    static const char *const names[] = { "interp", "tcg", NULL };
+
+    return names[index];
+}
+
+/* The guests that MASK (bit per executor) asks for. */
+static bool
+make_guests(Run *run, uint32_t mask, OracleExecutor *executors, GError **error)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < 2; i++) {
+        if (mask >> i & 1) {
+            run->guests[count] = oracle_guest_new(run->options.seed, &executors[i], error);
+            if (!run->guests[count++]) {
+                return false;
+            }
+        }
+    }
+    return count > 0;
+}
+
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define SANITIZED TRUE
@@ -253,9 +308,13 @@ int
 main(int argc, char **argv)
 {
     gint64 seed = 1, count = 2000000, first = 0, one = -1;
-    gint length = 16, reports = 10;
+    gint length = 16, reports = 10, tlb_entries = 0, invalidate_every = 0;
+    gboolean translate = FALSE, exact = FALSE, force_exits = FALSE, one_insn = FALSE,
+             undefined = FALSE;
+    g_autofree char *executors = NULL;
+    uint32_t executor_mask = 3;
     g_autofree char *classes = NULL, *modes = NULL, *only = NULL, *selection = NULL;
-    gboolean translate = FALSE, coverage = FALSE, quick = FALSE, alone = SANITIZED;
+    gboolean coverage = FALSE, quick = FALSE, alone = SANITIZED;
     const GOptionEntry entries[] = {
         { "seed", 0, 0, G_OPTION_ARG_INT64, &seed, "Seed of everything", "N" },
         { "count", 0, 0, G_OPTION_ARG_INT64, &count, "Instructions to run", "N" },
@@ -267,10 +326,19 @@ main(int argc, char **argv)
           "NUMBER" },
         { "first", 0, 0, G_OPTION_ARG_INT64, &first, "First case", "NUMBER" },
         { "reports", 0, 0, G_OPTION_ARG_INT, &reports, "Stop after so many differences", "N" },
-        { "translate", 0, 0, G_OPTION_ARG_NONE, &translate, "Judge the translator", NULL },
         { "coverage", 0, 0, G_OPTION_ARG_NONE, &coverage, "List rows never generated", NULL },
         { "alone", 0, 0, G_OPTION_ARG_NONE, &alone, "Only interpret, compare nothing", NULL },
         { "quick", 0, 0, G_OPTION_ARG_NONE, &quick, "Skip where the host is not AMD's", NULL },
+        { "executor", 0, 0, G_OPTION_ARG_STRING, &executors, "Who is judged", "interp,tcg" },
+        { "exact", 0, 0, G_OPTION_ARG_NONE, &exact, "Translator: flags right at each fault", NULL },
+        { "translate", 0, 0, G_OPTION_ARG_NONE, &translate, "Both executors, exact", NULL },
+        { "force-exits", 0, 0, G_OPTION_ARG_NONE, &force_exits, "Translator: no links", NULL },
+        { "one-insn", 0, 0, G_OPTION_ARG_NONE, &one_insn, "Translator: blocks of one", NULL },
+        { "tlb-entries", 0, 0, G_OPTION_ARG_INT, &tlb_entries, "Translator: size of tables", "N" },
+        { "invalidate-every", 0, 0, G_OPTION_ARG_INT, &invalidate_every,
+          "Translator: drop all code every so many dispatches", "N" },
+        { "undefined", 0, 0, G_OPTION_ARG_NONE, &undefined,
+          "Translator: compare undefined flags too", NULL },
         { NULL },
     };
     g_autoptr(GOptionContext) context = g_option_context_new("- the host CPU as oracle");
@@ -297,7 +365,8 @@ main(int argc, char **argv)
                                    .only = only,
                                    .max_reports = (unsigned)reports };
     if ((classes && !parse_names(classes, oracle_class_name, &run.options.classes)) ||
-        (modes && !parse_names(modes, mode_name, &run.options.modes))) {
+        (modes && !parse_names(modes, mode_name, &run.options.modes)) ||
+        (executors && !parse_names(executors, executor_name, &executor_mask))) {
         return 2;
     }
     selection = g_strdup_printf("%s%s%s%s%s%s", classes ? " --class " : "", classes ? classes : "",
@@ -306,8 +375,18 @@ main(int argc, char **argv)
     run.options.selection = selection;
     run.gen = oracle_gen_new(&run.options);
     run.native = alone ? NULL : oracle_native_new(run.options.seed, &error);
-    run.guest = alone || run.native ? oracle_guest_new(run.options.seed, &error) : NULL;
-    if (!run.guest || (translate && !oracle_guest_translate(run.guest, &error))) {
+    OracleExecutor executor[2] = {
+        { .name = "the interpreter" },
+        { .name = "the translator",
+          .is_tcg = true,
+          .keeps_undefined = undefined,
+          .tcg = { .exact = exact || translate,
+                   .force_exits = force_exits,
+                   .one_insn_per_tb = one_insn,
+                   .tlb_entries = (unsigned)MAX(tlb_entries, 0),
+                   .invalidate_every = (unsigned)MAX(invalidate_every, 0) } },
+    };
+    if (!(alone || run.native) || !make_guests(&run, executor_mask, executor, &error)) {
         g_printerr("cpu-oracle: %s\n", error->message);
         return 2;
     }
@@ -330,7 +409,9 @@ main(int argc, char **argv)
     if (coverage) {
         oracle_gen_print_coverage(run.gen);
     }
-    oracle_guest_free(run.guest);
+    for (unsigned i = 0; i < G_N_ELEMENTS(run.guests); i++) {
+        oracle_guest_free(run.guests[i]);
+    }
     oracle_native_free(run.native);
     oracle_gen_free(run.gen);
     g_aligned_free(run.result);

@@ -30,11 +30,11 @@ static const char *const register_names[16] = { "rax", "rcx", "rdx", "rbx", "rsp
     (X86_FLAGS_ARITH | X86_FLAG_DF | X86_FLAG_AC | X86_FLAG_ID | X86_FLAG_NT | X86_FLAG_TF)
 
 static uint64_t
-compared_flags(const OracleCase *c, const OracleResult *r)
+compared_flags(const OracleCase *c, const OracleResult *r, bool keeps_undefined)
 {
-    uint64_t undefined = c->undefined[c->count];
+    uint64_t undefined = keeps_undefined ? 0 : c->undefined[c->count];
 
-    if (r->vector != -1) { /* somewhere in the middle */
+    if (!keeps_undefined && r->vector != -1) { /* somewhere in the middle */
         for (unsigned i = 0; i <= c->count; i++) {
             undefined |= c->undefined[i];
         }
@@ -81,14 +81,16 @@ vectors_equal(const uint8_t *a, const uint8_t *b)
 }
 
 bool
-oracle_results_equal(const OracleCase *c, const OracleResult *native, const OracleResult *guest)
+oracle_results_equal(const OracleCase *c, const OracleResult *native, const OracleResult *guest,
+                     bool keeps_undefined)
 {
     if (native->vector != guest->vector || compared_error(native) != compared_error(guest) ||
         (native->vector == X86_EXC_PF && native->cr2 != guest->cr2)) {
         return false;
     }
     return native->out.rip == guest->out.rip && registers_equal(c, native, guest) &&
-           compared_flags(c, native) == compared_flags(c, guest) &&
+           compared_flags(c, native, keeps_undefined) ==
+               compared_flags(c, guest, keeps_undefined) &&
            native->data_hash == guest->data_hash &&
            vectors_equal(native->out.xsave, guest->out.xsave);
 }
@@ -104,7 +106,7 @@ oracle_describe(const OracleCase *c, const OracleResult *native, const OracleRes
     }
     printf("%s%s%s%s", native->out.rip != guest->out.rip ? " rip" : "",
            registers_equal(c, native, guest) ? "" : " registers",
-           compared_flags(c, native) != compared_flags(c, guest) ? " flags" : "",
+           compared_flags(c, native, false) != compared_flags(c, guest, false) ? " flags" : "",
            native->data_hash != guest->data_hash ? " memory" : "");
     if (!vectors_equal(native->out.xsave, guest->out.xsave)) {
         unsigned at = 0;
@@ -321,7 +323,8 @@ oracle_report(const OracleOptions *options, OracleNative *native, OracleGuest *g
             printf("case %" PRIu64 ": the child died\n", c->number);
             break;
         }
-        if (!oracle_results_equal(part, by_host, by_guest)) {
+        if (!oracle_results_equal(part, by_host, by_guest,
+                                  oracle_guest_executor(guest)->keeps_undefined)) {
             break;
         }
         before = by_host->out;
@@ -331,8 +334,8 @@ oracle_report(const OracleOptions *options, OracleNative *native, OracleGuest *g
     }
     ++*reported;
     oracle_guest_data(guest, data + ORACLE_PATTERN_BYTES);
-    printf("difference in case %" PRIu64 ", instruction %u of %u, %s-bit code:\n", c->number, i,
-           c->count, mode_names[c->mode]);
+    printf("difference of %s in case %" PRIu64 ", instruction %u of %u, %s-bit code:\n",
+           oracle_guest_executor(guest)->name, c->number, i, c->count, mode_names[c->mode]);
     print_instruction(c, i - 1);
     print_end("host ", part, by_host);
     print_end("GUEST", part, by_guest);

@@ -2,17 +2,18 @@
  * Copyright the Vitrine authors */
 #pragma once
 
-/* The host CPU as oracle of the interpreter.
+/* The host CPU as oracle of the interpreter and of the translator.
  *
  * A *case* is a short stream of instructions with a full register state and a known content of a
  * few data pages. oracle-gen.c makes cases from the opcode rows; oracle-native.c runs them in a
- * child process on the host CPU; oracle-guest.c runs them in the interpreter, as user code of a
+ * child process on the host CPU; oracle-guest.c runs them in an executor of ours, as user code of a
  * small 64-bit guest whose descriptor and page tables say what Linux says. oracle-report.c compares
  * and narrows a difference down to one instruction.
  *
  * Everything follows from (seed, case number), so a difference is reproduced by these two.
  */
 
+#include "tcg.h"
 #include "x86-cpuid.h"
 #include "x86-insn.h"
 #include "x86-state.h"
@@ -96,6 +97,14 @@ typedef struct OracleBatch {
     uint8_t data[ORACLE_PATTERN_BYTES]; /* data pages after the last case */
 } OracleBatch;
 
+/* Who runs the guest's side. */
+typedef struct OracleExecutor {
+    const char *name;
+    bool is_tcg;
+    bool keeps_undefined; /* undefined flags are the host's own: compared too */
+    TcgOptions tcg;
+} OracleExecutor;
+
 /* What a run is made of. */
 typedef struct OracleOptions {
     uint64_t seed, first, count; /* cases; count in instructions */
@@ -138,11 +147,10 @@ void oracle_place_code(const OracleCase *c, uint8_t *pages);
 
 /* ---- oracle-guest.c ---- */
 typedef struct OracleGuest OracleGuest;
-OracleGuest *oracle_guest_new(uint64_t seed, GError **error);
+/* EXECUTOR outlives the guest. */
+OracleGuest *oracle_guest_new(uint64_t seed, const OracleExecutor *executor, GError **error);
+const OracleExecutor *oracle_guest_executor(const OracleGuest *guest);
 void oracle_guest_free(OracleGuest *guest);
-/* From now on cases are run by the translator, and by the interpreter only to see whether they
- * stray. */
-bool oracle_guest_translate(OracleGuest *guest, GError **error);
 /* Puts the code where it runs. Like on the other side, all cases of a batch before the first one
  * runs: a stray jump or read may find a neighbour. */
 void oracle_guest_place(OracleGuest *guest, const OracleCase *c);
@@ -151,8 +159,9 @@ void oracle_guest_run(OracleGuest *guest, const OracleCase *c, OracleResult *out
 void oracle_guest_data(const OracleGuest *guest, uint8_t *out_bytes);
 
 /* ---- oracle-report.c ---- */
+/* KEEPS_UNDEFINED: undefined flags have to be the same too. */
 bool oracle_results_equal(const OracleCase *c, const OracleResult *native,
-                          const OracleResult *guest);
+                          const OracleResult *guest, bool keeps_undefined);
 void oracle_print_stream(const OracleCase *c);
 /* One line on what differs. */
 void oracle_describe(const OracleCase *c, const OracleResult *native, const OracleResult *guest);
