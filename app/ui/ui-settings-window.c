@@ -7,6 +7,7 @@
 
 #include "ui-settings-window.h"
 
+#include "ui-command-line-pane.h"
 #include "ui-settings-page.h"
 
 #include <glib/gi18n.h>
@@ -20,7 +21,7 @@ struct _UiSettingsWindow {
     GtkLabel *info_label;
     GtkListBox *sidebar;
     GtkStack *stack;
-    GtkWidget *search_page;
+    GtkWidget *search_page, *pane;
     AppEntry *entry;
     AppSettings *settings;
     GSimpleActionGroup *actions;
@@ -195,6 +196,43 @@ on_key(GtkWidget *widget, GdkEventKey *event)
     return FALSE;
 }
 
+/* ---- Closing ---- */
+
+static void
+on_close_response(GtkDialog *dialog, int response, UiSettingsWindow *window)
+{
+    gtk_widget_destroy(GTK_WIDGET(dialog));
+    if (response == GTK_RESPONSE_APPLY) {
+        ui_command_line_pane_apply(UI_COMMAND_LINE_PANE(window->pane));
+    }
+    if (response == GTK_RESPONSE_APPLY || response == GTK_RESPONSE_REJECT) {
+        gtk_widget_destroy(GTK_WIDGET(window));
+    }
+}
+
+/* Typed arguments that were not applied are never lost without a word. */
+static gboolean
+on_delete(GtkWidget *widget, GdkEventAny *event)
+{
+    UiSettingsWindow *window = UI_SETTINGS_WINDOW(widget);
+    GtkWidget *dialog;
+
+    if (!ui_command_line_pane_has_changes(UI_COMMAND_LINE_PANE(window->pane))) {
+        return FALSE;
+    }
+    show_page(window, UI_SETTINGS_COMMAND_LINE);
+    dialog = gtk_message_dialog_new(GTK_WINDOW(window), GTK_DIALOG_MODAL, GTK_MESSAGE_QUESTION,
+                                    GTK_BUTTONS_NONE, "%s", _("Apply the changed command line?"));
+    gtk_message_dialog_format_secondary_text(GTK_MESSAGE_DIALOG(dialog), "%s",
+                                             _("Its text has changes that were not applied."));
+    gtk_dialog_add_buttons(GTK_DIALOG(dialog), _("_Discard"), GTK_RESPONSE_REJECT, _("_Cancel"),
+                           GTK_RESPONSE_CANCEL, _("_Apply"), GTK_RESPONSE_APPLY, NULL);
+    gtk_dialog_set_default_response(GTK_DIALOG(dialog), GTK_RESPONSE_APPLY);
+    g_signal_connect(dialog, "response", G_CALLBACK(on_close_response), window);
+    gtk_widget_show(dialog);
+    return TRUE;
+}
+
 /* ---- Life ---- */
 
 static UiSettingsWindow *
@@ -224,6 +262,9 @@ set_entry(UiSettingsWindow *window, AppEntry *entry)
                  app_page_icon((AppPage)page),
                  ui_settings_page_new(window->settings, (AppPage)page));
     }
+    window->pane = ui_command_line_pane_new(window->settings);
+    add_page(window, UI_SETTINGS_COMMAND_LINE, _("Command Line"), "utilities-terminal-symbolic",
+             window->pane);
     window->search_page = ui_settings_page_new_search(window->settings);
     gtk_stack_add_named(window->stack, window->search_page, "search");
     g_signal_connect_object(window->settings, "changed", G_CALLBACK(on_changed), window, 0);
@@ -267,6 +308,7 @@ ui_settings_window_class_init(UiSettingsWindowClass *klass)
     hdy_init();
     G_OBJECT_CLASS(klass)->dispose = ui_settings_window_dispose;
     widget_class->key_press_event = on_key;
+    widget_class->delete_event = on_delete;
     gtk_widget_class_set_template_from_resource(widget_class,
                                                 "/org/vitrine/Vitrine/ui-settings-window.ui");
     gtk_widget_class_bind_template_child(widget_class, UiSettingsWindow, header);
