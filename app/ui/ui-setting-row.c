@@ -12,7 +12,7 @@
 #include <glib/gi18n.h>
 
 struct _UiSettingRow {
-    GtkListBoxRow parent;
+    GtkBox parent;
     GtkBox *line;
     GtkLabel *title, *help, *argument, *badge, *problem;
     GtkWidget *reset_button;
@@ -22,7 +22,7 @@ struct _UiSettingRow {
     char *refused; /* why the engine did not take the last value */
 };
 
-G_DEFINE_FINAL_TYPE(UiSettingRow, ui_setting_row, GTK_TYPE_LIST_BOX_ROW)
+G_DEFINE_FINAL_TYPE(UiSettingRow, ui_setting_row, GTK_TYPE_BOX)
 
 /* ---- What it shows ---- */
 

@@ -12,7 +12,7 @@
 G_BEGIN_DECLS
 
 #define UI_TYPE_SETTING_ROW (ui_setting_row_get_type())
-G_DECLARE_FINAL_TYPE(UiSettingRow, ui_setting_row, UI, SETTING_ROW, GtkListBoxRow)
+G_DECLARE_FINAL_TYPE(UiSettingRow, ui_setting_row, UI, SETTING_ROW, GtkBox)
 
 GtkWidget *ui_setting_row_new(AppSettings *settings, AppSetting *setting);
 AppSetting *ui_setting_row_get_setting(UiSettingRow *row);

@@ -34,10 +34,8 @@ G_DEFINE_FINAL_TYPE(UiSettingsPage, ui_settings_page, GTK_TYPE_SCROLLED_WINDOW)
 static GtkWidget *
 make_list(const char *name)
 {
-    GtkWidget *list = gtk_list_box_new();
+    GtkWidget *list = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0);
 
-    gtk_list_box_set_selection_mode(GTK_LIST_BOX(list), GTK_SELECTION_NONE);
-    gtk_style_context_add_class(gtk_widget_get_style_context(list), "content");
     gtk_style_context_add_class(gtk_widget_get_style_context(list), "settings-list");
     atk_object_set_name(gtk_widget_get_accessible(list), name);
     return list;
@@ -80,7 +78,9 @@ on_expanded(GtkExpander *expander, GParamSpec *pspec, More *more)
 static gboolean
 has_child(GtkWidget *list)
 {
-    return gtk_list_box_get_row_at_index(GTK_LIST_BOX(list), 0) != NULL;
+    g_autoptr(GList) children = gtk_container_get_children(GTK_CONTAINER(list));
+
+    return children != NULL;
 }
 
 /* Rows of SETTINGS into BOX; the less prominent ones behind an expander. */
@@ -261,6 +261,12 @@ fill(UiSettingsPage *page)
     }
     if (!page->is_search) {
         add_singles(page, groups);
+        if (groups->len == 0) {
+            gtk_container_add(
+                GTK_CONTAINER(page->box),
+                make_label(_("Nothing is set here: the machine has what its board has"),
+                           "dim-label"));
+        }
         for (guint i = 0; i < groups->len; i++) {
             if (!is_single(groups->pdata[i]) && !is_prominent(groups->pdata[i])) {
                 add_group(page, groups->pdata[i]);

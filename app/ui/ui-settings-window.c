@@ -71,6 +71,19 @@ on_row_selected(GtkListBox *sidebar, GtkListBoxRow *row, UiSettingsWindow *windo
     }
 }
 
+/* Tab leaves the list of pages; going through it would show each page on the way. */
+static gboolean
+on_sidebar_key(GtkWidget *sidebar, GdkEventKey *event, UiSettingsWindow *window)
+{
+    if (event->keyval == GDK_KEY_Tab) {
+        return gtk_widget_child_focus(GTK_WIDGET(window->stack), GTK_DIR_TAB_FORWARD);
+    }
+    if (event->keyval == GDK_KEY_ISO_Left_Tab) {
+        return gtk_widget_child_focus(GTK_WIDGET(window->header), GTK_DIR_TAB_BACKWARD);
+    }
+    return FALSE;
+}
+
 /* ---- Search ---- */
 
 static void
@@ -318,6 +331,7 @@ ui_settings_window_class_init(UiSettingsWindowClass *klass)
     gtk_widget_class_bind_template_child(widget_class, UiSettingsWindow, sidebar);
     gtk_widget_class_bind_template_child(widget_class, UiSettingsWindow, stack);
     gtk_widget_class_bind_template_callback(widget_class, on_row_selected);
+    gtk_widget_class_bind_template_callback(widget_class, on_sidebar_key);
     gtk_widget_class_bind_template_callback(widget_class, on_search_changed);
     gtk_widget_class_bind_template_callback(widget_class, on_stop_search);
     gtk_widget_class_bind_template_callback(widget_class, on_info_response);

@@ -1,0 +1,234 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Settings and command line of a machine in the real application, through its accessibility tree:
+a change in either place is in the other and in machine.conf; mistakes are told where they are;
+every control has a name and is reached by the keyboard. mission: ui.settings ui.command-line"""
+import os
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "guest"))
+import accessible  # noqa: E402
+import app_driver  # noqa: E402
+import machine  # noqa: E402
+
+PROGRAM = os.environ["VITRINE"]
+SHOTS = os.environ.get("VITRINE_SCREENSHOTS")
+CONF = """[vitrine]
+format=1
+
+[name]
+guest=Box
+
+[m]
+size=256M
+"""
+TITLE = "Box – Settings"
+CONTROLS = {"push button", "toggle button", "text", "password text", "combo box", "spin button",
+            "check box", "toggle switch", "switch", "list item", "entry", "menu item"}
+
+
+def shot(desktop, name):
+    if SHOTS:
+        os.makedirs(SHOTS, exist_ok=True)
+        desktop.screenshot(os.path.join(SHOTS, name + ".png"))
+
+
+class Session:
+    """The application with one machine and its settings open."""
+
+    def __init__(self, page=None, conf=CONF, env=None):
+        self.desktop = app_driver.Desktop()
+        self.desktop.__enter__()
+        self.folder = os.path.join(self.desktop.dir, "data", "vitrine", "machines", "Box.vitrine")
+        os.makedirs(self.folder)
+        self.conf_path = os.path.join(self.folder, "machine.conf")
+        with open(self.conf_path, "w", encoding="utf-8") as stream:
+            stream.write(conf)
+        self.tree = accessible.Tree(self.desktop)
+        self.app = app_driver.Application(self.desktop, PROGRAM, env=env)
+        self.page = page
+
+    def __enter__(self):
+        self.app.__enter__()
+        self.app.wait("library window", lambda: self.app.window("Vitrine"))
+        if self.page == "command-line":
+            self.app.action("command-line", "Box")
+        else:
+            self.app.action("settings", "Box")
+        self.app.wait("settings window", lambda: self.app.window(TITLE))
+        self.app.wait("accessible window", lambda: self.tree.window(TITLE))
+        self.app.raise_window(TITLE)
+        time.sleep(0.5)
+        return self
+
+    def __exit__(self, *args):
+        self.app.__exit__(*args)
+        self.desktop.__exit__()
+
+    def root(self):
+        return self.tree.window(TITLE)
+
+    def conf(self):
+        with open(self.conf_path, encoding="utf-8") as stream:
+            return stream.read()
+
+    def wait_conf(self, text):
+        self.app.wait(f"machine.conf has {text}", lambda: text in self.conf(), 10)
+
+    def go(self, page):
+        row = self.tree.wait(page, "list item", root=self.root)
+        self.desktop.run("xdotool", "mousemove", *self.tree.centre(row), "click", "1")
+        time.sleep(0.8)
+
+    def key(self, *keys):
+        self.desktop.run("xdotool", "key", *keys)
+        time.sleep(0.2)
+
+    def pane_text(self):
+        return self.tree.text(self.tree.wait("Arguments", "text", root=self.root))
+
+
+def both_places():
+    """Memory changed in the row is in the text; changed in the text it is in the row."""
+    with Session() as s:
+        s.go("Memory")
+        entry = s.tree.wait("Memory size", "text", root=s.root)
+        assert s.tree.text(entry) == "256", s.tree.text(entry)
+        s.tree.type(entry, "512")
+        s.wait_conf("size=512M")
+        shot(s.desktop, "settings-memory")
+        # wrong values are refused with the engine's words and change nothing
+        s.tree.type(entry, "5x")
+        s.app.wait("refusal", lambda: any("5x" in (n.get_name() or "")
+                                          for n in s.tree.walk(s.root())
+                                          if n.get_role_name() == "label"))
+        shot(s.desktop, "settings-refused")
+        assert "size=512M" in s.conf()
+        s.tree.type(entry, "640")
+        s.wait_conf("size=640M")
+        s.go("Command Line")
+        pane = s.tree.wait("Arguments", "text", root=s.root)
+        s.app.wait("text follows", lambda: "640M" in s.tree.text(pane))
+        s.tree.type(pane, "-name Box -m 768M -smp 2 -mashine q35 -frob -no-reboot")
+        s.app.wait("errors counted", lambda: any("2 errors" in (n.get_name() or "")
+                                                 for n in s.tree.walk(s.root())
+                                                 if n.get_role_name() == "label"))
+        time.sleep(0.5)
+        shot(s.desktop, "command-line-errors")
+        s.tree.focus(pane)
+        s.key("F8")
+        s.app.wait("first problem", lambda: any("no option -mashine" in (n.get_name() or "")
+                                                for n in s.tree.walk(s.root())
+                                                if n.get_role_name() == "label"))
+        shot(s.desktop, "command-line-problem")
+        s.tree.press(s.tree.wait("Use “-machine”", "push button", root=s.root))
+        s.app.wait("mended", lambda: "-machine q35" in s.tree.text(pane))
+        s.tree.press(s.tree.wait("Apply", "push button", root=s.root))
+        s.wait_conf("768M")
+        assert "frob" in s.conf()
+        s.go("Memory")
+        entry = s.tree.wait("Memory size", "text", root=s.root)
+        s.app.wait("row follows", lambda: s.tree.text(entry) == "768")
+        # one step back
+        s.tree.press(s.tree.wait("Undo", "push button", root=s.root))
+        s.app.wait("undone", lambda: s.tree.text(entry) == "640")
+        s.wait_conf("size=640M")
+
+
+def devices_and_search():
+    """A device is added, set and removed; the search finds a row by its argument."""
+    with Session() as s:
+        s.go("Network")
+        s.tree.press(s.tree.wait("Add…", "toggle button", root=s.root))
+        time.sleep(0.5)
+        shot(s.desktop, "settings-add")
+        search = s.tree.wait("Search what can be added", "text", root=s.root)
+        s.tree.type(search, "-e1000")
+        s.tree.type(search, "e1000")
+        time.sleep(0.6)
+        rows = [n for n in s.tree.walk(s.root()) if n.get_role_name() == "list item" and
+                "-device e1000" in (n.get_name() or "")]
+        assert rows, "e1000 cannot be added"
+        s.desktop.run("xdotool", "mousemove", *s.tree.centre(rows[0]), "click", "1")
+        s.wait_conf("e1000")
+        remove = s.app.wait("device group", lambda: [
+            n for n in s.tree.walk(s.root()) if n.get_role_name() == "push button" and
+            (n.get_name() or "").startswith("Remove") and "e1000" in n.get_name()])
+        shot(s.desktop, "settings-device")
+        s.tree.press(remove[0])
+        s.app.wait("device removed", lambda: "e1000" not in s.conf())
+        found = s.tree.wait("Search settings", "text", root=s.root)
+        s.tree.type(found, "-m size")
+        s.tree.wait("Memory size", "text", root=s.root)
+        shot(s.desktop, "settings-search")
+        s.tree.type(found, "")
+
+
+def names_and_keyboard():
+    """On each page every control has a name, and Tab reaches all that take the focus."""
+    with Session() as s:
+        for page in ("System", "Processor", "Memory", "Display", "Storage", "Network", "Sound",
+                     "Ports", "Input", "Boot", "Advanced", "Command Line"):
+            s.go(page)
+            nameless = [n for n in s.tree.walk(s.root())
+                        if n.get_role_name() in CONTROLS and not n.get_name() and
+                        s.tree.has(n, "FOCUSABLE")]
+            assert not nameless, (page, [(n.get_role_name(), n.get_description())
+                                         for n in nameless])
+        s.go("Memory")
+        wanted = {n.get_name() for n in s.tree.walk(s.root())
+                  if s.tree.has(n, "FOCUSABLE") and s.tree.has(n, "SENSITIVE") and
+                  n.get_role_name() in CONTROLS - {"list item"}}
+        reached = set()
+        for _ in range(60):
+            s.key("Tab")
+            node = s.tree.focused(s.root())
+            if node:
+                reached.add(node.get_name())
+            if wanted <= reached:
+                break
+        assert wanted <= reached, sorted(wanted - reached)
+
+
+def look(name, env):
+    with Session(env=env) as s:
+        s.go("Memory")
+        shot(s.desktop, f"settings-{name}")
+        s.go("Command Line")
+        pane = s.tree.wait("Arguments", "text", root=s.root)
+        s.tree.type(pane, "-name Box -m 2G -smp 999 -drive file=/nowhere.img,if=ide")
+        time.sleep(1.5)
+        shot(s.desktop, f"command-line-{name}")
+        s.tree.press(s.tree.wait("Revert", "push button", root=s.root))
+
+
+def dark():
+    """A picture to be looked at."""
+    look("dark", {"GTK_THEME": "Adwaita:dark"})
+
+
+def large_text():
+    """Another."""
+    look("large", {"GDK_DPI_SCALE": "1.5"})
+
+
+TESTS = [both_places, devices_and_search, names_and_keyboard, dark, large_text]
+
+
+def alone(test):
+    """Runs TEST in a process of its own: a process is connected to one accessibility bus for
+    good."""
+    def run():
+        result = subprocess.run([sys.executable, __file__, test.__name__], timeout=300,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                check=False)
+        assert result.returncode == 0, result.stdout[-3000:]
+    run.__name__ = test.__name__
+    return run
+
+
+if __name__ == "__main__":
+    machine.main(TESTS if len(sys.argv) > 1 else [alone(test) for test in TESTS])
