@@ -302,6 +302,7 @@ backend_error_action(VitDrive *drive, bool is_read, int error)
         return action == VIT_DRIVE_STOP ? VIT_DRIVE_REPORT : action;
     }
     backend->stopped |= action == VIT_DRIVE_STOP;
+    backend->stopped_nospace |= action == VIT_DRIVE_STOP && ABS(error) == ENOSPC;
     graph->events->io_error(graph->events_opaque, drive, is_read, ABS(error), action);
     return action;
 }
@@ -343,7 +344,7 @@ blk_graph_resume(BlkGraph *graph)
     for (unsigned i = 0; i < graph->drives->len; i++) {
         BlkBackend *backend = g_ptr_array_index(graph->drives, i);
         if (backend->stopped) {
-            backend->stopped = false;
+            backend->stopped = backend->stopped_nospace = false;
             if (backend->drive.has_user && backend->drive.user.resume) {
                 backend->drive.user.resume(backend->drive.user.opaque);
             }

@@ -20,7 +20,7 @@ typedef struct BlkBackend {
     BlkGraph *graph;
     BlkDriveConfig config;
     BlkChild *root; /* NULL: no medium */
-    bool tray_open, locked, stopped;
+    bool tray_open, locked, stopped, stopped_nospace;
     bool unnamed; /* made for -device drive=NODE; gone with its device */
     unsigned in_flight, drain_depth;
     VitDriveRequest *waiting_first, *waiting_last; /* while drained */

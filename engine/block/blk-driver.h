@@ -194,6 +194,8 @@ struct BlkNode {
     unsigned in_flight;
     unsigned drain_depth;
     BlkRangeSet ranges;
+    uint64_t write_threshold;            /* tells when a write reaches beyond it, once; 0: never */
+    uint64_t highest_offset;             /* end of the last byte written */
     uint64_t write_count, flushed_count; /* writes completed; of these, flushed */
     bool is_flushing;
     BlkWaitQueue flush_waiters;

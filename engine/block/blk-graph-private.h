@@ -59,6 +59,10 @@ bool blk_node_replace(BlkNode *from, BlkNode *to, const void *except, GError **e
 bool blk_node_set_backing(BlkNode *node, BlkNode *backing, GError **error);
 /* Writes FILE (NULL: BACKING's name) and BACKING's format into NODE's header. */
 bool blk_node_record_backing(BlkNode *node, const char *file, BlkNode *backing, GError **error);
+/* Takes read-only=, cache.*, discard=, ... out of OPTIONS into NODE. */
+bool blk_node_take_generic_options(BlkNode *node, BlkOptions *options, GError **error);
+/* blockdev-reopen; takes from OPTIONS. */
+bool blk_node_reopen(BlkNode *node, BlkOptions *options, GError **error);
 /* Whether the parents of NODE bear each other. */
 bool blk_node_check_perm(BlkNode *node, GError **error);
 

@@ -124,9 +124,26 @@ before_write(BlkNode *node, uint64_t offset, uint64_t len)
     return ret;
 }
 
+static void
+check_threshold(BlkNode *node, uint64_t end)
+{
+    uint64_t threshold = node->write_threshold;
+
+    if (threshold > 0 && end > threshold) {
+        g_autofree char *data =
+            g_strdup_printf("{\"node-name\": \"%s\", \"amount-exceeded\": %" G_GUINT64_FORMAT
+                            ", \"write-threshold\": %" G_GUINT64_FORMAT "}",
+                            node->name, end - threshold, threshold);
+        node->write_threshold = 0;
+        blk_graph_emit(node->graph, "BLOCK_WRITE_THRESHOLD", data);
+    }
+}
+
 static int
 after_write(BlkNode *node, uint64_t offset, uint64_t len, int ret)
 {
+    node->highest_offset = MAX(node->highest_offset, offset + len);
+    check_threshold(node, offset + len);
     for (unsigned i = 0; node->hooks && i < node->hooks->len; i++) {
         const BlkWriteHook *hook = g_ptr_array_index(node->hooks, i);
         if (hook->after) {

@@ -9,6 +9,7 @@
 #include "blk-backend.h"
 #include "blk-overlay.h"
 #include "blk-status.h"
+#include "jobs/blk-jobs.h"
 
 #include <string.h>
 
@@ -456,6 +457,9 @@ blk_drive_commit(VitDrive *drive, GError **error)
     BlkNode *node = blk_node_skip_filters(blk_drive_get_node(drive));
     bool ok;
 
+    if (node && node->backing && !blk_node_is_overlay(node)) {
+        return blk_commit_now(node, error);
+    }
     if (!node || !blk_node_is_overlay(node)) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_STATE,
                     "Drive '%s' has no temporary changes to commit: it was not started with "

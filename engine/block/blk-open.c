@@ -19,12 +19,11 @@ static BlkNode *open_node(BlkGraph *graph, BlkOptions *options, bool protocol,
 
 /* ---- options of a node ---- */
 
-static bool
-take_generic_options(BlkNode *node, BlkOptions *options, GError **error)
+bool
+blk_node_take_generic_options(BlkNode *node, BlkOptions *options, GError **error)
 {
     static const char *const discard_words[] = { "ignore", "off", "unmap", "on", NULL };
     static const char *const detect_words[] = { "off", "on", "unmap", NULL };
-    g_autofree char *name = blk_options_take(options, "node-name");
     int discard = 0;
 
     if (!blk_options_take_bool(options, "read-only", &node->read_only, error) ||
@@ -48,7 +47,16 @@ take_generic_options(BlkNode *node, BlkOptions *options, GError **error)
                     "detect-zeroes=unmap only works together with discard=unmap.");
         return false;
     }
-    return blk_node_set_name(node, name, error);
+    return true;
+}
+
+static bool
+take_generic_options(BlkNode *node, BlkOptions *options, GError **error)
+{
+    g_autofree char *name = blk_options_take(options, "node-name");
+
+    return blk_node_take_generic_options(node, options, error) &&
+           blk_node_set_name(node, name, error);
 }
 
 static bool

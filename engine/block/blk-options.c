@@ -267,6 +267,17 @@ flatten_node(BlkOptions *options, const char *key, JsonNode *node, int depth, GE
 }
 
 BlkOptions *
+blk_options_from_object(JsonObject *object, GError **error)
+{
+    g_autoptr(BlkOptions) options = blk_options_new();
+
+    if (object && !flatten_object(options, "", object, 0, error)) {
+        return NULL;
+    }
+    return g_steal_pointer(&options);
+}
+
+BlkOptions *
 blk_options_from_json(const char *text, GError **error)
 {
     g_autoptr(JsonParser) parser = json_parser_new();

@@ -16,6 +16,10 @@ void blk_options_free(BlkOptions *options);
 /* {"driver": "raw", "file": {"driver": "file", ...}}; null becomes the empty string. */
 BlkOptions *blk_options_from_json(const char *text, GError **error);
 
+/* The same of an object that is there already; may be NULL. */
+typedef struct _JsonObject JsonObject;
+BlkOptions *blk_options_from_object(JsonObject *object, GError **error);
+
 /* A later value replaces an earlier one. */
 void blk_options_set(BlkOptions *options, const char *key, const char *value);
 /* Borrowed, or NULL. */

@@ -37,12 +37,19 @@ on_tray_moved(void *opaque, VitDrive *drive, bool open)
     machine_post_event(opaque, "DEVICE_TRAY_MOVED", data);
 }
 
+static void
+on_event(void *opaque, const char *name, const char *data)
+{
+    machine_post_event(opaque, name, data);
+}
+
 void
 machine_watch_drives(Machine *machine)
 {
     static const BlkDriveEvents events = {
         .io_error = on_io_error,
         .tray_moved = on_tray_moved,
+        .event = on_event,
     };
 
     blk_graph_set_events(machine->blk, &events, machine);

@@ -9,6 +9,7 @@
 #include "board.h"
 #include "machine-gdb.h"
 
+#include "control/blk-control.h"
 #include "hw-kinds.h"
 #include "vit-error.h"
 #include "vit-monitor.h"
@@ -373,6 +374,27 @@ set_tray(void *opaque, const char *name, bool open, bool force, GError **error)
            (open ? blk_drive_open_tray(drive, force, error) : blk_drive_close_tray(drive, error));
 }
 
+static VitDrive *
+find_drive_for_block(void *opaque, const char *name, GError **error)
+{
+    return machine_find_drive(opaque, name, error);
+}
+
+static const char *
+drive_user_for_block(void *opaque, VitDrive *drive)
+{
+    return drive_user(opaque, drive);
+}
+
+static JsonNode *
+block(void *opaque, const char *command, JsonObject *args, GError **error)
+{
+    Machine *machine = opaque;
+    const BlkControlHost host = { find_drive_for_block, drive_user_for_block, machine };
+
+    return blk_control_run(machine->blk, &host, command, args, error);
+}
+
 typedef struct Commit {
     GError **error;
     bool ok;
@@ -470,6 +492,7 @@ static const VitMonitorHostOps host_ops = {
     .change_medium = change_medium,
     .set_tray = set_tray,
     .commit = commit,
+    .block = block,
     .describe_usernet = describe_usernet,
     .hostfwd = hostfwd,
 };

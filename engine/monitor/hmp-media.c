@@ -96,6 +96,10 @@ hmp_info_block(HmpCall *call)
     const char *name = hmp_text(call, "device");
     GError *error = NULL;
 
+    if (hmp_flag(call, "n")) {
+        hmp_print_nodes(call);
+        return;
+    }
     if (!MON_HAVE(monitors, get_drives, &error)) {
         hmp_error(call, error);
         return;
@@ -106,6 +110,9 @@ hmp_info_block(HmpCall *call)
         if (drive) {
             print_drive(call, drive);
         }
+        if (drive && drive->inserted && hmp_flag(call, "v")) {
+            hmp_print_medium(call, drive->id);
+        }
         hmp_error(call, error);
         return;
     }
@@ -113,6 +120,10 @@ hmp_info_block(HmpCall *call)
         if (i > 0) {
             hmp_print(call, "\n");
         }
-        print_drive(call, drives->pdata[i]);
+        const VitMonitorDrive *drive = drives->pdata[i];
+        print_drive(call, drive);
+        if (drive->inserted && hmp_flag(call, "v")) {
+            hmp_print_medium(call, drive->id);
+        }
     }
 }

@@ -157,6 +157,25 @@ void hmp_eject(HmpCall *call);
 void hmp_commit(HmpCall *call);
 void hmp_info_block(HmpCall *call);
 
+void hmp_block_resize(HmpCall *call); /* hmp-block.c */
+void hmp_block_set_io_throttle(HmpCall *call);
+void hmp_block_stream(HmpCall *call);
+void hmp_block_job_cancel(HmpCall *call);
+void hmp_block_job_complete(HmpCall *call);
+void hmp_block_job_pause(HmpCall *call);
+void hmp_block_job_resume(HmpCall *call);
+void hmp_block_job_set_speed(HmpCall *call);
+void hmp_drive_mirror(HmpCall *call);
+void hmp_drive_backup(HmpCall *call);
+void hmp_snapshot_blkdev(HmpCall *call);
+void hmp_snapshot_blkdev_internal(HmpCall *call);
+void hmp_snapshot_delete_blkdev_internal(HmpCall *call);
+void hmp_info_block_jobs(HmpCall *call);
+void hmp_info_blockstats(HmpCall *call);
+/* The images of DRIVE's medium; every named node. */
+void hmp_print_medium(HmpCall *call, const char *drive);
+void hmp_print_nodes(HmpCall *call);
+
 void hmp_info_status(HmpCall *call); /* hmp-info.c */
 void hmp_info_version(HmpCall *call);
 void hmp_info_name(HmpCall *call);

@@ -105,7 +105,8 @@ qmp_check_args(const QmpMember *members, JsonObject *args, GError **error)
     json_object_iter_init(&iter, args);
     while (json_object_iter_next(&iter, &name, NULL)) {
         const QmpMember *member = members;
-        while (member->type != QMP_END && strcmp(member->name, name) != 0) {
+        while (member->type != QMP_END && strcmp(member->name, name) != 0 &&
+               strcmp(member->name, "*") != 0) {
             member++;
         }
         if (member->type == QMP_END) {

@@ -116,7 +116,18 @@ QmpHandler qmp_capabilities, qmp_stop, qmp_cont, qmp_quit, qmp_system_reset, qmp
 QmpHandler qmp_send_key, qmp_input_send_event, qmp_query_mice;
 /* qmp-media.c */
 QmpHandler qmp_eject, qmp_blockdev_change_medium, qmp_blockdev_open_tray, qmp_blockdev_close_tray,
-    qmp_blockdev_remove_medium, qmp_query_block, qmp_query_named_block_nodes;
+    qmp_blockdev_remove_medium;
+/* qmp-block.c: passed on to the machine, with the arguments of its commands */
+QmpHandler qmp_block;
+extern const QmpMember qmp_any_args[], qmp_node_name_args[], qmp_query_blockstats_args[],
+    qmp_blockdev_reopen_args[], qmp_blockdev_create_args[], qmp_insert_medium_args[],
+    qmp_block_resize_args[], qmp_io_throttle_args[], qmp_snapshot_args[], qmp_snapshot_sync_args[],
+    qmp_snapshot_internal_args[], qmp_snapshot_delete_args[], qmp_block_stream_args[],
+    qmp_block_commit_args[], qmp_blockdev_mirror_args[], qmp_drive_mirror_args[],
+    qmp_blockdev_backup_args[], qmp_drive_backup_args[], qmp_block_job_args[],
+    qmp_block_job_cancel_args[], qmp_block_job_speed_args[], qmp_job_args[], qmp_bitmap_args[],
+    qmp_bitmap_add_args[], qmp_bitmap_merge_args[], qmp_transaction_args[],
+    qmp_write_threshold_args[];
 /* qmp-query.c */
 QmpHandler qmp_query_version, qmp_query_status, qmp_query_name, qmp_query_uuid, qmp_query_kvm,
     qmp_query_cpus_fast, qmp_query_machines, qmp_query_current_machine, qmp_query_target,

@@ -18,6 +18,9 @@
 #include "vit-pci.h"
 #include "vit-platform.h"
 
+typedef struct _JsonNode JsonNode;
+typedef struct _JsonObject JsonObject;
+
 /* Run states, named as query-status names them. */
 typedef enum VitRunState {
     VIT_RUN_PRELAUNCH, /* not started yet: -S */
@@ -138,6 +141,9 @@ typedef struct VitMonitorHostOps {
                           VitMonitorAccess access, bool force, GError **error);
     bool (*set_tray)(void *opaque, const char *drive, bool open, bool force, GError **error);
     bool (*commit)(void *opaque, const char *drive, GError **error); /* "all" */
+    /* QMP commands on images, jobs and exports, arguments checked. ARGS may be NULL. NULL with
+     * ERROR, or the result. Ownership: caller. */
+    JsonNode *(*block)(void *opaque, const char *command, JsonObject *args, GError **error);
 
     /* ---- network ---- */
     /* Text of "info usernet" for all user back ends. */

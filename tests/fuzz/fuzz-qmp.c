@@ -20,7 +20,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     vit_char_vc_input(terminal.chr, data, size);
     /* Whatever came before, this gets it in step. */
     g_assert_nonnull(
-        strstr(terminal_type(&terminal, "\xff{\"execute\": \"query-jobs\"}"), "{\"return\": []}"));
+        strstr(terminal_type(&terminal, "\xff{\"execute\": \"query-iothreads\"}"), "{\"return\": []}"));
     terminal_finish(&terminal);
     rig_finish(&rig);
     return 0;

@@ -5,6 +5,8 @@
 /* A machine that exists only as answers to its monitors: a page of memory, a port, a screen, one
  * drive. What monitors ask of it is noted. */
 
+#include <json-glib/json-glib.h>
+
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -154,6 +156,18 @@ rig_get_net_ports(void *opaque)
     return ((Rig *)opaque)->ports;
 }
 
+/* Says which command came through. */
+static JsonNode *
+rig_block(void *opaque, const char *command, JsonObject *args, GError **error)
+{
+    JsonObject *object = json_object_new();
+    JsonNode *node = json_node_new(JSON_NODE_OBJECT);
+
+    json_object_set_string_member(object, "command", command);
+    json_node_take_object(node, object);
+    return node;
+}
+
 static GPtrArray *
 rig_get_drives(void *opaque)
 {
@@ -214,6 +228,7 @@ static const VitMonitorHostOps rig_ops = {
     .get_chardevs = rig_get_chardevs,
     .get_net_ports = rig_get_net_ports,
     .get_drives = rig_get_drives,
+    .block = rig_block,
     .eject = rig_eject,
     .change_medium = rig_change_medium,
     .hostfwd = rig_hostfwd,

@@ -57,12 +57,15 @@ static const struct {
     { "{\"execute\": \"query-chardev\"}",
       "{\"return\": [{\"frontend-open\": false, \"filename\": \"ringbuf\", \"label\": "
       "\"ring\"}]}" },
-    { "{\"execute\": \"query-block\"}", "\"device\": \"ide1-cd0\", \"locked\": false", true },
-    { "{\"execute\": \"query-block\"}", "\"image\": {\"virtual-size\": 1048576", true },
+    /* what is about images is passed on, once its arguments are right */
+    { "{\"execute\": \"query-block\"}", "{\"return\": {\"command\": \"query-block\"}}" },
+    { "{\"execute\": \"block-stream\"}", "Parameter 'device' is missing", true },
+    { "{\"execute\": \"blockdev-add\", \"arguments\": {\"driver\": \"raw\", \"x.y\": 1}}",
+      "{\"return\": {\"command\": \"blockdev-add\"}}" },
     { "{\"execute\": \"query-mice\"}",
       "{\"return\": [{\"name\": \"mouse\", \"index\": 0, \"current\": true, \"absolute\": "
       "false}]}" },
-    { "{\"execute\": \"query-jobs\"}", "{\"return\": []}" },
+    { "{\"execute\": \"query-jobs\"}", "{\"return\": {\"command\": \"query-jobs\"}}" },
     { "{\"execute\": \"query-migrate\"}", "{\"return\": {}}" },
     { "{\"execute\": \"x-query-irq\"}", "{\"return\": {\"human-readable-text\": \"0: 42\\n\"}}" },
     { "{\"execute\": \"human-monitor-command\", \"arguments\": {\"command-line\": \"info "
@@ -278,12 +281,12 @@ test_session(void)
     g_assert_nonnull(strstr(terminal.seen->str, "{\n    \"QMP\": {\n"));
     terminal_type(&terminal, "{\"execute\": \"qmp_capabilities\"}");
     /* Several in one piece, one in several, rubbish in between. */
-    g_assert_cmpstr(terminal_type(&terminal, "{\"execute\": \"query-jobs\"}{\"execu"), ==,
+    g_assert_cmpstr(terminal_type(&terminal, "{\"execute\": \"query-iothreads\"}{\"execu"), ==,
                     "{\n    \"return\": []\n}\r\n");
-    g_assert_cmpstr(terminal_type(&terminal, "te\": \"query-jobs\"}"), ==,
+    g_assert_cmpstr(terminal_type(&terminal, "te\": \"query-iothreads\"}"), ==,
                     "{\n    \"return\": []\n}\r\n");
     g_assert_nonnull(strstr(terminal_type(&terminal, "rubbish\n"), "JSON parse error"));
-    g_assert_nonnull(strstr(terminal_type(&terminal, "{\"execute\": \xff{'execute':'query-jobs'}"),
+    g_assert_nonnull(strstr(terminal_type(&terminal, "{\"execute\": \xff{'execute':'query-iothreads'}"),
                             "\"return\": []"));
     terminal_finish(&terminal);
     rig_finish(&rig);
@@ -379,7 +382,7 @@ test_random(void)
         terminal_type(&terminal, line->str);
     }
     g_assert_nonnull(
-        strstr(terminal_type(&terminal, "\xff{\"execute\": \"query-jobs\"}"), "{\"return\": []}"));
+        strstr(terminal_type(&terminal, "\xff{\"execute\": \"query-iothreads\"}"), "{\"return\": []}"));
     terminal_finish(&terminal);
     rig_finish(&rig);
 }

@@ -170,18 +170,6 @@ static const BlkTaskType commit_type = {
     .cleanup = commit_cleanup,
 };
 
-/* The image of the chain of ROOT that has NODE as its backing image. */
-static BlkNode *
-find_above(BlkNode *root, BlkNode *node)
-{
-    for (BlkNode *at = root; at; at = blk_node_below(at)) {
-        if (at->backing && blk_node_skip_filters(at->backing->node) == node) {
-            return at;
-        }
-    }
-    return NULL;
-}
-
 static bool
 attach_commit(Commit *commit, GError **error)
 {
@@ -198,6 +186,94 @@ attach_commit(Commit *commit, GError **error)
         blk_commit_close_base(commit->base, commit->base_was_read_only);
     }
     return commit->copy.target != NULL;
+}
+
+/* ---- at once ---- */
+
+typedef struct NowCall {
+    Commit *commit;
+    GError **error;
+    int ret;
+} NowCall;
+
+static void
+now_call(void *opaque)
+{
+    NowCall *call = opaque;
+    Commit *commit = call->commit;
+    bool is_read, copied;
+    uint64_t len;
+
+    call->ret = blk_copy_init(&commit->copy);
+    while (call->ret == 0 && commit->task.offset < commit->task.len) {
+        call->ret =
+            commit_step(commit, commit->task.len - commit->task.offset, &is_read, &len, &copied);
+        commit->task.offset += len;
+    }
+    if (call->ret == 0) {
+        call->ret = blk_flush(commit->copy.target);
+    }
+    if (call->ret == 0 && commit->top->driver->format->make_empty) {
+        call->ret = commit->top->driver->format->make_empty(commit->top);
+    }
+    blk_copy_finish(&commit->copy);
+}
+
+static bool
+grow_base(Commit *commit, GError **error)
+{
+    if (commit->task.len > blk_node_get_len(commit->base)) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "'%s' is larger than its backing image '%s': make that larger first.",
+                    commit->top->filename, commit->base->filename);
+        return false;
+    }
+    return true;
+}
+
+bool
+blk_commit_now(BlkNode *node, GError **error)
+{
+    BlkNode *top = blk_node_skip_filters(node);
+    Commit commit = { .task = { .graph = node->graph, .id = (char *)"commit" } };
+    NowCall call = { .commit = &commit, .error = error, .ret = -EIO };
+    BlkStandstill *still;
+
+    if (!top->backing || !top->driver->format) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_STATE, "'%s' has no backing image.", top->name);
+        return false;
+    }
+    commit.top = top;
+    commit.base = blk_node_skip_filters(top->backing->node);
+    commit.task.len = blk_node_get_len(top);
+    if (!grow_base(&commit, error)) {
+        return false;
+    }
+    still = blk_graph_stand_still(node->graph);
+    if (attach_commit(&commit, error)) {
+        blk_context_run(node->graph->context, now_call, &call);
+        blk_child_detach(commit.copy.target);
+        blk_commit_close_base(commit.base, commit.base_was_read_only);
+        if (call.ret < 0) {
+            g_set_error(error, VIT_ERROR, VIT_ERROR_IO, "'%s' cannot be committed: %s.",
+                        top->filename, g_strerror(-call.ret));
+        }
+    }
+    blk_child_detach(commit.copy.source);
+    blk_graph_go_on(still);
+    return call.ret == 0;
+}
+
+/* The image of the chain of ROOT that has NODE as its backing image. */
+static BlkNode *
+find_above(BlkNode *root, BlkNode *node)
+{
+    for (BlkNode *at = root; at; at = blk_node_below(at)) {
+        if (at->backing && blk_node_skip_filters(at->backing->node) == node) {
+            return at;
+        }
+    }
+    return NULL;
 }
 
 BlkTask *

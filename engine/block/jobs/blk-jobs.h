@@ -33,6 +33,9 @@ BlkTask *blk_stream_start(BlkGraph *graph, BlkNode *node, BlkNode *base, const c
 BlkTask *blk_commit_start(BlkGraph *graph, BlkNode *root, BlkNode *top, BlkNode *base,
                           const char *backing_file, const BlkTaskOptions *options, GError **error);
 
+/* Writes what NODE has into its backing image, at once, and empties it where its format can. */
+bool blk_commit_now(BlkNode *node, GError **error);
+
 typedef struct BlkMirrorOptions {
     BlkSync sync;
     BlkBitmap *bitmap;    /* BLK_SYNC_BITMAP: what to copy at first */

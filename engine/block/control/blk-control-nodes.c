@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* Commands on nodes and drives: blockdev-add, -del, -reopen, -insert-medium; sizes, limits, the
+ * write threshold. Thread: the graph's lock held, outside of fibers. */
+
+#include "blk-control-private.h"
+
+#include "filters/blk-throttle.h"
+
+#include <string.h>
+
+static JsonNode *
+blockdev_add(BlkControl *control, GError **error)
+{
+    g_autoptr(BlkOptions) options = blk_options_from_object(control->args, error);
+
+    return blk_control_done(options && blk_graph_add_blockdev(control->graph, options, error));
+}
+
+static JsonNode *
+blockdev_del(BlkControl *control, GError **error)
+{
+    return blk_control_done(
+        blk_graph_remove_blockdev(control->graph, blk_arg_string(control, "node-name"), error));
+}
+
+static JsonNode *
+insert_medium(BlkControl *control, GError **error)
+{
+    VitDrive *drive = blk_control_arg_drive(control, error);
+    const char *name = blk_arg_string(control, "node-name");
+    BlkNode *node = drive ? blk_graph_find_node(control->graph, name) : NULL;
+
+    if (drive && !node) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_FOUND, "Node '%s' not found", name);
+    }
+    return blk_control_done(node && blk_drive_insert(drive, node, error));
+}
+
+/* ---- blockdev-reopen ---- */
+
+static bool
+reopen_node(BlkControl *control, BlkOptions *options, GError **error)
+{
+    const char *name = blk_options_get(options, "node-name");
+    BlkNode *node = name ? blk_graph_find_node(control->graph, name) : NULL;
+
+    if (!node) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_FOUND,
+                    "Failed to find node with node-name='%s'", name ? name : "");
+        return false;
+    }
+    return blk_node_reopen(node, options, error);
+}
+
+static JsonNode *
+blockdev_reopen(BlkControl *control, GError **error)
+{
+    JsonArray *array = json_object_get_array_member(control->args, "options");
+
+    for (unsigned i = 0; i < json_array_get_length(array); i++) {
+        JsonNode *element = json_array_get_element(array, i);
+        g_autoptr(BlkOptions) options =
+            JSON_NODE_HOLDS_OBJECT(element)
+                ? blk_options_from_object(json_node_get_object(element), error)
+                : blk_options_new();
+        if (!options || !reopen_node(control, options, error)) {
+            return NULL;
+        }
+    }
+    return blk_control_done(true);
+}
+
+/* ---- size ---- */
+
+typedef struct ResizeCall {
+    BlkChild *edge;
+    uint64_t len;
+    bool ok;
+    GError **error;
+} ResizeCall;
+
+static void
+resize_call(void *opaque)
+{
+    ResizeCall *call = opaque;
+
+    call->ok = blk_truncate(call->edge, call->len, BLK_PREALLOC_OFF, call->error);
+}
+
+static JsonNode *
+block_resize(BlkControl *control, GError **error)
+{
+    BlkNode *node = blk_control_arg_node(control, NULL, error);
+    int64_t len = blk_arg_int(control, "size", 0);
+    ResizeCall call = { .len = (uint64_t)len, .error = error };
+    BlkStandstill *still;
+
+    if (!node) {
+        return NULL;
+    }
+    if (len < 0) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "Parameter 'size' expects a >0 size");
+        return NULL;
+    }
+    still = blk_graph_stand_still(control->graph);
+    call.edge = blk_child_attach(node, NULL, NULL, BLK_PERM_RESIZE, BLK_PERM_ALL, error);
+    if (call.edge) {
+        blk_node_ref(node);
+        blk_context_run(control->graph->context, resize_call, &call);
+        blk_child_detach(call.edge);
+    }
+    blk_graph_go_on(still);
+    return blk_control_done(call.ok);
+}
+
+/* ---- limits ---- */
+
+static JsonNode *
+set_io_throttle(BlkControl *control, GError **error)
+{
+    VitDrive *drive = blk_control_arg_drive(control, error);
+    g_autoptr(BlkOptions) options = blk_options_from_object(control->args, error);
+    g_autoptr(BlkOptions) limits = NULL;
+
+    if (!drive || !options) {
+        return NULL;
+    }
+    g_free(blk_options_take(options, "device"));
+    g_free(blk_options_take(options, "id"));
+    limits = blk_options_take_throttle(options);
+    if (!limits) {
+        limits = blk_options_new();
+    }
+    return blk_control_done(blk_drive_throttle(drive, limits, error));
+}
+
+static JsonNode *
+set_write_threshold(BlkControl *control, GError **error)
+{
+    BlkNode *node = blk_control_node(control, blk_arg_string(control, "node-name"), error);
+
+    if (node) {
+        node->write_threshold = (uint64_t)blk_arg_int(control, "write-threshold", 0);
+    }
+    return blk_control_done(node != NULL);
+}
+
+const BlkControlCommand blk_control_node_commands[] = {
+    { "blockdev-add", blockdev_add },
+    { "blockdev-del", blockdev_del },
+    { "blockdev-reopen", blockdev_reopen },
+    { "blockdev-insert-medium", insert_medium },
+    { "block_resize", block_resize },
+    { "block_set_io_throttle", set_io_throttle },
+    { "block-set-write-threshold", set_write_threshold },
+    { 0 },
+};

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* Commands of the machine monitor on images and jobs, on qcow2 files that qemu-img, where it is
+ * installed, then examines. */
+
+#include "block-test.h"
+
+#include "control/blk-control.h"
+#include "vit-error.h"
+
+#include <string.h>
+
+enum { LEN = 4 << 20 };
+
+typedef struct Desk {
+    BlkDriveEvents events;
+    BlockTest test;
+    VitDrive *drive;
+    GString *log;
+} Desk;
+
+static void
+note_event(void *opaque, const char *name, const char *data)
+{
+    Desk *desk = opaque;
+
+    g_test_message("%s %s", name, data);
+    if (!g_str_has_prefix(name, "JOB_")) {
+        g_string_append_printf(desk->log, "%s ", name);
+    }
+}
+
+/* Runs COMMAND with ARGS, in which $D is the folder. Ownership: caller. */
+static JsonNode *
+command(Desk *desk, const char *name, const char *args, GError **error)
+{
+    g_auto(GStrv) parts = g_strsplit(args ? args : "{}", "$D", -1);
+    g_autofree char *text = g_strjoinv(desk->test.dir, parts);
+    g_strdelimit(text, "'", '"');
+    g_autoptr(GError) parse_error = NULL;
+    g_autoptr(JsonNode) node = json_from_string(text, &parse_error);
+
+    g_assert_no_error(parse_error);
+    return blk_control_run(desk->test.graph, NULL, name, json_node_get_object(node), error);
+}
+
+static JsonNode *
+run(Desk *desk, const char *name, const char *args)
+{
+    g_autoptr(GError) error = NULL;
+    JsonNode *result = command(desk, name, args, &error);
+
+    if (error) {
+        g_error("%s %s: %s", name, args ? args : "", error->message);
+    }
+    return result;
+}
+
+static void
+ok(Desk *desk, const char *name, const char *args)
+{
+    json_node_unref(run(desk, name, args));
+}
+
+static void
+refused(Desk *desk, const char *name, const char *args, const char *words)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_assert_null(command(desk, name, args, &error));
+    if (!strstr(error->message, words)) {
+        g_error("%s: \"%s\" does not say \"%s\"", name, error->message, words);
+    }
+}
+
+/* Polls until no job is left. */
+static void
+wait_jobs(Desk *desk)
+{
+    for (unsigned i = 0; i < 10000; i++) {
+        g_autoptr(JsonNode) jobs = run(desk, "query-jobs", NULL);
+        if (json_array_get_length(json_node_get_array(jobs)) == 0) {
+            return;
+        }
+        blk_graph_poll(desk->test.graph, 10);
+    }
+    g_assert_not_reached();
+}
+
+static void
+wait_event(Desk *desk, const char *name)
+{
+    for (unsigned i = 0; !strstr(desk->log->str, name); i++) {
+        g_assert_cmpuint(i, <, 10000);
+        blk_graph_poll(desk->test.graph, 10);
+    }
+}
+
+static void
+write_byte(Desk *desk, uint64_t offset, uint8_t byte)
+{
+    uint8_t data[4096];
+
+    memset(data, byte, sizeof(data));
+    g_assert_cmpint(block_test_drive_write(&desk->test, desk->drive, offset, data, 4096), ==, 0);
+}
+
+static uint8_t
+byte_at(Desk *desk, uint64_t offset)
+{
+    uint8_t data[512];
+
+    g_assert_cmpint(block_test_drive_read(&desk->test, desk->drive, offset, data, 512), ==, 0);
+    return data[0];
+}
+
+static void
+set_up(Desk *desk)
+{
+    const BlkDriveConfig config = { 0 };
+    g_autoptr(GError) error = NULL;
+
+    memset(desk, 0, sizeof(*desk));
+    desk->log = g_string_new(NULL);
+    block_test_init(&desk->test);
+    desk->events = (BlkDriveEvents){ .event = note_event };
+    blk_graph_set_events(desk->test.graph, &desk->events, desk);
+    g_autofree char *path = block_test_path(&desk->test, "disk");
+    g_autoptr(BlkOptions) options = block_test_options("size=4M");
+    g_assert_true(blk_create(desk->test.graph, "qcow2", path, options, &error));
+    g_autoptr(BlkNode) node = block_test_open(&desk->test, path, "driver=qcow2,node-name=disk");
+    desk->drive = blk_drive_new(desk->test.graph, "d0", &config, node, &error);
+    g_assert_no_error(error);
+    write_byte(desk, 0, 1);
+    write_byte(desk, 1 << 20, 1);
+}
+
+static void
+finish(Desk *desk)
+{
+    g_clear_pointer(&desk->drive, blk_drive_free);
+    block_test_finish(&desk->test);
+    g_string_free(desk->log, TRUE);
+}
+
+/* qemu-img finds nothing wrong with NAME. */
+static void
+judge(Desk *desk, const char *name)
+{
+    g_autofree char *tool = g_find_program_in_path("qemu-img");
+    g_autofree char *path = block_test_path(&desk->test, name);
+    g_autofree char *line = g_strdup_printf("qemu-img check -q -U -f qcow2 %s", path);
+    int status = 0;
+
+    if (tool && g_spawn_command_line_sync(line, NULL, NULL, &status, NULL)) {
+        g_assert_cmpint(status, ==, 0);
+    }
+}
+
+/* A chain made by snapshots, then shortened from both ends. */
+static void
+test_snapshots(void)
+{
+    Desk desk;
+
+    set_up(&desk);
+    ok(&desk, "blockdev-snapshot-sync",
+       "{'device': 'd0', 'snapshot-file': '$D/s1', 'snapshot-node-name': 's1'}");
+    write_byte(&desk, 0, 2);
+    ok(&desk, "blockdev-add", "{'driver': 'null-co', 'node-name': 'nothing', 'size': 65536}");
+    refused(&desk, "blockdev-snapshot", "{'node': 's1', 'overlay': 'nothing'}", "without backing");
+    ok(&desk, "blockdev-del", "{'node-name': 'nothing'}");
+    refused(&desk, "blockdev-del", "{'node-name': 'nothing'}", "nothing");
+    ok(&desk, "blockdev-snapshot-sync",
+       "{'node-name': 's1', 'snapshot-file': '$D/s2', 'snapshot-node-name': 's2'}");
+    write_byte(&desk, 4096, 3);
+    g_assert_cmpuint(byte_at(&desk, 0), ==, 2);
+    g_assert_cmpuint(byte_at(&desk, 4096), ==, 3);
+    g_assert_cmpuint(byte_at(&desk, 1 << 20), ==, 1);
+    /* the middle into the base */
+    ok(&desk, "block-commit", "{'device': 'd0', 'top-node': 's1', 'base-node': 'disk'}");
+    wait_jobs(&desk);
+    g_assert_null(blk_graph_find_node(desk.test.graph, "s1"));
+    g_assert_cmpuint(byte_at(&desk, 0), ==, 2);
+    /* the base into the top */
+    ok(&desk, "block-stream", "{'device': 'd0', 'job-id': 'pull'}");
+    wait_jobs(&desk);
+    g_assert_null(blk_graph_find_node(desk.test.graph, "disk"));
+    g_assert_cmpuint(byte_at(&desk, 0), ==, 2);
+    g_assert_cmpuint(byte_at(&desk, 1 << 20), ==, 1);
+    g_assert_cmpstr(desk.log->str, ==, "BLOCK_JOB_COMPLETED BLOCK_JOB_COMPLETED ");
+    g_clear_pointer(&desk.drive, blk_drive_free);
+    judge(&desk, "disk");
+    judge(&desk, "s2");
+    finish(&desk);
+}
+
+static void
+test_mirror(void)
+{
+    Desk desk;
+
+    set_up(&desk);
+    ok(&desk, "drive-mirror",
+       "{'device': 'd0', 'target': '$D/copy', 'sync': 'full', 'node-name': 'copy'}");
+    wait_event(&desk, "BLOCK_JOB_READY");
+    write_byte(&desk, 8192, 7);
+    refused(&desk, "block-job-dismiss", "{'id': 'd0'}", "cannot accept");
+    ok(&desk, "block-job-complete", "{'device': 'd0'}");
+    wait_jobs(&desk);
+    g_assert_cmpuint(byte_at(&desk, 8192), ==, 7);
+    g_assert_true(blk_drive_get_node(desk.drive) == blk_graph_find_node(desk.test.graph, "copy"));
+    g_clear_pointer(&desk.drive, blk_drive_free);
+    judge(&desk, "copy");
+    finish(&desk);
+}
+
+static void
+test_bitmaps(void)
+{
+    Desk desk;
+
+    set_up(&desk);
+    ok(&desk, "block-dirty-bitmap-add", "{'node': 'disk', 'name': 'b', 'granularity': 4096}");
+    refused(&desk, "block-dirty-bitmap-add", "{'node': 'disk', 'name': 'b'}", "already");
+    refused(&desk, "block-dirty-bitmap-add", "{'node': 'disk', 'name': 'c', 'granularity': 3}",
+            "ranularity");
+    /* a full backup and a clean bitmap at the same moment */
+    ok(&desk, "transaction",
+       "{'actions': [{'type': 'block-dirty-bitmap-clear', 'data': {'node': 'disk', 'name': 'b'}},"
+       "{'type': 'drive-backup', 'data': {'device': 'd0', 'target': '$D/copy', 'sync': 'full', "
+       "'job-id': 'full'}}]}");
+    wait_jobs(&desk);
+    write_byte(&desk, 4096, 9);
+    ok(&desk, "blockdev-add",
+       "{'driver': 'qcow2', 'node-name': 'copy', 'file': {'driver': 'file', 'filename': "
+       "'$D/copy'}}");
+    ok(&desk, "blockdev-backup",
+       "{'device': 'disk', 'target': 'copy', 'sync': 'incremental', 'bitmap': 'b', 'job-id': "
+       "'more'}");
+    wait_jobs(&desk);
+    ok(&desk, "blockdev-del", "{'node-name': 'copy'}");
+    g_autofree char *path = block_test_path(&desk.test, "copy");
+    g_autoptr(BlkNode) copy = block_test_open(&desk.test, path, "driver=qcow2,read-only=on");
+    g_autoptr(BlkImage) image = blk_image_new(copy, false, NULL);
+    uint8_t byte;
+    g_assert_cmpint(blk_image_read(image, 4096, &byte, 1), ==, 0);
+    g_assert_cmpuint(byte, ==, 9);
+    g_assert_cmpint(blk_image_read(image, 0, &byte, 1), ==, 0);
+    g_assert_cmpuint(byte, ==, 1);
+    g_clear_pointer(&image, blk_image_free);
+    g_clear_pointer(&copy, blk_node_unref);
+    judge(&desk, "copy");
+    ok(&desk, "block-dirty-bitmap-remove", "{'node': 'disk', 'name': 'b'}");
+    refused(&desk, "block-dirty-bitmap-remove", "{'node': 'disk', 'name': 'b'}", "not found");
+    finish(&desk);
+}
+
+/* All or none. */
+static void
+test_transaction(void)
+{
+    Desk desk;
+
+    set_up(&desk);
+    ok(&desk, "block-dirty-bitmap-add", "{'node': 'disk', 'name': 'b', 'granularity': 4096}");
+    write_byte(&desk, 0, 4);
+    refused(&desk, "transaction",
+            "{'actions': ["
+            "{'type': 'block-dirty-bitmap-clear', 'data': {'node': 'disk', 'name': 'b'}},"
+            "{'type': 'block-dirty-bitmap-add', 'data': {'node': 'disk', 'name': 'n'}},"
+            "{'type': 'drive-backup', 'data': {'device': 'd0', 'target': '$D/copy', 'sync': "
+            "'full'}},"
+            "{'type': 'blockdev-snapshot-sync', 'data': {'device': 'd0', 'snapshot-file': '$D/s'}},"
+            "{'type': 'abort', 'data': {}}]}",
+            "aborted");
+    g_assert_true(blk_drive_get_node(desk.drive) == blk_graph_find_node(desk.test.graph, "disk"));
+    write_byte(&desk, 8192, 4);
+    g_autoptr(JsonNode) nodes = run(&desk, "query-named-block-nodes", NULL);
+    g_autofree char *text = json_to_string(nodes, FALSE);
+    g_assert_nonnull(strstr(text, "\"count\":8192"));
+    g_assert_null(strstr(text, "\"name\":\"n\""));
+    wait_jobs(&desk);
+    ok(&desk, "transaction",
+       "{'actions': [{'type': 'blockdev-snapshot-sync', 'data': {'device': 'd0', 'snapshot-file': "
+       "'$D/s', 'snapshot-node-name': 'snap'}}]}");
+    g_assert_true(blk_drive_get_node(desk.drive) == blk_graph_find_node(desk.test.graph, "snap"));
+    write_byte(&desk, 0, 5);
+    g_clear_pointer(&desk.drive, blk_drive_free);
+    judge(&desk, "s");
+    judge(&desk, "disk");
+    finish(&desk);
+}
+
+static void
+test_nodes(void)
+{
+    Desk desk;
+
+    set_up(&desk);
+    ok(&desk, "block_resize", "{'device': 'd0', 'size': 8388608}");
+    g_assert_cmpuint(desk.drive->ops->get_len(desk.drive), ==, 8 << 20);
+    ok(&desk, "block_set_io_throttle",
+       "{'device': 'd0', 'bps': 0, 'bps_rd': 0, 'bps_wr': 0, 'iops': 100, 'iops_rd': 0, 'iops_wr': "
+       "0, 'iops_max': 200}");
+    g_autoptr(JsonNode) drives = run(&desk, "query-block", NULL);
+    g_autofree char *text = json_to_string(drives, FALSE);
+    g_assert_nonnull(strstr(text, "\"iops\":100"));
+    g_assert_nonnull(strstr(text, "\"iops_max\":200"));
+    g_assert_nonnull(strstr(text, "\"group\":\"d0\""));
+    ok(&desk, "block_set_io_throttle",
+       "{'device': 'd0', 'bps': 0, 'bps_rd': 0, 'bps_wr': 0, 'iops': 0, 'iops_rd': 0, 'iops_wr': "
+       "0}");
+    ok(&desk, "block-set-write-threshold", "{'node-name': 'disk', 'write-threshold': 2097152}");
+    write_byte(&desk, 1 << 20, 1);
+    g_assert_cmpstr(desk.log->str, ==, "");
+    write_byte(&desk, 3 << 20, 1);
+    g_assert_cmpstr(desk.log->str, ==, "BLOCK_WRITE_THRESHOLD ");
+    ok(&desk, "blockdev-reopen",
+       "{'options': [{'driver': 'qcow2', 'node-name': 'disk', 'discard': 'unmap'}]}");
+    refused(&desk, "blockdev-reopen",
+            "{'options': [{'driver': 'qcow2', 'node-name': 'disk', 'read-only': true}]}",
+            "read-only");
+    refused(&desk, "blockdev-reopen", "{'options': [{'driver': 'raw', 'node-name': 'disk'}]}",
+            "driver");
+    ok(&desk, "blockdev-create",
+       "{'job-id': 'make', 'options': {'driver': 'qcow2', 'filename': '$D/new', 'size': 1048576, "
+       "'cluster-size': 4096}}");
+    wait_event(&desk, "BLOCK_JOB_COMPLETED");
+    ok(&desk, "job-dismiss", "{'id': 'make'}");
+    judge(&desk, "new");
+    g_autoptr(JsonNode) stats = run(&desk, "query-blockstats", NULL);
+    g_autofree char *stats_text = json_to_string(stats, FALSE);
+    g_assert_nonnull(strstr(stats_text, "\"wr_operations\":4"));
+    g_autoptr(JsonNode) graph = run(&desk, "x-debug-query-block-graph", NULL);
+    g_assert_nonnull(graph);
+    finish(&desk);
+}
+
+static void
+test_internal_snapshots(void)
+{
+    Desk desk;
+
+    set_up(&desk);
+    ok(&desk, "blockdev-snapshot-internal-sync", "{'device': 'd0', 'name': 'one'}");
+    refused(&desk, "blockdev-snapshot-internal-sync", "{'device': 'd0', 'name': 'one'}",
+            "already exists");
+    write_byte(&desk, 0, 8);
+    ok(&desk, "blockdev-snapshot-delete-internal-sync", "{'device': 'd0', 'name': 'one'}");
+    refused(&desk, "blockdev-snapshot-delete-internal-sync", "{'device': 'd0', 'name': 'one'}",
+            "does not exist");
+    g_clear_pointer(&desk.drive, blk_drive_free);
+    judge(&desk, "disk");
+    finish(&desk);
+}
+
+/* "commit" of the human monitor: what the image has goes into its backing image. */
+static void
+test_commit_now(void)
+{
+    g_autoptr(GError) error = NULL;
+    Desk desk;
+
+    set_up(&desk);
+    ok(&desk, "blockdev-snapshot-sync", "{'device': 'd0', 'snapshot-file': '$D/s'}");
+    write_byte(&desk, 0, 6);
+    g_assert_true(blk_drive_commit(desk.drive, &error));
+    g_assert_no_error(error);
+    g_assert_cmpuint(byte_at(&desk, 0), ==, 6);
+    g_clear_pointer(&desk.drive, blk_drive_free);
+    judge(&desk, "s");
+    judge(&desk, "disk");
+    g_autofree char *path = block_test_path(&desk.test, "disk");
+    g_autoptr(BlkNode) base = block_test_open(&desk.test, path, "driver=qcow2,read-only=on");
+    g_autoptr(BlkImage) image = blk_image_new(base, false, NULL);
+    uint8_t byte;
+    g_assert_cmpint(blk_image_read(image, 0, &byte, 1), ==, 0);
+    g_assert_cmpuint(byte, ==, 6);
+    g_clear_pointer(&image, blk_image_free);
+    g_clear_pointer(&base, blk_node_unref);
+    finish(&desk);
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/block/control/snapshots", test_snapshots);
+    g_test_add_func("/block/control/mirror", test_mirror);
+    g_test_add_func("/block/control/bitmaps", test_bitmaps);
+    g_test_add_func("/block/control/transaction", test_transaction);
+    g_test_add_func("/block/control/nodes", test_nodes);
+    g_test_add_func("/block/control/internal", test_internal_snapshots);
+    g_test_add_func("/block/control/commit", test_commit_now);
+    return g_test_run();
+}
