@@ -40,7 +40,8 @@ x86_alignment_checked(const X86Core *core)
 static inline X86TlbEntry *
 x86_tlb_slot(const X86Core *core, uint64_t linear, X86View view)
 {
-    return &core->mmu->tlb[view][(linear >> 12) & (X86_TLB_ENTRIES - 1)];
+    /* folded: copies between equal places of large pages would else evict each other */
+    return &core->mmu->tlb[view][(linear >> 12 ^ linear >> 21) & (X86_TLB_ENTRIES - 1)];
 }
 
 static inline bool
