@@ -17,6 +17,7 @@ struct _UiDisplay {
     UiPainter painter;
     VitDisplay *screen;
     VitInput *input;
+    gboolean live;
 
     /* keys */
     AppHotkeys hotkeys;

@@ -13,7 +13,7 @@ G_DEFINE_FINAL_TYPE(UiDisplay, ui_display, GTK_TYPE_EVENT_BOX)
 enum { SIGNAL_GRAB_CHANGED, SIGNAL_HOTKEY, SIGNAL_LAST };
 static guint signals[SIGNAL_LAST];
 
-enum { DEFAULT_RATE = 60 };
+enum { DEFAULT_RATE = 60, PAUSED_RATE = 1 };
 
 /* ---- Frames ---- */
 
@@ -73,7 +73,16 @@ update_rate(UiDisplay *display)
     if (monitor && gdk_monitor_get_refresh_rate(monitor) > 0) {
         rate = (gdk_monitor_get_refresh_rate(monitor) + 500) / 1000;
     }
-    vit_display_set_rate(display->screen, CLAMP(rate, 30, 240));
+    vit_display_set_rate(display->screen, display->live ? CLAMP(rate, 30, 240) : PAUSED_RATE);
+}
+
+void
+ui_display_set_live(UiDisplay *display, gboolean live)
+{
+    if (display->live != live) {
+        display->live = live;
+        update_rate(display);
+    }
 }
 
 void
@@ -220,6 +229,7 @@ ui_display_init(UiDisplay *display)
     atk_object_set_role(accessible, ATK_ROLE_DRAWING_AREA);
     atk_object_set_name(accessible, _("Guest screen"));
     gtk_widget_set_can_focus(widget, TRUE);
+    display->live = TRUE;
     ui_display_init_input(display);
     gtk_event_box_set_above_child(GTK_EVENT_BOX(display), TRUE);
     display->painter.ops = ui_painter_choose();

@@ -76,6 +76,8 @@ G_DECLARE_FINAL_TYPE(UiDisplay, ui_display, UI, DISPLAY, GtkEventBox)
 GtkWidget *ui_display_new(void);
 /* NULL: shows nothing. References are taken. */
 void ui_display_set_source(UiDisplay *display, VitDisplay *screen, VitInput *input);
+/* A machine that is paused changes nothing: its screen is hardly looked at. Default TRUE. */
+void ui_display_set_live(UiDisplay *display, gboolean live);
 void ui_display_set_scale_mode(UiDisplay *display, AppScaleMode mode);
 AppScaleMode ui_display_get_scale_mode(UiDisplay *display);
 void ui_display_set_filter(UiDisplay *display, UiFilter filter);

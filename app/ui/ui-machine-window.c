@@ -200,6 +200,7 @@ on_session_changed(AppSession *session, UiMachineWindow *window)
         take_machine(window, machine);
     }
     ui_display_set_source(window->display, screen, machine ? vit_machine_get_input(machine) : NULL);
+    ui_display_set_live(window->display, state != APP_SESSION_PAUSED);
     ui_machine_window_update_actions(window);
     gtk_header_bar_set_subtitle(window->header, app_session_state_text(state));
     ui_status_bar_update(window->status_bar, session);
