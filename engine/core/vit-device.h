@@ -28,6 +28,7 @@ typedef enum VitBusType {
     VIT_BUS_VIRTIO,
     VIT_BUS_I2C,
     VIT_BUS_HDA,
+    VIT_BUS_NVME,
     VIT_BUS_LAST
 } VitBusType;
 

@@ -283,6 +283,7 @@ static char *
 device_boot_path(VitDevice *dev)
 {
     g_autofree char *unit_text = NULL;
+    g_autofree char *lun_text = NULL;
     g_autofree char *parent = NULL;
     unsigned unit, channel = 0;
 
@@ -300,6 +301,13 @@ device_boot_path(VitDevice *dev)
     case VIT_BUS_FLOPPY:
         unit_text = vit_device_get(dev, "unit");
         return g_strdup_printf("/pci@i0cf8/isa@1/fdc@03f0/floppy@%s", unit_text ? unit_text : "0");
+    case VIT_BUS_SCSI:
+        unit_text = vit_device_get(dev, "scsi-id");
+        lun_text = vit_device_get(dev, "lun");
+        parent = pci_path((VitPciDevice *)dev->bus->owner, "scsi");
+        return g_strdup_printf("%s/channel@0/disk@%x,%x", parent,
+                               (unsigned)g_ascii_strtoull(unit_text, NULL, 10),
+                               (unsigned)g_ascii_strtoull(lun_text, NULL, 10));
     case VIT_BUS_PCI:
         return pci_path((VitPciDevice *)dev,
                         dev->kind->category == VIT_CATEGORY_NETWORK ? "ethernet" : "scsi");

@@ -74,5 +74,76 @@ def virtio_scsi():
         assert "CACHE write back" in text
 
 
+def ahci():
+    """mission: ich9-ahci. A disk with queued commands and a CD on SATA ports."""
+    with tempfile.TemporaryDirectory() as folder:
+        cd = os.path.join(folder, "cd.iso")
+        expected = noise(cd, 2 * MEBI, 13)
+        text = check("sda", ["ahci", "sd_mod", "sr_mod"],
+                     ["-device", "ahci,id=a0", "-device", "ide-hd,drive=d0,bus=a0.0"],
+                     "echo CD $(sha256sum /dev/sr0); "
+                     "echo DEPTH $(cat /sys/block/sda/device/queue_depth); ",
+                     more=["-drive", f"file={cd},if=none,id=c0,media=cdrom,format=raw",
+                           "-device", "ide-cd,drive=c0,bus=a0.1"])
+        assert f"CD {expected}" in text, "what the guest read from the CD"
+        assert "DEPTH 32" in text or "DEPTH 31" in text
+
+
+def nvme():
+    """mission: nvme nvme-ns. Two namespaces."""
+    with tempfile.TemporaryDirectory() as folder:
+        second = os.path.join(folder, "second.raw")
+        expected = noise(second, 2 * MEBI, 14)
+        text = check("nvme0n1", ["nvme"],
+                     ["-device", "nvme,id=n0,drive=d0,serial=nv-1"],
+                     "echo SECOND $(sha256sum /dev/nvme0n2); "
+                     "echo SERIAL $(cat /sys/class/nvme/nvme0/serial); ",
+                     more=["-smp", "2", "-drive", f"file={second},if=none,id=d1,format=raw",
+                           "-device", "nvme-ns,drive=d1,nsid=2,logical_block_size=4096"])
+        assert f"SECOND {expected}" in text, "what the guest read from namespace 2"
+        assert "SERIAL nv-1" in text
+
+
+def boot_disk(path, word):
+    """A disk whose boot sector says WORD on the first serial port, then powers off by the test
+    device's port."""
+    code = bytes([0xfa, 0x31, 0xc0, 0x8e, 0xd8,        # cli; ds = 0
+                  0xbe, 0x1d, 0x7c,                    # si = text
+                  0xba, 0xf8, 0x03,                    # dx = 3f8h
+                  0xac, 0x84, 0xc0, 0x74, 0x03,        # lodsb; until 0
+                  0xee, 0xeb, 0xf8,                    # out dx, al
+                  0xba, 0x01, 0x05, 0xb0, 0x00, 0xee,  # isa-debug-exit: status 1
+                  0xf4, 0xeb, 0xfd])                   # hlt
+    sector = code.ljust(0x1d, b"\0") + word.encode() + b"\n\0"
+    with open(path, "wb") as stream:
+        stream.write(sector.ljust(510, b"\0") + b"\x55\xaa" + bytes(MEBI - 512))
+
+
+def firmware_boots():
+    """SeaBIOS starts the disk that bootindex names, behind each controller. mission: device.bootindex"""
+    kinds = {
+        "virtio-blk": ["-device", "virtio-blk-pci,drive=d0,bootindex=0"],
+        "virtio-blk-legacy": ["-device", "virtio-blk-pci,disable-modern=on,drive=d0,bootindex=0"],
+        "virtio-blk-modern": ["-device", "virtio-blk-pci,disable-legacy=on,drive=d0,bootindex=0"],
+        "virtio-scsi": ["-device", "virtio-scsi-pci", "-device", "scsi-hd,drive=d0,bootindex=0"],
+        "ahci": ["-device", "ahci,id=a", "-device", "ide-hd,drive=d0,bus=a.2,bootindex=0"],
+        "nvme": ["-device", "nvme,drive=d0,serial=1,bootindex=0"],
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        other, disk = (os.path.join(folder, name) for name in ("other.raw", "disk.raw"))
+        boot_disk(other, "WRONG-DISK")
+        for name, device in kinds.items():
+            boot_disk(disk, "BOOTED-" + name)
+            # the IDE disk comes first in the firmware's own order
+            with machine.Machine("-nodefaults", "-m", "64", "-vga", "none", "-device",
+                                 "isa-debug-exit,iobase=0x501,iosize=2", "-drive",
+                                 f"file={other},format=raw,if=ide", "-drive",
+                                 f"file={disk},format=raw,if=none,id=d0", *device,
+                                 qmp=False) as vm:
+                vm.wait_serial("BOOTED-" + name, 60)
+                assert "WRONG" not in vm.serial()
+                vm.wait_exit(60, status=1)
+
+
 if __name__ == "__main__":
-    machine.main([virtio_blk, virtio_blk_legacy, virtio_blk_packed, virtio_scsi])
+    machine.main([firmware_boots, virtio_blk, virtio_blk_legacy, virtio_blk_packed, virtio_scsi, ahci, nvme])

@@ -273,10 +273,7 @@ pio_done(IdeDevice *ide)
     case OP_REPLY:
     case OP_READ: send_next(cd); break;
     case OP_RECEIVE: cd_good(&cd->mmc); break;
-    default:
-        ide->op = OP_NONE;
-        ide->status = IDE_DRDY | IDE_DSC;
-        break;
+    default: ide_pio_ended(ide); break;
     }
 }
 

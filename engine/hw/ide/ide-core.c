@@ -36,6 +36,8 @@ const VitField ide_bus_state[] = {
     VIT_TRANSIENT(IdeBus, devices),     /* made anew */
     VIT_TRANSIENT(IdeBus, host),        /* when the */
     VIT_TRANSIENT(IdeBus, host_opaque), /* machine is built */
+    VIT_TRANSIENT(IdeBus, max_units),
+    VIT_TRANSIENT(IdeBus, is_sata),
     { 0 },
 };
 
@@ -47,6 +49,8 @@ ide_bus_init(IdeBus *bus, const char *name, VitDevice *owner, VitPlatform *platf
     bus->host = host;
     bus->host_opaque = host_opaque;
     bus->devices[0] = bus->devices[1] = NULL;
+    bus->max_units = 2;
+    bus->is_sata = false;
     bus->select = bus->control = 0;
     bus->irq_level = 0;
 }
@@ -242,6 +246,9 @@ offer_block(IdeDevice *ide, IdePio pio, uint32_t len, bool interrupt)
     ide->status = IDE_DRDY | IDE_DSC | IDE_DRQ;
     if (interrupt) {
         ide_set_irq(ide);
+    }
+    if (ide->bus->host->block_ready) {
+        ide->bus->host->block_ready(ide->bus);
     }
 }
 

@@ -22,14 +22,14 @@ choose_unit(IdeDevice *ide, IdeBus *bus, GError **error)
 {
     unsigned unit;
 
-    if (ide->unit > 1) {
+    if (ide->unit >= bus->max_units) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
-                    "%s: unit=%d: an IDE channel has units 0 and 1; use bus=ide.1 for the second "
-                    "channel.",
-                    ide->dev.kind->name, ide->unit);
+                    "%s: unit=%d: %s. Choose another with bus=.", ide->dev.kind->name, ide->unit,
+                    bus->max_units > 1 ? "an IDE channel has units 0 and 1"
+                                       : "a SATA port has unit 0 only");
         return false;
     }
-    unit = ide->unit >= 0 ? (unsigned)ide->unit : bus->devices[0] ? 1 : 0;
+    unit = ide->unit >= 0 ? (unsigned)ide->unit : bus->devices[0] && bus->max_units > 1 ? 1 : 0;
     if (bus->devices[unit]) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_BUSY,
                     "%s: %s of IDE channel %s is taken by %s. Choose another bus= or unit=.",
@@ -38,6 +38,7 @@ choose_unit(IdeDevice *ide, IdeBus *bus, GError **error)
         return false;
     }
     ide->number = unit;
+    ide->unit = (int32_t)unit; /* shown, and named in the boot order */
     return true;
 }
 
@@ -168,6 +169,14 @@ ide_device_post_load(IdeDevice *ide, GError **error)
 
 /* ---- ending commands ---- */
 
+static void
+tell_end(IdeDevice *ide)
+{
+    if (ide->bus->host->command_ended) {
+        ide->bus->host->command_ended(ide->bus);
+    }
+}
+
 void
 ide_finish(IdeDevice *ide, uint8_t extra_status)
 {
@@ -176,6 +185,15 @@ ide_finish(IdeDevice *ide, uint8_t extra_status)
     ide->pio = IDE_PIO_NONE;
     ide->status = IDE_DRDY | IDE_DSC | extra_status;
     ide_set_irq(ide);
+    tell_end(ide);
+}
+
+void
+ide_pio_ended(IdeDevice *ide)
+{
+    ide->op = 0;
+    ide->status = IDE_DRDY | IDE_DSC;
+    tell_end(ide);
 }
 
 void
@@ -207,6 +225,7 @@ ide_dma_short(IdeDevice *ide)
     ide->waiting_dma = false;
     ide->status = IDE_DRDY | IDE_DSC;
     ide->bus->host->dma_done(ide->bus, true);
+    tell_end(ide);
 }
 
 /* ---- requests to the drive ---- */

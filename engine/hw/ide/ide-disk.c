@@ -189,8 +189,7 @@ read_pio_next(IdeDevice *ide)
 
     if (ide->op_left == 0) {
         /* The host has everything: no interrupt tells it (8.27, protocol PIO data-in). */
-        ide->op = OP_NONE;
-        ide->status = IDE_DRDY | IDE_DSC;
+        ide_pio_ended(ide);
         return;
     }
     if (ide->op_buffered > 0) {
@@ -245,10 +244,7 @@ pio_done(IdeDevice *ide)
         read_pio_next(ide);
         break;
     case OP_WRITE_PIO: write_pio_store(ide); break;
-    default:
-        ide->op = OP_NONE;
-        ide->status = IDE_DRDY | IDE_DSC;
-        break;
+    default: ide_pio_ended(ide); break;
     }
 }
 
@@ -658,6 +654,24 @@ smart_read_log(IdeDevice *ide)
     reply(ide);
 }
 
+/* General purpose logs: the directory, and the errors of queued commands. */
+static void
+command_read_log(IdeDevice *ide)
+{
+    memset(ide->data, 0, IDE_SECTOR_BYTES);
+    if (!ide->bus->host->fill_queue_log || (ide->lba_low != 0x00 && ide->lba_low != 0x10)) {
+        ide_abort(ide);
+        return;
+    }
+    if (ide->lba_low == 0x10) {
+        ide->bus->host->fill_queue_log(ide->bus, ide->data);
+    } else {
+        ide->data[0] = 1;    /* version */
+        ide->data[0x20] = 1; /* log 10h has one page */
+    }
+    reply(ide);
+}
+
 static void
 command_smart(IdeDevice *ide)
 {
@@ -713,6 +727,7 @@ static const DiskCommand commands[256] = {
     [0x25] = { start_read_dma, true },          /* READ DMA EXT */
     [0x27] = { command_read_native_max, true }, /* READ NATIVE MAX ADDRESS EXT */
     [0x29] = { read_multiple, true },           /* READ MULTIPLE EXT */
+    [0x2f] = { command_read_log, true },        /* READ LOG EXT */
     [0x30] = { start_write_pio },               /* WRITE SECTORS */
     [0x31] = { start_write_pio },               /* ... without retry */
     [0x34] = { start_write_pio, true },         /* WRITE SECTORS EXT */
@@ -798,6 +813,9 @@ resume(void *opaque)
     if (ide->stopped) {
         ide->stopped = false;
         proceed(ide);
+    }
+    if (ide->bus->host->resume) {
+        ide->bus->host->resume(ide->bus);
     }
 }
 

@@ -33,6 +33,8 @@ enum {
     WORD_PIO_MODES = 64,
     WORD_CYCLE_TIMES = 65, /* four words */
     WORD_ADDITIONAL = 69,
+    WORD_QUEUE_DEPTH = 75,
+    WORD_SATA = 76,
     WORD_MAJOR_VERSION = 80,
     WORD_MINOR_VERSION = 81,
     WORD_SUPPORTED = 82, /* three words */
@@ -64,6 +66,7 @@ enum {
     FEATURE_LBA48 = 1u << 10,
     /* word 84 and 87 */
     FEATURE_WWN = 1u << 8,
+    FEATURE_LOGS = 1u << 5,
     FEATURE_SMART_LOG = 1u << 0,
     VALID_WORD = 1u << 14,
     MAX_UDMA = 5,
@@ -184,6 +187,7 @@ ide_identify_disk(IdeDevice *ide, uint8_t *out)
                        (ide->write_cache_on ? FEATURE_WRITE_CACHE : 0) |
                        (ide->read_look_ahead ? FEATURE_LOOK_AHEAD : 0);
     unsigned commands = FEATURE_FLUSH_EXT | FEATURE_FLUSH | FEATURE_LBA48;
+    unsigned more = wwn | (ide->bus->is_sata ? FEATURE_LOGS : 0);
 
     put_common(ide, out);
     put_geometry(ide, out);
@@ -196,10 +200,14 @@ ide_identify_disk(IdeDevice *ide, uint8_t *out)
     put(out, WORD_MULTIPLE, ide->multiple ? 0x100u | ide->multiple : 0);
     put(out, WORD_SUPPORTED, supported);
     put(out, WORD_SUPPORTED + 1, VALID_WORD | commands);
-    put(out, WORD_SUPPORTED + 2, VALID_WORD | wwn);
+    put(out, WORD_SUPPORTED + 2, VALID_WORD | more);
     put(out, WORD_ENABLED, enabled);
     put(out, WORD_ENABLED + 1, commands);
-    put(out, WORD_ENABLED + 2, VALID_WORD | wwn);
+    put(out, WORD_ENABLED + 2, VALID_WORD | more);
+    if (ide->bus->is_sata) {
+        put(out, WORD_QUEUE_DEPTH, 31);
+        put(out, WORD_SATA, 1u << 8 | 1u << 2 | 1u << 1); /* queueing, 3 and 1.5 Gbit/s */
+    }
     put_sector_size(ide, out);
     put_wwn(ide, out);
     put(out, WORD_TRIM, 1);

@@ -124,6 +124,14 @@ typedef struct IdeHostOps {
     /* The transfer ended; SHORT_TABLE: the list was too short for it. */
     void (*dma_done)(IdeBus *bus, bool short_table);
     VitAddressSpace *(*dma_space)(IdeBus *bus);
+    /* For hosts that move the blocks of programmed I/O themselves; else NULL. */
+    void (*block_ready)(IdeBus *bus);
+    /* The selected device's command is over; may be NULL. */
+    void (*command_ended)(IdeBus *bus);
+    /* The machine goes on after an error stopped it; may be NULL. */
+    void (*resume)(IdeBus *bus);
+    /* Log page 10h, of queued commands; NULL where there are none. */
+    void (*fill_queue_log)(IdeBus *bus, uint8_t *out);
 } IdeHostOps;
 
 struct IdeBus {
@@ -132,6 +140,8 @@ struct IdeBus {
     const IdeHostOps *host;
     void *host_opaque;
     uint8_t select, control; /* device and device control registers */
+    uint8_t max_units;       /* 2, or 1 where each port has a cable of its own */
+    bool is_sata;            /* devices offer queued commands */
     int irq_level;
 };
 
@@ -169,6 +179,8 @@ void ide_set_irq(IdeDevice *ide);
 void ide_finish(IdeDevice *ide, uint8_t extra_status);
 void ide_fail(IdeDevice *ide, uint8_t error);
 void ide_abort(IdeDevice *ide);
+/* The last block of a command has been moved: it ends without an interrupt. */
+void ide_pio_ended(IdeDevice *ide);
 /* Offers data[data_at..+len) to the host, or asks it for as much; with an interrupt or not. */
 void ide_pio_in(IdeDevice *ide, uint32_t len, bool interrupt);
 void ide_pio_out(IdeDevice *ide, uint32_t len, bool interrupt);
