@@ -21,6 +21,8 @@ struct VitClock {
     int64_t wall_base_sec;
     int64_t wall_offset_ns; /* wall = host real time + offset, with follow_host */
     bool follow_host;
+    int64_t (*count_ns)(void *opaque); /* COUNTED */
+    void *count_opaque;
     GPtrArray *heap; /* VitTimer*, heap[0] is the earliest */
     void (*wake)(void *opaque);
     void *wake_opaque;
@@ -71,6 +73,9 @@ vit_clock_get_ns(const VitClock *clock)
     uint32_t before;
     int64_t now;
 
+    if (clock->count_ns) {
+        return clock->frozen_ns + clock->count_ns(clock->count_opaque);
+    }
     do {
         before = clock->sequence;
         now = clock->running ? host_clock_ns(CLOCK_MONOTONIC) + clock->offset_ns : clock->frozen_ns;
@@ -147,6 +152,19 @@ void
 vit_clock_set_ns(VitClock *clock, int64_t virtual_ns)
 {
     clock_set(clock, clock->running, virtual_ns);
+}
+
+void
+vit_clock_set_count(VitClock *clock, int64_t (*count_ns)(void *opaque), void *opaque)
+{
+    clock->count_opaque = opaque;
+    clock->count_ns = count_ns;
+}
+
+void
+vit_clock_advance(VitClock *clock, int64_t ns)
+{
+    clock->frozen_ns += ns;
 }
 
 /* ---- Timer heap ---- */
@@ -286,6 +304,12 @@ vit_clock_run_timers(VitClock *clock)
     if (clock->running) {
         run_due(clock, vit_clock_get_ns(clock));
     }
+}
+
+void
+vit_clock_run_counted(VitClock *clock)
+{
+    run_due(clock, vit_clock_get_ns(clock));
 }
 
 void

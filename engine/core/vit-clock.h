@@ -17,6 +17,7 @@
 typedef enum VitClockMode {
     VIT_CLOCK_REALTIME, /* virtual time follows the host while running */
     VIT_CLOCK_STEPPED,  /* moves only by vit_clock_step (qtest, unit tests) */
+    VIT_CLOCK_COUNTED,  /* what the CPUs have executed, plus vit_clock_advance() (-icount) */
 } VitClockMode;
 
 typedef void (*VitTimerFunc)(void *opaque);
@@ -45,6 +46,12 @@ void vit_clock_resume(VitClock *clock);
 bool vit_clock_is_running(const VitClock *clock);
 /* STEPPED: advance to ABSOLUTE time, running due timers in order with time at each deadline. */
 void vit_clock_step_to(VitClock *clock, int64_t virtual_ns);
+/* COUNTED: the counted part, in nanoseconds; called by any thread. Set once. */
+void vit_clock_set_count(VitClock *clock, int64_t (*count_ns)(void *opaque), void *opaque);
+/* COUNTED: moves on while nothing is executed. */
+void vit_clock_advance(VitClock *clock, int64_t ns);
+/* COUNTED: runs what is due, on the thread that counts. Device lock held. */
+void vit_clock_run_counted(VitClock *clock);
 /* For restore. */
 void vit_clock_set_ns(VitClock *clock, int64_t virtual_ns);
 

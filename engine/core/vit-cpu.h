@@ -130,6 +130,8 @@ struct VitCpu {
     void *executor_machine; /* what the executor shares among a machine's CPUs; the board's */
     char *error;            /* text of the last INTERNAL_ERROR, owned */
     VitCpuDebug debug;
+    /* run() leaves with EXIT_REQUEST when executor->count() reaches this; 0: it does not look. */
+    uint64_t count_limit;
 };
 
 /* An executor: one const descriptor per implementation. */
@@ -148,6 +150,9 @@ struct VitExecutor {
     void (*sync_in)(VitCpu *cpu);
     /* cpu->debug was changed; the CPU is stopped. NULL: this executor cannot be debugged. */
     void (*debug_changed)(VitCpu *cpu);
+    /* Instructions executed since the CPU was made, exact between and in instructions; any thread.
+     * NULL: this executor does not count. */
+    uint64_t (*count)(const VitCpu *cpu);
 };
 
 /* Raises events (any thread) and wakes the CPU where it sleeps or runs. */

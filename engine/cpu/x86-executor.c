@@ -94,6 +94,12 @@ interp_debug_changed(VitCpu *cpu)
     x86_host_debug_changed(cpu->state);
 }
 
+static uint64_t
+interp_count(const VitCpu *cpu)
+{
+    return __atomic_load_n(&((const X86Core *)cpu->state)->instructions, __ATOMIC_RELAXED);
+}
+
 const VitExecutor vit_interp_executor = {
     .name = "tcg",
     .create = interp_create,
@@ -102,4 +108,5 @@ const VitExecutor vit_interp_executor = {
     .run = interp_run,
     .sync_in = interp_sync_in,
     .debug_changed = interp_debug_changed,
+    .count = interp_count,
 };

@@ -416,7 +416,7 @@ _Static_assert(X86_ACTIVE == 0, "needs_care() takes any other activity for work"
 /* Runs instructions until one may have changed mode, map or needs_care(), or an event comes.
  * RIP stays in a register here: through memory it would be the longest chain of all. */
 static inline __attribute__((always_inline)) void
-run_plain(X86Core *core, X86DecodeCache *cache, bool code64)
+run_plain(X86Core *core, X86DecodeCache *cache, bool code64, bool counted)
 {
     uint16_t *link = &cache->crossing.next;
     const VitCpu *cpu = core->cpu;
@@ -452,6 +452,20 @@ run_plain(X86Core *core, X86DecodeCache *cache, bool code64)
         if (G_UNLIKELY(entry->ends | core->debug_pending | (vit_cpu_events(cpu) & events))) {
             return;
         }
+        if (counted && core->instructions >= cpu->count_limit) {
+            return;
+        }
+    }
+}
+
+/* -icount: the same up to the limit. */
+static __attribute__((noinline)) void
+run_counted(X86Core *core, X86DecodeCache *cache)
+{
+    if (cache->code64) {
+        run_plain(core, cache, true, true);
+    } else {
+        run_plain(core, cache, false, true);
     }
 }
 
@@ -463,6 +477,10 @@ loop(X86Core *core, X86DecodeCache *cache, VitCpuExit *out_exit)
         if (core->debug_pending && !core->s.interrupt_shadow) {
             x86_debug_trap(core, false);
         }
+        if (core->cpu->count_limit && core->instructions >= core->cpu->count_limit) {
+            *out_exit = VIT_CPU_EXIT_REQUEST;
+            return;
+        }
         if (needs_care(core)) {
             if (!pass(core, cache, out_exit)) {
                 return;
@@ -472,10 +490,12 @@ loop(X86Core *core, X86DecodeCache *cache, VitCpuExit *out_exit)
         if (page_is_stale(core, cache)) {
             find_page(core, cache);
         }
-        if (cache->code64) {
-            run_plain(core, cache, true);
+        if (core->cpu->count_limit) {
+            run_counted(core, cache);
+        } else if (cache->code64) {
+            run_plain(core, cache, true, false);
         } else {
-            run_plain(core, cache, false);
+            run_plain(core, cache, false, false);
         }
     }
 }
@@ -542,7 +562,7 @@ x86_interp_stretch(X86Core *core)
     if (page_is_stale(core, cache)) {
         find_page(core, cache);
     }
-    run_plain(core, cache, cache->code64);
+    run_plain(core, cache, cache->code64, false);
 }
 
 bool

@@ -59,7 +59,7 @@ try_tcg(Machine *machine, const VitPlanAccel *accel, GError **error)
     TcgOptions options = {
         .tb_size_bytes = number(accel, "tb-size") * VIT_MIB,
         .split_wx = is_on(accel, "split-wx", "off"),
-        .one_insn_per_tb = is_on(accel, "one-insn-per-tb", "off"),
+        .one_insn_per_tb = is_on(accel, "one-insn-per-tb", "off") || machine->plan->singlestep,
         .exact = is_on(accel, "x-exact", "off"),
         .force_exits = is_on(accel, "x-force-exits", "off"),
         .tlb_entries = (unsigned)number(accel, "x-tlb-entries"),
@@ -67,7 +67,13 @@ try_tcg(Machine *machine, const VitPlanAccel *accel, GError **error)
     };
 
     machine->accel_name = "tcg";
-    if (is_on(accel, "x-interpreter", "off")) {
+    if (machine->icount && g_strcmp0(vit_plan_props_get(&accel->props, "thread"), "multi") == 0) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "-icount runs all CPUs on one thread: leave out thread=multi");
+        return false;
+    }
+    /* only the interpreter counts */
+    if (is_on(accel, "x-interpreter", "off") || machine->icount) {
         machine->executor = &vit_interp_executor;
         return true;
     }

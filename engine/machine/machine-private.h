@@ -35,6 +35,7 @@ typedef struct Machine Machine;
 typedef struct Board Board;
 typedef struct MachineMonitors MachineMonitors;
 typedef struct MachineGdb MachineGdb;
+typedef struct MachineIcount MachineIcount;
 
 typedef struct MachineVcpu {
     VitCpu cpu;
@@ -95,6 +96,7 @@ struct Machine {
     MachineMonitors *monitors; /* machine-monitor.c */
     struct VitQtest *qtest;    /* machine-qtest.c; NULL: not tested from outside */
     MachineGdb *gdb;           /* machine-gdb.c; NULL: no debugger stub */
+    MachineIcount *icount;     /* machine-icount.c; NULL: time is real */
     BlkGraph *blk;
     MachineVcpu *vcpus;
     unsigned n_vcpus;
@@ -166,6 +168,10 @@ void machine_vcpus_park(Machine *machine);
 void machine_vcpus_unpark(Machine *machine);
 void machine_vcpus_stop(Machine *machine);
 void machine_vcpus_destroy(Machine *machine);
+/* One run() of the executor and what follows from its end. The CPU's thread. */
+void machine_vcpu_run(MachineVcpu *vcpu);
+/* Whether a halted CPU has something that ends its halt; true for one that is not. */
+bool machine_vcpu_has_work(const MachineVcpu *vcpu);
 /* The vCPU that runs on the calling thread, or NULL. */
 MachineVcpu *machine_current_vcpu(Machine *machine);
 

@@ -9,6 +9,7 @@
  * are noted and carried out here, after the access has ended. */
 
 #include "machine-gdb.h"
+#include "machine-icount.h"
 
 #include <poll.h>
 #include <time.h>
@@ -287,6 +288,10 @@ wake_thread(void *opaque)
 {
     Machine *machine = opaque;
 
+    if (machine->icount) {
+        machine_icount_wake(machine);
+        return;
+    }
     if (!g_main_context_is_owner(machine->context)) {
         g_main_context_wakeup(machine->context);
     }

@@ -6,16 +6,15 @@
  * thread leave run() and waits for them; the device lock must be free meanwhile, as a vCPU may be
  * waiting for it in the middle of an access. */
 
-#include "machine-private.h"
+#include "machine-icount.h"
 
 #include "x86-interp.h"
 
 #include <time.h>
 #include <unistd.h>
 
-/* Whether a halted CPU has something that ends its halt. */
-static bool
-vcpu_has_work(const MachineVcpu *vcpu)
+bool
+machine_vcpu_has_work(const MachineVcpu *vcpu)
 {
     uint32_t events = vit_cpu_events(&vcpu->cpu);
     const X86State *state = vcpu->cpu.state;
@@ -44,7 +43,7 @@ vcpu_kick(VitCpu *cpu)
     MachineVcpu *vcpu = cpu->kick_opaque;
 
     g_mutex_lock(&vcpu->machine->control);
-    g_cond_signal(&vcpu->wake);
+    g_cond_signal(vcpu->machine->icount ? &vcpu->machine->vcpus[0].wake : &vcpu->wake);
     g_mutex_unlock(&vcpu->machine->control);
 }
 
@@ -92,7 +91,7 @@ vcpu_wait(MachineVcpu *vcpu)
 
     g_mutex_lock(&machine->control);
     while (!machine->vcpus_quit &&
-           (!machine->run_wanted || vcpu->crashed || vcpu->held || !vcpu_has_work(vcpu))) {
+           (!machine->run_wanted || vcpu->crashed || vcpu->held || !machine_vcpu_has_work(vcpu))) {
         if (!vcpu->parked) {
             vcpu->parked = true;
             vit_map_reader_offline(&vcpu->reader);
@@ -110,6 +109,15 @@ vcpu_wait(MachineVcpu *vcpu)
     return go_on;
 }
 
+void
+machine_vcpu_run(MachineVcpu *vcpu)
+{
+    VitCpuExit reason = vcpu->cpu.executor->run(&vcpu->cpu);
+
+    vit_map_reader_quiescent(&vcpu->reader);
+    vcpu_handle_exit(vcpu, reason);
+}
+
 static gpointer
 vcpu_thread_main(gpointer data)
 {
@@ -117,10 +125,7 @@ vcpu_thread_main(gpointer data)
 
     __atomic_store_n(&vcpu->host_thread_id, gettid(), __ATOMIC_RELAXED);
     while (vcpu_wait(vcpu)) {
-        VitCpuExit reason = vcpu->cpu.executor->run(&vcpu->cpu);
-
-        vit_map_reader_quiescent(&vcpu->reader);
-        vcpu_handle_exit(vcpu, reason);
+        machine_vcpu_run(vcpu);
     }
     return NULL;
 }
@@ -169,6 +174,10 @@ machine_vcpus_create(Machine *machine, GError **error)
 void
 machine_vcpus_start(Machine *machine)
 {
+    if (machine->icount) {
+        machine->vcpus[0].thread = g_thread_new("CPUs", machine_icount_thread, machine);
+        return;
+    }
     for (unsigned i = 0; i < machine->n_vcpus; i++) {
         g_autofree char *name = g_strdup_printf("CPU %u", i);
         machine->vcpus[i].thread = g_thread_new(name, vcpu_thread_main, &machine->vcpus[i]);
@@ -256,6 +265,9 @@ machine_vcpus_destroy(Machine *machine)
 MachineVcpu *
 machine_current_vcpu(Machine *machine)
 {
+    if (machine->icount && machine->vcpus && machine->vcpus[0].thread == g_thread_self()) {
+        return machine_icount_current(machine);
+    }
     for (unsigned i = 0; i < machine->n_vcpus; i++) {
         if (machine->vcpus[i].thread == g_thread_self()) {
             return &machine->vcpus[i];

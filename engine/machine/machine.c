@@ -6,6 +6,7 @@
 
 #include "board.h"
 #include "machine-gdb.h"
+#include "machine-icount.h"
 #include "machine-qtest.h"
 #include "machine-monitor.h"
 
@@ -128,7 +129,9 @@ machine_make_platform(Machine *machine)
     g_cond_init(&machine->parked_changed);
     machine->context = g_main_context_new();
     machine->clock =
-        vit_clock_new(&machine->lock, machine->is_qtest ? VIT_CLOCK_STEPPED : VIT_CLOCK_REALTIME);
+        vit_clock_new(&machine->lock, machine->is_qtest               ? VIT_CLOCK_STEPPED
+                                      : machine_wants_icount(machine) ? VIT_CLOCK_COUNTED
+                                                                      : VIT_CLOCK_REALTIME);
     machine->maps = vit_map_domain_new(&machine->lock);
     vit_region_init_container(&machine->memory_root, "system", UINT64_MAX);
     vit_region_init_container(&machine->io_root, "io", 0x10000);
@@ -302,6 +305,23 @@ machine_check_limits(Machine *machine, VitDiagList *diags, GError **error)
     return true;
 }
 
+/* -icount needs an executor that counts. */
+static bool
+machine_check_count(Machine *machine, GError **error)
+{
+    if (!machine->icount) {
+        return true;
+    }
+    if (!machine->executor->count || machine->is_qtest) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "-icount counts instructions, which -accel %s does not: use -accel tcg",
+                    machine->accel_name);
+        return false;
+    }
+    machine_start_icount(machine);
+    return true;
+}
+
 static bool
 machine_build(Machine *machine, VitDiagList *diags, GError **error)
 {
@@ -315,6 +335,7 @@ machine_build(Machine *machine, VitDiagList *diags, GError **error)
         return machine_plan_error(machine, diags, plan->machine_src, error);
     }
     if (!machine_check_limits(machine, diags, error) ||
+        !machine_read_icount(machine, diags, error) ||
         !machine_choose_accel(machine, diags, error) ||
         !machine_choose_cpu(machine, diags, error)) {
         return false;
@@ -331,7 +352,8 @@ machine_build(Machine *machine, VitDiagList *diags, GError **error)
     if (!machine->ram) {
         return machine_plan_error(machine, diags, plan->ram_src, error);
     }
-    if (!machine_vcpus_create(machine, error) || !machine->board->build(machine, diags, error)) {
+    if (!machine_vcpus_create(machine, error) || !machine_check_count(machine, error) ||
+        !machine->board->build(machine, diags, error)) {
         return false;
     }
     machine_watch_maps(machine);
@@ -426,6 +448,7 @@ machine_free(Machine *machine)
     g_ptr_array_unref(machine->netdevs);
     g_ptr_array_unref(machine->hubs);
     machine_free_platform(machine);
+    machine_free_icount(machine);
     vit_log_free(machine->log);
     vit_machine_plan_free(machine->plan);
     g_object_unref(machine->config);

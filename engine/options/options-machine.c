@@ -543,10 +543,11 @@ static const VitOptionKey k_icount[] = {
            "it lags; not with shift=auto"),
     K_BOOL("sleep", "on", "Whether idle time passes at real speed; off jumps to the next timer",
            .mission = "icount.sleep.on icount.sleep.off"),
-    K_ENUM("rr", v_icount_rr, NULL, "Record or replay a run"),
-    K_PATH("rrfile", VIT_PATH_WRITE, NULL, "Replay log"),
+    K_ENUM("rr", v_icount_rr, NULL, "Record or replay a run", .status = VIT_STATUS_NOT_YET),
+    K_PATH("rrfile", VIT_PATH_WRITE, NULL, "Replay log", .status = VIT_STATUS_NOT_YET),
     K_STRING("rrsnapshot", NULL,
-             "Snapshot made at the start of recording and loaded at the start of replay"),
+             "Snapshot made at the start of recording and loaded at the start of replay",
+             .status = VIT_STATUS_NOT_YET),
     { 0 },
 };
 
@@ -814,7 +815,7 @@ static const VitOption options[] = {
       .implied = "shift",
       .keys = k_icount,
       .change = VIT_CHANGE_OFF,
-      .status = VIT_STATUS_NOT_YET },
+      .status = VIT_STATUS_AVAILABLE },
     { .name = "seed",
       .syntax = VIT_SYNTAX_VALUE,
       .repeat = VIT_REPEAT_LAST,

@@ -418,6 +418,13 @@ tcg_sync_in(VitCpu *vit_cpu)
     x86_state_changed(vit_cpu->state);
 }
 
+/* The interpreter runs a CPU that is debugged: x86_interp_needs_care(). */
+static void
+tcg_debug_changed(VitCpu *vit_cpu)
+{
+    x86_host_debug_changed(vit_cpu->state);
+}
+
 const VitExecutor vit_tcg_executor = {
     .name = "tcg",
     .create = tcg_create,
@@ -426,4 +433,5 @@ const VitExecutor vit_tcg_executor = {
     .run = tcg_run,
     .kick = tcg_kick,
     .sync_in = tcg_sync_in,
+    .debug_changed = tcg_debug_changed,
 };
