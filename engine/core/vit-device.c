@@ -13,10 +13,12 @@
 #include <string.h>
 
 static const char *const bus_names[VIT_BUS_LAST] = {
-    [VIT_BUS_NONE] = "System", [VIT_BUS_ISA] = "ISA",           [VIT_BUS_PCI] = "PCI",
-    [VIT_BUS_IDE] = "IDE",     [VIT_BUS_FLOPPY] = "floppy",     [VIT_BUS_USB] = "usb-bus",
-    [VIT_BUS_SCSI] = "SCSI",   [VIT_BUS_VIRTIO] = "virtio-bus", [VIT_BUS_I2C] = "i2c-bus",
-    [VIT_BUS_HDA] = "HDA",     [VIT_BUS_NVME] = "nvme-bus",
+    [VIT_BUS_NONE] = "System",   [VIT_BUS_ISA] = "ISA",
+    [VIT_BUS_PCI] = "PCI",       [VIT_BUS_IDE] = "IDE",
+    [VIT_BUS_FLOPPY] = "floppy", [VIT_BUS_USB] = "usb-bus",
+    [VIT_BUS_SCSI] = "SCSI",     [VIT_BUS_VIRTIO] = "virtio-bus",
+    [VIT_BUS_I2C] = "i2c-bus",   [VIT_BUS_HDA] = "HDA",
+    [VIT_BUS_NVME] = "nvme-bus", [VIT_BUS_VIRTIO_SERIAL] = "virtio-serial-bus",
 };
 
 const char *

@@ -29,6 +29,7 @@ typedef enum VitBusType {
     VIT_BUS_I2C,
     VIT_BUS_HDA,
     VIT_BUS_NVME,
+    VIT_BUS_VIRTIO_SERIAL,
     VIT_BUS_LAST
 } VitBusType;
 

@@ -4,10 +4,13 @@
 import hashlib
 import http.server
 import os
+import re
 import socket
 import tempfile
 import threading
+import time
 
+import assets
 import machine
 from test_io import MEBI, noise, run
 
@@ -80,5 +83,70 @@ def network_packed():
               "virtio-net-pci-non-transitional,netdev=n0,packed=on"])
 
 
+def rng_and_serial():
+    """mission: virtio-rng virtio-rng-pci virtio-serial virtio-serial-pci virtserialport virtconsole.
+    Random bytes; a named port in both directions; a console."""
+    with tempfile.TemporaryDirectory() as folder:
+        console, path = os.path.join(folder, "console"), os.path.join(folder, "port")
+        heard = []
+
+        def talk():
+            deadline = time.monotonic() + 120
+            while time.monotonic() < deadline:
+                try:
+                    with socket.socket(socket.AF_UNIX) as client:
+                        client.connect(path)
+                        client.settimeout(120)
+                        heard.append(client.recv(6))
+                        client.sendall(b"PING\n")
+                        heard.append(client.recv(6))
+                    return
+                except OSError:
+                    time.sleep(0.1)
+
+        thread = threading.Thread(target=talk, daemon=True)
+        thread.start()
+        text = run(
+            "sleep 1; dd if=/dev/hwrng of=/tmp/r bs=4096 count=4 2>/dev/null; "
+            "echo RANDOM $(wc -c < /tmp/r) $(cat /sys/class/misc/hw_random/rng_current); "
+            "P=/sys/class/virtio-ports/vport1p1; test -d $P || P=/sys/class/virtio-ports/vport0p1; "
+            "echo NAME $(cat $P/name); D=/dev/$(cd $P/..; ls | grep p1); "
+            "exec 7<>$D; echo HELLO >&7; head -n 1 <&7 > /tmp/answer; echo ANSWER $(cat /tmp/answer); "
+            "echo BYE-1 >&7; echo CONSOLE-TEXT > /dev/hvc0; sleep 1; echo IO-DONE",
+            ["virtio_pci", "virtio_rng", "virtio_console"],
+            "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
+            "-chardev", f"socket,id=c1,path={path},server=on,wait=off",
+            "-device", "virtserialport,chardev=c1,name=org.vitrine.test",
+            "-chardev", f"file,id=c0,path={console}", "-device", "virtconsole,chardev=c0")
+        thread.join(10)
+        assert "RANDOM 16384 virtio_rng" in text, text[-600:]
+        assert "NAME org.vitrine.test" in text and "ANSWER PING" in text, text[-600:]
+        assert heard[0] == b"HELLO\n" and heard[1] == b"BYE-1\n", heard
+        with open(console, "rb") as stream:
+            assert b"CONSOLE-TEXT" in stream.read()
+
+
+def keyboard_and_tablet():
+    """mission: virtio-keyboard virtio-keyboard-pci virtio-tablet virtio-tablet-pci. Events of keys
+    and pointer as the guest's input layer has them."""
+    kernel, modules_dir = assets.kernel()
+    initrd = assets.initrd(
+        "sleep 1; cat /proc/bus/input/devices | grep -A4 Vitrine; "
+        "K=$(grep -A4 'Virtio Keyboard' /proc/bus/input/devices | grep -o 'event[0-9]*'); "
+        "echo READY; hexdump -v -n 24 -s 0 -e '24/1 \"%02x\" \"\\n\"' /dev/input/$K; echo IO-DONE",
+        modules_dir=modules_dir, modules=["virtio_pci", "virtio_input", "evdev"], name="input")
+    with machine.Machine("-nodefaults", "-m", "256", "-vga", "none", "-cpu", "max", "-kernel",
+                         assets.vmlinux(kernel), "-initrd", initrd, "-append",
+                         "console=ttyS0 panic=-1", "-no-reboot", "-device", "virtio-keyboard-pci",
+                         "-device", "virtio-tablet-pci", "-device", "virtio-mouse-pci") as vm:
+        vm.wait_serial("READY", 240)
+        time.sleep(1)
+        vm.key("a")
+        text = vm.wait_serial("IO-DONE", 60) and vm.serial()
+        assert "Vitrine Virtio Tablet" in text and "Vitrine Virtio Mouse" in text
+        # type 1 (key), code 30 (A), value 1, after 16 bytes of time
+        assert re.search("[0-9a-f]{32}01001e0001000000", text), text[-800:]
+
+
 if __name__ == "__main__":
-    machine.main([network, network_plain, network_packed])
+    machine.main([network, network_plain, network_packed, rng_and_serial, keyboard_and_tablet])
