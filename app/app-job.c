@@ -210,6 +210,23 @@ copy_file(Copy *copy, const char *from, const char *to, const GStatBuf *info, GE
     return ok;
 }
 
+gboolean
+app_copy_file(const char *from, const char *to, AppJob *job, GError **error)
+{
+    Copy copy = { .job = job };
+    GStatBuf info;
+
+    if (g_stat(from, &info) != 0) {
+        return fail(error, _("read"), from);
+    }
+    copy.total_bytes = info.st_blocks * (goffset)512;
+    if (copy_file(&copy, from, to, &info, error)) {
+        return TRUE;
+    }
+    g_unlink(to);
+    return FALSE;
+}
+
 static gboolean
 copy_tree(Copy *copy, const char *from, const char *to, GError **error)
 {

@@ -32,6 +32,8 @@ void app_job_finish(AppJob *job);
 void app_copy_folder_async(GFile *from, GFile *to, AppJob *job, GAsyncReadyCallback callback,
                            gpointer data);
 gboolean app_copy_folder_finish(GAsyncResult *result, GError **error);
+/* Copies one file, holes as holes, and says how far JOB is. Thread: any that may block. */
+gboolean app_copy_file(const char *from, const char *to, AppJob *job, GError **error);
 /* Removes a folder with all in it. */
 void app_remove_folder(const char *path);
 

@@ -21,20 +21,6 @@ GFile *app_library_get_root(AppLibrary *library);
 /* By name; NULL. Ownership: borrowed. */
 AppEntry *app_library_find(AppLibrary *library, const char *name);
 
-typedef enum {
-    APP_IMAGE_COPY,
-    APP_IMAGE_IN_PLACE,
-} AppImageUse;
-
-/* Each makes a folder of its own with machine.conf, and leaves nothing behind when it fails.
- * Ownership: borrowed, the library has it. */
-AppEntry *app_library_create_from_iso(AppLibrary *library, const char *name, const char *iso_path,
-                                      guint64 ram_bytes, guint64 disk_bytes, GError **error);
-AppEntry *app_library_create_from_image(AppLibrary *library, const char *name, const char *path,
-                                        AppImageUse use, guint64 ram_bytes, GError **error);
-/* An argument text, with or without a program name in front. */
-AppEntry *app_library_create_from_text(AppLibrary *library, const char *name, const char *text,
-                                       VitDiagList *diags, GError **error);
 gboolean app_library_has_active(AppLibrary *library);
 
 /* ---- machines that are there (app-library-edit.c) ---- */

@@ -16,6 +16,7 @@ import machine  # noqa: E402
 
 PROGRAM = os.environ["VITRINE"]
 SHOTS = os.environ.get("VITRINE_SCREENSHOTS")
+GRUB_CD = "/usr/lib/grub-rescue/grub-rescue-cdrom.iso"
 CONF = """[vitrine]
 format=1
 
@@ -193,6 +194,56 @@ def names_and_keyboard():
         assert wanted <= reached, sorted(wanted - reached)
 
 
+def new_machine():
+    """From an ISO that is recognised, reviewed, created and running; a script; names of controls."""
+    with app_driver.Desktop() as desktop:
+        tree = accessible.Tree(desktop)
+        script = os.path.join(desktop.dir, "run.sh")
+        with open(script, "w", encoding="utf-8") as stream:
+            stream.write("#!/bin/sh\nRAM=96\nexec qemu-system-x86_64 \\\n  -m $RAM -nic none\n")
+        with app_driver.Application(desktop, PROGRAM, GRUB_CD,
+                                    env={"VITRINE_PAINTER": "cairo"}) as app:
+            app.wait("dialog", lambda: app.window("New Machine"))
+
+            def root():
+                return tree.window("New Machine")
+            app.wait("accessible dialog", root)
+            tree.wait("Name", "text", root=root)
+            said = app.wait("recognised", lambda: [
+                n.get_name() for n in tree.walk(root()) if n.get_role_name() == "label" and
+                "Recognised" in (n.get_name() or "")])
+            assert "ISOIMAGE" in said[0], said
+            nameless = [n.get_role_name() for n in tree.walk(root())
+                        if n.get_role_name() in CONTROLS and not n.get_name() and
+                        tree.has(n, "FOCUSABLE")]
+            assert not nameless, nameless
+            tree.press(tree.wait("Review the arguments", "toggle button", root=root))
+            review = tree.wait("Resulting arguments", "text", root=root)
+            app.wait("review", lambda: GRUB_CD in tree.text(review))
+            shot(desktop, "new-machine-review")
+            name = tree.text(tree.wait("Name", "text", root=root))
+            tree.press(tree.wait("Create", "push button", root=root))
+            app.wait("machine window", lambda: app.window(name))
+            app.wait("running", lambda: app.enabled("power-button", 2), 30)
+            app.action("force-off", None, 2)
+            # a script gives up its command
+            app.action("new-machine-from", script)
+            app.wait("second dialog", root)
+            text = tree.wait("Arguments", "text", root=root)
+            app.wait("command", lambda: "-m 96" in tree.text(text))
+            shot(desktop, "new-machine-script")
+            entry = tree.wait("Name", "text", root=root)
+            tree.focus(entry)
+            tree.type(entry, "Scripted")
+            tree.press(tree.wait("Create", "push button", root=root))
+            conf = os.path.join(desktop.dir, "data", "vitrine", "machines", "Scripted.vitrine",
+                                "machine.conf")
+            app.wait("machine.conf", lambda: os.path.exists(conf))
+            with open(conf, encoding="utf-8") as stream:
+                assert "size=96" in stream.read()
+            app.wait("second machine", lambda: app.window("Scripted"))
+
+
 def look(name, env):
     with Session(env=env) as s:
         s.go("Memory")
@@ -215,7 +266,7 @@ def large_text():
     look("large", {"GDK_DPI_SCALE": "1.5"})
 
 
-TESTS = [both_places, devices_and_search, names_and_keyboard, dark, large_text]
+TESTS = [both_places, devices_and_search, new_machine, names_and_keyboard, dark, large_text]
 
 
 def alone(test):
