@@ -1,183 +1,74 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* vitrine-img convert: copies one image, or several behind each other, into a new one. What reads
- * as zeroes is not written: holes of the source are skipped unread, data is looked through in
- * pieces of the sparse size. A target that was made here and not finished is removed. */
+/* vitrine-img convert: copies one image, or several behind each other, into a new one or, with -n,
+ * into one that is there. What reads as zeroes is not written. A target that was made here and not
+ * finished is removed. */
 
 #include "img.h"
 
-#include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BUFFER_BYTES = 2 << 20, DEFAULT_SPARSE_BYTES = 4096, MAX_SOURCES = 64 };
+enum { DEFAULT_SPARSE_BYTES = 4096, MAX_SOURCES = 64, MAX_SPARSE_BYTES = 2 << 20 };
+enum {
+    OPT_TARGET_IMAGE_OPTS = IMG_OPT_OWN,
+    OPT_TARGET_IS_ZERO,
+    OPT_SALVAGE,
+    OPT_BITMAPS,
+    OPT_SKIP_BITMAPS,
+};
 
 typedef struct Convert {
     ImgOpen source_how, target_how;
     const char *format; /* of the target */
+    const char *snapshot;
     BlkOptions *create_options;
-    uint64_t sparse_bytes;
-    bool no_create, target_is_zero, salvage, progress, quiet;
+    ImgCopy copy;
+    bool no_create, quiet, bitmaps, skip_broken;
+    uint64_t total;
     BlkNode *nodes[MAX_SOURCES];
     BlkImage *sources[MAX_SOURCES];
-    unsigned source_count;
     BlkNode *target_node;
-    BlkImage *target;
-    uint64_t total, done;
-    int last_percent;
-    uint8_t *buffer;
 } Convert;
 
-/* ---- copying ---- */
+/* ---- the sources ---- */
 
-static void
-show_progress(Convert *convert)
+static bool
+show_snapshot(const Convert *convert, BlkNode *node)
 {
-    int percent = convert->total ? (int)(convert->done * 10000 / convert->total) : 10000;
+    GError *error = NULL;
+    const char *name = convert->snapshot;
 
-    if (convert->progress && percent != convert->last_percent) {
-        convert->last_percent = percent;
-        printf("    (%d.%02d/100%%)\r", percent / 100, percent % 100);
-        fflush(stdout);
+    if (!name) {
+        return true;
     }
+    if (g_str_has_prefix(name, "snapshot.id=")) {
+        name += strlen("snapshot.id=");
+    } else if (g_str_has_prefix(name, "snapshot.name=")) {
+        name += strlen("snapshot.name=");
+    }
+    if (!blk_node_show_snapshot(node, name, &error)) {
+        img_error_take(error);
+        return false;
+    }
+    return true;
 }
-
-/* Bytes from AT on that are zero, or that are not, in steps of the sparse size. */
-static size_t
-find_run(const Convert *convert, const uint8_t *at, size_t len, bool *out_zero)
-{
-    size_t step = convert->sparse_bytes ? convert->sparse_bytes : len, run = MIN(step, len);
-
-    *out_zero = convert->sparse_bytes && blk_is_zero(at, run);
-    while (run < len) {
-        size_t piece = MIN(step, len - run);
-        if ((convert->sparse_bytes && blk_is_zero(at + run, piece)) != *out_zero) {
-            break;
-        }
-        run += piece;
-    }
-    return run;
-}
-
-static int
-write_zero_run(Convert *convert, uint64_t offset, uint64_t len)
-{
-    if (convert->target_is_zero) {
-        return 0;
-    }
-    return blk_image_write_zeroes(convert->target, offset, len, true);
-}
-
-static int
-write_data(Convert *convert, uint64_t offset, size_t len)
-{
-    const uint8_t *at = convert->buffer;
-    int ret = 0;
-
-    while (len > 0 && ret == 0) {
-        bool zero;
-        size_t run = find_run(convert, at, len, &zero);
-        ret = zero ? write_zero_run(convert, offset, run)
-                   : blk_image_write(convert->target, offset, at, run);
-        at += run;
-        offset += run;
-        len -= run;
-    }
-    return ret;
-}
-
-/* Sector by sector where a whole piece cannot be read; what is lost becomes zeroes. */
-static void
-salvage(Convert *convert, BlkImage *source, uint64_t offset, size_t len)
-{
-    for (size_t at = 0; at < len; at += 512) {
-        size_t piece = MIN(512, len - at);
-        int ret = blk_image_read(source, offset + at, convert->buffer + at, piece);
-        if (ret < 0) {
-            img_warning("error while reading offset %" G_GUINT64_FORMAT ": %s", offset + at,
-                        g_strerror(-ret));
-            memset(convert->buffer + at, 0, piece);
-        }
-    }
-}
-
-static int
-copy_piece(Convert *convert, BlkImage *source, uint64_t offset, uint64_t *len)
-{
-    bool zero, data;
-    int64_t run = blk_image_get_run(source, offset, *len, &zero, &data);
-    int ret;
-
-    if (run < 0) {
-        return img_error("error while looking at offset %" G_GUINT64_FORMAT ": %s", offset,
-                         g_strerror((int)-run));
-    }
-    *len = zero ? (uint64_t)run : MIN((uint64_t)run, BUFFER_BYTES);
-    if (zero) {
-        ret = write_zero_run(convert, convert->done, *len);
-    } else {
-        ret = blk_image_read(source, offset, convert->buffer, *len);
-        if (ret < 0 && convert->salvage) {
-            salvage(convert, source, offset, *len);
-            ret = 0;
-        }
-        if (ret < 0) {
-            return img_error("error while reading at byte %" G_GUINT64_FORMAT ": %s", offset,
-                             g_strerror(-ret));
-        }
-        ret = write_data(convert, convert->done, *len);
-    }
-    return ret < 0 ? img_error("error while writing at byte %" G_GUINT64_FORMAT ": %s",
-                               convert->done, g_strerror(-ret))
-                   : IMG_OK;
-}
-
-static int
-copy_all(Convert *convert)
-{
-    for (unsigned i = 0; i < convert->source_count; i++) {
-        uint64_t len = blk_image_get_len(convert->sources[i]), offset = 0;
-        while (offset < len) {
-            uint64_t piece = len - offset;
-            show_progress(convert);
-            if (img_is_cancelled()) {
-                return img_error("stopped");
-            }
-            if (copy_piece(convert, convert->sources[i], offset, &piece) != IMG_OK) {
-                return IMG_FAILED;
-            }
-            offset += piece;
-            convert->done += piece;
-        }
-    }
-    show_progress(convert);
-    if (convert->progress) {
-        printf("\n");
-    }
-    int ret = blk_image_flush(convert->target);
-    return ret < 0 ? img_error("error while flushing the target: %s", g_strerror(-ret)) : IMG_OK;
-}
-
-/* ---- opening ---- */
 
 static bool
 open_sources(Convert *convert, BlkGraph *graph, char **names, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        GError *error = NULL;
         convert->nodes[i] = img_open(graph, names[i], &convert->source_how);
-        convert->source_count = i + 1;
-        if (!convert->nodes[i]) {
+        convert->copy.source_count = i + 1;
+        if (!convert->nodes[i] || !show_snapshot(convert, convert->nodes[i])) {
             return false;
         }
-        convert->sources[i] = blk_image_new(convert->nodes[i], false, &error);
+        convert->sources[i] = img_attach(convert->nodes[i], false);
         if (!convert->sources[i]) {
-            img_error_take(error);
             return false;
         }
         convert->total += blk_image_get_len(convert->sources[i]);
@@ -185,114 +76,183 @@ open_sources(Convert *convert, BlkGraph *graph, char **names, unsigned count)
     return true;
 }
 
+/* ---- the target ---- */
+
 static bool
 create_target(Convert *convert, BlkGraph *graph, const char *name)
 {
     g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, convert->total);
+    const char *backing = blk_options_get(convert->create_options, "backing_file");
     GError *error = NULL;
     struct stat st;
 
-    blk_options_set(convert->create_options, "size", size);
+    if (!blk_options_get(convert->create_options, "size")) {
+        blk_options_set(convert->create_options, "size", size);
+    }
     if (!blk_create(graph, convert->format, name, convert->create_options, &error)) {
         img_error_take(error);
         return false;
     }
     /* A new file is full of holes; a device keeps what it held. */
-    convert->target_is_zero = stat(name, &st) == 0 && S_ISREG(st.st_mode);
+    convert->copy.target_is_zero = !backing && stat(name, &st) == 0 && S_ISREG(st.st_mode);
+    convert->copy.only_top = backing != NULL;
+    return true;
+}
+
+static bool
+check_compression(const Convert *convert)
+{
+    BlkFormatInfo info;
+
+    blk_node_get_format_info(convert->target_node, &info);
+    if (convert->copy.compressed &&
+        (!blk_node_can_compress(convert->target_node) || info.encrypted)) {
+        img_error("format '%s' cannot be compressed%s", convert->format,
+                  info.encrypted ? " and encrypted at once" : "");
+        return false;
+    }
     return true;
 }
 
 static bool
 open_target(Convert *convert, BlkGraph *graph, const char *name)
 {
-    GError *error = NULL;
+    BlkFormatInfo info;
 
     convert->target_node = img_open(graph, name, &convert->target_how);
-    if (!convert->target_node) {
+    if (!convert->target_node || !check_compression(convert)) {
         return false;
     }
-    convert->target = blk_image_new(convert->target_node, true, &error);
-    if (!convert->target) {
-        img_error_take(error);
+    convert->copy.target = img_attach(convert->target_node, true);
+    if (!convert->copy.target) {
         return false;
     }
-    if (blk_image_get_len(convert->target) < convert->total) {
+    if (blk_image_get_len(convert->copy.target) < convert->total) {
         img_error("target '%s' has %" G_GUINT64_FORMAT " bytes, the source %" G_GUINT64_FORMAT
                   ": it does not fit.",
-                  name, blk_image_get_len(convert->target), convert->total);
+                  name, blk_image_get_len(convert->copy.target), convert->total);
         return false;
     }
+    blk_node_get_format_info(convert->target_node, &info);
+    convert->copy.cluster_bytes = info.cluster_bytes;
     return true;
+}
+
+/* ---- bitmaps ---- */
+
+static int
+copy_bitmap(const Convert *convert, const BlkBitmap *bitmap)
+{
+    GError *error = NULL;
+    BlkBitmap *copy;
+
+    if (bitmap->inconsistent) {
+        if (convert->skip_broken) {
+            img_warning("Skipping inconsistent bitmap '%s'", bitmap->name);
+            return IMG_OK;
+        }
+        return img_error("Cannot copy inconsistent bitmap '%s'. Try --skip-broken-bitmaps, or "
+                         "remove it with 'bitmap --remove'.",
+                         bitmap->name);
+    }
+    copy = blk_bitmap_new(convert->target_node, bitmap->name, bitmap->granularity_bytes, &error);
+    if (!copy) {
+        return img_error_take(error);
+    }
+    copy->enabled = bitmap->enabled;
+    copy->persistent = true;
+    blk_bitmap_merge(copy, bitmap);
+    return IMG_OK;
+}
+
+static int
+copy_bitmaps(const Convert *convert)
+{
+    GPtrArray *bitmaps = blk_node_get_bitmaps(convert->nodes[0]);
+    GError *error = NULL;
+
+    for (unsigned i = 0; bitmaps && i < bitmaps->len; i++) {
+        const BlkBitmap *bitmap = g_ptr_array_index(bitmaps, i);
+        if (bitmap->persistent && copy_bitmap(convert, bitmap) != IMG_OK) {
+            return IMG_FAILED;
+        }
+    }
+    return blk_node_store_bitmaps(convert->target_node, &error) ? IMG_OK : img_error_take(error);
+}
+
+/* ---- the whole ---- */
+
+static int
+close_target(Convert *convert)
+{
+    g_clear_pointer(&convert->copy.target, blk_image_free);
+    g_clear_pointer(&convert->target_node, blk_node_unref);
+    return IMG_OK;
 }
 
 static void
 close_all(Convert *convert)
 {
-    for (unsigned i = 0; i < convert->source_count; i++) {
+    for (unsigned i = 0; i < convert->copy.source_count; i++) {
         blk_image_free(convert->sources[i]);
         blk_node_unref(convert->nodes[i]);
     }
-    blk_image_free(convert->target);
-    blk_node_unref(convert->target_node);
+    close_target(convert);
     blk_options_free(convert->create_options);
-    free(convert->buffer);
+}
+
+static bool
+is_regular_file(const char *name)
+{
+    struct stat st;
+
+    return stat(name, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 static int
 run_convert(Convert *convert, BlkGraph *graph, char **names, unsigned count)
 {
     const char *target = names[count - 1];
-    bool is_new = !convert->no_create && access(target, F_OK) != 0;
     int status = IMG_FAILED;
 
-    if (posix_memalign((void **)&convert->buffer, 4096, BUFFER_BYTES) != 0) {
-        img_error("not enough memory");
-    } else if (open_sources(convert, graph, names, count - 1) &&
-               (convert->no_create || create_target(convert, graph, target))) {
+    convert->copy.sources = convert->sources;
+    if (open_sources(convert, graph, names, count - 1) &&
+        (convert->no_create || create_target(convert, graph, target))) {
         if (open_target(convert, graph, target)) {
-            status = copy_all(convert);
+            status = img_copy(graph, &convert->copy);
         }
-        if (status != IMG_OK && is_new) {
+        if (status == IMG_OK && convert->bitmaps) {
+            status = copy_bitmaps(convert);
+        }
+        close_target(convert);
+        /* Its old content, if there was any, is gone already. */
+        if (status != IMG_OK && !convert->no_create && is_regular_file(target)) {
             unlink(target);
         }
     }
-    close_all(convert);
     return status;
 }
 
 /* ---- the command line ---- */
 
-enum {
-    OPT_IMAGE_OPTS = 256,
-    OPT_TARGET_IMAGE_OPTS,
-    OPT_TARGET_IS_ZERO,
-    OPT_SALVAGE,
-    OPT_BITMAPS,
-    OPT_OBJECT
-};
-
-static const struct option long_options[] = {
-    { "help", no_argument, NULL, 'h' },
-    { "source-format", required_argument, NULL, 'f' },
-    { "source-cache", required_argument, NULL, 'T' },
-    { "force-share", no_argument, NULL, 'U' },
-    { "image-opts", no_argument, NULL, OPT_IMAGE_OPTS },
-    { "target-image-opts", no_argument, NULL, OPT_TARGET_IMAGE_OPTS },
-    { "target-is-zero", no_argument, NULL, OPT_TARGET_IS_ZERO },
-    { "salvage", no_argument, NULL, OPT_SALVAGE },
-    { "bitmaps", no_argument, NULL, OPT_BITMAPS },
-    { "object", required_argument, NULL, OPT_OBJECT },
-    { 0 },
-};
-
 static int
 take_sparse_size(Convert *convert, const char *text)
 {
-    if (!img_parse_size(text, &convert->sparse_bytes) || convert->sparse_bytes % 512 ||
-        convert->sparse_bytes > BUFFER_BYTES) {
+    uint64_t *bytes = &convert->copy.sparse_bytes;
+
+    if (!img_parse_size(text, bytes) || *bytes % 512 || *bytes > MAX_SPARSE_BYTES) {
         return img_error("'%s' is not a sparse size: a multiple of 512 up to 2M, or 0.", text);
     }
     return IMG_OK;
+}
+
+static int
+take_parallel(Convert *convert, const char *text)
+{
+    convert->copy.parallel = (unsigned)atoi(text);
+    return convert->copy.parallel >= 1 && convert->copy.parallel <= 16
+               ? IMG_OK
+               : img_error("-m takes a number from 1 to 16, not '%s'", text);
 }
 
 static int
@@ -301,37 +261,31 @@ take_option(Convert *convert, int option, const char *value)
     GError *error = NULL;
 
     switch (option) {
-    case 'f': convert->source_how.format = value; return IMG_OK;
-    case 'O': convert->format = value; return IMG_OK;
-    case 't': convert->target_how.cache = value; return IMG_OK;
-    case 'T': convert->source_how.cache = value; return IMG_OK;
+    case 'O': convert->format = value; break;
+    case 't': convert->target_how.cache = value; break;
     case 'S': return take_sparse_size(convert, value);
-    case 'U': convert->source_how.force_share = true; return IMG_OK;
-    case 'n': convert->no_create = true; return IMG_OK;
-    case 'p': convert->progress = true; return IMG_OK;
-    case 'q': convert->quiet = true; return IMG_OK;
-    case 'W':
-    case 'C': return IMG_OK; /* leave to order of writes and offloading; both only hasten */
-    case 'm':
-        return atoi(value) >= 1 && atoi(value) <= 16
-                   ? IMG_OK
-                   : img_error("-m takes a number from 1 to 16, not '%s'", value);
+    case 'n': convert->no_create = true; break;
+    case 'p': convert->copy.progress.enabled = true; break;
+    case 'q': convert->quiet = true; break;
+    case 'W': convert->copy.out_of_order = true; break;
+    case 'C': break; /* offloading the copy only hastens it */
+    case 'm': return take_parallel(convert, value);
     case 'o':
         return img_parse_options(convert->create_options, value, &error) ? IMG_OK
                                                                          : img_error_take(error);
-    case 'c': return img_error("format '%s' cannot be compressed", convert->format);
-    case 'B': return img_error("format '%s' has no backing files", convert->format);
-    case 'F': return img_error("format '%s' has no backing files", convert->format);
-    case 'l': return img_not_yet("snapshots inside an image (-l)");
-    case 'r': return img_not_yet("a limit of the rate (-r)");
-    case OPT_IMAGE_OPTS: convert->source_how.image_opts = true; return IMG_OK;
-    case OPT_TARGET_IMAGE_OPTS: convert->target_how.image_opts = true; return IMG_OK;
-    case OPT_TARGET_IS_ZERO: convert->target_is_zero = true; return IMG_OK;
-    case OPT_SALVAGE: convert->salvage = true; return IMG_OK;
-    case OPT_BITMAPS: return img_not_yet("--bitmaps");
-    case OPT_OBJECT: return img_not_yet("--object");
-    default: return img_usage();
+    case 'c': convert->copy.compressed = true; break;
+    case 'B': blk_options_set(convert->create_options, "backing_file", value); break;
+    case 'F': blk_options_set(convert->create_options, "backing_fmt", value); break;
+    case 'l': convert->snapshot = value; break;
+    case 'r': return img_take_size(value, &convert->copy.rate_bytes_s) ? IMG_OK : IMG_FAILED;
+    case OPT_TARGET_IMAGE_OPTS: convert->target_how.image_opts = true; break;
+    case OPT_TARGET_IS_ZERO: convert->copy.target_is_zero = true; break;
+    case OPT_SALVAGE: convert->copy.salvage = true; break;
+    case OPT_BITMAPS: convert->bitmaps = true; break;
+    case OPT_SKIP_BITMAPS: convert->skip_broken = true; break;
+    default: img_open_take(&convert->source_how, option, value); break;
     }
+    return IMG_OK;
 }
 
 static bool
@@ -340,40 +294,91 @@ check_usage(const Convert *convert, int names)
     if (names < 2 || names > MAX_SOURCES) {
         img_error("convert needs the names of a source and a target");
         img_usage();
-    } else if (convert->target_is_zero && !convert->no_create) {
+    } else if (convert->copy.target_is_zero && !convert->no_create) {
         img_error("--target-is-zero needs -n");
     } else if (convert->target_how.image_opts && !convert->no_create) {
         img_error("--target-image-opts needs -n");
+    } else if (convert->skip_broken && !convert->bitmaps) {
+        img_error("Use of --skip-broken-bitmaps requires --bitmaps");
+    } else if (convert->bitmaps && names > 2) {
+        img_error("--bitmaps takes one source");
+    } else if (names > 2 && blk_options_get(convert->create_options, "backing_file")) {
+        img_error("Having a backing file for the target makes no sense when concatenating "
+                  "multiple input images");
     } else {
         return true;
     }
     return false;
 }
 
-int
-img_convert(BlkGraph *graph, int argc, char **argv)
+static int
+run(BlkGraph *graph, int argc, char **argv)
 {
-    Convert convert = { .target_how = { .cache = "unsafe", .write = true },
-                        .format = "raw",
-                        .create_options = blk_options_new(),
-                        .sparse_bytes = DEFAULT_SPARSE_BYTES,
-                        .last_percent = -1 };
-    int option;
+    Convert convert = {
+        .target_how = { .cache = "unsafe", .write = true, .quiet = true },
+        .format = "raw",
+        .create_options = blk_options_new(),
+        .copy = { .parallel = 8, .sparse_bytes = DEFAULT_SPARSE_BYTES, .progress = { .last = -1 } }
+    };
+    ImgArgs args;
+    int id, status = IMG_FAILED;
 
-    while ((option = getopt_long(argc, argv, "+hf:O:B:F:cCo:l:S:pt:T:qnm:WUr:", long_options,
-                                 NULL)) != -1) {
-        if (take_option(&convert, option, optarg) != IMG_OK) {
-            close_all(&convert);
-            return IMG_FAILED;
+    img_args_init(&args, &img_convert_command, graph, argc, argv);
+    while ((id = img_args_next(&args)) != -1) {
+        if (take_option(&convert, id, args.value) != IMG_OK) {
+            args.stop = true;
+            args.status = IMG_FAILED;
         }
     }
-    if (!check_usage(&convert, argc - optind)) {
-        close_all(&convert);
-        return IMG_FAILED;
+    img_args_finish(&args);
+    if (args.stop) {
+        status = args.status;
+    } else if (check_usage(&convert, img_args_operands(&args))) {
+        if (!convert.target_how.image_opts) {
+            convert.target_how.format = convert.format;
+        }
+        convert.copy.progress.enabled = convert.copy.progress.enabled && !convert.quiet;
+        status =
+            run_convert(&convert, graph, argv + args.first, (unsigned)img_args_operands(&args));
     }
-    if (!convert.target_how.image_opts) {
-        convert.target_how.format = convert.format;
-    }
-    convert.progress = convert.progress && !convert.quiet;
-    return run_convert(&convert, graph, argv + optind, (unsigned)(argc - optind));
+    close_all(&convert);
+    return status;
 }
+
+static const ImgOption options[] = {
+    IMG_ROW_HELP,
+    { 'f', "source-format", "FMT", "format of the sources; else it is probed" },
+    { 'O', NULL, "FMT", "format of the target; raw if not given" },
+    { 'o', NULL, "OPTIONS", "create options of the target" },
+    { 'B', NULL, "BACKING", "backing image of the target, equal to the source's" },
+    { 'F', NULL, "FMT", "format of that backing image" },
+    { 'c', NULL, NULL, "compress" },
+    { 'l', NULL, "SNAPSHOT", "copy a snapshot of the source" },
+    { 'n', NULL, NULL, "write into a target that is there" },
+    { OPT_TARGET_IS_ZERO, "target-is-zero", NULL, "with -n: the target reads as zeroes" },
+    { 'S', NULL, "BYTES", "zeroes of this length stay holes; 0: write everything" },
+    { 'm', NULL, "COUNT", "pieces copied at a time, 1 to 16" },
+    { 'W', NULL, NULL, "let writes overtake each other" },
+    { 'r', NULL, "BYTES", "limit of the speed, per second" },
+    { 'C', NULL, NULL, "let the host copy where it can" },
+    { OPT_SALVAGE, "salvage", NULL, "go on when the source cannot be read" },
+    { OPT_BITMAPS, "bitmaps", NULL, "copy persistent bitmaps too" },
+    { OPT_SKIP_BITMAPS, "skip-broken-bitmaps", NULL, "leave out inconsistent ones" },
+    IMG_ROW_SRC_CACHE,
+    IMG_ROW_CACHE,
+    IMG_ROW_PROGRESS,
+    IMG_ROW_QUIET,
+    IMG_ROW_FORCE_SHARE,
+    IMG_ROW_IMAGE_OPTS,
+    { OPT_TARGET_IMAGE_OPTS, "target-image-opts", NULL, "the target's name is KEY=VALUE,..." },
+    IMG_ROW_OBJECT,
+    { 0 },
+};
+
+const ImgCommand img_convert_command = {
+    .name = "convert",
+    .operands = "SOURCE [SOURCE2...] TARGET",
+    .help = "copy an image into another format",
+    .options = options,
+    .run = run,
+};

@@ -6,108 +6,104 @@
 
 #include "img.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
-static bool
-parse_preallocation(const char *text, BlkPreallocation *out)
-{
-    static const char *const words[] = { "off", "metadata", "falloc", "full" };
+enum { OPT_SHRINK = IMG_OPT_OWN };
 
-    for (unsigned i = 0; i < G_N_ELEMENTS(words); i++) {
-        if (strcmp(words[i], text) == 0) {
-            *out = (BlkPreallocation)i;
-            return true;
-        }
-    }
-    return false;
-}
+typedef struct Resize {
+    ImgOpen how;
+    bool shrink, quiet;
+    BlkPreallocation prealloc;
+    const char *size_text;
+} Resize;
 
 static int
-resize_image(BlkNode *node, const char *size_text, bool shrink, BlkPreallocation prealloc,
-             bool quiet)
+resize_image(BlkNode *node, const Resize *resize)
 {
+    g_autoptr(BlkImage) image = img_attach(node, true);
+    const char *text = resize->size_text;
+    bool relative = *text == '+' || *text == '-';
     GError *error = NULL;
-    g_autoptr(BlkImage) image = blk_image_new(node, true, &error);
-    bool relative = *size_text == '+' || *size_text == '-';
     uint64_t size, old;
 
-    if (!image) {
-        return img_error_take(error);
+    if (!image || !img_take_size(text + relative, &size)) {
+        return IMG_FAILED;
     }
     old = blk_image_get_len(image);
-    if (!img_parse_size(size_text + relative, &size)) {
-        return img_error("'%s' is not a size: a number of bytes, or with a suffix k, M, G, T, P "
-                         "or E.",
-                         size_text);
-    }
-    if (*size_text == '+') {
+    if (*text == '+') {
         size += old;
-    } else if (*size_text == '-') {
+    } else if (*text == '-') {
         size = size > old ? 0 : old - size;
     }
     if (size == 0) {
         return img_error("new image size must be positive");
     }
-    if (size < old && !shrink) {
+    if (size < old && !resize->shrink) {
         return img_error("this would make the image smaller, and what lies beyond its new end is "
                          "lost. Shrink the partitions in it first; then use --shrink.");
     }
-    if (!blk_image_resize(image, size, prealloc, &error)) {
+    if (!blk_image_resize(image, size, resize->prealloc, &error)) {
         return img_error_take(error);
     }
-    if (!quiet) {
+    if (!resize->quiet) {
         printf("Image resized.\n");
     }
     return IMG_OK;
 }
 
-int
-img_resize(BlkGraph *graph, int argc, char **argv)
+static int
+run(BlkGraph *graph, int argc, char **argv)
 {
-    enum { OPT_PREALLOCATION = 256, OPT_SHRINK, OPT_IMAGE_OPTS, OPT_OBJECT };
-    static const struct option long_options[] = {
-        { "help", no_argument, NULL, 'h' },
-        { "object", required_argument, NULL, OPT_OBJECT },
-        { "image-opts", no_argument, NULL, OPT_IMAGE_OPTS },
-        { "preallocation", required_argument, NULL, OPT_PREALLOCATION },
-        { "shrink", no_argument, NULL, OPT_SHRINK },
-        { 0 },
-    };
-    ImgOpen how = { .write = true };
-    BlkPreallocation prealloc = BLK_PREALLOC_OFF;
-    bool shrink = false, quiet = false;
+    Resize resize = { .how = { .write = true } };
     g_autoptr(BlkNode) node = NULL;
-    const char *size_text;
-    int option;
+    ImgArgs args;
+    int id;
 
     /* The size comes last and may begin with a minus, which is no option. */
-    if (argc < 3) {
-        img_error("resize needs the name of one image and a size");
-        return img_usage();
+    if (argc >= 3) {
+        resize.size_text = argv[--argc];
     }
-    size_text = argv[--argc];
-    while ((option = getopt_long(argc, argv, "+hf:q", long_options, NULL)) != -1) {
-        switch (option) {
-        case 'f': how.format = optarg; break;
-        case 'q': quiet = true; break;
-        case OPT_IMAGE_OPTS: how.image_opts = true; break;
-        case OPT_SHRINK: shrink = true; break;
-        case OPT_OBJECT: return img_not_yet("--object");
-        case OPT_PREALLOCATION:
-            if (!parse_preallocation(optarg, &prealloc)) {
-                return img_error("'%s' is not a preallocation mode: off, metadata, falloc, full",
-                                 optarg);
-            }
-            break;
-        default: return img_usage();
+    img_args_init(&args, &img_resize_command, graph, argc, argv);
+    while ((id = img_args_next(&args)) != -1) {
+        if (id == 'q') {
+            resize.quiet = true;
+        } else if (id == OPT_SHRINK) {
+            resize.shrink = true;
+        } else if (id != IMG_OPT_PREALLOCATION) {
+            img_open_take(&resize.how, id, args.value);
+        } else if (!img_parse_preallocation(args.value, &resize.prealloc)) {
+            args.stop = true;
+            args.status = IMG_FAILED;
         }
     }
-    if (optind + 1 != argc) {
+    img_args_finish(&args);
+    if (args.stop) {
+        return args.status;
+    }
+    if (!resize.size_text || img_args_operands(&args) != 1) {
         img_error("resize needs the name of one image and a size");
         return img_usage();
     }
-    node = img_open(graph, argv[optind], &how);
-    return node ? resize_image(node, size_text, shrink, prealloc, quiet) : IMG_FAILED;
+    node = img_open(graph, argv[args.first], &resize.how);
+    return node ? resize_image(node, &resize) : IMG_FAILED;
 }
+
+static const ImgOption options[] = {
+    IMG_ROW_HELP,
+    IMG_ROW_FORMAT,
+    { OPT_SHRINK, "shrink", NULL, "allow what lies beyond a smaller end to be lost" },
+    { IMG_OPT_PREALLOCATION, "preallocation", "MODE", "off, metadata, falloc or full for growth" },
+    IMG_ROW_QUIET,
+    IMG_ROW_IMAGE_OPTS,
+    IMG_ROW_OBJECT,
+    { 0 },
+};
+
+const ImgCommand img_resize_command = {
+    .name = "resize",
+    .operands = "FILE [+|-]SIZE",
+    .help = "make an image larger or smaller",
+    .options = options,
+    .run = run,
+};

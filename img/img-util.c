@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* Messages, sizes, options and opening for the commands. */
+/* Messages, sizes, options and progress for the commands. */
 
 #include "img.h"
 
@@ -55,18 +55,38 @@ img_usage(void)
     return IMG_FAILED;
 }
 
-int
-img_not_yet(const char *what)
-{
-    return img_error("not available yet: %s", what);
-}
-
 /* ---- sizes and text ---- */
 
 bool
 img_parse_size(const char *text, uint64_t *out_size)
 {
     return vit_parse_size(text, 'B', out_size) && *out_size <= INT64_MAX;
+}
+
+bool
+img_take_size(const char *text, uint64_t *out_size)
+{
+    if (!img_parse_size(text, out_size)) {
+        img_error("'%s' is not a size: a number of bytes, or with a suffix k, M, G, T, P or E.",
+                  text);
+        return false;
+    }
+    return true;
+}
+
+bool
+img_parse_preallocation(const char *text, BlkPreallocation *out)
+{
+    static const char *const words[] = { "off", "metadata", "falloc", "full" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (strcmp(words[i], text) == 0) {
+            *out = (BlkPreallocation)i;
+            return true;
+        }
+    }
+    img_error("'%s' is not a preallocation mode: off, metadata, falloc, full", text);
+    return false;
 }
 
 char *
@@ -82,25 +102,6 @@ img_format_size(uint64_t bytes)
         unit++;
     }
     return g_strdup_printf("%.3g %s", value, units[unit]);
-}
-
-char *
-img_json_string(const char *text)
-{
-    GString *out = g_string_new("\"");
-
-    for (const char *at = text; *at; at++) {
-        if (*at == '"' || *at == '\\') {
-            g_string_append_c(out, '\\');
-            g_string_append_c(out, *at);
-        } else if ((unsigned char)*at < 0x20) {
-            g_string_append_printf(out, "\\u%04x", *at);
-        } else {
-            g_string_append_c(out, *at);
-        }
-    }
-    g_string_append_c(out, '"');
-    return g_string_free(out, FALSE);
 }
 
 /* One "key=value" up to a single comma, with ",," for a comma; moves *AT past it. */
@@ -137,77 +138,24 @@ img_parse_options(BlkOptions *options, const char *text, GError **error)
     return true;
 }
 
-/* ---- opening ---- */
+/* ---- progress ---- */
 
-static bool
-set_cache(BlkOptions *options, const char *cache, GError **error)
+void
+img_progress_show(ImgProgress *progress, uint64_t done, uint64_t total)
 {
-    static const struct {
-        const char *name;
-        bool direct, no_flush;
-    } modes[] = {
-        { "none", true, false },       { "off", true, false },
-        { "writeback", false, false }, { "writethrough", false, false },
-        { "directsync", true, false }, { "unsafe", false, true },
-    };
+    int percent = total ? (int)((double)done * 10000.0 / (double)total) : 10000;
 
-    for (unsigned i = 0; i < G_N_ELEMENTS(modes); i++) {
-        if (strcmp(modes[i].name, cache) == 0) {
-            blk_options_set(options, "cache.direct", modes[i].direct ? "on" : "off");
-            blk_options_set(options, "cache.no-flush", modes[i].no_flush ? "on" : "off");
-            return true;
-        }
+    if (progress->enabled && percent != progress->last) {
+        progress->last = percent;
+        printf("    (%d.%02d/100%%)\r", percent / 100, percent % 100);
+        fflush(stdout);
     }
-    g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
-                "'%s' is not a cache mode: none, writeback, writethrough, directsync, unsafe.",
-                cache);
-    return false;
 }
 
-static BlkOptions *
-open_options(const char *filename, const ImgOpen *how, GError **error)
+void
+img_progress_end(ImgProgress *progress)
 {
-    g_autoptr(BlkOptions) options = blk_options_new();
-
-    if (how->image_opts && !img_parse_options(options, filename, error)) {
-        return NULL;
+    if (progress->enabled) {
+        printf("\n");
     }
-    if (how->image_opts && how->format) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
-                    "--image-opts and a format exclude each other: write driver=%s.", how->format);
-        return NULL;
-    }
-    if (how->format) {
-        blk_options_set(options, "driver", how->format);
-    }
-    blk_options_set(options, "read-only", how->write ? "off" : "on");
-    if (how->force_share) {
-        blk_options_set(options, "force-share", "on");
-    }
-    if (how->cache && !set_cache(options, how->cache, error)) {
-        return NULL;
-    }
-    return g_steal_pointer(&options);
-}
-
-BlkNode *
-img_open(BlkGraph *graph, const char *filename, const ImgOpen *how)
-{
-    GError *error = NULL;
-    g_autoptr(BlkOptions) options = open_options(filename, how, &error);
-    BlkNode *node =
-        options ? blk_open(graph, how->image_opts ? NULL : filename, options, &error) : NULL;
-    BlkNodeInfo info;
-
-    if (!node) {
-        img_error_take(error);
-        return NULL;
-    }
-    blk_node_get_info(node, &info);
-    if (how->write && info.probed && strcmp(info.driver, "raw") == 0) {
-        img_warning("nobody said which format '%s' has, and it looks like raw data. Its first "
-                    "sectors are guarded; write -f raw to say that it is raw.",
-                    filename);
-    }
-    return node;
 }

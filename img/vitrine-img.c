@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* vitrine-img: disk images from the command line. Each command is a row of the table below. */
+/* vitrine-img: disk images from the command line. Each command is a file of its own; the help and
+ * the manual page (--man) are made from their tables. */
 
 #include "img.h"
 
@@ -11,36 +12,11 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef struct ImgCommand {
-    const char *name, *usage;
-    ImgRun run; /* NULL: known, and not available yet */
-} ImgCommand;
-
-static const ImgCommand commands[] = {
-    { "amend", "[-f FMT] [-t CACHE] -o OPTIONS FILE", NULL },
-    { "bench", "[-c COUNT] [-d DEPTH] [-f FMT] [-s BYTES] [-w] FILE", NULL },
-    { "bitmap", "(--add | --remove | --clear | --enable | --disable | --merge SOURCE) FILE BITMAP",
-      NULL },
-    { "check", "[-f FMT] [--output=human|json] [-r leaks|all] [-U] FILE", NULL },
-    { "commit", "[-f FMT] [-b BASE] [-d] [-p] FILE", NULL },
-    { "compare", "[-f FMT] [-F FMT] [-p] [-s] FILE1 FILE2", NULL },
-    { "convert",
-      "[-f FMT] [-O FMT] [-o OPTIONS] [-t CACHE] [-T CACHE] [-S BYTES] [-n] [-p] [-q] [-U] [-W]\n"
-      "          [-m COUNT] [--image-opts] [--target-image-opts] [--target-is-zero] [--salvage]\n"
-      "          SOURCE [SOURCE2...] TARGET",
-      img_convert },
-    { "create", "[-f FMT] [-o OPTIONS] [-q] FILE [SIZE]", img_create },
-    { "dd", "[-f FMT] [-O FMT] [bs=BYTES] [count=N] [skip=N] if=SOURCE of=TARGET", NULL },
-    { "info", "[-f FMT] [--output=human|json] [--backing-chain] [--image-opts] [-U] FILE",
-      img_info },
-    { "map", "[-f FMT] [--start-offset=BYTES] [--max-length=BYTES] [--output=human|json] FILE",
-      NULL },
-    { "measure", "[-O FMT] [-o OPTIONS] [--output=human|json] (--size BYTES | FILE)", NULL },
-    { "rebase", "[-f FMT] [-u] [-p] -b BACKING [-F FMT] FILE", NULL },
-    { "resize", "[-f FMT] [--preallocation=off|falloc|full] [--shrink] [-q] FILE [+|-]SIZE",
-      img_resize },
-    { "serve", "[-f FMT] [-r] [--socket=PATH | --port=N] FILE", NULL },
-    { "snapshot", "(-l | -a NAME | -c NAME | -d NAME) FILE", NULL },
+static const ImgCommand *const commands[] = {
+    &img_amend_command,  &img_bench_command,   &img_bitmap_command,   &img_check_command,
+    &img_commit_command, &img_compare_command, &img_convert_command,  &img_create_command,
+    &img_dd_command,     &img_info_command,    &img_map_command,      &img_measure_command,
+    &img_rebase_command, &img_resize_command,  &img_snapshot_command,
 };
 
 static volatile sig_atomic_t cancelled;
@@ -57,35 +33,96 @@ img_is_cancelled(void)
     return cancelled != 0;
 }
 
+static char *
+list_formats(void)
+{
+    g_autoptr(BlkGraph) graph = blk_graph_new(NULL, NULL, NULL);
+    g_autofree const char **names = graph ? blk_graph_list_drivers(graph) : NULL;
+
+    return names ? g_strjoinv(" ", (char **)names) : g_strdup("");
+}
+
 static void
 print_help(void)
 {
+    g_autofree char *formats = list_formats();
+
     printf("Usage: vitrine-img COMMAND [OPTIONS]\n"
            "Makes, shows and changes disk images.\n\n"
-           "  -h, --help     this text\n"
+           "  -h, --help     this text; vitrine-img COMMAND --help for a command's options\n"
            "  -V, --version  version of the program\n\n"
            "Commands:\n");
     for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++) {
-        if (commands[i].run) {
-            printf("  %-8s %s\n", commands[i].name, commands[i].usage);
-        }
+        printf("  %-9s %s\n", commands[i]->name, commands[i]->help);
     }
-    printf("\nNot available yet:");
-    for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++) {
-        if (!commands[i].run) {
-            printf(" %s", commands[i].name);
-        }
-    }
-    printf("\n\nSizes are in bytes, or with a suffix k, M, G, T, P or E (powers of 1024).\n"
-           "Formats: raw. Caches: none, writeback, writethrough, directsync, unsafe.\n");
+    printf("\nSizes are in bytes, or with a suffix k, M, G, T, P or E (powers of 1024).\n"
+           "Caches: none, writeback, writethrough, directsync, unsafe.\n"
+           "Supported formats: %s\n",
+           formats);
 }
+
+/* ---- the manual page ---- */
+
+static void
+print_roff(const char *text)
+{
+    for (; *text; text++) {
+        printf(*text == '-' ? "\\-" : *text == '\\' ? "\\e" : "%c", *text);
+    }
+}
+
+static void
+print_roff_option(const ImgOption *option)
+{
+    printf(".TP\n\\fB");
+    if (option->id < 256) {
+        printf("\\-%c%s", option->id, option->name ? ", " : "");
+    }
+    if (option->name) {
+        printf("\\-\\-");
+        print_roff(option->name);
+    }
+    printf("\\fR");
+    if (option->argument) {
+        printf(" \\fI");
+        print_roff(option->argument);
+        printf("\\fR");
+    }
+    printf("\n");
+    print_roff(option->help);
+    printf("\n");
+}
+
+static void
+print_man(void)
+{
+    printf(".TH VITRINE\\-IMG 1 \"\" \"Vitrine %s\" \"User Commands\"\n"
+           ".SH NAME\nvitrine\\-img \\- make, show and change disk images\n"
+           ".SH SYNOPSIS\n.B vitrine\\-img\n.I COMMAND\n.RI [ OPTIONS ]\n.SH COMMANDS\n",
+           VITRINE_VERSION);
+    for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++) {
+        printf(".SS %s ", commands[i]->name);
+        print_roff(commands[i]->operands);
+        printf("\n");
+        print_roff(commands[i]->help);
+        printf("\n");
+        for (const ImgOption *option = commands[i]->options; option->id; option++) {
+            print_roff_option(option);
+        }
+    }
+    printf(".SH EXIT STATUS\n0 on success, 1 on failure. \\fBcheck\\fR: 2 for corruptions, 3 for "
+           "leaks, 63 for formats without a check. \\fBcompare\\fR: 1 when the images differ, 2 on "
+           "failure.\n");
+}
+
+/* ---- dispatch ---- */
 
 static const ImgCommand *
 find_command(const char *name)
 {
     for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++) {
-        if (strcmp(commands[i].name, name) == 0) {
-            return &commands[i];
+        if (strcmp(commands[i]->name, name) == 0) {
+            return commands[i];
         }
     }
     return NULL;
@@ -97,7 +134,7 @@ unknown_command(const char *name)
     const char *names[G_N_ELEMENTS(commands)], *nearest;
 
     for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++) {
-        names[i] = commands[i].name;
+        names[i] = commands[i]->name;
     }
     nearest = vit_nearest_name(name, names, G_N_ELEMENTS(names));
     img_error("there is no command '%s'%s%s%s", name, nearest ? "; did you mean '" : "",
@@ -109,17 +146,9 @@ static int
 run_command(const ImgCommand *command, int argc, char **argv)
 {
     GError *error = NULL;
-    BlkGraph *graph;
+    BlkGraph *graph = blk_graph_new(NULL, NULL, &error);
     int status;
 
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        printf("Usage: vitrine-img %s %s\n", command->name, command->usage);
-        return IMG_OK;
-    }
-    if (!command->run) {
-        return img_not_yet(command->name);
-    }
-    graph = blk_graph_new(NULL, NULL, &error);
     if (!graph) {
         return img_error_take(error);
     }
@@ -144,6 +173,10 @@ main(int argc, char **argv)
     if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0 ||
         strcmp(argv[1], "help") == 0) {
         print_help();
+        return IMG_OK;
+    }
+    if (strcmp(argv[1], "--man") == 0) {
+        print_man();
         return IMG_OK;
     }
     if (strcmp(argv[1], "-V") == 0 || strcmp(argv[1], "--version") == 0) {

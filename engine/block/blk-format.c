@@ -4,6 +4,7 @@
 /* What formats can do besides holding data, called from outside of fibers; and what they share
  * about their snapshots. Thread: the graph's lock held, not inside a fiber. */
 
+#include "blk-bitmap.h"
 #include "blk-driver.h"
 
 #include <errno.h>
@@ -79,6 +80,24 @@ run_call(FormatCall *call, bool is_there, const char *what)
     }
     blk_context_run(call->node->context, call_in_fiber, call);
     return call->ok;
+}
+
+bool
+blk_node_can_check(BlkNode *node)
+{
+    return ops_of(node)->check != NULL;
+}
+
+bool
+blk_node_can_compress(BlkNode *node)
+{
+    return ops_of(node)->write_compressed != NULL;
+}
+
+GPtrArray *
+blk_node_get_bitmaps(BlkNode *node)
+{
+    return node->bitmaps;
 }
 
 static void
@@ -207,7 +226,28 @@ blk_node_set_backing_name(BlkNode *node, const char *filename, const char *forma
 static void
 run_store_bitmaps(FormatCall *call)
 {
-    call->ok = ops_of(call->node)->store_bitmaps(call->node, call->error);
+    call->ok = ops_of(call->node)->store_bitmaps(call->node, call->force, call->error);
+}
+
+bool
+blk_node_rewrite_bitmaps(BlkNode *node, GError **error)
+{
+    FormatCall call = { .node = node, .run = run_store_bitmaps, .force = true, .error = error };
+
+    return run_call(&call, ops_of(node)->store_bitmaps, "persistent bitmaps");
+}
+
+bool
+blk_node_can_store_bitmap(BlkNode *node, const char *name, uint64_t granularity, GError **error)
+{
+    FormatCall call = { .node = node, .error = error };
+
+    if (!ops_of(node)->can_store_bitmap) {
+        return run_call(&call, false, "persistent bitmaps");
+    }
+    return ops_of(node)->can_store_bitmap(
+        node, name, granularity ? (uint32_t)granularity : blk_bitmap_default_granularity(node),
+        error);
 }
 
 bool

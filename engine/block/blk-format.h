@@ -97,14 +97,19 @@ typedef struct BlkFormatOps {
 
     /* Whether a bitmap like that could be kept in the image. */
     bool (*can_store_bitmap)(BlkNode *node, const char *name, uint32_t granularity, GError **error);
-    /* Writes node->bitmaps that are persistent to the image now rather than when it closes. */
-    bool (*store_bitmaps)(BlkNode *node, GError **error);
+    /* Writes node->bitmaps that are persistent to the image now rather than when it closes; FORCE:
+     * even if no write has touched it. */
+    bool (*store_bitmaps)(BlkNode *node, bool force, GError **error);
     bool (*remove_stored_bitmap)(BlkNode *node, const char *name, GError **error);
 } BlkFormatOps;
 
 /* ---- the ops from outside of fibers; each says so when the format has no such thing ---- */
 
+bool blk_node_can_check(BlkNode *node);
 bool blk_node_check(BlkNode *node, BlkCheck *check, GError **error);
+bool blk_node_can_compress(BlkNode *node);
+/* Elements BlkBitmap *; borrowed, may be NULL. */
+GPtrArray *blk_node_get_bitmaps(BlkNode *node);
 /* NULL: no snapshots, or the format has none. Ownership: caller. */
 GPtrArray *blk_node_list_snapshots(BlkNode *node);
 bool blk_node_create_snapshot(BlkNode *node, const BlkSnapshot *wanted, GError **error);
@@ -116,6 +121,11 @@ bool blk_node_amend(BlkNode *node, const BlkOptions *options, bool force, BlkPro
 /* The backing file's name in the header, without looking at it. */
 bool blk_node_set_backing_name(BlkNode *node, const char *filename, const char *format,
                                GError **error);
+/* GRANULARITY 0: the default. */
+bool blk_node_can_store_bitmap(BlkNode *node, const char *name, uint64_t granularity,
+                               GError **error);
+/* Also when nothing but a bitmap has changed. */
+bool blk_node_rewrite_bitmaps(BlkNode *node, GError **error);
 bool blk_node_store_bitmaps(BlkNode *node, GError **error);
 bool blk_node_remove_stored_bitmap(BlkNode *node, const char *name, GError **error);
 /* 0 or a negative errno. */

@@ -109,6 +109,14 @@ blk_driver_title(BlkGraph *graph, const char *name)
     return driver ? driver->title : NULL;
 }
 
+const VitProp *
+blk_driver_create_options(BlkGraph *graph, const char *name)
+{
+    const BlkDriver *driver = blk_graph_find_driver(graph, name);
+
+    return driver && driver->create ? driver->create_options : NULL;
+}
+
 bool
 blk_graph_poll(BlkGraph *graph, int timeout_ms)
 {

@@ -184,7 +184,12 @@ take_backing_options(BlkNode *node, BlkOptions *options, BlkOptions **out_backin
 {
     const char *reference = blk_options_get(options, "backing");
 
-    if (!has_slot(node->driver, "backing") || reference) {
+    if (!has_slot(node->driver, "backing")) {
+        /* That there is to be none is true of every image that cannot have one. */
+        g_free(reference && !*reference ? blk_options_take(options, "backing") : NULL);
+        return true;
+    }
+    if (reference) {
         return true;
     }
     *out_backing = blk_options_take_sub(options, "backing");

@@ -45,6 +45,8 @@ bool blk_graph_poll(BlkGraph *graph, int timeout_ms);
 /* Names of drivers for help; NULL-terminated, free the array only. */
 const char **blk_graph_list_drivers(BlkGraph *graph);
 const char *blk_driver_title(BlkGraph *graph, const char *name);
+/* What blk_create() takes for format NAME, ends with a NULL name; NULL: unknown, or nothing. */
+const VitProp *blk_driver_create_options(BlkGraph *graph, const char *name);
 
 /* Passwords and keys that options name by id (-object secret). Replaces one of the same id. */
 void blk_graph_add_secret(BlkGraph *graph, const char *id, GBytes *secret);

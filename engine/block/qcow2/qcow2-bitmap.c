@@ -443,13 +443,14 @@ count_persistent(const BlkNode *node)
 }
 
 bool
-qcow2_store_bitmaps(BlkNode *node, GError **error)
+qcow2_store_bitmaps(BlkNode *node, bool force, GError **error)
 {
     Qcow2 *q = node->state;
     int ret = 0;
 
     /* Untouched bitmaps of an untouched image are in it already. */
-    if (count_persistent(node) == q->bitmap_count && (!q->is_prepared || q->bitmap_count == 0)) {
+    if (!force && count_persistent(node) == q->bitmap_count &&
+        (!q->is_prepared || q->bitmap_count == 0)) {
         return true;
     }
     qcow2_lock(node);
@@ -474,7 +475,7 @@ qcow2_remove_stored_bitmap(BlkNode *node, const char *name, GError **error)
     }
     was_persistent = bitmap->persistent;
     bitmap->persistent = false;
-    if (!qcow2_store_bitmaps(node, error)) {
+    if (!qcow2_store_bitmaps(node, false, error)) {
         bitmap->persistent = was_persistent;
         return false;
     }

@@ -68,15 +68,15 @@ qcow2_describe(BlkNode *node)
         json_object_set_array_member(object, "bitmaps", describe_bitmaps(node));
     }
     json_object_set_int_member(object, "refcount-bits", 1 << q->refcount_order);
-    if (q->version >= 3) {
-        json_object_set_boolean_member(object, "corrupt", q->incompatible & QCOW2_INCOMPAT_CORRUPT);
-    }
     if (qcow2_has_data_file(q)) {
         if (q->data_file_name) {
             json_object_set_string_member(object, "data-file", q->data_file_name);
         }
         json_object_set_boolean_member(object, "data-file-raw",
                                        q->autoclear & QCOW2_AUTOCLEAR_RAW_EXTERNAL_DATA);
+    }
+    if (q->version >= 3) {
+        json_object_set_boolean_member(object, "corrupt", q->incompatible & QCOW2_INCOMPAT_CORRUPT);
     }
     if (q->version >= 3) {
         json_object_set_boolean_member(object, "extended-l2", q->extended_l2);
@@ -222,7 +222,8 @@ qcow2_measure(BlkGraph *graph, const void *state, BlkNode *source, BlkMeasure *o
         }
         ret = count_data(edge, cluster, &data);
         blk_child_detach(edge);
-        out->has_bitmaps = source->driver->format && source->driver->format->store_bitmaps;
+        out->has_bitmaps =
+            source->driver == &blk_qcow2_driver && ((const Qcow2 *)source->state)->version >= 3;
         out->bitmaps_bytes = out->has_bitmaps ? bitmap_bytes(source, len, cluster) : 0;
     }
     if (ret < 0) {

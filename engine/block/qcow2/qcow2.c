@@ -328,7 +328,7 @@ qcow2_settle(BlkNode *node)
     if (q->is_corrupt) {
         return 0;
     }
-    qcow2_store_bitmaps(node, &error);
+    qcow2_store_bitmaps(node, false, &error);
     g_clear_error(&error);
     qcow2_lock(node);
     ret = qcow2_commit(node, true);

@@ -272,6 +272,8 @@ uint64_t qcow2_l1_entries_for(const Qcow2 *q, uint64_t len);
 
 /* ---- qcow2.c ---- */
 
+extern const BlkDriver blk_qcow2_driver;
+
 /* What the first write after opening must do to the image, and no earlier. */
 int qcow2_before_write(BlkNode *node);
 /* Brings everything to disk and leaves the image as one that is closed. */
@@ -439,7 +441,7 @@ int qcow2_write_vm_state(BlkNode *node, uint64_t offset, uint64_t len, const Blk
 bool qcow2_load_bitmaps(BlkNode *node, GError **error);
 /* Marks those in the image as not up to date. */
 int qcow2_mark_bitmaps_used(BlkNode *node);
-bool qcow2_store_bitmaps(BlkNode *node, GError **error);
+bool qcow2_store_bitmaps(BlkNode *node, bool force, GError **error);
 bool qcow2_remove_stored_bitmap(BlkNode *node, const char *name, GError **error);
 bool qcow2_can_store_bitmap(BlkNode *node, const char *name, uint32_t granularity, GError **error);
 /* Every range of host bytes that bitmaps occupy. False when CALL gives false. */
