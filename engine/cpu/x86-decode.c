@@ -7,7 +7,8 @@
  *  - Near branches in 64-bit code obey the 66 prefix, as AMD CPUs do (16-bit displacement, RIP cut
  *    to 16 bits); Intel ones ignore it. Compilers emit 66 there only together with REX.W.
  *  - ES, CS, SS and DS overrides in 64-bit code are ignored and do not undo an earlier FS or GS.
- *  - EVEX is taken apart, but there are no EVEX rows yet, so it ends as #UD.
+ *  - EVEX: mask, zeroing, broadcast and length fields that a row has no meaning for are #UD; a
+ * short displacement counts in units of the memory operand.
  */
 
 #include "x86-insn.h"
@@ -376,11 +377,36 @@ take_immediates(Cursor *c, X86Insn *insn, unsigned imm)
     insn->imm_size = size;
 }
 
+/* What 512 bits mean for the length field: rounding control and suppressed exceptions take it. */
+static inline unsigned
+evex_length(const X86OpRow *row, const X86Insn *insn, bool is_register)
+{
+    bool taken = is_register && insn->evex_b && (row->flags & (X86_ROW_ROUND | X86_ROW_SAE));
+
+    return taken ? 2 : insn->evex_ll;
+}
+
+static bool
+evex_fits(const X86OpCandidate *candidate, const X86Insn *insn, uint8_t modrm)
+{
+    unsigned check = candidate->check, shape = candidate->shape;
+    unsigned length = evex_length(candidate->row, insn, modrm >= 0xc0);
+    unsigned vvvv = shape & X86_SHAPE_VSIB ? insn->vvvv & 15 : insn->vvvv;
+
+    return !(((check & X86_CHECK_W0) && insn->rex_w) || ((check & X86_CHECK_W1) && !insn->rex_w) ||
+             ((check & X86_CHECK_L0) && length != 0) || ((check & X86_CHECK_LL12) && length == 0) ||
+             ((check & X86_CHECK_LL2) && length != 2) || ((check & X86_CHECK_VVVV) && vvvv != 0) ||
+             ((shape & X86_SHAPE_VSIB) && vvvv != 0));
+}
+
 static inline bool
 candidate_fits(const X86OpCandidate *candidate, const X86Insn *insn, uint8_t rex, uint8_t modrm)
 {
     unsigned check = candidate->check;
 
+    if (insn->encoding == X86_ENC_EVEX) {
+        return evex_fits(candidate, insn, modrm);
+    }
     return G_LIKELY(check == 0) ||
            !(((check & X86_CHECK_W0) && insn->rex_w) || ((check & X86_CHECK_W1) && !insn->rex_w) ||
              ((check & X86_CHECK_L0) && insn->vex_l) || ((check & X86_CHECK_L1) && !insn->vex_l) ||
@@ -397,12 +423,14 @@ find_row(Cursor *c, const X86Insn *insn, uint8_t rex)
     const X86OpCandidate *candidate;
     uint8_t modrm = 0;
 
-    if (slot & X86_SLOT_SPLIT) {
+    if ((slot & X86_SLOT_SPLIT) || insn->encoding == X86_ENC_EVEX) {
         if (c->next >= c->end) {
             c->cut = true;
             return NULL;
         }
         modrm = *c->next;
+    }
+    if (slot & X86_SLOT_SPLIT) {
         slot = x86_op_splits[slot & ~X86_SLOT_SPLIT][(modrm >> 3 & 7) | (modrm >= 0xc0 ? 8 : 0)];
     }
     for (candidate = &x86_op_candidates[slot]; candidate->row; candidate++) {
@@ -411,6 +439,91 @@ find_row(Cursor *c, const X86Insn *insn, uint8_t rex)
         }
     }
     return NULL;
+}
+
+/* Bytes of the memory operand: what a short displacement counts in. */
+static unsigned
+evex_unit(const X86Insn *insn)
+{
+    const X86OpRow *row = insn->row;
+
+    if (insn->evex_b || (row->flags & X86_ROW_PACKED)) {
+        return row->element;
+    }
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(row->operand); i++) {
+        const X86Operand *operand = &row->operand[i];
+
+        if (operand->kind == X86_OP_VEC_RM || operand->kind == X86_OP_MODRM_RM ||
+            operand->kind == X86_OP_MODRM_M || operand->kind == X86_OP_VSIB) {
+            switch (operand->size) {
+            case X86_SZ_VEC: return insn->vector_bytes;
+            case X86_SZ_VEC_HALF: return insn->vector_bytes / 2;
+            case X86_SZ_VEC_QUARTER: return insn->vector_bytes / 4;
+            case X86_SZ_VEC_EIGHTH: return insn->vector_bytes / 8;
+            case X86_SZ_Y: return insn->rex_w && insn->code_size == 8 ? 8 : 4;
+            default: return operand->size;
+            }
+        }
+    }
+    return 1;
+}
+
+static bool
+has_kind(const X86OpRow *row, unsigned kind)
+{
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(row->operand); i++) {
+        if (row->operand[i].kind == kind) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What mask, zeroing, broadcast and register fields may be. Completes the record. */
+static bool
+finish_evex(X86Insn *insn)
+{
+    const X86OpRow *row = insn->row;
+    uint32_t flags = row->flags;
+    bool memory = insn->is_memory;
+    unsigned length = evex_length(row, insn, !memory);
+
+    insn->vector_bytes = length < 3 ? (uint8_t)(16 << length) : 16;
+    if (memory && insn->disp_size == 1) {
+        insn->disp *= (int)evex_unit(insn);
+    }
+    if (length == 3 && !(flags & X86_ROW_LIG)) {
+        return false;
+    }
+    if (insn->evex_b && !(flags & (memory ? X86_ROW_BCAST : X86_ROW_ROUND | X86_ROW_SAE))) {
+        return false;
+    }
+    if ((insn->evex_aaa && !(flags & X86_ROW_MASKED)) ||
+        (!insn->evex_aaa && (flags & X86_ROW_MASK_REQ))) {
+        return false;
+    }
+    if (insn->evex_z && (!insn->evex_aaa || !(flags & X86_ROW_ZEROING) ||
+                         (memory && row->operand[0].kind == X86_OP_VEC_RM))) {
+        return false;
+    }
+    /* Mask registers and general registers are fewer than the fields could name. */
+    return !((has_kind(row, X86_OP_KREG) && insn->reg > 7) ||
+             (!memory && has_kind(row, X86_OP_KRM) && insn->rm > 7) ||
+             (has_kind(row, X86_OP_MODRM_REG) && insn->reg > 15) ||
+             (!memory && (has_kind(row, X86_OP_MODRM_RM) || has_kind(row, X86_OP_MODRM_R)) &&
+              insn->rm > 15));
+}
+
+/* VEX has mask registers as well. */
+static bool
+finish_vex(X86Insn *insn)
+{
+    const X86OpRow *row = insn->row;
+
+    insn->vector_bytes = insn->vex_l ? 32 : 16;
+    return !((has_kind(row, X86_OP_KREG) && insn->reg > 7) ||
+             (has_kind(row, X86_OP_KRM) && insn->rm > 7) ||
+             (has_kind(row, X86_OP_KVVVV) && insn->vvvv > 7));
 }
 
 static X86DecodeResult
@@ -458,6 +571,11 @@ x86_decode(const uint8_t *bytes, size_t available, unsigned code_size, X86Insn *
     if (found->imm != X86_IMM_NONE) {
         take_immediates(&c, insn, found->imm);
     }
+    if (insn->encoding == X86_ENC_EVEX) {
+        valid = valid && !c.cut && finish_evex(insn);
+    } else if (insn->encoding == X86_ENC_VEX) {
+        valid = valid && !c.cut && finish_vex(insn);
+    }
     if (insn->lock && !((found->shape & X86_SHAPE_LOCK) && insn->is_memory)) {
         valid = false;
     }
@@ -472,11 +590,9 @@ x86_op_row(size_t index)
         const X86OpRow *rows;
         size_t count;
     } tables[] = {
-        { x86_op_rows_int, x86_op_count_int },
-        { x86_op_rows_sys, x86_op_count_sys },
-        { x86_op_rows_vec, x86_op_count_vec },
-        { x86_op_rows_avx, x86_op_count_avx },
-        { x86_op_rows_x87, x86_op_count_x87 },
+        { x86_op_rows_int, x86_op_count_int },   { x86_op_rows_sys, x86_op_count_sys },
+        { x86_op_rows_vec, x86_op_count_vec },   { x86_op_rows_avx, x86_op_count_avx },
+        { x86_op_rows_evex, x86_op_count_evex }, { x86_op_rows_x87, x86_op_count_x87 },
     };
 
     for (size_t i = 0; i < VIT_ARRAY_LEN(tables); i++) {

@@ -83,6 +83,18 @@ x86_avx_check(X86Core *core)
 }
 
 void
+x86_avx512_check(X86Core *core)
+{
+    const uint64_t need = X86_XSTATE_SSE | X86_XSTATE_AVX | X86_XSTATE_OPMASK |
+                          X86_XSTATE_ZMM_HI256 | X86_XSTATE_HI16_ZMM;
+
+    if ((core->s.xcr0 & need) != need) {
+        x86_fault(core, X86_EXC_UD);
+    }
+    x86_avx_check(core);
+}
+
+void
 x86_fpu_set_top(X86Fpu *fpu, unsigned top)
 {
     unsigned turn = (top - x86_fpu_top(fpu)) & 7;

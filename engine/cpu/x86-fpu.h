@@ -55,6 +55,7 @@ bool x86_mmx_begin(X86Core *core);
 /* #UD and #NM of SIMD instructions by encoding. */
 void x86_sse_check(X86Core *core);
 void x86_avx_check(X86Core *core);
+void x86_avx512_check(X86Core *core);
 
 static inline unsigned
 x86_fpu_top(const X86Fpu *fpu)

@@ -67,6 +67,7 @@ struct X86Insn {
     bool rex_w, vex_l; /* W; vector length: 0 = 128, 1 = 256 */
     uint8_t evex_ll, evex_aaa;
     bool evex_z, evex_b;
+    uint8_t vector_bytes; /* VEX, EVEX: vector length, 16, 32 or 64 */
     uint8_t disp_offset, disp_size, imm_offset, imm_size; /* byte places, for re-encoding */
     uint8_t opcode_offset, modrm_offset;
     uint8_t bytes[15];
@@ -117,7 +118,7 @@ enum {
     X86_SZ_V = 0x80, /* operand size: 2, 4, 8 */
     X86_SZ_Z,        /* operand size, at most 4 (immediates) */
     X86_SZ_Y,        /* 4, or 8 with REX.W */
-    X86_SZ_VEC,      /* vector length: 16 or 32 (64) */
+    X86_SZ_VEC,      /* vector length: 16, 32 or 64 */
     X86_SZ_VEC_HALF,
     X86_SZ_VEC_QUARTER,
     X86_SZ_VEC_EIGHTH,
@@ -165,6 +166,18 @@ enum {
     X86_ROW_FP_EXC = 1u << 15,  /* may raise SIMD floating-point exceptions (#XM) */
     X86_ROW_MOD3 = 1u << 16,    /* ModRM.mod is not looked at: register form (MOV CR, MOV DR) */
     X86_ROW_REXB0 = 1u << 17,   /* only without REX.B (NOP and PAUSE against XCHG R8,rAX) */
+    /* EVEX rows. VEX_L0 there means the length field must be 0. */
+    X86_ROW_MASKED = 1u << 18,   /* a mask register may be named */
+    X86_ROW_ZEROING = 1u << 19,  /* z may be set (not with a memory destination) */
+    X86_ROW_BCAST = 1u << 20,    /* b: the memory operand is one element */
+    X86_ROW_ROUND = 1u << 21,    /* b on registers: rounding control in the length field */
+    X86_ROW_SAE = 1u << 22,      /* b on registers: no exceptions */
+    X86_ROW_LIG = 1u << 23,      /* scalar: the length field is ignored */
+    X86_ROW_LL12 = 1u << 24,     /* 256 or 512 bits */
+    X86_ROW_LL2 = 1u << 25,      /* 512 bits */
+    X86_ROW_WHOLE = 1u << 26,    /* masked-off elements of the memory operand fault like others */
+    X86_ROW_PACKED = 1u << 27,   /* the memory operand has the selected elements alone */
+    X86_ROW_MASK_REQ = 1u << 28, /* mask register 0 is #UD */
 };
 
 struct X86OpRow {
@@ -180,6 +193,7 @@ struct X86OpRow {
     X86Operand operand[6]; /* explicit ones as encoded, then implicit ones; X86_OP_NONE ends */
     /* Interpreter semantics. Faults leave by x86_fault() (x86-interp.h) before any commit. */
     void (*exec)(X86Core *core, const X86Insn *insn);
+    uint8_t element; /* EVEX: bytes of what a mask bit or a broadcast is of the rm operand */
 };
 
 typedef enum X86DecodeResult {

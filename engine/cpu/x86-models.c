@@ -125,9 +125,14 @@ host_has(unsigned feature)
     return r[features[feature].reg] >> features[feature].bit & 1;
 }
 
-/* AVX and what builds on it need the host's operating system to save it. */
+/* AVX-512, where the host has byte and word masks: the interpreter moves masks by KMOVQ. */
+static const char host_avx512[] =
+    "avx512f avx512dq avx512ifma avx512cd avx512bw avx512vl avx512vbmi avx512vbmi2 avx512vnni "
+    "avx512bitalg avx512-vpopcntdq avx512-bf16";
+
+/* AVX and what builds on it need the host's operating system to save state components MASK. */
 static bool
-host_saves_avx(void)
+host_saves(unsigned mask)
 {
     unsigned a, b, c, d, low, high;
 
@@ -135,7 +140,7 @@ host_saves_avx(void)
         return false;
     }
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    return (low & 6) == 6;
+    return (low & mask) == mask;
 }
 
 void
@@ -148,7 +153,10 @@ x86_interpreter_features(uint64_t out_words[X86_FEATURE_WORDS])
     memset(out_words, 0, sizeof(native));
     apply_list(out_words, interpreter_features);
     apply_list(native, host_features);
-    if (!host_saves_avx()) {
+    if (host_saves(0xe6) && host_has(X86_FEATURE_AVX512BW)) {
+        apply_list(native, host_avx512);
+    }
+    if (!host_saves(6)) {
         for (unsigned i = 0; i < VIT_ARRAY_LEN(need_avx); i++) {
             set_feature(native, need_avx[i], false);
         }

@@ -29,7 +29,7 @@ typedef struct List {
     size_t count;
 } List;
 
-enum { TABLES = 5, LISTS_MAX = 8192, SPLITS_MAX = 4096 };
+enum { TABLES = 6, LISTS_MAX = 8192, SPLITS_MAX = 4096 };
 
 static Table tables[TABLES];
 static List *lists;
@@ -145,6 +145,8 @@ row_check(const X86OpRow *row)
     check |= row->flags & X86_ROW_NO_VVVV ? X86_CHECK_VVVV : 0;
     check |= row->flags & X86_ROW_REXB0 ? X86_CHECK_REXB0 : 0;
     check |= row->modrm_rm >= 0 ? X86_CHECK_RM : 0;
+    check |= row->flags & X86_ROW_LL12 ? X86_CHECK_LL12 : 0;
+    check |= row->flags & X86_ROW_LL2 ? X86_CHECK_LL2 : 0;
     return check;
 }
 
@@ -371,7 +373,7 @@ print_candidates(FILE *out)
         for (size_t k = 0; k < lists[i].count; k++) {
             const Entry *e = &lists[i].entries[k];
             fprintf(out, "    { &x86_op_rows_%s[%zu], %u, %u, %u, %u }, /* %s */\n", e->table->name,
-                    e->index, e->shape, e->imm, e->check, (unsigned)(e->row->modrm_rm & 7),
+                    e->index, e->shape, e->imm, (unsigned)(e->row->modrm_rm & 7), e->check,
                     e->row->mnemonic);
         }
         fprintf(out, "    { NULL },\n");
@@ -413,6 +415,7 @@ main(int argc, char **argv)
     tables[2] = (Table){ "vec", x86_op_rows_vec, x86_op_count_vec };
     tables[3] = (Table){ "avx", x86_op_rows_avx, x86_op_count_avx };
     tables[4] = (Table){ "x87", x86_op_rows_x87, x86_op_count_x87 };
+    tables[5] = (Table){ "evex", x86_op_rows_evex, x86_op_count_evex };
     lists = calloc(LISTS_MAX, sizeof(*lists));
     if (argc != 2 || !lists) {
         fprintf(stderr, "usage: x86-op-gen OUTPUT\n");

@@ -17,9 +17,9 @@
 #include "x86-insn.h"
 
 extern const X86OpRow x86_op_rows_int[], x86_op_rows_sys[], x86_op_rows_vec[], x86_op_rows_avx[],
-    x86_op_rows_x87[];
+    x86_op_rows_evex[], x86_op_rows_x87[];
 extern const size_t x86_op_count_int, x86_op_count_sys, x86_op_count_vec, x86_op_count_avx,
-    x86_op_count_x87;
+    x86_op_count_evex, x86_op_count_x87;
 
 /* What the decoder does with a row once it is chosen. */
 enum {
@@ -53,11 +53,14 @@ enum {
     X86_CHECK_RM = 1u << 4,
     X86_CHECK_VVVV = 1u << 5,
     X86_CHECK_REXB0 = 1u << 6,
+    X86_CHECK_LL12 = 1u << 7,
+    X86_CHECK_LL2 = 1u << 8,
 };
 
 typedef struct X86OpCandidate {
     const X86OpRow *row; /* NULL ends a list */
-    uint8_t shape, imm, check, rm;
+    uint8_t shape, imm, rm;
+    uint16_t check;
 } X86OpCandidate;
 
 /* The index. A slot of x86_op_slots [64-bit][encoding * 4 + map][opcode][pp] holds 0 for "no

@@ -155,6 +155,27 @@ load_gprs(const X86Core *core, const X86Insn *insn, const X86VectorPlan *plan, X
     }
 }
 
+/* The stub has stored 256 bits of what it wrote. */
+static void
+clear_above_ymm(X86Core *core, const X86Insn *insn)
+{
+    const X86OpRow *row = insn->row;
+
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(row->operand); i++) {
+        const X86Operand *op = &row->operand[i];
+        int number = !(op->access & X86_ACC_W)                       ? -1
+                     : op->kind == X86_OP_VEC_REG                    ? insn->reg
+                     : op->kind == X86_OP_VEC_VVVV                   ? insn->vvvv
+                     : op->kind == X86_OP_VEC_FIXED0                 ? 0
+                     : op->kind == X86_OP_VEC_RM && !insn->is_memory ? insn->rm
+                                                                     : -1;
+
+        if (number >= 0) {
+            memset(core->s.zmm[number].u8 + 32, 0, 32);
+        }
+    }
+}
+
 void
 x86_exec_simd(X86Core *core, const X86Insn *insn)
 {
@@ -200,6 +221,9 @@ x86_exec_simd(X86Core *core, const X86Insn *insn)
     }
     if (plan->uses_mmx) {
         mmx_commit(core, insn, plan);
+    }
+    if (plan->writes_vex && (core->s.xcr0 & X86_XSTATE_ZMM_HI256)) {
+        clear_above_ymm(core, insn);
     }
 }
 

@@ -116,7 +116,7 @@ emit_store_flags(Emitter *e)
 unsigned
 x86_vector_operand_bytes(const X86Insn *insn, uint8_t size)
 {
-    unsigned vector = insn->vex_l && insn->encoding == X86_ENC_VEX ? 32 : 16;
+    unsigned vector = insn->vector_bytes ? insn->vector_bytes : 16;
 
     switch (size) {
     case X86_SZ_VEC: return vector;
@@ -174,7 +174,10 @@ note_operand(X86VectorPlan *plan, const X86Insn *insn, const X86Operand *op, con
         plan->needs_alignment = insn->encoding == X86_ENC_LEGACY && plan->memory_size == 16;
         break;
     case HOME_MMX: plan->uses_mmx = true; break;
-    case HOME_VEC: plan->uses_vec = true; break;
+    case HOME_VEC:
+        plan->uses_vec = true;
+        plan->writes_vex |= insn->encoding == X86_ENC_VEX && (op->access & X86_ACC_W);
+        break;
     case HOME_GPR:
         plan->any_gpr = true;
         if (op->access & X86_ACC_R) {
@@ -394,6 +397,140 @@ emit_simd(Emitter *e, X86VectorPlan *plan, const X86Insn *insn, X86HostBlock *bl
     }
 }
 
+/* EVEX. These stubs work on the registers of the guest's own numbers, so that only memory and
+ * general operands are replaced: RDX points to the vectors, R8 to the mask registers, RSI to
+ * memory. */
+
+static void
+emit_zmm_move(Emitter *e, bool store, unsigned vec)
+{
+    EMIT(e, 0x62, (uint8_t)(0x61 | (vec & 8 ? 0 : 0x80) | (vec & 16 ? 0 : 0x10)), 0xfe, 0x48,
+         store ? 0x7f : 0x6f, (uint8_t)(0x42 | (vec & 7) << 3), (uint8_t)vec);
+}
+
+static void
+emit_mask_move(Emitter *e, bool store, unsigned k)
+{
+    EMIT(e, 0xc4, 0xc1, 0xf8, store ? 0x91 : 0x90, (uint8_t)(0x40 | k << 3), (uint8_t)(k * 8));
+}
+
+/* The register of operand OP, or -1 when it is none of vectors and masks. */
+static int
+evex_register(const X86Insn *insn, const X86Operand *op, bool *out_mask)
+{
+    *out_mask = op->kind == X86_OP_KREG || op->kind == X86_OP_KRM || op->kind == X86_OP_KVVVV;
+    switch (op->kind) {
+    case X86_OP_VEC_REG:
+    case X86_OP_KREG: return insn->reg;
+    case X86_OP_VEC_RM:
+    case X86_OP_KRM: return insn->is_memory ? -1 : insn->rm;
+    case X86_OP_VEC_VVVV:
+    case X86_OP_KVVVV: return insn->vvvv;
+    default: return -1;
+    }
+}
+
+static void
+emit_evex_registers(Emitter *e, const X86Insn *insn, bool store)
+{
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(insn->row->operand); i++) {
+        const X86Operand *op = &insn->row->operand[i];
+        bool mask;
+        int number = evex_register(insn, op, &mask);
+
+        if (number < 0 || (store && !(op->access & X86_ACC_W))) {
+            continue;
+        }
+        if (mask) {
+            emit_mask_move(e, store, (unsigned)number);
+        } else {
+            emit_zmm_move(e, store, (unsigned)number);
+        }
+    }
+    if (!store && insn->evex_aaa) {
+        emit_mask_move(e, false, insn->evex_aaa);
+    }
+}
+
+static void
+emit_opcode_evex(Emitter *e, const X86VectorPlan *plan, const X86Insn *insn)
+{
+    const X86OpRow *row = insn->row;
+    bool w = insn->rex_w && (insn->code_size == 8 || !has_general_operand(row));
+    unsigned reg = insn->reg, rm = insn->is_memory ? H_RSI : insn->rm, vvvv = insn->vvvv;
+
+    if (row->modrm_reg >= 0) {
+        reg = (unsigned)row->modrm_reg;
+    }
+    for (unsigned i = 0; i < X86_STUB_GPR_LAST; i++) {
+        unsigned used = plan->gpr_in[i] | plan->gpr_out[i];
+
+        reg = used == X86_GPR_REG ? i : reg;
+        rm = used == X86_GPR_RM ? i : rm;
+    }
+    EMIT(e, 0x62,
+         (uint8_t)((reg & 8 ? 0 : 0x80) | (rm & 16 ? 0 : 0x40) | (rm & 8 ? 0 : 0x20) |
+                   (reg & 16 ? 0 : 0x10) | row->map),
+         (uint8_t)((w ? 0x80 : 0) | (~vvvv & 15) << 3 | 4 | row->pp),
+         (uint8_t)((insn->evex_z ? 0x80 : 0) | insn->evex_ll << 5 | (insn->evex_b ? 0x10 : 0) |
+                   (vvvv & 16 ? 0 : 8) | insn->evex_aaa),
+         row->opcode, (uint8_t)((insn->is_memory ? 0 : 0xc0) | (reg & 7) << 3 | (rm & 7)));
+    if (uses_operand(row, X86_OP_IMM)) {
+        EMIT(e, (uint8_t)insn->imm);
+    }
+}
+
+static void
+emit_evex_end(Emitter *e, bool floating, uint8_t answer)
+{
+    if (floating) {
+        emit_stmxcsr(e);
+        emit_ldmxcsr(e, offsetof(X86StubCall, host_mxcsr));
+    }
+    EMIT(e, 0xc5, 0xf8, 0x77, 0xb8, answer, 0, 0, 0, 0xc3); /* vzeroupper; mov eax, ANSWER; ret */
+}
+
+static void
+emit_evex(Emitter *e, X86VectorPlan *plan, const X86Insn *insn, X86HostBlock *block)
+{
+    const X86OpRow *row = insn->row;
+    bool floating = row->flags & X86_ROW_FP_EXC;
+
+    if (floating) {
+        emit_ldmxcsr(e, offsetof(X86StubCall, mxcsr));
+    }
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(row->operand); i++) {
+        Slot slot = slot_of(insn, &row->operand[i]);
+
+        note_operand(plan, insn, &row->operand[i], &slot);
+    }
+    plan->needs_alignment = false;
+    if (insn->evex_b && insn->is_memory) {
+        plan->memory_size = row->element;
+    }
+    emit_evex_registers(e, insn, false);
+    for (unsigned gpr = 0; gpr < X86_STUB_GPR_LAST; gpr++) {
+        if (plan->gpr_in[gpr] != X86_GPR_NONE) {
+            emit_gpr_move(e, false, gpr);
+        }
+    }
+    emit_opcode_evex(e, plan, insn);
+    if (row->flags_written) {
+        emit_store_flags(e);
+    }
+    for (unsigned gpr = 0; gpr < X86_STUB_GPR_LAST; gpr++) {
+        if (plan->gpr_out[gpr] != X86_GPR_NONE) {
+            emit_gpr_move(e, true, gpr);
+        }
+    }
+    emit_evex_registers(e, insn, true);
+    emit_evex_end(e, floating, 0);
+    if (floating) {
+        block->recover_offset = (uint32_t)(e->at - e->start);
+        emit_evex_end(e, true, 1);
+    }
+}
+
 static void
 emit_x87(Emitter *e, X86VectorPlan *plan, const X86Insn *insn)
 {
@@ -449,6 +586,10 @@ make_plan(X86VectorUnit *unit, X86VectorPlan *plan, const X86Insn *insn)
     if (is_x87(insn->row)) {
         emit_x87(&e, plan, insn);
         plan->x87 = (X86X87Stub)(uintptr_t)(exec_start + sizeof(block));
+    } else if (insn->encoding == X86_ENC_EVEX) {
+        emit_evex(&e, plan, insn, &block);
+        block.magic = X86_HOST_BLOCK_MAGIC;
+        plan->evex = (X86EvexStub)(uintptr_t)(exec_start + sizeof(block));
     } else {
         emit_simd(&e, plan, insn, &block);
         block.magic = X86_HOST_BLOCK_MAGIC;
@@ -463,6 +604,16 @@ make_plan(X86VectorUnit *unit, X86VectorPlan *plan, const X86Insn *insn)
 static uint64_t
 plan_key(const X86Insn *insn)
 {
+    if (insn->encoding == X86_ENC_EVEX) { /* all fields but those of the memory operand */
+        unsigned low = insn->is_memory ? 0 : insn->rm;
+
+        return UINT64_C(1) << 63 | (uint64_t)(insn->code_size == 8) << 62 |
+               (uint64_t)insn->is_memory << 61 | (uint64_t)insn->rex_w << 60 |
+               (uint64_t)insn->pp << 58 | (uint64_t)insn->map << 56 | (uint64_t)insn->opcode << 48 |
+               (uint64_t)insn->reg << 43 | (uint64_t)low << 38 | (uint64_t)insn->vvvv << 33 |
+               (uint64_t)insn->evex_ll << 31 | (uint64_t)insn->evex_b << 30 |
+               (uint64_t)insn->evex_z << 29 | (uint64_t)insn->evex_aaa << 26 | (insn->imm & 0xff);
+    }
     uint64_t key = (uint64_t)(uintptr_t)insn->row << 16;
 
     key |= (uint64_t)insn->is_memory << 16 | (uint64_t)insn->rex_w << 17 |

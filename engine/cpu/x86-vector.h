@@ -31,6 +31,9 @@ typedef struct X86StubCall {
  * is stored but call->mxcsr. */
 typedef bool (*X86SimdStub)(X86StubCall *call, void *rm, void *vvvv, const void *is4, void *reg,
                             void *fixed0);
+/* EVEX: works on the registers where they are in the state. */
+typedef bool (*X86EvexStub)(X86StubCall *call, void *memory, X86Vector *zmm, void *unused,
+                            uint64_t *opmask);
 /* x87: runs on the image in FPU. */
 typedef void (*X86X87Stub)(X86StubCall *call, void *memory, X86Fpu *fpu);
 
@@ -40,6 +43,7 @@ typedef struct X86VectorPlan {
     uint64_t key;
     union {
         X86SimdStub simd;
+        X86EvexStub evex;
         X86X87Stub x87;
     };
     uint8_t memory_size;                /* bytes; 0 = no memory operand */
@@ -51,6 +55,7 @@ typedef struct X86VectorPlan {
     bool uses_mmx, uses_vec;
     bool reg_is_mmx, rm_is_mmx;
     bool writes_mmx_reg, writes_mmx_rm;
+    bool writes_vex; /* a vector register, whose bits above 255 VEX clears */
 } X86VectorPlan;
 
 /* Ownership: caller, who frees it. Installs the host fault hook (x86-host-fault.h). */

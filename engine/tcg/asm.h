@@ -50,6 +50,7 @@ typedef struct TcgMem {
     uint8_t base, index; /* host registers or TCG_NO_REG; index is not RSP */
     uint8_t scale;       /* 0..3, shift */
     bool address32;      /* 67 prefix: the sum is cut to 32 bits */
+    bool long_disp;      /* a displacement that is not zero takes four bytes */
     int32_t disp;
     const void *target; /* used when base and index are TCG_NO_REG; NULL = disp alone */
 } TcgMem;

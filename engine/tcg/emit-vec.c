@@ -17,7 +17,7 @@
 #include "fpstate.h"
 
 typedef struct Needs {
-    bool vec, x87;
+    bool vec, x87, masks;
 } Needs;
 
 static Needs
@@ -34,6 +34,9 @@ needs_of(const X86OpRow *row)
         if (kind >= X86_OP_VEC_REG && kind <= X86_OP_VEC_FIXED0) {
             needs.vec = true;
         }
+        if (kind >= X86_OP_KREG && kind <= X86_OP_KVVVV) {
+            needs.masks = true;
+        }
     }
     return needs;
 }
@@ -46,7 +49,8 @@ mode_allows(const TcgEmit *e, Needs needs)
                                         [X86_ENC_VEX] = TCG_MODE_AVX,
                                         [X86_ENC_EVEX] = TCG_MODE_EVEX };
 
-    return (!needs.vec || (e->mode & need_of[e->insn->encoding])) &&
+    return (!needs.masks || (e->mode & TCG_MODE_EVEX)) &&
+           (!needs.vec || (e->mode & need_of[e->insn->encoding])) &&
            (!needs.x87 || (e->mode & TCG_MODE_X87));
 }
 
@@ -63,10 +67,18 @@ is_plain(const TcgEmit *e)
     if (exec == x86_exec_vzero) {
         return e->code64; /* elsewhere eight registers */
     }
-    return exec == x86_exec_simd || exec == x86_exec_emms || exec == x86_exec_x87 ||
-           exec == x86_exec_fwait || exec == x86_exec_fnclex || exec == x86_exec_fldcw ||
-           exec == x86_exec_fnstcw || exec == x86_exec_fnstsw_m || exec == x86_exec_fnstsw_ax ||
-           exec == x86_exec_fnop_control;
+    if (exec == x86_exec_evex) {
+        const X86Insn *insn = e->insn;
+
+        /* Operands whose extent the mask decides; lengths that the guest may not have. */
+        return !((insn->row->flags & X86_ROW_PACKED) && insn->is_memory) &&
+               (insn->vector_bytes == 64 || (insn->row->flags & (X86_ROW_LIG | X86_ROW_VEX_L0)) ||
+                x86_has_feature(&e->cpu->core, X86_FEATURE_AVX512VL));
+    }
+    return exec == x86_exec_simd || exec == x86_exec_kop || exec == x86_exec_emms ||
+           exec == x86_exec_x87 || exec == x86_exec_fwait || exec == x86_exec_fnclex ||
+           exec == x86_exec_fldcw || exec == x86_exec_fnstcw || exec == x86_exec_fnstsw_m ||
+           exec == x86_exec_fnstsw_ax || exec == x86_exec_fnop_control;
 }
 
 /* Calls LOAD unless the byte at OFFSET of the hot words is LEVEL. */

@@ -31,7 +31,7 @@ is_high_byte(const X86Insn *insn, unsigned size, unsigned number)
 static unsigned
 operand_bytes(const X86Insn *insn, unsigned size)
 {
-    unsigned vector = insn->vex_l ? 32 : 16;
+    unsigned vector = insn->vector_bytes ? insn->vector_bytes : 16;
 
     switch (size) {
     case X86_SZ_V: return insn->operand_size;
@@ -81,6 +81,9 @@ tcg_memory_size(const X86Insn *insn)
 {
     const X86Operand *operand = memory_operand(insn);
 
+    if (operand && insn->encoding == X86_ENC_EVEX && insn->evex_b) {
+        return insn->row->element;
+    }
     return operand ? operand_bytes(insn, operand->size) : 0;
 }
 
@@ -309,7 +312,7 @@ set_prefixes(Reencoder *r)
         op->prefix = prefix[row->pp];
     }
     op->lock = insn->lock;
-    if (insn->encoding == X86_ENC_VEX) {
+    if (insn->encoding != X86_ENC_LEGACY) {
         op->wide = insn->rex_w && (insn->code_size == 8 || !has_general_register(row));
     } else if (has_variable_size(row)) {
         op->opsize = insn->operand_size == 2;
@@ -430,12 +433,35 @@ would_need_rex(const Reencoder *r, const TcgMem *mem)
 }
 
 static void
+emit_evex(const Reencoder *r, TcgAsm *a, const TcgMem *mem)
+{
+    const X86Insn *insn = r->insn;
+    const TcgEvex evex = { .ll = insn->evex_ll,
+                           .vvvv = r->has_vvvv ? (uint8_t)r->vvvv : 0,
+                           .aaa = insn->evex_aaa,
+                           .b = insn->evex_b,
+                           .z = insn->evex_z };
+
+    if (r->memory) {
+        TcgMem far = *mem;
+
+        /* Short displacements count in units of the operand, whatever that is. */
+        far.long_disp = true;
+        tcg_asm_evex_rm(a, &r->op, &evex, r->reg, far);
+    } else {
+        tcg_asm_evex_rr(a, &r->op, &evex, r->reg, r->rm);
+    }
+}
+
+static void
 emit_instruction(const Reencoder *r, TcgAsm *a, const TcgMem *mem)
 {
     const X86Insn *insn = r->insn;
     bool modrm = insn->has_modrm || r->memory || r->op.opcode == 0xff;
 
-    if (insn->encoding == X86_ENC_VEX) {
+    if (insn->encoding == X86_ENC_EVEX) {
+        emit_evex(r, a, mem);
+    } else if (insn->encoding == X86_ENC_VEX) {
         unsigned vvvv = r->has_vvvv ? r->vvvv : 0;
 
         if (!modrm) { /* VZEROUPPER, VZEROALL */
@@ -502,7 +528,7 @@ tcg_reencode(TcgAsm *a, const X86Insn *insn, const uint8_t map[16], const TcgMem
     const X86OpRow *row = insn->row;
     Reencoder r = { .insn = insn, .map = map, .memory = insn->is_memory };
 
-    if (is_opaque(insn) || insn->encoding == X86_ENC_EVEX) {
+    if (is_opaque(insn)) {
         return TCG_REENCODE_CANNOT;
     }
     if (is_nop(insn)) {

@@ -315,8 +315,22 @@ static const char *const cases[] = {
     "32 | 62 00 | bound",
     "16 | c4 1e 34 12 | les reg=3 disp=0x1234 len=4",
     "16 | c4 e2 70 f2 c2 | andn",
-    "64 | 62 f1 7c 48 10 c1 | UD", /* EVEX: no rows yet */
-    "64 | 62 f1 74 48 58 c2 | UD",
+    /* EVEX: registers, masks, displacements in units of the operand, fields that mean nothing */
+    "64 | 62 f1 7c 48 10 c1 | vmovups reg=0 len=6",
+    "64 | 62 a1 74 40 58 c2 | vaddps reg=16 rm=18 vvvv=17 len=6",
+    "64 | 62 f1 7c 48 10 48 02 | vmovups reg=1 base=0 disp=0x80 len=7",
+    "64 | 62 f1 74 58 58 48 02 | vaddps disp=0x8 len=7",
+    "64 | 62 f1 6c c9 58 c2 | vaddps len=6",
+    "64 | 62 f1 6c c8 58 c2 | UD",     /* zeroing without a mask */
+    "64 | 62 f1 6c 68 58 c2 | UD",     /* no such length */
+    "64 | 62 f1 6c 78 58 c2 | vaddps", /* rounding takes the length's place */
+    "64 | 62 f1 7c c9 11 08 | UD",     /* zeroing in memory */
+    "64 | 62 f1 7d 58 70 00 01 | vpshufd",
+    "64 | 62 f1 7e 58 70 00 01 | UD", /* broadcast of words */
+    "64 | 62 f2 7d 48 90 04 08 | UD", /* gather without a mask */
+    "64 | 62 f2 7d 49 90 04 08 | vpgatherdd len=7",
+    "64 | c5 f4 41 c2 | kandw len=4",
+    "64 | c5 74 41 c2 | UD", /* nine mask registers */
     /* length */
     "64 | 66 66 66 66 66 66 66 66 66 66 66 66 66 66 90 | nop len=15",
     "64 | 66 66 66 66 66 66 66 66 66 66 66 66 66 66 66 90 | LONG",
@@ -488,6 +502,12 @@ encode_row(const X86OpRow *row, unsigned code_size, uint8_t out[16])
         out[n++] = 0xc4;
         out[n++] = 0xe0 | row->map;
         out[n++] = w << 7 | 0x78 | l | row->pp;
+    } else if (row->encoding == X86_ENC_EVEX) {
+        unsigned length = row->flags & X86_ROW_LL2 ? 2 : row->flags & X86_ROW_LL12 ? 1 : 0;
+        out[n++] = 0x62;
+        out[n++] = 0xf0 | row->map;
+        out[n++] = w << 7 | 0x7c | row->pp;
+        out[n++] = length << 5 | 8 | (row->flags & X86_ROW_MASK_REQ ? 1 : 0);
     } else {
         if (row->pp <= X86_PP_F2 && row->pp != X86_PP_NONE) {
             out[n++] = prefixes[row->pp];

@@ -99,6 +99,18 @@ is_forbidden(const X86OpRow *row)
     return false;
 }
 
+/* tests/cpu/test-evex.c has these. */
+static bool
+is_avx512(const X86OpRow *row)
+{
+    bool masks = false;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(row->operand); i++) {
+        masks |= row->operand[i].kind >= X86_OP_KREG && row->operand[i].kind <= X86_OP_KVVVV;
+    }
+    return masks || row->encoding == X86_ENC_EVEX;
+}
+
 static OracleClass
 class_of(const X86OpRow *row)
 {
@@ -150,7 +162,7 @@ oracle_row_inspect(const X86OpRow *row)
     return (OracleRow){
         .row = row,
         .class_ = class_of(row),
-        .forbidden = is_forbidden(row) || row->feature == X86_FEATURE_3DNOW,
+        .forbidden = is_forbidden(row) || is_avx512(row) || row->feature == X86_FEATURE_3DNOW,
         .ends_case = ends_case(row),
         .divides = strstr(row->mnemonic, "div") && row->class_ == X86_CLASS_INT,
         .is_xsave = saves,
