@@ -48,6 +48,7 @@ tcg_emit_entry(TcgEmit *e, TcgBlock *block, unsigned fetch_slot, uint32_t stamp)
     TcgAsm *a = &e->a;
     TcgLabel fail = { 0 };
     bool flags_live = e->live_in[0] || e->machine->options.exact;
+    bool along = !flags_live && e->exit_live[0];
     int32_t slot = TCG_OFFSET(fetch) +
                    (int32_t)((e->view * TCG_FETCH_ENTRIES + fetch_slot) * sizeof(TcgFetch) +
                              offsetof(TcgFetch, stamp));
@@ -55,8 +56,22 @@ tcg_emit_entry(TcgEmit *e, TcgBlock *block, unsigned fetch_slot, uint32_t stamp)
     /* before the block: out of the way of what falls through */
     tcg_asm_bind(a, &fail);
     tcg_asm_mov_ri(a, TCG_T1, block->pc);
-    tcg_asm_jmp_to(a, e->machine->thunks.leave_at);
+    tcg_asm_jmp_to(a, along ? e->machine->thunks.leave_at_in_memory : e->machine->thunks.leave_at);
     tcg_asm_align(a, 16);
+    block->flags_live = flags_live || along;
+    if (along) {
+        /* the block only hands the flags on: they are in memory from the start */
+        block->entry = block->entry_loop = block->entry_far = tcg_asm_here(a);
+        tcg_emit_save_flags(e);
+        block->entry_indirect = tcg_asm_here(a);
+        test_word(e, ctx(slot), stamp, false, &fail);
+        test_word(e, ctx(TCG_OFFSET(hot.exit_request)), 0, false, &fail);
+        return;
+    }
+    block->entry_indirect = tcg_asm_here(a);
+    if (flags_live) {
+        tcg_emit_restore_flags(e);
+    }
     block->entry_far = tcg_asm_here(a);
     test_word(e, ctx(slot), stamp, flags_live, &fail);
     block->entry_loop = tcg_asm_here(a);
@@ -75,6 +90,7 @@ take_link(TcgEmit *e, uint64_t pc, size_t jump)
     e->links[e->n_links].pc = pc;
     e->links[e->n_links].jump = jump;
     e->links[e->n_links].backward = pc <= e->pc;
+    e->links[e->n_links].in_memory = e->flags_saved;
     e->n_links++;
     return true;
 }
@@ -100,34 +116,59 @@ tcg_emit_links(TcgEmit *e, TcgBlock *block)
         e->links[i].stub_at = tcg_asm_here(a);
         tcg_asm_mov_ri(a, TCG_T1, e->links[i].pc);
         tcg_asm_mov_ri(a, TCG_T0, (uintptr_t)&block->links[i]);
-        tcg_asm_jmp_to(a, e->machine->thunks.leave_link);
+        tcg_asm_jmp_to(a, e->links[i].in_memory ? e->machine->thunks.leave_link_in_memory
+                                                : e->machine->thunks.leave_link);
         if (!tcg_asm_failed(a)) {
             tcg_asm_patch(a->start + e->links[i].jump, a->exec_delta, e->links[i].stub_at);
         }
     }
 }
 
-/* To the guest address in T0: through the table of recent ones, or out. No flag is touched. */
+void
+tcg_emit_save_flags(TcgEmit *e)
+{
+    TcgAsm *a = &e->a;
+
+    tcg_asm_mov_rr(a, 8, TCG_T1, X86_RAX);
+    tcg_asm_lahf(a);
+    tcg_asm_setcc_r(a, TCG_O, X86_RAX);
+    tcg_asm_mov_mr(a, 2, ctx(TCG_OFFSET(hot.exit_flags)), X86_RAX);
+    tcg_asm_mov_rr(a, 8, X86_RAX, TCG_T1);
+    e->flags_saved = true;
+}
+
+void
+tcg_emit_restore_flags(TcgEmit *e)
+{
+    TcgAsm *a = &e->a;
+
+    tcg_asm_mov_rr(a, 8, TCG_T1, X86_RAX);
+    tcg_asm_movzx_rm(a, X86_RAX, 2, ctx(TCG_OFFSET(hot.exit_flags)));
+    tcg_asm_alu_ri(a, TCG_ADD, 1, X86_RAX, 0x7f);
+    tcg_asm_sahf(a);
+    tcg_asm_mov_rr(a, 8, X86_RAX, TCG_T1);
+    e->flags_saved = false;
+}
+
+/* To the guest address in T0: through the table of recent ones, or out. The flags are saved. */
 static void
 emit_indirect(TcgEmit *e)
 {
     TcgAsm *a = &e->a;
-    TcgLabel hit = { 0 };
+    TcgLabel miss = { 0 };
     int32_t table = TCG_OFFSET(jump) + (int32_t)(e->view * sizeof(e->cpu->jump[0]));
+    _Static_assert(sizeof(TcgJump) == 16, "shifted by four");
 
-    tcg_asm_mov_mr(a, 8, ctx(TCG_OFFSET(hot.park)), X86_RCX);
-    tcg_asm_pext_rrm(a, 8, TCG_T1, TCG_T0, ctx(TCG_OFFSET(hot.jump_bits)));
-    tcg_asm_lea(a, 8, TCG_T1, tcg_mem_index(TCG_T1, TCG_T1, 0, 0));
-    tcg_asm_mov_rm(a, 8, X86_RCX,
-                   tcg_mem_index(TCG_CTX, TCG_T1, 3, table + (int32_t)offsetof(TcgJump, key)));
-    tcg_asm_lea(a, 8, X86_RCX, tcg_mem_index(X86_RCX, TCG_T0, 0, 0));
-    tcg_asm_jrcxz(a, &hit);
-    tcg_asm_mov_rm(a, 8, X86_RCX, ctx(TCG_OFFSET(hot.park)));
+    tcg_asm_mov_rr(a, 4, TCG_T1, TCG_T0);
+    tcg_asm_shift_ri(a, TCG_SHL, 4, TCG_T1, 4);
+    tcg_asm_alu_ri(a, TCG_AND, 4, TCG_T1, (TCG_JUMP_ENTRIES - 1) << 4);
+    tcg_asm_alu_rm(a, TCG_CMP, 8, TCG_T0,
+                   tcg_mem_index(TCG_CTX, TCG_T1, 0, table + (int32_t)offsetof(TcgJump, key)));
+    tcg_asm_jcc_short(a, TCG_NE, &miss);
+    tcg_asm_jmp_m(a, tcg_mem_index(TCG_CTX, TCG_T1, 0, table + (int32_t)offsetof(TcgJump, code)));
+    tcg_asm_bind(a, &miss);
     tcg_asm_mov_ri(a, TCG_T1, e->pc);
     tcg_asm_jmp_to(a, e->machine->thunks.jump_miss);
-    tcg_asm_bind(a, &hit);
-    tcg_asm_mov_rm(a, 8, X86_RCX, ctx(TCG_OFFSET(hot.park)));
-    tcg_asm_jmp_m(a, tcg_mem_index(TCG_CTX, TCG_T1, 3, table + (int32_t)offsetof(TcgJump, code)));
 }
 
 static uint64_t
@@ -225,6 +266,9 @@ tcg_emit_flow(TcgEmit *e)
         return true;
     }
     e->ended = true;
+    if (exec != x86_exec_jmp_rel && !e->flags_saved) {
+        tcg_emit_save_flags(e); /* exact, or nothing has needed it yet */
+    }
     if (exec == x86_exec_jmp_rel) {
         tcg_emit_goto(e, branch_target(e));
     } else if (exec == x86_exec_call_rel) {

@@ -17,7 +17,7 @@
 #include "emit.h"
 #include "fpstate.h"
 
-enum { SITE_WRITE = 1, SITE_FLOW = 2, SITE_JUMP_SHIFT = 4 };
+enum { SITE_WRITE = 1, SITE_FLOW = 2, SITE_SAVED = 4, SITE_JUMP_SHIFT = 4 };
 
 TcgEa
 tcg_ea_operand(const TcgEmit *e)
@@ -160,6 +160,7 @@ tcg_emit_mem(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
                        .pc = e->pc,
                        .is_write = write,
                        .parked = e->flags_live,
+                       .flags_saved = e->flags_saved,
                        .is_flow = e->insn->row->class_ == X86_CLASS_FLOW };
     tcg_asm_bind(&e->a, &cold->again);
     tcg_emit_ea(e, ea);
@@ -194,7 +195,8 @@ tcg_emit_cold(TcgEmit *e)
     for (unsigned i = 0; i < e->n_cold; i++) {
         TcgCold *cold = &e->cold[i];
         TcgEmit *at = e;
-        uint8_t info = (cold->is_write ? SITE_WRITE : 0) | (cold->is_flow ? SITE_FLOW : 0);
+        uint8_t info = (cold->is_write ? SITE_WRITE : 0) | (cold->is_flow ? SITE_FLOW : 0) |
+                       (cold->flags_saved ? SITE_SAVED : 0);
 
         tcg_asm_bind(a, &cold->slow);
         if (cold->parked) {
@@ -227,6 +229,9 @@ tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *site)
     uint8_t info = *site;
 
     cpu->slow++;
+    if (info & SITE_SAVED) {
+        cpu->hot.flags = cpu->hot.exit_flags;
+    }
     tcg_flags_to_state(cpu);
     tcg_fp_settle(cpu);
     if (tcg_tlb_fill(cpu, linear, info & SITE_WRITE, x86_view(core))) {

@@ -29,7 +29,7 @@ typedef struct TcgCold {
     TcgLabel slow, again, done;
     TcgEa ea;
     uint64_t pc;
-    bool is_write, parked, is_flow;
+    bool is_write, parked, is_flow, flags_saved;
 } TcgCold;
 
 typedef struct TcgEmit {
@@ -43,15 +43,19 @@ typedef struct TcgEmit {
     unsigned n_insns;
     X86Insn insns[TCG_BLOCK_INSNS];
     uint64_t pcs[TCG_BLOCK_INSNS];
-    /* RFLAGS bits that somebody may read before they are written again */
-    uint16_t live_in[TCG_BLOCK_INSNS], live_out[TCG_BLOCK_INSNS];
+    /* RFLAGS bits that somebody may read in the host's flags before they are written again; and
+     * whether those that are not among them leave the block by an indirect jump or a call, which
+     * takes them along in hot.exit_flags. */
+    uint16_t live_in[TCG_BLOCK_INSNS];
+    bool exit_live[TCG_BLOCK_INSNS];
     TcgPlace places[TCG_BLOCK_INSNS];
 
     /* The current instruction. */
     unsigned index;
     const X86Insn *insn;
     uint64_t pc, next_pc;
-    bool flags_live; /* before it: a check must not touch flags */
+    bool flags_live;  /* before it: a check must not touch flags */
+    bool flags_saved; /* hot.exit_flags are the guest's, the host's may be anything */
 
     TcgCold cold[TCG_COLD_MAX];
     unsigned n_cold;
@@ -60,7 +64,7 @@ typedef struct TcgEmit {
         uint64_t pc;
         size_t jump;
         const uint8_t *stub_at;
-        bool backward;
+        bool backward, in_memory;
     } links[TCG_BLOCK_INSNS + 2];
     unsigned n_links;
     bool vec_checked; /* residency of vectors was tested in this block (emit-vec.c) */
@@ -105,6 +109,9 @@ bool tcg_emit_vec(TcgEmit *e);
 
 /* ---- emit-flow.c ---- */
 bool tcg_emit_flow(TcgEmit *e); /* sets e->ended where nothing follows */
+/* The flags to hot.exit_flags and back. T1 is used. */
+void tcg_emit_save_flags(TcgEmit *e);
+void tcg_emit_restore_flags(TcgEmit *e);
 /* Leaves for PC by a jump that can be linked. */
 void tcg_emit_goto(TcgEmit *e, uint64_t pc);
 void tcg_emit_entry(TcgEmit *e, TcgBlock *block, unsigned fetch_slot, uint32_t stamp);

@@ -169,9 +169,9 @@ find_block(TcgCpu *cpu, const TcgFetch *fetch, uint64_t pc, TcgLink *link, uint6
     if (block) {
         TcgJump *jump = &cpu->jump[fetch->mode & TCG_MODE_VIEW][tcg_jump_slot(pc)];
         code = block->entry_far;
-        jump->code = code;
+        jump->code = block->entry_indirect;
         cpu->jump_stamp[fetch->mode & TCG_MODE_VIEW][tcg_jump_slot(pc)] = fetch->stamp;
-        __atomic_store_n(&jump->key, -pc, __ATOMIC_RELEASE);
+        __atomic_store_n(&jump->key, pc, __ATOMIC_RELEASE);
         if (link && link_age == machine->full_flushes && !machine->options.force_exits) {
             tcg_link(machine, link, block);
         }
@@ -192,7 +192,7 @@ find_code(TcgCpu *cpu, unsigned mode, TcgLink *link, uint64_t link_age)
     if (cpu->view_mode[view] != mode) {
         cpu->view_mode[view] = (uint16_t)mode;
         for (unsigned i = 0; i < TCG_JUMP_ENTRIES; i++) {
-            cpu->jump[view][i].key = -((uint64_t)i ^ 1);
+            cpu->jump[view][i].key = (uint64_t)i ^ 1;
         }
     }
     if (fetch->page != (pc & ~(uint64_t)0xfff) || fetch->mode != mode || !fetch->stamp) {
@@ -200,7 +200,7 @@ find_code(TcgCpu *cpu, unsigned mode, TcgLink *link, uint64_t link_age)
             return NULL;
         }
     }
-    if (jump->key == -pc && !link && cpu->jump_stamp[view][tcg_jump_slot(pc)] == fetch->stamp) {
+    if (jump->key == pc && !link && cpu->jump_stamp[view][tcg_jump_slot(pc)] == fetch->stamp) {
         return jump->code;
     }
     code = find_block(cpu, fetch, pc, link, link_age);
@@ -278,6 +278,7 @@ run_code(TcgCpu *cpu, const void *code)
     cpu->hot.after_exit = TCG_EXIT_LOOKUP;
     cpu->dispatches++;
     tcg_flags_from_state(cpu);
+    cpu->hot.exit_flags = cpu->hot.flags; /* where an indirect entry looks */
     cpu->machine->thunks.enter(&cpu->core.s, code);
     tcg_flags_to_state(cpu);
     tcg_fp_settle(cpu);

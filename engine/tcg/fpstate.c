@@ -233,7 +233,7 @@ tcg_fp_settle_x87(TcgCpu *cpu)
     memcpy(fpu->st, image->st, sizeof(fpu->st));
     pc = code + (uint32_t)(cpu->hot.x87_env[3] - (uint32_t)(uintptr_t)code);
     if (cpu->hot.x87_env[3] != (uint32_t)fpu->fip && (size_t)(pc - code) < cpu->machine->code_len &&
-        tcg_recover_rip(cpu->machine, pc, &rip, &bytes)) {
+        tcg_recover_rip(cpu->machine, pc, &rip, &bytes, NULL)) {
         fpu->fip = rip;
         fpu->fop = opcode_of(bytes, VIT_PAGE_SIZE - (rip & (VIT_PAGE_SIZE - 1)));
         fpu->fcs = cpu->core.s.seg[X86_CS].selector;

@@ -24,9 +24,12 @@ typedef struct TcgLink {
     uint8_t *jump;       /* its displacement, where it is written */
     const uint8_t *stub; /* where it leads while to is NULL */
     bool backward;       /* needs the exit test */
+    bool in_memory;      /* flags are in hot.exit_flags */
 } TcgLink;
 
-/* For a host fault: which instruction. */
+enum { TCG_PLACE_OFFSET = 0xfff, TCG_PLACE_FLAGS_SAVED = 0x8000 };
+
+/* For a host fault: which instruction, and whether its flags are in hot.exit_flags. */
 typedef struct TcgPlace {
     uint16_t host, guest; /* offset in the code, offset in the guest's page */
 } TcgPlace;
@@ -38,10 +41,12 @@ struct TcgBlock {
     uint16_t offset, len; /* in the page */
     uint16_t mode;
     uint32_t stamp;
-    const uint8_t *start, *end; /* of the host code */
-    const uint8_t *entry;       /* no test: forward jumps inside the page */
-    const uint8_t *entry_loop;  /* exit test: backward jumps inside the page */
-    const uint8_t *entry_far;   /* page still mapped, exit test: all others */
+    const uint8_t *start, *end;    /* of the host code */
+    const uint8_t *entry;          /* no test: forward jumps inside the page */
+    const uint8_t *entry_loop;     /* exit test: backward jumps inside the page */
+    const uint8_t *entry_far;      /* page still mapped, exit test: all others */
+    const uint8_t *entry_indirect; /* the same with the flags in hot.exit_flags */
+    bool flags_live;               /* somebody reads the flags it is entered with */
     TcgLink *incoming;
     uint16_t n_links, n_places;
     TcgLink *links;
@@ -74,7 +79,9 @@ typedef struct TcgThunks {
     const uint8_t *leave;      /* rIP is in the state */
     const uint8_t *leave_at;   /* T1 = guest rIP */
     const uint8_t *leave_link; /* T1 = guest rIP, T0 = TcgLink */
-    const uint8_t *interpret;  /* called: T1 = guest rIP; one instruction; comes back or leaves */
+    const uint8_t *leave_at_in_memory, *interpret_leave_in_memory;
+    const uint8_t *leave_link_in_memory; /* the same with the flags in hot.exit_flags */
+    const uint8_t *interpret; /* called: T1 = guest rIP; one instruction; comes back or leaves */
     const uint8_t *interpret_leave; /* jumped to: T1 = guest rIP; one instruction, then leaves */
     const uint8_t *slow;            /* called: T0 = address, T1 = guest rIP; see emit-mem.c */
     const uint8_t *jump_miss;       /* T0 = guest rIP, T1 = the jump's own, to spare[1] */
@@ -139,8 +146,9 @@ int tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *site);
 /* ---- recover.c ---- */
 void tcg_recover_init(void);
 /* The guest instruction that host code at PC stands for: its address and bytes (as they are now; to
- * the end of the page at most). False: PC is in no block. */
+ * the end of the page at most), whether its flags are in hot.exit_flags (nullable). False: PC is in
+ * no block. */
 bool tcg_recover_rip(const TcgMachine *machine, const uint8_t *pc, uint64_t *out_rip,
-                     const uint8_t **out_bytes);
+                     const uint8_t **out_bytes, bool *out_flags_saved);
 void tcg_recover_add(TcgMachine *machine);
 void tcg_recover_remove(TcgMachine *machine);

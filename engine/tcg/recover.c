@@ -54,7 +54,7 @@ block_of(const TcgMachine *machine, const uint8_t *pc)
 
 bool
 tcg_recover_rip(const TcgMachine *machine, const uint8_t *pc, uint64_t *out_rip,
-                const uint8_t **out_bytes)
+                const uint8_t **out_bytes, bool *out_flags_saved)
 {
     const TcgBlock *block = block_of(machine, pc);
     unsigned place = 0;
@@ -65,8 +65,12 @@ tcg_recover_rip(const TcgMachine *machine, const uint8_t *pc, uint64_t *out_rip,
     while (place + 1u < block->n_places && block->places[place + 1].host <= pc - block->start) {
         place++;
     }
-    *out_rip = (block->pc & ~(uint64_t)0xfff) | block->places[place].guest;
-    *out_bytes = block->page->physical->host + block->places[place].guest;
+    unsigned guest = block->places[place].guest;
+    *out_rip = (block->pc & ~(uint64_t)0xfff) | (guest & TCG_PLACE_OFFSET);
+    *out_bytes = block->page->physical->host + (guest & TCG_PLACE_OFFSET);
+    if (out_flags_saved) {
+        *out_flags_saved = guest & TCG_PLACE_FLAGS_SAVED;
+    }
     return true;
 }
 
@@ -91,11 +95,13 @@ on_fault(int number, siginfo_t *info, void *context)
     const uint8_t *pc = (const uint8_t *)regs[REG_RIP];
     const TcgMachine *machine = info->si_code > 0 ? machine_of((uintptr_t)pc) : NULL;
     const uint8_t *bytes;
+    bool saved;
     uint64_t rip;
 
-    if (machine && tcg_recover_rip(machine, pc, &rip, &bytes)) {
+    if (machine && tcg_recover_rip(machine, pc, &rip, &bytes, &saved)) {
         regs[REG_R15] = (greg_t)rip;
-        regs[REG_RIP] = (greg_t)machine->thunks.interpret_leave;
+        regs[REG_RIP] = (greg_t)(saved ? machine->thunks.interpret_leave_in_memory
+                                       : machine->thunks.interpret_leave);
         return;
     }
     chain(number == SIGFPE ? &previous_fpe : &previous_segv, number, info, context);

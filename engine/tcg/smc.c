@@ -74,9 +74,10 @@ void
 tcg_link(TcgMachine *machine, TcgLink *link, TcgBlock *to)
 {
     const TcgBlock *from = link->from;
-    const uint8_t *entry = to->page != from->page ? to->entry_far
-                           : link->backward       ? to->entry_loop
-                                                  : to->entry;
+    const uint8_t *entry = link->in_memory && to->flags_live ? to->entry_indirect
+                           : to->page != from->page          ? to->entry_far
+                           : link->backward                  ? to->entry_loop
+                                                             : to->entry;
 
     if (link->to || to->mode != from->mode || link->pc != to->pc ||
         !tcg_asm_patch(link->jump, tcg_exec_delta(machine), entry)) {
@@ -107,8 +108,8 @@ forget_jumps(TcgMachine *machine, const TcgBlock *block)
 
     for (TcgCpu *cpu = machine->cpus; cpu; cpu = cpu->next) {
         TcgJump *jump = &cpu->jump[view][slot];
-        if (jump->code == block->entry_far) {
-            __atomic_store_n(&jump->key, -((uint64_t)slot ^ 1), __ATOMIC_RELAXED);
+        if (jump->code == block->entry_indirect) {
+            __atomic_store_n(&jump->key, (uint64_t)slot ^ 1, __ATOMIC_RELAXED);
         }
     }
 }
@@ -281,7 +282,7 @@ tcg_drop_all(TcgMachine *machine, bool memory_is_gone)
                 cpu->fetch[view][i] = (TcgFetch){ .page = 1 };
             }
             for (unsigned i = 0; i < TCG_JUMP_ENTRIES; i++) {
-                cpu->jump[view][i].key = -((uint64_t)i ^ 1);
+                cpu->jump[view][i].key = (uint64_t)i ^ 1;
             }
         }
     }

@@ -79,7 +79,7 @@ typedef struct TcgFetch {
 
 /* Where code at an address is. */
 typedef struct TcgJump {
-    uint64_t key; /* minus the address */
+    uint64_t key; /* the address */
     const void *code;
 } TcgJump;
 
@@ -91,9 +91,9 @@ typedef struct TcgHot {
     uint32_t tlb_mask;       /* (entries - 1) << 4 */
     uint64_t tlb_index_bits; /* (entries - 1) << 12 */
     uint64_t page_bits;      /* ~0xfff */
-    uint64_t jump_bits;      /* low bits of an address that index the jump table */
-    uint16_t flags;          /* AX after LAHF and SETO AL, while out of translated code */
-    uint8_t vec_resident;    /* guest registers in the host's: TcgVecLevel, see fpstate.h */
+    uint64_t spare2;
+    uint16_t flags;       /* AX after LAHF and SETO AL, while out of translated code */
+    uint8_t vec_resident; /* guest registers in the host's: TcgVecLevel, see fpstate.h */
     uint8_t x87_resident;
     uint8_t after_exit;                         /* TCG_EXIT_* */
     uint8_t vec_was_resident, x87_was_resident; /* before the call that is under way */
@@ -103,7 +103,8 @@ typedef struct TcgHot {
     uint64_t x87_data;    /* FPU_DP, while x87 registers are resident */
     uint32_t x87_segment; /* X86_DS.. whose selector goes with it, X86_SEG_LAST = as it is */
     uint32_t x87_env[7];  /* what FNSTENV tells of the last x87 instruction */
-    uint32_t reserve[2];
+    uint16_t exit_flags;  /* the same at a jump that leaves them here: see emit-flow.c */
+    uint16_t reserve[3];
 } TcgHot;
 _Static_assert(sizeof(TcgHot) == 128, "reached with one byte");
 
@@ -121,8 +122,8 @@ typedef struct TcgCpu {
     unsigned tlb_entries;
     bool running; /* atomic; in translated code, or holding what belongs to it */
 
-    TcgHot hot __attribute__((aligned(64)));
-    X86Fpu x87_image; /* what FXSAVE gave; see fpstate.c */
+    X86Fpu x87_image;                        /* what FXSAVE gave; see fpstate.c */
+    TcgHot hot __attribute__((aligned(64))); /* right before the core: see TcgHot */
     X86Core core __attribute__((aligned(64)));
     TcgFetch fetch[X86_VIEW_LAST][TCG_FETCH_ENTRIES];
     TcgJump jump[X86_VIEW_LAST][TCG_JUMP_ENTRIES];

@@ -19,11 +19,15 @@ hot(size_t offset)
 
 /* Registers and flags to the state. RAX is free afterwards. */
 static void
-spill(TcgAsm *a)
+spill(TcgAsm *a, bool flags_in_memory)
 {
     tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_GPR(X86_RAX)), X86_RAX);
-    tcg_asm_lahf(a);
-    tcg_asm_setcc_r(a, TCG_O, X86_RAX);
+    if (flags_in_memory) {
+        tcg_asm_movzx_rm(a, X86_RAX, 2, hot(offsetof(TcgHot, exit_flags)));
+    } else {
+        tcg_asm_lahf(a);
+        tcg_asm_setcc_r(a, TCG_O, X86_RAX);
+    }
     tcg_asm_mov_mr(a, 2, hot(offsetof(TcgHot, flags)), X86_RAX);
     for (unsigned reg = X86_RCX; reg <= X86_R15; reg++) {
         if (tcg_home[reg] != TCG_NO_REG) {
@@ -104,7 +108,7 @@ emit_call(TcgAsm *a, const TcgThunks *t, const void *helper, TcgLabel *out)
     TcgLabel leave = { 0 };
 
     tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_RIP), TCG_T1);
-    spill(a);
+    spill(a, false);
     spill_fp(a, t);
     tcg_asm_mov_rr(a, 8, X86_RDI, TCG_CTX);
     tcg_asm_mov_rr(a, 8, X86_RSI, TCG_T0);
@@ -127,7 +131,7 @@ bool
 tcg_thunks_make(TcgMachine *machine)
 {
     TcgThunks *t = &machine->thunks;
-    TcgLabel leave = { 0 }, out = { 0 };
+    TcgLabel leave = { 0 }, out = { 0 }, in_memory = { 0 };
     TcgAsm asm_, *a = &asm_;
 
     tcg_asm_init(a, machine->code, 16384, tcg_exec_delta(machine));
@@ -143,7 +147,7 @@ tcg_thunks_make(TcgMachine *machine)
     tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_RIP), TCG_T1);
     t->leave = tcg_asm_here(a);
     tcg_asm_bind(a, &leave);
-    spill(a);
+    spill(a, false);
     spill_fp(a, t);
     tcg_asm_bind(a, &out);
     emit_return(a);
@@ -152,13 +156,27 @@ tcg_thunks_make(TcgMachine *machine)
     t->jump_miss = tcg_asm_here(a);
     tcg_asm_mov_mr(a, 8, hot(offsetof(TcgHot, spare[1])), TCG_T1);
     tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_RIP), TCG_T0);
-    tcg_asm_jmp(a, &leave);
+    tcg_asm_jmp(a, &in_memory);
+    t->leave_link_in_memory = tcg_asm_here(a);
+    tcg_asm_mov_mr(a, 8, hot(offsetof(TcgHot, link)), TCG_T0);
+    t->leave_at_in_memory = tcg_asm_here(a);
+    tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_RIP), TCG_T1);
+    tcg_asm_bind(a, &in_memory);
+    spill(a, true);
+    spill_fp(a, t);
+    tcg_asm_jmp(a, &out);
 
     tcg_asm_align(a, 16);
     t->interpret_leave = tcg_asm_here(a);
     tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_RIP), TCG_T1);
     tcg_asm_mov_mi(a, 1, hot(offsetof(TcgHot, after_exit)), TCG_EXIT_INTERPRET);
     tcg_asm_jmp(a, &leave);
+
+    tcg_asm_align(a, 16);
+    t->interpret_leave_in_memory = tcg_asm_here(a);
+    tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_RIP), TCG_T1);
+    tcg_asm_mov_mi(a, 1, hot(offsetof(TcgHot, after_exit)), TCG_EXIT_INTERPRET);
+    tcg_asm_jmp(a, &in_memory);
 
     tcg_asm_align(a, 16);
     t->interpret = tcg_asm_here(a);

@@ -30,11 +30,10 @@ tcg_tlb_init(TcgCpu *cpu, unsigned entries)
     cpu->hot.tlb_mask = (entries - 1) << 4;
     cpu->hot.tlb_index_bits = (uint64_t)(entries - 1) << 12;
     cpu->hot.page_bits = ~(uint64_t)0xfff;
-    cpu->hot.jump_bits = TCG_JUMP_ENTRIES - 1;
     for (unsigned view = 0; view < X86_VIEW_LAST; view++) {
         cpu->view_mode[view] = TCG_MODE_NONE;
         for (unsigned i = 0; i < TCG_JUMP_ENTRIES; i++) {
-            cpu->jump[view][i].key = -((uint64_t)i ^ 1);
+            cpu->jump[view][i].key = (uint64_t)i ^ 1;
         }
     }
     for (unsigned i = 0; i < entries; i++) {

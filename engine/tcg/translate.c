@@ -49,20 +49,38 @@ choose(TcgEmit *e, const uint8_t *page, unsigned offset)
     }
 }
 
+/* Whether INSN leaves the block with the flags in hot.exit_flags. */
+static bool
+takes_flags_along(const X86Insn *insn)
+{
+    void (*exec)(X86Core *, const X86Insn *) = insn->row->exec;
+
+    return exec == x86_exec_call_rel || exec == x86_exec_call_e || exec == x86_exec_jmp_e ||
+           exec == x86_exec_ret || exec == x86_exec_ret_imm;
+}
+
 static void
 find_live_flags(TcgEmit *e)
 {
-    uint16_t live = X86_FLAGS_ARITH;
+    bool leaves = e->n_insns && takes_flags_along(&e->insns[e->n_insns - 1]);
+    uint16_t live = leaves ? 0 : X86_FLAGS_ARITH, exit = leaves ? X86_FLAGS_ARITH : 0;
 
     for (unsigned i = e->n_insns; i-- > 0;) {
         const X86OpRow *row = e->insns[i].row;
-        if (row->class_ == X86_CLASS_FLOW || (row->flags & X86_ROW_END)) {
+        uint16_t written = (row->flags_written | row->flags_undefined) & X86_FLAGS_ARITH;
+
+        if ((row->class_ == X86_CLASS_FLOW && !(leaves && i == e->n_insns - 1)) ||
+            (row->flags & X86_ROW_END)) {
             live = X86_FLAGS_ARITH;
+            exit = 0;
         }
-        e->live_out[i] = live;
-        live = (live & ~(row->flags_written | row->flags_undefined)) |
-               (row->flags_read & X86_FLAGS_ARITH);
+        live = (live & ~written) | (row->flags_read & X86_FLAGS_ARITH);
+        if (written) {
+            live |= exit & ~written; /* to be saved behind it */
+            exit = 0;
+        }
         e->live_in[i] = live;
+        e->exit_live[i] = exit;
     }
 }
 
@@ -99,11 +117,22 @@ emit_one(TcgEmit *e)
     }
 }
 
+/* Whether the current instruction may be emitted with something before it that uses the flags. */
+static bool
+may_clobber_flags(const TcgEmit *e)
+{
+    const X86Insn *insn = e->insn;
+
+    return !e->flags_live &&
+           (insn->row->class_ != X86_CLASS_INT || insn->is_memory || !insn->has_modrm);
+}
+
 static void
 emit_insn(TcgEmit *e, unsigned index)
 {
     uint8_t *at = e->a.at;
     unsigned n_cold = e->n_cold, n_links = e->n_links;
+    const X86OpRow *row = e->insns[index].row;
 
     e->index = index;
     e->insn = &e->insns[index];
@@ -111,8 +140,16 @@ emit_insn(TcgEmit *e, unsigned index)
     e->next_pc = e->pc + e->insn->length;
     e->flags_live = e->live_in[index] || e->machine->options.exact;
     e->places[index] = (TcgPlace){ (uint16_t)tcg_asm_offset(&e->a), e->pc & 0xfff };
+    if (e->exit_live[index] && !e->flags_saved && may_clobber_flags(e)) {
+        tcg_emit_save_flags(e);
+        at = e->a.at;
+    }
+    if (e->flags_saved) {
+        e->places[index].guest |= TCG_PLACE_FLAGS_SAVED;
+    }
     if (!ends_block(e->insn) && emit_one(e)) {
         tcg_emit_mem_done(e);
+        e->flags_saved &= !((row->flags_written | row->flags_undefined) & X86_FLAGS_ARITH);
         return;
     }
     if (!tcg_asm_failed(&e->a)) {
@@ -120,6 +157,9 @@ emit_insn(TcgEmit *e, unsigned index)
     }
     e->n_cold = n_cold;
     e->n_links = n_links;
+    if (e->flags_saved) {
+        tcg_emit_restore_flags(e);
+    }
     if (ends_block(e->insn) || e->insn->row->class_ == X86_CLASS_FLOW) {
         tcg_emit_interpret_leave(e);
     } else {
@@ -155,7 +195,8 @@ finish_block(TcgEmit *e, TcgBlock *block)
                                      .pc = e->links[i].pc,
                                      .jump = e->a.start + e->links[i].jump,
                                      .stub = e->links[i].stub_at,
-                                     .backward = e->links[i].backward };
+                                     .backward = e->links[i].backward,
+                                     .in_memory = e->links[i].in_memory };
     }
     block->n_places = (uint16_t)e->n_insns;
     block->places = g_memdup2(e->places, e->n_insns * sizeof(TcgPlace));
@@ -180,8 +221,9 @@ tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, uint64_t pc)
     e->code64 = (fetch->mode & TCG_MODE_SIZE) == TCG_MODE_CODE64;
     e->page_pc = fetch->page;
     e->n_insns = e->n_cold = e->n_links = 0;
-    e->vec_checked = e->x87_checked = e->ended = false;
+    e->vec_checked = e->x87_checked = e->ended = e->flags_saved = false;
     e->live_in[0] = X86_FLAGS_ARITH;
+    e->exit_live[0] = false;
     choose(e, fetch->host, pc & 0xfff);
     find_live_flags(e);
 
