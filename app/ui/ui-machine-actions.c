@@ -572,11 +572,18 @@ act_settings(GSimpleAction *action, GVariant *parameter, gpointer data)
                                    g_variant_new_string(window->title));
 }
 
+static void
+act_close(GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+    gtk_window_close(GTK_WINDOW(data));
+}
+
 /* ---- Table ---- */
 
 static const GActionEntry actions[] = {
     { .name = "settings", .activate = act_settings },
     { .name = "command-line", .activate = act_settings },
+    { .name = "close", .activate = act_close },
     { .name = "start", .activate = act_start },
     { .name = "pause", .state = "false", .change_state = act_pause },
     { .name = "resume", .activate = act_resume },
