@@ -21,6 +21,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -60,6 +61,8 @@ struct BlkContext {
     BlkDeferred *deferred_first, *deferred_last;
     BlkSleeper *sleepers; /* earliest first */
     unsigned dispatch_depth;
+    int epoll_fd; /* -1 until somebody waits for a descriptor */
+    unsigned fd_waiters;
 };
 
 typedef struct ContextSource {
@@ -282,6 +285,52 @@ blk_sleep_ns(BlkContext *context, int64_t ns)
     suspend_current(context);
 }
 
+/* ---- descriptors ---- */
+
+static int
+get_epoll_fd(BlkContext *context)
+{
+    if (context->epoll_fd < 0) {
+        context->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+        if (context->epoll_fd >= 0 && context->source) {
+            g_source_add_unix_fd(context->source, context->epoll_fd, G_IO_IN);
+        }
+    }
+    return context->epoll_fd;
+}
+
+int
+blk_wait_fd(BlkContext *context, int fd, short events)
+{
+    struct epoll_event event = { .events = EPOLLONESHOT | (events & POLLIN ? EPOLLIN : 0u) |
+                                           (events & POLLOUT ? EPOLLOUT : 0u),
+                                 .data.ptr = context->current };
+    int epoll_fd = get_epoll_fd(context);
+
+    g_assert(context->current);
+    if (epoll_fd < 0 || epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
+        return -errno;
+    }
+    context->fd_waiters++;
+    suspend_current(context);
+    context->fd_waiters--;
+    epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+    return 0;
+}
+
+static void
+collect_fds(BlkContext *context)
+{
+    struct epoll_event events[16];
+    int count = context->fd_waiters > 0
+                    ? epoll_wait(context->epoll_fd, events, VIT_ARRAY_LEN(events), 0)
+                    : 0;
+
+    for (int i = 0; i < count; i++) {
+        make_ready(context, events[i].data.ptr);
+    }
+}
+
 /* ---- workers ---- */
 
 /* On the worker. */
@@ -371,6 +420,7 @@ run_ready(BlkContext *context)
     g_assert(!context->current);
     context->dispatch_depth++;
     collect_jobs(context);
+    collect_fds(context);
     wake_sleepers(context);
     for (;;) {
         BlkFiber *fiber = pop_fiber(&context->ready);
@@ -396,14 +446,16 @@ run_ready(BlkContext *context)
 static void
 poll_host(BlkContext *context, int timeout_ms)
 {
-    struct pollfd fds = { .fd = context->event_fd, .events = POLLIN };
+    /* A descriptor of -1 is passed over. */
+    struct pollfd fds[] = { { .fd = context->event_fd, .events = POLLIN },
+                            { .fd = context->epoll_fd, .events = POLLIN } };
 
     if (context->sleepers) {
         int64_t left_us = context->sleepers->wake_us - g_get_monotonic_time();
         int64_t left_ms = left_us <= 0 ? 0 : MIN((left_us + 999) / 1000, 3600000);
         timeout_ms = timeout_ms < 0 ? (int)left_ms : (int)MIN(left_ms, timeout_ms);
     }
-    poll(&fds, 1, timeout_ms);
+    poll(fds, VIT_ARRAY_LEN(fds), timeout_ms);
 }
 
 bool
@@ -490,6 +542,7 @@ blk_context_new(GMainContext *main_context, VitLock *lock, GError **error)
     context = g_new0(BlkContext, 1);
     context->lock = lock;
     context->event_fd = event_fd;
+    context->epoll_fd = -1;
     context->idle = fiber;
     context->idle_count = 1;
     pthread_mutex_init(&context->jobs_lock, NULL);
@@ -523,5 +576,8 @@ blk_context_free(BlkContext *context)
     }
     pthread_mutex_destroy(&context->jobs_lock);
     close(context->event_fd);
+    if (context->epoll_fd >= 0) {
+        close(context->epoll_fd);
+    }
     g_free(context);
 }

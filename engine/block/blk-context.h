@@ -57,6 +57,9 @@ void blk_wait(BlkContext *context, BlkWaitQueue *queue);
 void blk_wake_all(BlkContext *context, BlkWaitQueue *queue);
 void blk_wake_first(BlkContext *context, BlkWaitQueue *queue);
 void blk_sleep_ns(BlkContext *context, int64_t ns);
+/* Waits until EVENTS (POLLIN, POLLOUT) happen on FD, or it breaks. One fiber per descriptor. 0 or a
+ * negative errno. */
+int blk_wait_fd(BlkContext *context, int fd, short events);
 /* Runs FUNC on a worker thread, waits and gives its result. ARG may be on the fiber's stack. */
 int blk_pool_run(BlkContext *context, int (*func)(void *arg), void *arg);
 

@@ -46,10 +46,9 @@ static bool
 set_scheme_error(const char *filename, const char *scheme, GError **error)
 {
     static const char *const later[] = {
-        "nbd",     "nbd+tcp", "nbd+unix",    "http",         "https", "ftp",
-        "ftps",    "ssh",     "iscsi",       "iser",         "rbd",   "gluster",
-        "nfs",     "fat",     "gluster+tcp", "gluster+unix", "nvme",  "blkdebug",
-        "nbd+ssh", "vvfat",   "blkverify",   "blklogwrites", NULL,
+        "http",     "https",   "ftp",   "ftps",      "ssh",          "iscsi",        "iser",
+        "rbd",      "gluster", "nfs",   "fat",       "gluster+tcp",  "gluster+unix", "nvme",
+        "blkdebug", "nbd+ssh", "vvfat", "blkverify", "blklogwrites", NULL,
     };
 
     if (g_strv_contains(later, scheme)) {

@@ -16,6 +16,7 @@ struct BlkGraph {
     GHashTable *secrets;         /* id -> GBytes * */
     GPtrArray *tasks;            /* BlkTask * */
     GPtrArray *exports;          /* BlkExport * */
+    struct BlkNbdServer *nbd_server;
     unsigned next_node_name;
     unsigned drain_depth; /* somebody waits until nothing is in flight */
     const BlkDriveEvents *events;

@@ -7,6 +7,7 @@
 #include "blk-bitmap.h"
 #include "blk-graph-private.h"
 #include "jobs/blk-task.h"
+#include "nbd/nbd-server.h"
 
 #include <string.h>
 
@@ -38,6 +39,9 @@ blk_graph_free(BlkGraph *graph)
 {
     if (!graph) {
         return;
+    }
+    if (graph->nbd_server) {
+        blk_nbd_server_stop(graph, NULL);
     }
     blk_graph_cancel_tasks(graph);
     blk_graph_drain(graph);

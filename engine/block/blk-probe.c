@@ -49,7 +49,7 @@ static const char *const known_names[] = {
     "https",
     "ftp",
     "ftps",
-    "nbd",
+
     "ssh",
     "iscsi",
     "gluster",

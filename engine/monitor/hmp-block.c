@@ -244,6 +244,97 @@ hmp_snapshot_delete_blkdev_internal(HmpCall *call)
     run_quietly(call, "blockdev-snapshot-delete-internal-sync", args);
 }
 
+/* ---- NBD server ---- */
+
+/* HOST:PORT, or unix:PATH. */
+static JsonObject *
+server_address(const char *uri)
+{
+    JsonObject *address = json_object_new(), *data = json_object_new();
+    const char *colon = strrchr(uri, ':');
+
+    if (g_str_has_prefix(uri, "unix:")) {
+        json_object_set_string_member(address, "type", "unix");
+        json_object_set_string_member(data, "path", uri + strlen("unix:"));
+    } else {
+        g_autofree char *host = g_strndup(uri, colon ? (size_t)(colon - uri) : 0);
+        json_object_set_string_member(address, "type", "inet");
+        json_object_set_string_member(data, "host", host);
+        json_object_set_string_member(data, "port", colon ? colon + 1 : uri);
+    }
+    json_object_set_object_member(address, "data", data);
+    return address;
+}
+
+static void
+export_drive(HmpCall *call, const char *device, const char *name)
+{
+    JsonObject *args = json_object_new();
+
+    json_object_set_string_member(args, "device", device);
+    if (name) {
+        json_object_set_string_member(args, "name", name);
+    }
+    json_object_set_boolean_member(args, "writable", hmp_flag(call, "w"));
+    run_quietly(call, "nbd-server-add", args);
+}
+
+/* -a: every drive with a medium is exported by its name. */
+static void
+export_all(HmpCall *call)
+{
+    g_autoptr(JsonNode) result = run(call, "query-block", json_object_new());
+    JsonArray *drives = result ? json_node_get_array(result) : NULL;
+
+    for (unsigned i = 0; drives && i < json_array_get_length(drives); i++) {
+        JsonObject *drive = json_array_get_object_element(drives, i);
+        if (json_object_has_member(drive, "inserted")) {
+            export_drive(call, json_object_get_string_member(drive, "device"), NULL);
+        }
+    }
+}
+
+void
+hmp_nbd_server_start(HmpCall *call)
+{
+    JsonObject *args;
+    JsonNode *result;
+
+    if (hmp_flag(call, "w") && !hmp_flag(call, "a")) {
+        hmp_print(call, "Error: -w only valid together with -a\n");
+        return;
+    }
+    args = json_object_new();
+    json_object_set_object_member(args, "addr", server_address(hmp_text(call, "uri")));
+    result = run(call, "nbd-server-start", args);
+    if (result && hmp_flag(call, "a")) {
+        export_all(call);
+    }
+    g_clear_pointer(&result, json_node_unref);
+}
+
+void
+hmp_nbd_server_add(HmpCall *call)
+{
+    export_drive(call, hmp_text(call, "device"), hmp_text(call, "name"));
+}
+
+void
+hmp_nbd_server_remove(HmpCall *call)
+{
+    JsonObject *args = json_object_new();
+
+    add_text(call, args, "name", "name");
+    json_object_set_string_member(args, "mode", hmp_flag(call, "f") ? "hard" : "safe");
+    run_quietly(call, "nbd-server-remove", args);
+}
+
+void
+hmp_nbd_server_stop(HmpCall *call)
+{
+    run_quietly(call, "nbd-server-stop", json_object_new());
+}
+
 /* ---- info ---- */
 
 void

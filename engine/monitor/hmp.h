@@ -170,6 +170,10 @@ void hmp_drive_backup(HmpCall *call);
 void hmp_snapshot_blkdev(HmpCall *call);
 void hmp_snapshot_blkdev_internal(HmpCall *call);
 void hmp_snapshot_delete_blkdev_internal(HmpCall *call);
+void hmp_nbd_server_start(HmpCall *call);
+void hmp_nbd_server_add(HmpCall *call);
+void hmp_nbd_server_remove(HmpCall *call);
+void hmp_nbd_server_stop(HmpCall *call);
 void hmp_info_block_jobs(HmpCall *call);
 void hmp_info_blockstats(HmpCall *call);
 /* The images of DRIVE's medium; every named node. */

@@ -196,3 +196,36 @@ const QmpMember qmp_transaction_args[] = {
 const QmpMember qmp_write_threshold_args[] = { TEXT("node-name"),
                                                { "write-threshold", QMP_INT },
                                                { 0 } };
+
+const QmpMember qmp_nbd_start_args[] = {
+    { "addr", QMP_OBJECT },
+    OPT_TEXT("tls-creds"),
+    OPT_TEXT("tls-authz"),
+    OPT_INT("max-connections"),
+    { 0 },
+};
+
+const QmpMember qmp_nbd_add_args[] = {
+    TEXT("device"),       OPT_TEXT("name"),   OPT_TEXT("description"),
+    OPT_BOOL("writable"), OPT_TEXT("bitmap"), { 0 },
+};
+
+static const char *const removal_modes[] = { "safe", "hard", NULL };
+
+const QmpMember qmp_nbd_remove_args[] = { TEXT("name"), OPT_ENUM("mode", removal_modes), { 0 } };
+const QmpMember qmp_export_del_args[] = { TEXT("id"), OPT_ENUM("mode", removal_modes), { 0 } };
+
+const QmpMember qmp_export_add_args[] = {
+    TEXT("type"),
+    TEXT("id"),
+    TEXT("node-name"),
+    OPT_BOOL("writable"),
+    OPT_BOOL("writethrough"),
+    OPT_BOOL("fixed-iothread"),
+    OPT_TEXT("iothread"),
+    OPT_TEXT("name"),
+    OPT_TEXT("description"),
+    { "bitmaps", QMP_ARRAY, .optional = true, .element = QMP_ANY },
+    OPT_BOOL("allocation-depth"),
+    { 0 },
+};

@@ -117,7 +117,7 @@ test_messages(void)
     expect_error(&test, path, "driver=raw,detect-zeroes=unmap", VIT_ERROR_INVALID_ARGUMENT,
                  "discard=unmap");
     expect_error(&test, path, "driver=raw,node-name=9x", VIT_ERROR_INVALID_ARGUMENT, "'9x'");
-    expect_error(&test, "nbd://localhost/x", NULL, VIT_ERROR_NOT_AVAILABLE_YET, "nbd:");
+    expect_error(&test, "rbd:pool/x", NULL, VIT_ERROR_NOT_AVAILABLE_YET, "rbd:");
     expect_error(&test, "gopher:hole", NULL, VIT_ERROR_INVALID_ARGUMENT, "'gopher'");
     expect_error(&test, "json:{", NULL, VIT_ERROR_INVALID_ARGUMENT, "JSON");
     expect_error(&test, NULL, "driver=raw", VIT_ERROR_INVALID_ARGUMENT, "needs 'file'");

@@ -13,7 +13,7 @@
 static const BlkControlCommand *const tables[] = {
     blk_control_query_commands,       blk_control_node_commands,   blk_control_job_commands,
     blk_control_start_commands,       blk_control_bitmap_commands, blk_control_snapshot_commands,
-    blk_control_transaction_commands,
+    blk_control_transaction_commands, blk_control_export_commands,
 };
 
 static const BlkControlCommand *
