@@ -260,6 +260,7 @@ dsdt_pci(Machine *machine, Aml *sb)
     aml_name_resources(pci, "_CRS", res);
     dsdt_routing(pci);
     dsdt_isa(machine, pci);
+    board_pc_hotplug_slots(machine, pci);
     aml_device(sb, "PCI0", pci);
 }
 
@@ -324,6 +325,7 @@ build_dsdt(Machine *machine, AcpiTables *tables)
     }
     dsdt_cpus(machine, sb);
     aml_scope(root, "\\_SB_", sb);
+    board_pc_hotplug_event(machine, root);
     dsdt_sleep_state(root, "\\_S3_", 1);
     dsdt_sleep_state(root, "\\_S4_", 2);
     dsdt_sleep_state(root, "\\_S5_", 0);

@@ -273,7 +273,7 @@ board_pc_build(Machine *machine, VitDiagList *diags, GError **error)
            build_legacy(machine, error) && board_pc_add_ports(machine, diags, error) &&
            board_pc_add_display(machine, diags, error) &&
            board_pc_add_nics(machine, diags, error) && build_piix_functions(machine, error) &&
-           board_pc_add_drives(machine, diags, error);
+           board_pc_build_hotplug(machine, error) && board_pc_add_drives(machine, diags, error);
 }
 
 static bool
@@ -379,6 +379,9 @@ const Board board_pc = {
     .finish = board_pc_finish,
     .power_button = board_pc_power_button,
     .default_bus = board_pc_default_bus,
+    .plugged = board_pc_plugged,
+    .unplug = board_pc_unplug,
+    .take_ejected = board_pc_take_ejected,
     .raise_smi = board_pc_raise_smi,
     .raise_nmi = board_pc_raise_nmi,
     .free_data = board_pc_free,

@@ -5,11 +5,13 @@
 /* The pc board's parts, as its files share them (Machine.board_data). */
 
 #include "board.h"
+#include "tables/aml.h"
 
 typedef struct BoardPc {
     VitDevice *host;  /* i440FX-pcihost */
     VitDevice *piix3; /* PCI to ISA bridge */
     VitDevice *pm;    /* PIIX4 power management; NULL with acpi=off */
+    VitDevice *pcihp; /* PCI hot plug registers; NULL with acpi=off */
     VitDevice *ide;
     VitDevice *pic, *pit, *rtc, *ioapic, *apic_bus, *hpet, *dma, *i8042, *ferr;
     VitDevice *fdc; /* NULL without floppy controller */
@@ -30,6 +32,15 @@ bool board_pc_add_nics(Machine *machine, VitDiagList *diags, GError **error);
 /* board-pc-firmware.c: BIOS image, CMOS, fw_cfg, kernel, boot order. */
 bool board_pc_load_bios(Machine *machine, VitDiagList *diags, GError **error);
 bool board_pc_fill_firmware(Machine *machine, GError **error);
+
+/* board-pc-hotplug.c */
+bool board_pc_build_hotplug(Machine *machine, GError **error);
+void board_pc_plugged(Machine *machine, VitDevice *dev);
+bool board_pc_unplug(Machine *machine, VitDevice *dev, GError **error);
+uint32_t board_pc_take_ejected(Machine *machine);
+/* What hot plug adds to PCI0, and to the root of the DSDT. */
+void board_pc_hotplug_slots(Machine *machine, Aml *pci);
+void board_pc_hotplug_event(Machine *machine, Aml *root);
 
 /* board-pc-devices.c */
 void board_pc_fill_drive_cmos(Machine *machine);

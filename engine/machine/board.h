@@ -22,6 +22,12 @@ struct Board {
     void (*power_button)(Machine *machine);
     /* The bus a -device of TYPE goes to when it names none; NULL = there is none. */
     VitBus *(*default_bus)(Machine *machine, VitBusType type, GError **error);
+    /* A device was added to the machine that exists; may be NULL. */
+    void (*plugged)(Machine *machine, VitDevice *dev);
+    /* Asks the guest to give DEV free. False without ERROR: it needs not be asked. May be NULL. */
+    bool (*unplug)(Machine *machine, VitDevice *dev, GError **error);
+    /* PCI slots, as bits, that the guest has given free. May be NULL. */
+    uint32_t (*take_ejected)(Machine *machine);
     void (*raise_smi)(Machine *machine);
     void (*raise_nmi)(Machine *machine);
     void (*free_data)(Machine *machine);
@@ -51,6 +57,20 @@ VitDevice *machine_find_device(Machine *machine, const char *id);
 VitBus *machine_find_bus(Machine *machine, const char *name);
 /* The first bus of TYPE, or NULL. */
 VitBus *machine_find_bus_of_type(Machine *machine, VitBusType type);
+
+/* The kind -device NAME means; the bus a device of KIND goes to, by name or the board's own. */
+const VitDeviceKind *machine_find_kind_for_user(const char *name, GError **error);
+VitBus *machine_bus_for(Machine *machine, const VitDeviceKind *kind, const char *name,
+                        GError **error);
+bool machine_apply_globals(Machine *machine, VitDevice *dev, GError **error);
+
+/* ---- hot plug (machine-hotplug.c) ---- */
+
+/* KEYS and VALUES end with NULL; "id" and "bus" among them. */
+bool machine_device_add(Machine *machine, const char *driver, const char *const *keys,
+                        const char *const *values, GError **error);
+/* By id or path; DEVICE_DELETED tells when it is gone. */
+bool machine_device_del(Machine *machine, const char *id, GError **error);
 
 /* -device of the plan, in order. */
 bool machine_add_plan_devices(Machine *machine, VitDiagList *diags, GError **error);

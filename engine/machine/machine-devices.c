@@ -77,8 +77,8 @@ machine_find_bus_of_type(Machine *machine, VitBusType type)
 }
 
 /* -global rows apply to every device of their driver, board devices too. */
-static bool
-apply_globals(Machine *machine, VitDevice *dev, GError **error)
+bool
+machine_apply_globals(Machine *machine, VitDevice *dev, GError **error)
 {
     for (guint i = 0; i < machine->plan->globals->len; i++) {
         const VitPlanGlobal *global = machine->plan->globals->pdata[i];
@@ -102,7 +102,7 @@ make_device(Machine *machine, const VitDeviceKind *kind, const char *id, GError 
     VitPropResolver resolver;
     const char *key;
 
-    if (!apply_globals(machine, dev, error)) {
+    if (!machine_apply_globals(machine, dev, error)) {
         return NULL;
     }
     while ((key = va_arg(args, const char *))) {
@@ -155,8 +155,8 @@ machine_add_device(Machine *machine, const VitDeviceKind *kind, const char *id, 
 
 /* ---- -device ---- */
 
-static const VitDeviceKind *
-find_kind_for_user(const char *name, GError **error)
+const VitDeviceKind *
+machine_find_kind_for_user(const char *name, GError **error)
 {
     const VitDeviceKind *kind = machine_find_kind(name);
     g_autoptr(GPtrArray) names = g_ptr_array_new();
@@ -182,8 +182,8 @@ find_kind_for_user(const char *name, GError **error)
     return NULL;
 }
 
-static VitBus *
-bus_for(Machine *machine, const VitDeviceKind *kind, const char *name, GError **error)
+VitBus *
+machine_bus_for(Machine *machine, const VitDeviceKind *kind, const char *name, GError **error)
 {
     VitBus *bus;
 
@@ -208,12 +208,12 @@ add_plan_device(Machine *machine, const VitPlanDevice *plan, VitPlanSrc *out_src
     VitBus *bus = NULL;
 
     *out_src = plan->src;
-    kind = find_kind_for_user(plan->name, error);
+    kind = machine_find_kind_for_user(plan->name, error);
     if (!kind) {
         return false;
     }
     dev = vit_device_new(kind, plan->id);
-    if (!apply_globals(machine, dev, error)) {
+    if (!machine_apply_globals(machine, dev, error)) {
         return false;
     }
     for (unsigned i = 0; i < plan->props.n_props; i++) {
@@ -228,7 +228,7 @@ add_plan_device(Machine *machine, const VitPlanDevice *plan, VitPlanSrc *out_src
         }
     }
     *out_src = plan->src;
-    if (kind->bus != VIT_BUS_NONE && !(bus = bus_for(machine, kind, bus_name, error))) {
+    if (kind->bus != VIT_BUS_NONE && !(bus = machine_bus_for(machine, kind, bus_name, error))) {
         return false;
     }
     return machine_realize_device(machine, g_steal_pointer(&dev), bus, error);

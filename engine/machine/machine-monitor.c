@@ -257,6 +257,19 @@ get_boards(void *opaque, unsigned *out_count)
     return boards;
 }
 
+static bool
+device_add(void *opaque, const char *driver, const char *const *keys, const char *const *values,
+           GError **error)
+{
+    return machine_device_add(opaque, driver, keys, values, error);
+}
+
+static bool
+device_del(void *opaque, const char *id, GError **error)
+{
+    return machine_device_del(opaque, id, error);
+}
+
 /* ---- Storage ---- */
 
 typedef struct DriveList {
@@ -487,6 +500,8 @@ static const VitMonitorHostOps host_ops = {
     .get_net_ports = get_net_ports,
     .get_kinds = get_kinds,
     .get_boards = get_boards,
+    .device_add = device_add,
+    .device_del = device_del,
     .get_drives = get_drives,
     .eject = eject,
     .change_medium = change_medium,

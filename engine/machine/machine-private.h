@@ -61,6 +61,7 @@ enum {
     MACHINE_REQUEST_QUIT_THREAD = 1u << 3,
     MACHINE_REQUEST_SUSPEND = 1u << 4,
     MACHINE_REQUEST_PAUSE = 1u << 5, /* a drive's error policy */
+    MACHINE_REQUEST_EJECT = 1u << 7, /* the guest gave PCI slots free */
     MACHINE_REQUEST_DEBUG = 1u << 6, /* a CPU met what the debugger waits for */
 };
 
@@ -147,6 +148,8 @@ void machine_request(Machine *machine, uint32_t bits, VitShutdownCause cause, in
 void machine_request_failure(Machine *machine, char *text);
 /* On the machine thread. */
 void machine_set_running(Machine *machine, bool running);
+/* Empties the PCI slots that the guest gave free (machine-hotplug.c). */
+void machine_do_ejects(Machine *machine);
 void machine_do_reset(Machine *machine, VitShutdownCause cause);
 
 /* Reset in the order made; CPUs last. vCPUs parked, device lock held (machine.c). */

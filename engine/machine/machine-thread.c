@@ -193,6 +193,9 @@ machine_handle_requests(Machine *machine, uint32_t requests)
     if (requests & (MACHINE_REQUEST_PAUSE | MACHINE_REQUEST_DEBUG)) {
         machine_set_running(machine, false);
     }
+    if (requests & MACHINE_REQUEST_EJECT) {
+        machine_do_ejects(machine);
+    }
     if (requests & MACHINE_REQUEST_RESET) {
         machine_do_reset(machine, machine->cause);
     }

@@ -96,6 +96,19 @@ static const QmpMember ringbuf_write_args[] = {
     { 0 },
 };
 
+static const QmpMember device_add_args[] = {
+    { "driver", QMP_STRING },
+    { "bus", QMP_STRING, .optional = true },
+    { "id", QMP_STRING, .optional = true },
+    { "*", QMP_ANY, .optional = true },
+    { 0 },
+};
+
+static const QmpMember device_del_args[] = {
+    { "id", QMP_STRING },
+    { 0 },
+};
+
 static const QmpMember eject_args[] = {
     { "device", QMP_STRING, .optional = true },
     { "id", QMP_STRING, .optional = true },
@@ -285,8 +298,14 @@ const QmpCommand qmp_commands[] = {
       .help = VIT_N_("Sends raw pointer and key events"),
       .args = input_send_event_args,
       .run = qmp_input_send_event },
-    { .name = "device_add", .help = VIT_N_("Hot-plugs a device") },
-    { .name = "device_del", .help = VIT_N_("Hot-unplugs; success is told by an event") },
+    { .name = "device_add",
+      .help = VIT_N_("Hot-plugs a device"),
+      .args = device_add_args,
+      .run = qmp_device_add },
+    { .name = "device_del",
+      .help = VIT_N_("Hot-unplugs; success is told by an event"),
+      .args = device_del_args,
+      .run = qmp_device_del },
     { .name = "device-list-properties",
       .help = VIT_N_("Properties of a device model"),
       .args = device_list_properties_args,

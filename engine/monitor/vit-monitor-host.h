@@ -131,6 +131,11 @@ typedef struct VitMonitorHostOps {
     const char *const *(*get_cpu_models)(void *opaque);
     VitMonitorRom *(*get_roms)(void *opaque, unsigned *out_count);
 
+    /* KEYS and VALUES end with NULL; "id" and "bus" may be among them. */
+    bool (*device_add)(void *opaque, const char *driver, const char *const *keys,
+                       const char *const *values, GError **error);
+    bool (*device_del)(void *opaque, const char *id, GError **error);
+
     /* ---- storage ---- */
     /* VitMonitorDrive *, with a free function. Ownership: caller. */
     GPtrArray *(*get_drives)(void *opaque);

@@ -20,6 +20,7 @@ enum {
     OP_BUFFER = 0x11,
     OP_PACKAGE = 0x12,
     OP_METHOD = 0x14,
+    OP_IF = 0xa0,
     PREFIX_DUAL = 0x2e,
     PREFIX_MULTI = 0x2f,
     PREFIX_EXT = 0x5b,
@@ -261,20 +262,40 @@ aml_region(Aml *to, const char *name, uint8_t space, uint64_t offset, uint64_t l
     aml_int(to, len);
 }
 
-void
-aml_byte_fields(Aml *to, const char *region, const char *const *names)
+static void
+put_fields(Aml *to, const char *region, const char *const *names, uint8_t access, uint8_t bits)
 {
     Aml *body = aml_new();
 
     put_name(body, region);
-    put8(body, 1); /* ByteAcc, NoLock, Preserve */
+    put8(body, access);
     for (; *names; names++) {
         g_byte_array_append(body, (const uint8_t *)*names, 4);
-        put8(body, 8); /* bits, as a PkgLength below 64 */
+        put8(body, bits); /* as a PkgLength below 64 */
     }
     put8(to, PREFIX_EXT);
     put8(to, EXT_FIELD);
     put_with_length(to, body);
+}
+
+void
+aml_byte_fields(Aml *to, const char *region, const char *const *names)
+{
+    put_fields(to, region, names, 0x01, 8); /* ByteAcc, NoLock, Preserve */
+}
+
+void
+aml_dword_fields(Aml *to, const char *region, const char *const *names)
+{
+    put_fields(to, region, names, 0x43, 32); /* DWordAcc, NoLock, WriteAsZeros */
+}
+
+void
+aml_if(Aml *to, Aml *test, Aml *body)
+{
+    aml_append(test, body);
+    put8(to, OP_IF);
+    put_with_length(to, test);
 }
 
 /* ---- Resources ---- */

@@ -34,6 +34,9 @@ enum { AML_REGION_SYSTEM_IO = 1, AML_REGION_PCI_CONFIG = 2 };
 void aml_region(Aml *to, const char *name, uint8_t space, uint64_t offset, uint64_t len);
 /* Field of byte access with equal-sized members; names ends with NULL. */
 void aml_byte_fields(Aml *to, const char *region, const char *const *names);
+/* The same with members of 32 bits. */
+void aml_dword_fields(Aml *to, const char *region, const char *const *names);
+void aml_if(Aml *to, Aml *test /* taken */, Aml *body /* taken */);
 
 /* Resource templates: a buffer of descriptors with the end tag. */
 typedef GByteArray AmlResources;
