@@ -291,6 +291,7 @@ loop(TcgCpu *cpu, VitCpuExit *out_exit)
     TcgMachine *machine = cpu->machine;
     TcgLink *link = NULL;
     uint64_t age = 0;
+    unsigned turns = 0;
 
     for (;;) {
         unsigned mode;
@@ -298,6 +299,10 @@ loop(TcgCpu *cpu, VitCpuExit *out_exit)
 
         __atomic_store_n(&cpu->hot.exit_request, 0, __ATOMIC_SEQ_CST);
         x86_interp_pending_traps(core);
+        if (G_UNLIKELY(machine->stop_every) && turns++ == machine->stop_every) {
+            *out_exit = VIT_CPU_EXIT_REQUEST;
+            return;
+        }
         if (x86_interp_needs_care(core)) {
             if (!x86_interp_pass(core, out_exit)) {
                 return;

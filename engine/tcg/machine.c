@@ -122,6 +122,12 @@ vit_tcg_free(TcgMachine *machine)
 }
 
 void
+vit_tcg_set_stop_every(TcgMachine *machine, unsigned dispatches)
+{
+    machine->stop_every = dispatches;
+}
+
+void
 vit_tcg_print_statistics(TcgMachine *machine, GString *out)
 {
     g_mutex_lock(&machine->lock);

@@ -90,6 +90,7 @@ typedef struct TcgThunks {
 } TcgThunks;
 
 struct TcgMachine {
+    unsigned stop_every; /* vit_tcg_set_stop_every() */
     GMutex lock;
     TcgOptions options;
     TcgThunks thunks;

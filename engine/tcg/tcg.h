@@ -28,6 +28,9 @@ typedef struct TcgOptions {
 TcgMachine *vit_tcg_new(const TcgOptions *options, GError **error);
 void vit_tcg_free(TcgMachine *machine);
 
+/* For lockstep: run() leaves with VIT_CPU_EXIT_REQUEST after so many dispatches; 0 = never. No CPU
+ * runs. */
+void vit_tcg_set_stop_every(TcgMachine *machine, unsigned dispatches);
 /* What "info jit" shows. Any thread. */
 void vit_tcg_print_statistics(TcgMachine *machine, GString *out);
 
