@@ -39,7 +39,9 @@ main(int argc, char **argv)
     g_autofree char *demo = NULL;
 
     setlocale(LC_ALL, "");
-    bindtextdomain("vitrine", VITRINE_LOCALEDIR);
+    /* the other place is for tests and translators, who try a catalogue before it is installed */
+    bindtextdomain("vitrine", g_getenv("VITRINE_LOCALEDIR") ? g_getenv("VITRINE_LOCALEDIR")
+                                                            : VITRINE_LOCALEDIR);
     bind_textdomain_codeset("vitrine", "UTF-8");
     textdomain("vitrine");
     if (argc > 1 && strcmp(argv[1], "--run") == 0) {
