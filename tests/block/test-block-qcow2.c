@@ -149,7 +149,7 @@ random_request(Disk *disk)
 {
     uint64_t max = g_rand_int_range(disk->rand, 0, 4) ? 20000 : 300000;
     uint64_t offset = (uint64_t)(g_rand_double(disk->rand) * (double)disk->len);
-    uint64_t len = MIN(1 + g_rand_int(disk->rand) % max, disk->len - offset);
+    uint64_t wanted = 1 + g_rand_int(disk->rand) % max, len = MIN(wanted, disk->len - offset);
     bool aligned = g_rand_boolean(disk->rand);
     unsigned kind = g_rand_int(disk->rand) % 10;
     g_autofree uint8_t *buf = NULL;
