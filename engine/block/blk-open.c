@@ -282,7 +282,7 @@ open_probed_file(BlkGraph *graph, BlkOptions *options, const BlkOpenScope *scope
     static const BlkDriver unknown = { .name = "image", .role = BLK_ROLE_FILTER };
     static const BlkChildSlot slot = { .name = "file", .required = true };
     g_autoptr(BlkOptions) generic = blk_options_copy(options);
-    g_autoptr(BlkOptions) dropped = blk_options_take_sub(generic, "file");
+    g_autoptr(BlkOptions) dropped G_GNUC_UNUSED = blk_options_take_sub(generic, "file");
     BlkNode *above = blk_node_new(graph, &unknown), *file;
     g_autofree uint8_t *head = g_malloc(BLK_PROBE_BYTES);
     BlkChild *reader;

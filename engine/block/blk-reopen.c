@@ -89,7 +89,7 @@ bool
 blk_node_reopen(BlkNode *node, BlkOptions *options, GError **error)
 {
     g_autofree char *driver = blk_options_take(options, "driver");
-    g_autofree char *name = blk_options_take(options, "node-name");
+    g_autofree char *name G_GNUC_UNUSED = blk_options_take(options, "node-name");
     BlkNode wanted = { .driver = node->driver };
     bool change_backing, ok;
     BlkStandstill *still;

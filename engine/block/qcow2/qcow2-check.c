@@ -14,6 +14,9 @@
 
 #include <string.h>
 
+/* A file with more is sparse beyond reason; counting takes four bytes each. */
+#define MAX_CLUSTERS (UINT64_C(1) << 32)
+
 typedef struct Count {
     BlkNode *node;
     BlkCheck *check;
@@ -595,7 +598,8 @@ qcow2_check_inside(BlkNode *node, BlkCheck *check, GError **error)
     bool was_lazy = q->is_lazy, ok;
     int ret = 0;
 
-    count.refs = g_try_new0(uint32_t, MAX(count.clusters, 1));
+    count.refs =
+        count.clusters < MAX_CLUSTERS ? g_try_new0(uint32_t, MAX(count.clusters, 1)) : NULL;
     if (!count.refs) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_NO_MEMORY,
                     "'%s' has %" PRIu64 " clusters: there is no memory to count them.",
