@@ -147,6 +147,9 @@ bool x86_interp_pass(X86Core *core, VitCpuExit *out_exit);
 void x86_interp_pending_traps(X86Core *core);
 /* The instruction at rIP, once. For when nothing needs care, apart from single data traps. */
 void x86_interp_one(X86Core *core);
+/* The same when the caller knows where it lies in the host's memory; CODE_SIZE 4 or 8, in protected
+ * mode. */
+void x86_interp_one_at(X86Core *core, const uint8_t *host, unsigned code_size);
 /* Instructions until one may have changed mode, map or what needs care, or an event comes. */
 void x86_interp_stretch(X86Core *core);
 /* The feature and mode that ROW asks for. */

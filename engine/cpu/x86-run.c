@@ -555,6 +555,19 @@ x86_interp_one(X86Core *core)
 }
 
 void
+x86_interp_one_at(X86Core *core, const uint8_t *host, unsigned code_size)
+{
+    const Entry *entry = find_entry(core->decode_cache, key_of(host, code_size));
+
+    if (((uintptr_t)host & 0xfff) > VIT_PAGE_SIZE - COMPARED_BYTES || !entry ||
+        !same_bytes(entry, host)) {
+        x86_interp_one(core);
+        return;
+    }
+    execute(core, entry, code_size == 8);
+}
+
+void
 x86_interp_stretch(X86Core *core)
 {
     X86DecodeCache *cache = core->decode_cache;

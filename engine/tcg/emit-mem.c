@@ -239,7 +239,7 @@ tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *site)
     }
     cpu->interpreted++;
     cpu->code_dropped = false;
-    x86_interp_one(core);
+    tcg_interpret_one(cpu);
     if ((info & SITE_FLOW) || cpu->code_dropped || core->debug_pending) {
         return -1;
     }

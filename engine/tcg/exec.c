@@ -140,6 +140,9 @@ fill_fetch(TcgCpu *cpu, TcgFetch *fetch, unsigned mode, uint64_t pc)
     g_mutex_lock(&cpu->machine->lock);
     fetch->code = tcg_page_get(cpu, page, host, (uint16_t)mode, physical & ~(uint64_t)0xfff);
     g_mutex_unlock(&cpu->machine->lock);
+    if (!fetch->global && cpu->fetch_log_len < TCG_FETCH_LOG) {
+        cpu->fetch_log[cpu->fetch_log_len++] = fetch;
+    }
     fetch->page = page;
     fetch->host = host;
     fetch->mode = (uint16_t)mode;
@@ -217,6 +220,21 @@ find_code(TcgCpu *cpu, unsigned mode, TcgLink *link, uint64_t link_age)
 
 /* ---- Called by blocks ---- */
 
+void
+tcg_interpret_one(TcgCpu *cpu)
+{
+    X86Core *core = &cpu->core;
+    uint64_t pc = core->s.rip;
+    const TcgFetch *fetch = &cpu->fetch[x86_view(core)][tcg_fetch_slot(pc & ~(uint64_t)0xfff)];
+
+    if (fetch->page == (pc & ~(uint64_t)0xfff) && fetch->stamp) {
+        x86_interp_one_at(core, fetch->host + (pc & 0xfff),
+                          (fetch->mode & TCG_MODE_SIZE) == TCG_MODE_CODE64 ? 8 : 4);
+    } else {
+        x86_interp_one(core);
+    }
+}
+
 int
 tcg_helper_interpret(X86State *state)
 {
@@ -229,7 +247,7 @@ tcg_helper_interpret(X86State *state)
     tcg_fp_settle(cpu);
     cpu->code_dropped = false;
     do { /* repeated string instructions stop in between */
-        x86_interp_one(core);
+        tcg_interpret_one(cpu);
     } while (state->rip == rip && !core->debug_pending &&
              !__atomic_load_n(&cpu->hot.exit_request, __ATOMIC_RELAXED));
     if (state->rip == rip || cpu->code_dropped || core->debug_pending) {
@@ -332,7 +350,7 @@ loop(TcgCpu *cpu, VitCpuExit *out_exit)
         end(cpu);
         if (cpu->hot.after_exit == TCG_EXIT_INTERPRET ||
             ((mode & TCG_MODE_SIZE) == TCG_MODE_CODE64 && take_back_jump(cpu))) {
-            x86_interp_one(core);
+            tcg_interpret_one(cpu);
         }
     }
 }

@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { HASH_LEN = 1 << 16 };
+enum { HASH_LEN = 1 << 19 };
 
 /* No block is smaller than this. */
 static size_t

@@ -141,6 +141,8 @@ void tcg_link(TcgMachine *machine, TcgLink *link, TcgBlock *to);
 void tcg_drop_all(TcgMachine *machine, bool memory_is_gone);
 
 /* ---- exec.c: what translated code calls; 0 = go on or again, 1 = done, 2 = leave ---- */
+/* The instruction at rIP, in the mode of the block it was in. Faults. */
+void tcg_interpret_one(TcgCpu *cpu);
 int tcg_helper_interpret(X86State *state);
 int tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *site);
 

@@ -54,10 +54,12 @@ enum {
     TCG_TLB_LARGEST = 1 << 16,
     TCG_TLB_DEFAULT = 1 << 12,
     TCG_TLB_SMALLEST = 4,
-    TCG_FETCH_ENTRIES = 256,
-    TCG_JUMP_BITS = 12,
+    TCG_FETCH_BITS = 10,
+    TCG_FETCH_ENTRIES = 1 << TCG_FETCH_BITS,
+    TCG_FETCH_LOG = 512,
+    TCG_JUMP_BITS = 14,
     TCG_JUMP_ENTRIES = 1 << TCG_JUMP_BITS,
-    TCG_LOG_ENTRIES = 4096,
+    TCG_LOG_ENTRIES = 8192,
 };
 
 /* A page that an access may go straight to. An empty entry has the tag of a page that never
@@ -118,6 +120,9 @@ typedef struct TcgCpu {
     bool log_full;                     /* entries are in the tables that are not in the log */
     unsigned log_len;
     uint32_t log[TCG_LOG_ENTRIES]; /* filled TLB entries */
+    unsigned fetch_log_len;
+    struct TcgFetch *fetch_log[TCG_FETCH_LOG]; /* filled for pages that are not global */
+    unsigned fills_since_flush;
     uint64_t dispatches, slow, interpreted, fills, flushes;
     unsigned tlb_entries;
     bool running; /* atomic; in translated code, or holding what belongs to it */
@@ -144,7 +149,7 @@ tcg_cpu_of(X86Core *core)
 static inline unsigned
 tcg_fetch_slot(uint64_t page)
 {
-    return (page >> 12 ^ page >> 20) % TCG_FETCH_ENTRIES;
+    return (uint32_t)(page >> 12) * 0x9e3779b1u >> (32 - TCG_FETCH_BITS);
 }
 
 static inline unsigned

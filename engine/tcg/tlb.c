@@ -23,12 +23,28 @@ drop(TcgTlbEntry *entry, unsigned slot)
     __atomic_store_n(&entry->tag, empty_tag(slot), __ATOMIC_RELAXED);
 }
 
-void
-tcg_tlb_init(TcgCpu *cpu, unsigned entries)
+/* All of them empty. */
+static void
+set_entries(TcgCpu *cpu, unsigned entries)
 {
     cpu->tlb_entries = entries;
     cpu->hot.tlb_mask = (entries - 1) << 4;
     cpu->hot.tlb_index_bits = (uint64_t)(entries - 1) << 12;
+    for (unsigned view = 0; view < X86_VIEW_LAST; view++) {
+        for (unsigned i = 0; i < entries; i++) {
+            drop(&cpu->tlb[view][0][i], i);
+            drop(&cpu->tlb[view][1][i], i);
+        }
+    }
+    cpu->log_len = 0;
+    cpu->log_full = false;
+    cpu->fills_since_flush = 0;
+}
+
+void
+tcg_tlb_init(TcgCpu *cpu, unsigned entries)
+{
+    set_entries(cpu, entries);
     cpu->hot.page_bits = ~(uint64_t)0xfff;
     for (unsigned view = 0; view < X86_VIEW_LAST; view++) {
         cpu->view_mode[view] = TCG_MODE_NONE;
@@ -36,26 +52,36 @@ tcg_tlb_init(TcgCpu *cpu, unsigned entries)
             cpu->jump[view][i].key = (uint64_t)i ^ 1;
         }
     }
-    for (unsigned i = 0; i < entries; i++) {
-        for (unsigned view = 0; view < X86_VIEW_LAST; view++) {
-            cpu->tlb[view][0][i].tag = cpu->tlb[view][1][i].tag = empty_tag(i);
-        }
-    }
     tcg_tlb_flush(cpu);
+}
+
+static void
+drop_fetch(TcgFetch *fetch)
+{
+    fetch->stamp = 0;
+    fetch->page = 1;
 }
 
 static void
 flush_fetch(TcgCpu *cpu, bool globals)
 {
+    if (!globals && cpu->fetch_log_len < TCG_FETCH_LOG) {
+        for (unsigned i = 0; i < cpu->fetch_log_len; i++) {
+            if (!cpu->fetch_log[i]->global) {
+                drop_fetch(cpu->fetch_log[i]);
+            }
+        }
+        cpu->fetch_log_len = 0;
+        return;
+    }
     for (unsigned view = 0; view < X86_VIEW_LAST; view++) {
         for (unsigned i = 0; i < TCG_FETCH_ENTRIES; i++) {
-            TcgFetch *fetch = &cpu->fetch[view][i];
-            if (globals || !fetch->global) {
-                fetch->stamp = 0;
-                fetch->page = 1;
+            if (globals || !cpu->fetch[view][i].global) {
+                drop_fetch(&cpu->fetch[view][i]);
             }
         }
     }
+    cpu->fetch_log_len = 0;
 }
 
 /* Table entries in the log: view, kind and slot in one word. */
@@ -74,20 +100,7 @@ flush_logged(TcgCpu *cpu, bool everything)
         }
     }
     cpu->log_len = kept;
-}
-
-static void
-flush_tables(TcgCpu *cpu)
-{
-    for (unsigned view = 0; view < X86_VIEW_LAST; view++) {
-        for (unsigned write = 0; write < 2; write++) {
-            for (unsigned i = 0; i < cpu->tlb_entries; i++) {
-                drop(&cpu->tlb[view][write][i], i);
-            }
-        }
-    }
-    cpu->log_len = 0;
-    cpu->log_full = false;
+    cpu->fills_since_flush = 0;
 }
 
 void
@@ -95,7 +108,7 @@ tcg_tlb_flush(TcgCpu *cpu)
 {
     cpu->flushes++;
     if (cpu->log_full) {
-        flush_tables(cpu);
+        set_entries(cpu, cpu->tlb_entries);
     } else {
         flush_logged(cpu, true);
     }
@@ -113,7 +126,7 @@ tlb_changed(X86Core *core, X86TlbChange change, uint64_t linear)
     case X86_TLB_CONTEXT:
     case X86_TLB_NONGLOBAL:
         if (cpu->log_full) {
-            flush_tables(cpu);
+            set_entries(cpu, cpu->tlb_entries);
         } else {
             flush_logged(cpu, false);
         }
@@ -124,8 +137,7 @@ tlb_changed(X86Core *core, X86TlbChange change, uint64_t linear)
             TcgFetch *fetch = &cpu->fetch[view][tcg_fetch_slot(page)];
             drop(&cpu->tlb[view][0][slot], slot);
             drop(&cpu->tlb[view][1][slot], slot);
-            fetch->stamp = 0;
-            fetch->page = 1;
+            drop_fetch(fetch);
         }
         break;
     case X86_TLB_ALL:
@@ -142,6 +154,20 @@ code_written(X86Core *core, uint8_t *dirty, unsigned offset, size_t len)
 }
 
 const X86CoreHooks tcg_core_hooks = { .tlb_changed = tlb_changed, .code_written = code_written };
+
+/* Grows the tables of a CPU that fills them over and over with nothing flushed in between. What
+ * code has under way starts its check again. */
+static void
+make_room(TcgCpu *cpu)
+{
+    if (++cpu->fills_since_flush < 2 * cpu->tlb_entries || cpu->tlb_entries == TCG_TLB_LARGEST ||
+        cpu->machine->options.tlb_entries) {
+        return;
+    }
+    g_mutex_lock(&cpu->machine->lock); /* for tcg_tlb_protect() */
+    set_entries(cpu, MIN(cpu->tlb_entries * 4, TCG_TLB_LARGEST));
+    g_mutex_unlock(&cpu->machine->lock);
+}
 
 static void
 enter(TcgCpu *cpu, const X86TlbEntry *from, uint64_t page, bool write, X86View view)
@@ -186,6 +212,8 @@ tcg_tlb_fill(TcgCpu *cpu, uint64_t linear, bool write, X86View view)
         (x86_long_mode(&core->s) && !x86_is_canonical(core, linear))) {
         return false; /* it was in the table: the access crosses pages */
     }
+    make_room(cpu);
+    slot = page >> 12 & (cpu->tlb_entries - 1);
     from = x86_tlb_fill(core, linear, access, view, &error);
     if (!from || !x86_tlb_hit(core, from, linear, access)) {
         return false;
