@@ -596,6 +596,16 @@ sized(unsigned opcode, unsigned size)
                     .byte_rm = size == 1 };
 }
 
+/* The same with a digit in the place of REG. */
+static inline TcgOp
+grouped(unsigned opcode, unsigned size)
+{
+    TcgOp op = sized(opcode, size);
+
+    op.byte_reg = false;
+    return op;
+}
+
 /* One opcode for all sizes, registers of 2 bytes and more. */
 static inline TcgOp
 plain(unsigned opcode, unsigned size)
@@ -681,7 +691,7 @@ with_imm(TcgOp op, unsigned imm_size, int64_t value)
 void
 tcg_asm_mov_mi(TcgAsm *a, unsigned size, TcgMem dst, int32_t value)
 {
-    OP_RM(a, 0, dst, with_imm(sized(0xc7, size), MIN(size, 4), value));
+    OP_RM(a, 0, dst, with_imm(grouped(0xc7, size), MIN(size, 4), value));
 }
 
 /* Zero extension from 4 bytes is a 4-byte move. */
@@ -804,7 +814,7 @@ tcg_asm_alu_mr(TcgAsm *a, TcgAlu op, unsigned size, TcgMem dst, unsigned src)
 static inline TcgOp
 group1(unsigned size, int32_t value)
 {
-    TcgOp op = sized(0x81, size);
+    TcgOp op = grouped(0x81, size);
 
     if (size != 1 && value == (int8_t)value) {
         op.opcode = 0x83;
@@ -834,7 +844,7 @@ tcg_asm_test_rr(TcgAsm *a, unsigned size, unsigned x, unsigned y)
 void
 tcg_asm_test_ri(TcgAsm *a, unsigned size, unsigned reg, int32_t value)
 {
-    OP_RR(a, 0, reg, with_imm(sized(0xf7, size), MIN(size, 4), value));
+    OP_RR(a, 0, reg, with_imm(grouped(0xf7, size), MIN(size, 4), value));
 }
 
 void
@@ -846,19 +856,19 @@ tcg_asm_test_mr(TcgAsm *a, unsigned size, TcgMem mem, unsigned reg)
 void
 tcg_asm_test_mi(TcgAsm *a, unsigned size, TcgMem mem, int32_t value)
 {
-    OP_RM(a, 0, mem, with_imm(sized(0xf7, size), MIN(size, 4), value));
+    OP_RM(a, 0, mem, with_imm(grouped(0xf7, size), MIN(size, 4), value));
 }
 
 void
 tcg_asm_unary_r(TcgAsm *a, TcgUnary op, unsigned size, unsigned reg)
 {
-    OP_RR(a, op & 7u, reg, sized(op >= TCG_INC ? 0xff : 0xf7, size));
+    OP_RR(a, op & 7u, reg, grouped(op >= TCG_INC ? 0xff : 0xf7, size));
 }
 
 void
 tcg_asm_unary_m(TcgAsm *a, TcgUnary op, unsigned size, TcgMem mem)
 {
-    OP_RM(a, op & 7u, mem, sized(op >= TCG_INC ? 0xff : 0xf7, size));
+    OP_RM(a, op & 7u, mem, grouped(op >= TCG_INC ? 0xff : 0xf7, size));
 }
 
 void
@@ -880,7 +890,7 @@ tcg_asm_imul_rri(TcgAsm *a, unsigned size, unsigned dst, unsigned src, int32_t v
 static inline TcgOp
 shift_by(unsigned size, unsigned count)
 {
-    return count == 1 ? sized(0xd1, size) : with_imm(sized(0xc1, size), 1, count);
+    return count == 1 ? grouped(0xd1, size) : with_imm(grouped(0xc1, size), 1, count);
 }
 
 void
@@ -898,7 +908,7 @@ tcg_asm_shift_mi(TcgAsm *a, TcgShift op, unsigned size, TcgMem mem, unsigned cou
 void
 tcg_asm_shift_rcl(TcgAsm *a, TcgShift op, unsigned size, unsigned reg)
 {
-    OP_RR(a, op, reg, sized(0xd3, size));
+    OP_RR(a, op, reg, grouped(0xd3, size));
 }
 
 static inline TcgOp

@@ -105,6 +105,14 @@ make_resident(TcgEmit *e, size_t offset, unsigned level, const uint8_t *load)
     tcg_asm_mov_rr(a, 8, X86_RCX, TCG_T1);
 }
 
+static void
+make_vec_resident(TcgEmit *e, unsigned level)
+{
+    if (!e->vec_checked) {
+        make_resident(e, offsetof(TcgHot, vec_resident), level, e->machine->thunks.vec_load[level]);
+    }
+}
+
 /* The data pointer of x87, which the host would take for its own. */
 static void
 note_data_pointer(TcgEmit *e)
@@ -130,8 +138,8 @@ tcg_emit_vec(TcgEmit *e)
     if (needs.x87 && !e->x87_checked) {
         make_resident(e, offsetof(TcgHot, x87_resident), 1, t->x87_load);
     }
-    if (needs.vec && !e->vec_checked) {
-        make_resident(e, offsetof(TcgHot, vec_resident), level, t->vec_load[level]);
+    if (needs.vec) {
+        make_vec_resident(e, level);
     }
     if (!tcg_emit_pass_through(e)) {
         return false;
@@ -141,5 +149,30 @@ tcg_emit_vec(TcgEmit *e)
     }
     e->x87_checked |= needs.x87;
     e->vec_checked |= needs.vec;
+    return true;
+}
+
+/* The guest's MXCSR is the host's while vectors are resident. A value with bits that the host does
+ * not have faults there, and the interpreter raises it; bits that the guest alone lacks are few and
+ * the guest then gets the interpreter. */
+bool
+tcg_emit_mxcsr(TcgEmit *e)
+{
+    const X86Insn *insn = e->insn;
+    bool load = insn->row->exec == x86_exec_ldmxcsr;
+    unsigned level = tcg_vec_level(e->mode);
+    const TcgOp op = { .opcode = X86_MAP_0F << 8 | 0xae };
+    Needs needs = { .vec = true };
+    TcgEa ea;
+
+    if ((!load && insn->row->exec != x86_exec_stmxcsr) || insn->address_size == 2 ||
+        !mode_allows(e, needs) || !e->machine->thunks.vec_load[level] ||
+        (load && !x86_has_feature(&e->cpu->core, X86_FEATURE_MISALIGNSSE))) {
+        return false;
+    }
+    ea = tcg_ea_operand(e);
+    make_vec_resident(e, level);
+    tcg_asm_op_rm(&e->a, &op, load ? 2 : 3, tcg_emit_mem(e, &ea, 4, !load));
+    e->vec_checked = true;
     return true;
 }

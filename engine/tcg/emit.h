@@ -106,6 +106,8 @@ void tcg_emit_add(TcgEmit *e, unsigned reg, int32_t value, unsigned size);
 /* ---- emit-vec.c ---- */
 /* SSE, AVX, x87, MMX. */
 bool tcg_emit_vec(TcgEmit *e);
+/* LDMXCSR, STMXCSR. */
+bool tcg_emit_mxcsr(TcgEmit *e);
 
 /* ---- emit-flow.c ---- */
 bool tcg_emit_flow(TcgEmit *e); /* sets e->ended where nothing follows */

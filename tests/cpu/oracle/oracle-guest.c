@@ -182,6 +182,9 @@ set_system_state(OracleGuest *guest)
              X86_CR4_FSGSBASE | X86_CR4_OSXSAVE | X86_CR4_MCE | X86_CR4_DE;
     s->efer = X86_EFER_SCE | X86_EFER_LME | X86_EFER_LMA | X86_EFER_NXE;
     s->xcr0 = X86_XSTATE_X87 | X86_XSTATE_SSE | X86_XSTATE_AVX;
+    if (g_getenv("VIT_ORACLE_AVX512")) { /* the translator then keeps all of the vectors */
+        s->xcr0 = x86_xcr0_supported(&guest->model) & 0xff;
+    }
     s->gdtr = (X86TableReg){ KERNEL + PHYS_GDT, 0x7f };
     s->idtr = (X86TableReg){ KERNEL + PHYS_IDT, 32 * 16 - 1 };
     s->ldtr = (X86Segment){ .selector = 0x50,
