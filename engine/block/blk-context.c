@@ -318,6 +318,32 @@ blk_wait_fd(BlkContext *context, int fd, short events)
     return 0;
 }
 
+/* What epoll gives back is a fiber, or a poller with its lowest bit set. */
+enum { POLLER_TAG = 1 };
+
+void
+blk_poller_add(BlkContext *context, BlkPoller *poller)
+{
+    struct epoll_event event = { .events = EPOLLIN, .data.u64 = (uintptr_t)poller | POLLER_TAG };
+
+    poller->context = context;
+    if (get_epoll_fd(context) >= 0) {
+        epoll_ctl(context->epoll_fd, EPOLL_CTL_ADD, poller->fd, &event);
+    }
+}
+
+void
+blk_poller_remove(BlkPoller *poller)
+{
+    epoll_ctl(poller->context->epoll_fd, EPOLL_CTL_DEL, poller->fd, NULL);
+}
+
+void
+blk_poller_expect(BlkPoller *poller, bool more)
+{
+    poller->context->fd_waiters += more ? 1 : -1;
+}
+
 static void
 collect_fds(BlkContext *context)
 {
@@ -327,7 +353,13 @@ collect_fds(BlkContext *context)
                     : 0;
 
     for (int i = 0; i < count; i++) {
-        make_ready(context, events[i].data.ptr);
+        if (events[i].data.u64 & POLLER_TAG) {
+            BlkPoller *poller =
+                (BlkPoller *)(uintptr_t)(events[i].data.u64 & ~(uint64_t)POLLER_TAG);
+            poller->func(poller->opaque);
+        } else {
+            make_ready(context, events[i].data.ptr);
+        }
     }
 }
 

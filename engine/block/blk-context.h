@@ -34,6 +34,14 @@ typedef struct BlkWaitQueue {
     BlkFiber *first, *last;
 } BlkWaitQueue;
 
+/* Something whose descriptor becomes readable when it has results. Embedded. */
+typedef struct BlkPoller {
+    int fd;
+    void (*func)(void *opaque); /* takes the results; does not wait */
+    void *opaque;
+    BlkContext *context;
+} BlkPoller;
+
 /* MAIN_CONTEXT may be NULL: then the context runs only while it is polled. LOCK may be NULL. */
 BlkContext *blk_context_new(GMainContext *main_context, VitLock *lock, GError **error);
 /* No fiber may be alive. */
@@ -48,6 +56,11 @@ void blk_context_run(BlkContext *context, BlkFiberFunc func, void *opaque);
  * when something ran. Not from inside a fiber. */
 bool blk_context_poll(BlkContext *context, int timeout_ms);
 void blk_context_defer(BlkContext *context, BlkDeferred *deferred);
+
+/* The descriptor is looked at while results are expected. */
+void blk_poller_add(BlkContext *context, BlkPoller *poller);
+void blk_poller_remove(BlkPoller *poller);
+void blk_poller_expect(BlkPoller *poller, bool more);
 
 /* ---- inside a fiber ---- */
 

@@ -8,12 +8,16 @@
  * is fdatasync; once one has failed, later ones fail too, because Linux then forgets which pages
  * were lost (fsync(2)) and a later success would be a lie. Locks are in blk-file-lock.c.
  *
- * Not yet: aio=native and aio=io_uring, /dev/fdset, ejecting the host's optical drive.
+ * aio=native and aio=io_uring give reads and writes to the kernel's queues (blk-aio.c).
+ *
+ * Not yet: ejecting the host's optical drive.
  * Thread: the lock of the node's context held. */
 
+#include "blk-aio.h"
 #include "blk-file-io.h"
 #include "blk-file-lock.h"
 #include "blk-file.h"
+#include "blk-graph-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,14 +29,15 @@
 #include <unistd.h>
 
 enum { INLINE_IOV = 16, CACHED_READ_BYTES = 128 * 1024 };
-enum { AIO_THREADS };
+enum { AIO_THREADS, AIO_NATIVE, AIO_IO_URING };
 
 typedef struct BlkFile {
     char *filename;
     int32_t aio, locking;
     int fd; /* 0 before the open; a real descriptor is never 0 here */
     bool is_device, is_cdrom, has_locks, no_cached_reads, no_punch, no_zero;
-    uint64_t len; /* of a regular file, as this node left it */
+    uint64_t len;   /* of a regular file, as this node left it */
+    BlkAio *engine; /* of the graph; NULL: worker threads */
     int flush_error;
     unsigned held_perm, held_shared;
 } BlkFile;
@@ -42,7 +47,8 @@ typedef struct BlkFile {
 typedef struct OpenJob {
     const char *path;
     int flags;
-    int fd; /* result */
+    bool has_fd; /* fd is open already, of a descriptor set */
+    int fd;      /* result */
     struct stat st;
 } OpenJob;
 
@@ -52,7 +58,8 @@ open_worker(void *arg)
 {
     OpenJob *job = arg;
     /* Without O_NONBLOCK a FIFO would hang and an empty optical drive fail. */
-    int fd = open(job->path, job->flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int fd =
+        job->has_fd ? job->fd : open(job->path, job->flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
     if (fd >= 0 && fd < 3) {
         int higher = fcntl(fd, F_DUPFD_CLOEXEC, 3);
@@ -130,19 +137,52 @@ open_flags(const BlkNode *node, bool read_only)
 }
 
 static int
+open_once(BlkNode *node, OpenJob *job, bool read_only)
+{
+    job->flags = open_flags(node, read_only);
+    if (blk_path_is_fdset(job->path)) {
+        job->fd = blk_graph_open_fdset(node->graph, job->path, job->flags);
+        job->has_fd = true;
+        if (job->fd < 0) {
+            return job->fd;
+        }
+        if (node->cache_direct) {
+            fcntl(job->fd, F_SETFL, fcntl(job->fd, F_GETFL) | O_DIRECT);
+        }
+    }
+    return blk_pool_run(node->context, open_worker, job);
+}
+
+static int
 open_path(BlkNode *node, OpenJob *job)
 {
-    int ret;
+    int ret = open_once(node, job, node->read_only);
 
-    job->flags = open_flags(node, node->read_only);
-    ret = blk_pool_run(node->context, open_worker, job);
     if ((ret == -EACCES || ret == -EROFS || ret == -EPERM) && !node->read_only &&
         node->auto_read_only) {
         node->read_only = true;
-        job->flags = open_flags(node, true);
-        ret = blk_pool_run(node->context, open_worker, job);
+        ret = open_once(node, job, true);
     }
     return ret;
+}
+
+static bool
+choose_engine(BlkNode *node, GError **error)
+{
+    BlkFile *file = node->state;
+
+    if (file->aio == AIO_NATIVE && !node->cache_direct) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "'%s': aio=native needs cache.direct=on (cache=none or directsync).",
+                    file->filename);
+        return false;
+    }
+    if (file->aio == AIO_THREADS) {
+        return true;
+    }
+    file->engine = blk_graph_get_aio(
+        node->graph, file->aio == AIO_NATIVE ? BLK_AIO_NATIVE : BLK_AIO_IO_URING, error);
+    return file->engine != NULL;
 }
 
 static bool
@@ -154,16 +194,7 @@ file_open(BlkNode *node, GError **error)
 
     file->held_shared = BLK_PERM_ALL;
     node->filename = g_strdup(file->filename);
-    if (file->aio != AIO_THREADS) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_AVAILABLE_YET,
-                    "'%s': aio=native and aio=io_uring are not available yet; use aio=threads.",
-                    file->filename);
-        return false;
-    }
-    if (g_str_has_prefix(file->filename, "/dev/fdset/")) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_AVAILABLE_YET,
-                    "'%s': descriptor sets are not available yet; name the file itself.",
-                    file->filename);
+    if (!choose_engine(node, error)) {
         return false;
     }
     ret = open_path(node, &job);
@@ -242,7 +273,8 @@ run_io(BlkNode *node, BlkFileIo *io, const BlkVec *vec, uint64_t at)
         }
         file->no_cached_reads = ret == -EOPNOTSUPP || ret == -ENOSYS;
     }
-    return blk_pool_run(node->context, blk_file_io, io);
+    return file->engine ? blk_aio_run(file->engine, io)
+                        : blk_pool_run(node->context, blk_file_io, io);
 }
 
 static int

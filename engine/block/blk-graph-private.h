@@ -17,6 +17,8 @@ struct BlkGraph {
     GPtrArray *tasks;            /* BlkTask * */
     GPtrArray *exports;          /* BlkExport * */
     struct BlkNbdServer *nbd_server;
+    struct BlkAio *aio[2]; /* by BlkAioKind */
+    GArray *fd_members;    /* of descriptor sets */
     unsigned next_node_name;
     unsigned drain_depth; /* somebody waits until nothing is in flight */
     const BlkDriveEvents *events;
@@ -44,6 +46,9 @@ bool blk_options_add_protocol_name(BlkGraph *graph, BlkOptions *options, const c
 bool blk_options_add_filename(BlkGraph *graph, BlkOptions *options, const char *filename,
                               GError **error);
 GHashTable *blk_secrets_new(void);
+/* A duplicate of the member of /dev/fdset/N with the access of FLAGS, or a negative errno. */
+int blk_graph_open_fdset(BlkGraph *graph, const char *path, int flags);
+bool blk_path_is_fdset(const char *path);
 /* Tells the machine; DATA is a JSON object. */
 void blk_graph_emit(BlkGraph *graph, const char *event, const char *data);
 

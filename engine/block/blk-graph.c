@@ -6,6 +6,8 @@
 
 #include "blk-bitmap.h"
 #include "blk-graph-private.h"
+
+#include "blk-aio.h"
 #include "jobs/blk-task.h"
 #include "nbd/nbd-server.h"
 
@@ -49,6 +51,8 @@ blk_graph_free(BlkGraph *graph)
     g_hash_table_unref(graph->block_devs);
     g_assert(g_hash_table_size(graph->nodes) == 0);
     g_hash_table_unref(graph->nodes);
+    blk_graph_free_aio(graph);
+    g_clear_pointer(&graph->fd_members, g_array_unref);
     g_ptr_array_unref(graph->tasks);
     g_ptr_array_unref(graph->exports);
     blk_graph_free_throttle_groups(graph);

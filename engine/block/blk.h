@@ -48,6 +48,8 @@ const char *blk_driver_title(BlkGraph *graph, const char *name);
 /* What blk_create() takes for format NAME, ends with a NULL name; NULL: unknown, or nothing. */
 const VitProp *blk_driver_create_options(BlkGraph *graph, const char *name);
 
+/* -add-fd: a duplicate of FD becomes a member of /dev/fdset/SET. */
+bool blk_graph_add_fd(BlkGraph *graph, unsigned set, int fd, GError **error);
 /* Passwords and keys that options name by id (-object secret). Replaces one of the same id. */
 void blk_graph_add_secret(BlkGraph *graph, const char *id, GBytes *secret);
 void blk_graph_remove_secret(BlkGraph *graph, const char *id);

@@ -199,6 +199,24 @@ add_blockdev(Machine *machine, const VitPlanBlockdev *plan, GError **error)
     return blk_graph_add_blockdev(machine->blk, options, error) != NULL;
 }
 
+/* -add-fd: files somebody else has opened. */
+static bool
+add_fds(Machine *machine, VitDiagList *diags, GError **error)
+{
+    for (guint i = 0; i < machine->plan->others->len; i++) {
+        const VitPlanOther *plan = machine->plan->others->pdata[i];
+        const char *fd = vit_plan_props_get(&plan->props, "fd");
+        const char *set = vit_plan_props_get(&plan->props, "set");
+
+        if (strcmp(plan->option, "add-fd") == 0 && fd && set &&
+            !blk_graph_add_fd(machine->blk, (unsigned)g_ascii_strtoull(set, NULL, 10),
+                              (int)g_ascii_strtoll(fd, NULL, 10), error)) {
+            return machine_plan_error(machine, diags, plan->src, error);
+        }
+    }
+    return true;
+}
+
 /* ---- All ---- */
 
 bool
@@ -211,6 +229,9 @@ machine_add_backends(Machine *machine, VitDiagList *diags, GError **error)
         if (!add_chardev(machine, chardev, error)) {
             return machine_plan_error(machine, diags, chardev->src, error);
         }
+    }
+    if (!add_fds(machine, diags, error)) {
+        return false;
     }
     if (!machine_add_objects(machine, diags, error)) {
         return false;

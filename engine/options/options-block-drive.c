@@ -50,10 +50,8 @@ static const VitOptionValue v_drive_cache[] = {
 
 static const VitOptionValue v_drive_aio[] = {
     { .name = "threads", .help = VIT_N_("Worker thread pool") },
-    { .name = "native",
-      .help = VIT_N_("Linux AIO; needs cache.direct=on"),
-      .status = VIT_STATUS_NOT_YET },
-    { .name = "io_uring", .help = VIT_N_("Linux io_uring"), .status = VIT_STATUS_NOT_YET },
+    { .name = "native", .help = VIT_N_("Linux AIO; needs cache.direct=on") },
+    { .name = "io_uring", .help = VIT_N_("Linux io_uring") },
     { 0 },
 };
 

@@ -14,10 +14,8 @@ static const VitOptionValue v_blockdev_locking[] = {
 
 static const VitOptionValue v_blockdev_file_aio[] = {
     { .name = "threads", .help = VIT_N_("Worker threads") },
-    { .name = "native",
-      .help = VIT_N_("Linux AIO; needs cache.direct=on"),
-      .status = VIT_STATUS_NOT_YET },
-    { .name = "io_uring", .help = VIT_N_("Linux io_uring"), .status = VIT_STATUS_NOT_YET },
+    { .name = "native", .help = VIT_N_("Linux AIO; needs cache.direct=on") },
+    { .name = "io_uring", .help = VIT_N_("Linux io_uring") },
     { 0 },
 };
 

@@ -212,7 +212,6 @@ static const VitOption options[] = {
       .page = VIT_N_("Disks"),
       .keys = k_add_fd,
       .flags = VIT_OPT_HOST_ONLY,
-      .status = VIT_STATUS_NOT_YET,
       .mission = "add-fd.dev-fdset" },
     { .name = "fsdev",
       .syntax = VIT_SYNTAX_KEYS,

@@ -98,6 +98,42 @@ test_model_detect_zeroes(void)
     run_model("driver=raw,discard=unmap,detect-zeroes=unmap", 512);
 }
 
+/* mission: drive.aio.io_uring drive.aio.native blockdev.file.aio.io_uring blockdev.file.aio.native
+ */
+static void
+run_engine(const char *aio, const char *more)
+{
+    g_autofree char *options = g_strdup_printf("driver=raw,aio=%s%s", aio, more);
+    g_autoptr(BlkOptions) parsed = block_test_options(options);
+    g_autoptr(GError) error = NULL;
+    BlockTest test;
+
+    /* A host may forbid it (containers do), and a build be without it. */
+    block_test_init(&test);
+    g_autofree char *path = block_test_image(&test, "disk", 4096);
+    g_autoptr(BlkNode) node = blk_open(test.graph, path, parsed, &error);
+    bool usable = node != NULL;
+    g_clear_pointer(&node, blk_node_unref);
+    block_test_finish(&test);
+    if (usable) {
+        run_model(options, 512);
+    } else {
+        g_test_skip(error->message);
+    }
+}
+
+static void
+test_model_io_uring(void)
+{
+    run_engine("io_uring", "");
+}
+
+static void
+test_model_native(void)
+{
+    run_engine("native", ",cache.direct=on");
+}
+
 static void
 test_model_window(void)
 {
@@ -461,6 +497,8 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/block/io/model/raw", test_model_raw);
     g_test_add_func("/block/io/model/detect-zeroes", test_model_detect_zeroes);
+    g_test_add_func("/block/io/model/io-uring", test_model_io_uring);
+    g_test_add_func("/block/io/model/native", test_model_native);
     g_test_add_func("/block/io/model/window", test_model_window);
     g_test_add_func("/block/io/model/align-512", test_model_align_512);
     g_test_add_func("/block/io/model/align-4k", test_model_align_4k);

@@ -8,6 +8,7 @@
 #include "vit-error.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -94,6 +95,28 @@ test_references(void)
     block_test_finish(&test);
 }
 
+/* mission: add-fd add-fd.dev-fdset */
+static void
+test_fdset(void)
+{
+    g_autoptr(GError) error = NULL;
+    BlockTest test;
+
+    block_test_init(&test);
+    g_autofree char *path = block_test_image(&test, "disk", 8192);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    g_assert_true(blk_graph_add_fd(test.graph, 7, fd, &error));
+    close(fd);
+    g_assert_false(blk_graph_add_fd(test.graph, 7, fd, &error));
+    g_clear_error(&error);
+    unlink(path);
+    g_autoptr(BlkNode) node = block_test_open(&test, "/dev/fdset/7", "read-only=on");
+    g_assert_cmpuint(blk_node_get_len(node), ==, 8192);
+    g_clear_pointer(&node, blk_node_unref);
+    expect_error(&test, "/dev/fdset/7", "driver=raw", VIT_ERROR_PERMISSION, "fdset");
+    block_test_finish(&test);
+}
+
 static void
 test_messages(void)
 {
@@ -111,7 +134,8 @@ test_messages(void)
     expect_error(&test, path, "driver=raw,read-only=maybe", VIT_ERROR_INVALID_ARGUMENT,
                  "read-only=on");
     expect_error(&test, path, "driver=raw,offset=9000", VIT_ERROR_INVALID_ARGUMENT, "8192 bytes");
-    expect_error(&test, path, "driver=raw,aio=native", VIT_ERROR_NOT_AVAILABLE_YET, "aio=threads");
+    expect_error(&test, path, "driver=raw,aio=native", VIT_ERROR_INVALID_ARGUMENT, "cache.direct");
+    expect_error(&test, "/dev/fdset/7", NULL, VIT_ERROR_NOT_FOUND, "fdset");
     expect_error(&test, path, "driver=raw,force-share=on", VIT_ERROR_INVALID_ARGUMENT,
                  "read-only=on");
     expect_error(&test, path, "driver=raw,detect-zeroes=unmap", VIT_ERROR_INVALID_ARGUMENT,
@@ -376,6 +400,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/block/open/spellings", test_spellings);
+    g_test_add_func("/block/open/fdset", test_fdset);
     g_test_add_func("/block/open/references", test_references);
     g_test_add_func("/block/open/messages", test_messages);
     g_test_add_func("/block/open/probing", test_probing);
