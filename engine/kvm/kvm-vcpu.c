@@ -272,6 +272,14 @@ run_once(KvmVcpu *vcpu, VitCpuExit *out_exit)
     }
 }
 
+/* A CPU with breakpoints or a step to make is interpreted: any number of points, none of them to be
+ * seen by the guest. The kernel has it back when they are gone. */
+static bool
+is_debugged(const VitCpu *cpu)
+{
+    return cpu->debug.single_step || cpu->debug.n_points;
+}
+
 static VitCpuExit
 kvm_cpu_run(VitCpu *cpu)
 {
@@ -280,7 +288,7 @@ kvm_cpu_run(VitCpu *cpu)
     KvmNext next = KVM_NEXT_AGAIN;
 
     while (next != KVM_NEXT_LEAVE) {
-        if (__atomic_load_n(&vcpu->kvm->given_up, __ATOMIC_ACQUIRE)) {
+        if (is_debugged(cpu) || __atomic_load_n(&vcpu->kvm->given_up, __ATOMIC_ACQUIRE)) {
             return kvm_interpret_on(vcpu);
         }
         next = before_entry(vcpu, &reason);
@@ -390,6 +398,16 @@ kvm_cpu_sync_in(VitCpu *cpu)
     x86_state_changed(cpu->state);
 }
 
+static void
+kvm_cpu_debug_changed(VitCpu *cpu)
+{
+    KvmVcpu *vcpu = cpu->executor_data;
+
+    if (kvm_pull(vcpu)) {
+        x86_host_debug_changed(vcpu->core);
+    }
+}
+
 const VitExecutor vit_kvm_executor = {
     .name = "kvm",
     .create = kvm_cpu_create,
@@ -399,4 +417,5 @@ const VitExecutor vit_kvm_executor = {
     .kick = kvm_cpu_kick,
     .sync_out = kvm_cpu_sync_out,
     .sync_in = kvm_cpu_sync_in,
+    .debug_changed = kvm_cpu_debug_changed,
 };

@@ -277,6 +277,19 @@ describe_kinds(Machine *machine, const char *const *kinds, GString *out)
     return found;
 }
 
+static bool
+info_jit(Machine *machine, GString *out, GError **error)
+{
+    if (!machine->tcg) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_STATE,
+                    "JIT information is only available with the "
+                    "translator: accel=tcg");
+        return false;
+    }
+    vit_tcg_print_statistics(machine->tcg, out);
+    return true;
+}
+
 bool
 machine_info(Machine *machine, const char *topic, unsigned cpu, GString *out, GError **error)
 {
@@ -290,6 +303,9 @@ machine_info(Machine *machine, const char *topic, unsigned cpu, GString *out, GE
     if ((strcmp(topic, "pic") == 0 || strcmp(topic, "irq") == 0) &&
         describe_kinds(machine, pics, out)) {
         return true;
+    }
+    if (strcmp(topic, "jit") == 0) {
+        return info_jit(machine, out, error);
     }
     if (strcmp(topic, "lapic") == 0 && describe_kinds(machine, lapics, out)) {
         return true;

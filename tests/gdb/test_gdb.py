@@ -11,7 +11,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "guest"))
-from machine import Failure, Machine, PATIENCE, main  # noqa: E402
+from machine import Failure, Machine, PATIENCE, main, note  # noqa: E402
 
 GUEST, SYMBOLS = sys.argv[1:3]
 del sys.argv[1:3]
@@ -148,6 +148,23 @@ def faults_stop_steps():
         expect(text, r"\$1 = 0", r"exited|killed|Remote connection closed")
 
 
+def under_kvm():
+    """Breakpoint, watchpoint and step where the kernel runs the CPU, if it can here."""
+    with Debugged("-cpu", "max", accel=("-accel", "kvm")) as machine:
+        try:
+            machine.qmp("query-status")
+        except Failure:
+            if "KVM" in machine.messages():
+                note("no KVM that works here: " + machine.messages().splitlines()[0])
+                return
+            raise
+        text = machine.gdb("hbreak count64", "continue", "stepi", "p $pc > &count64", "delete",
+                           "watch *(long*)&copy", "continue", "continue", "delete", "detach")
+        expect(text, r"Breakpoint 1, count64", r"\$1 = 1", r"ardware watchpoint 2.*\n(.*\n)*Old value")
+        if machine.qmp("query-status")["status"] != "running":
+            raise Failure("the machine does not run after detach")
+
+
 def logs():
     """-d, -D with the process number, -dfilter, the monitor's log and x/i. mission: d D dfilter"""
     folder = tempfile.mkdtemp(prefix="vitrine-log-")
@@ -157,6 +174,7 @@ def logs():
                  "-singlestep") as machine:
         time.sleep(1 * PATIENCE)
         machine.hmp("stop")
+        expect(machine.hmp("info jit"), r"blocks +\d+")
         said = machine.hmp("x/2i 0x100010")
         machine.hmp("log none")
         machine.hmp(f"logfile {folder}/second")
@@ -171,4 +189,4 @@ def logs():
 
 
 main([registers, registers_i386, breakpoints_and_steps, threads, interrupt_monitor_detach, ctrl_c,
-      gdbserver_command, faults_stop_steps, logs])
+      gdbserver_command, faults_stop_steps, logs, under_kvm])
