@@ -247,6 +247,60 @@ test_shell(void)
     g_assert_nonnull(strstr(shell, "file=/vm/My machine.vitrine/disks/a.raw,format=raw"));
 }
 
+/* The copied command really runs: here, and in the program whose options these are. */
+static void
+test_runs(gconstpointer data)
+{
+    static const char *const lines[] = {
+        "-m 64 -smp 2 -nodefaults",
+        "-m 64 -machine pc,hpet=off -cpu qemu64 -rtc base=localtime -boot order=c,menu=on",
+        "-m 64 -name 'a b' -drive file=disks/a,,b.raw,format=raw,if=ide,index=0 -nic none",
+        "-m 64 -netdev user,id=n0 -device e1000,netdev=n0,mac=52:54:00:12:34:56 -vga std",
+        "-m 64 -drive file=disks/a,,b.raw,format=raw,if=none,id=d0 -device ide-hd,drive=d0",
+        "-m 64 -uuid 550e8400-e29b-41d4-a716-446655440000 -serial null -parallel none",
+    };
+    const char *program = data;
+    const char *named = program && strrchr(program, '/') ? strrchr(program, '/') + 1 : program;
+    g_autofree char *found = program ? g_find_program_in_path(program) : NULL;
+    g_autofree char *folder = g_dir_make_tmp("vitrine it's XXXXXX", NULL);
+    g_autofree char *disks = g_build_filename(folder, "disks", NULL);
+    g_autofree char *disk = g_build_filename(disks, "a,b.raw", NULL);
+    g_autofree char *sector = g_malloc0(1 << 20);
+
+    if (!found) {
+        g_test_skip("the program is not installed");
+    }
+    g_mkdir(disks, 0700);
+    g_assert_true(g_file_set_contents(disk, sector, 1 << 20, NULL));
+    for (guint i = 0; found && i < G_N_ELEMENTS(lines); i++) {
+        g_autoptr(AppSettings) settings = settings_of(lines[i]);
+        VitConfig *config = app_settings_get_config(settings);
+        g_autofree char *shell = NULL;
+        g_autofree char *script = NULL;
+        g_autofree char *said = NULL;
+        g_autoptr(GError) error = NULL;
+        const char *argv[] = { "/bin/sh", "-c", NULL, NULL };
+        int status = -1;
+
+        vit_config_set_folder(config, folder);
+        shell = g_strchomp(app_config_to_shell(config, named));
+        g_assert_true(g_str_has_prefix(shell, named));
+        script = g_strdup_printf(
+            "cd / && printf 'quit\\n' | timeout 20 %s%s -S -display none -monitor stdio 2>&1",
+            found, shell + strlen(named));
+        argv[2] = script;
+        g_assert_true(
+            g_spawn_sync(NULL, (char **)argv, NULL, 0, NULL, NULL, &said, NULL, &status, &error));
+        if (!g_spawn_check_wait_status(status, &error)) {
+            g_test_message("%s\n%s", script, said);
+            g_test_fail();
+        }
+    }
+    g_unlink(disk);
+    g_rmdir(disks);
+    g_rmdir(folder);
+}
+
 /* ---- Nothing is lost ---- */
 
 /* Typing any text and applying it, then changing one row and taking that back, gives that text. */
@@ -323,6 +377,8 @@ main(int argc, char **argv)
     g_test_add_func("/command-line/next-problem", test_next_problem);
     g_test_add_func("/command-line/files", test_files);
     g_test_add_func("/command-line/shell", test_shell);
+    g_test_add_data_func("/command-line/runs/vitrine-run", g_getenv("VITRINE_RUN"), test_runs);
+    g_test_add_data_func("/command-line/runs/qemu", "qemu-system-x86_64", test_runs);
     g_test_add_func("/command-line/random", test_random);
     g_test_add_func("/command-line/command-lines", test_command_lines);
     return g_test_run();
