@@ -7,6 +7,7 @@
 #include "vit-command.h"
 #include "vit-complete.h"
 #include "vit-config.h"
+#include "vit-disk.h"
 #include "vit-display.h"
 #include "vit-error.h"
 #include "vit-help.h"
