@@ -189,7 +189,9 @@ domain_reclaim(VitMapDomain *domain)
     g_mutex_lock(&domain->readers_mutex);
     for (guint i = 0; i < domain->readers->len; i++) {
         VitMapReader *reader = domain->readers->pdata[i];
-        oldest = MIN(oldest, __atomic_load_n(&reader->seen, __ATOMIC_ACQUIRE));
+        uint64_t seen = __atomic_load_n(&reader->seen, __ATOMIC_ACQUIRE); /* MIN() reads twice */
+
+        oldest = MIN(oldest, seen);
     }
     g_mutex_unlock(&domain->readers_mutex);
     for (guint i = domain->retired->len; i-- > 0;) {

@@ -232,7 +232,10 @@ next_timer_wait_ns(Machine *machine)
     if (deadline_ns < 0 || !vit_clock_is_running(machine->clock)) {
         return -1;
     }
-    return MAX(0, deadline_ns - vit_clock_get_ns(machine->clock));
+    /* read once: MAX() would read the clock twice, and a deadline that passes in between would come
+     * out negative, which is to sleep for good */
+    int64_t left_ns = deadline_ns - vit_clock_get_ns(machine->clock);
+    return left_ns > 0 ? left_ns : 0;
 }
 
 static void

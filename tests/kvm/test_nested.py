@@ -109,23 +109,17 @@ def all_in_one():
     kernel, _ = assets.kernel("linux-image-cloud-amd64")
     shell = assets.initrd("echo SHELL-READY; echo SHELL-CPUS=$(grep -c ^processor /proc/cpuinfo)",
                           name="nested-inner")
-    demo = os.environ["VITRINE_DEMO"]
     linux = "-nodefaults -vga none -m 256 -no-reboot -kernel /guest/vmlinuz -initrd /guest/initrd " \
             "-append 'console=ttyS0 panic=-1' -serial stdio"
-    script = (inner("firmware", "-nodefaults -vga none -m 64 -debugcon stdio -global "
-                    "isa-debugcon.iobase=0x402 -boot menu=off -S 2>&1 </dev/null & sleep 1; kill %1; "
-                    "true") if False else "")
-    script += inner("linux1", f"-smp 1 {linux}") + inner("linux2", f"-smp 2 {linux}")
-    script += inner("demo", "-nographic -m 32 -nic none -kernel /guest/demo.elf", 20)
-    text = run(script, {"guest/vmlinuz": kernel, "guest/initrd": shell, "guest/demo.elf": demo},
-               600)
+    script = inner("linux1", f"-smp 1 {linux}") + inner("linux2", f"-smp 2 {linux}")
+    text = run(script, {"guest/vmlinuz": kernel, "guest/initrd": shell}, 600)
     os.unlink(shell)
-    machine.note(text[-6000:])
     for cpus in (1, 2):
         output, status = part(text, f"linux{cpus}")
         assert "SHELL-READY" in output and f"SHELL-CPUS={cpus}" in output, output[-2000:]
         assert status == 0, status
-        assert "interpreter" not in output.split("Linux version")[0], output[:1000]
+        # what vitrine-run says when it does not use KVM, or gives up on it
+        assert "vitrine-run:" not in output, output[:1000]
 
 
 if __name__ == "__main__":
