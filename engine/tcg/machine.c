@@ -8,9 +8,7 @@
 
 #include "vit-error.h"
 
-#include <errno.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 enum { HASH_LEN = 1 << 19 };
 
@@ -21,37 +19,15 @@ blocks_len(const TcgMachine *machine)
     return machine->code_len / 32 * sizeof(TcgBlock *);
 }
 
-/* One mapping that is writable and executable, or two of the same memory. */
 static bool
 map_code(TcgMachine *machine, GError **error)
 {
-    size_t len = machine->code_len;
-    int fd;
-
-    if (!machine->options.split_wx) {
-        void *both = mmap(NULL, len, PROT_READ | PROT_WRITE | PROT_EXEC,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (both != MAP_FAILED) {
-            machine->code = machine->code_exec = both;
-            return true;
-        }
-    }
-    fd = memfd_create("translated code", MFD_CLOEXEC);
-    if (fd >= 0 && ftruncate(fd, (off_t)len) == 0) {
-        machine->code = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        machine->code_exec = mmap(NULL, len, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
-    }
-    if (fd >= 0) {
-        close(fd);
-    }
-    if (fd < 0 || machine->code == MAP_FAILED || machine->code_exec == MAP_FAILED ||
-        !machine->code_exec) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_NO_MEMORY,
-                    "cannot map %u MiB of memory for translated code: %s. Give -accel "
-                    "tcg,tb-size=MIB a smaller size",
-                    (unsigned)(len / VIT_MIB), g_strerror(errno));
+    if (!tcg_code_memory_map(&machine->memory, machine->code_len, machine->options.split_wx,
+                             error)) {
         return false;
     }
+    machine->code = machine->memory.write;
+    machine->code_exec = machine->memory.exec;
     return true;
 }
 
@@ -103,12 +79,7 @@ vit_tcg_free(TcgMachine *machine)
     }
     tcg_recover_remove(machine);
     tcg_drop_all(machine, true); /* some of it went with its device */
-    if (machine->code_exec && machine->code_exec != machine->code) {
-        munmap(machine->code_exec, machine->code_len);
-    }
-    if (machine->code) {
-        munmap(machine->code, machine->code_len);
-    }
+    tcg_code_memory_unmap(&machine->memory);
     if (machine->blocks) {
         munmap(machine->blocks, blocks_len(machine));
     }

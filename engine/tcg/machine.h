@@ -7,6 +7,7 @@
  * holds it takes no other and touches no guest memory through the CPU. */
 
 #include "asm.h"
+#include "codemem.h"
 #include "tcg-cpu.h"
 
 enum {
@@ -97,7 +98,8 @@ struct TcgMachine {
     TcgCpu *cpus;
     struct TcgEmit *emit; /* work space of the translation under way */
 
-    uint8_t *code, *code_exec; /* writable and executable mapping */
+    TcgCodeMemory memory;
+    uint8_t *code, *code_exec; /* its writable and executable mapping */
     size_t code_len, code_used, code_fixed;
     bool flush_wanted; /* atomic */
     GMutex flush_lock; /* outermost: held while everything is dropped */

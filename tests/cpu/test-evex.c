@@ -245,9 +245,9 @@ set_system(Rig *rig, X86Core *core, const X86State *like)
 }
 
 static void
-setup(Fixture *f, gconstpointer unused)
+setup(Fixture *f, gconstpointer split)
 {
-    const TcgOptions options = { .exact = true };
+    const TcgOptions options = { .exact = true, .split_wx = split != NULL };
 
     f->rig = rig_new(RIG_LONG64);
     f->tcg = vit_tcg_new(&options, NULL);
@@ -548,10 +548,10 @@ run_one(Fixture *f, const X86Insn *insn)
 }
 
 static void
-test_rows(Fixture *f, gconstpointer unused)
+test_rows(Fixture *f, gconstpointer split)
 {
     const char *text = g_getenv("VIT_EVEX_ROUNDS"), *only = g_getenv("VIT_EVEX_ONLY");
-    unsigned rounds = text ? (unsigned)strtoul(text, NULL, 10) : 24;
+    unsigned rounds = text ? (unsigned)strtoul(text, NULL, 10) : split ? 4 : 24;
     unsigned different = 0, run = 0, rows = 0;
     const X86OpRow *row;
 
@@ -618,5 +618,6 @@ main(int argc, char **argv)
     }
     g_test_add("/cpu/evex/vex", Fixture, NULL, setup, test_vex, teardown);
     g_test_add("/cpu/evex/rows", Fixture, NULL, setup, test_rows, teardown);
+    g_test_add("/cpu/evex/rows-split-wx", Fixture, "split-wx", setup, test_rows, teardown);
     return g_test_run();
 }
