@@ -72,6 +72,9 @@ vit_ram_block_mark_dirty(VitRamBlock *block, uint64_t offset, uint64_t len)
 bool vit_ram_block_test_clear_dirty(VitRamBlock *block, uint64_t offset, uint64_t len,
                                     uint8_t client);
 
+/* Gives the memory of whole pages in [offset, offset+len) back to the host; it reads as zeroes. */
+void vit_ram_block_discard(VitRamBlock *block, uint64_t offset, uint64_t len);
+
 /* ---- Regions ---- */
 
 typedef struct VitRegionOps {

@@ -44,9 +44,11 @@ struct VitPlatform {
     VitAddressSpace *memory, *io;
     VitRegion *memory_root, *io_root; /* roots of the two spaces */
     VitInputHub *input;
-    GPtrArray *consoles;   /* VitConsole*, in the order made; a display device adds its own */
-    unsigned scsi_buses;   /* named so far: scsi.0, scsi.1, ... */
-    GMainContext *context; /* the machine thread's; NULL in unit tests */
+    GPtrArray *consoles;        /* VitConsole*, in the order made; a display device adds its own */
+    uint64_t ram_bytes;         /* of the guest, as configured */
+    struct VitBalloon *balloon; /* NULL: none */
+    unsigned scsi_buses;        /* named so far: scsi.0, scsi.1, ... */
+    GMainContext *context;      /* the machine thread's; NULL in unit tests */
     const VitPlatformOps *ops;
     void *opaque;
 };

@@ -315,8 +315,10 @@ parse_backend(const VitProp *prop, void *object, const char *text, const VitProp
         backend = resolver->chardev(resolver->opaque, text, error);
     } else if (prop->type == VIT_PROP_TYPE_DRIVE) {
         backend = resolver->drive(resolver->opaque, text, error);
-    } else {
+    } else if (prop->type == VIT_PROP_TYPE_NETDEV) {
         backend = resolver->netdev(resolver->opaque, text, error);
+    } else {
+        backend = resolver->rng(resolver->opaque, text, error);
     }
     if (!backend) {
         return false;
@@ -412,7 +414,8 @@ vit_props_set_defaults(const VitProp *props, void *object)
         case VIT_PROP_TYPE_MAC:
         case VIT_PROP_TYPE_CHARDEV:
         case VIT_PROP_TYPE_DRIVE:
-        case VIT_PROP_TYPE_NETDEV: break; /* zero: none given */
+        case VIT_PROP_TYPE_NETDEV:
+        case VIT_PROP_TYPE_RNG: break; /* zero: none given */
         default: field_store(props, object, props->def); break;
         }
     }

@@ -20,6 +20,7 @@ typedef enum VitPropType {
     VIT_PROP_TYPE_CHARDEV,   /* VitChardev *, by id */
     VIT_PROP_TYPE_DRIVE,     /* VitDrive *, by id or node name */
     VIT_PROP_TYPE_NETDEV,    /* VitNetPort * (the backend's port), by id */
+    VIT_PROP_TYPE_RNG,       /* VitRng *, by the id of its object */
 } VitPropType;
 
 enum { VIT_AUTO, VIT_ON, VIT_OFF };
@@ -101,6 +102,7 @@ typedef struct VitPropResolver {
     VitChardev *(*chardev)(void *opaque, const char *id, GError **error);
     VitDrive *(*drive)(void *opaque, const char *id, GError **error);
     VitNetPort *(*netdev)(void *opaque, const char *id, GError **error);
+    struct VitRng *(*rng)(void *opaque, const char *id, GError **error);
     void *opaque;
 } VitPropResolver;
 

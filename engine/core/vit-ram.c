@@ -9,6 +9,7 @@
 #include "vit-error.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -89,6 +90,23 @@ vit_ram_block_mark_dirty_page(VitRamBlock *block, uint64_t offset, uint64_t len)
     } else {
         __atomic_fetch_or(dirty, VIT_DIRTY_ALL, __ATOMIC_RELEASE);
     }
+}
+
+void
+vit_ram_block_discard(VitRamBlock *block, uint64_t offset, uint64_t len)
+{
+    uint64_t start = (offset + VIT_PAGE_SIZE - 1) & ~(uint64_t)(VIT_PAGE_SIZE - 1);
+    uint64_t end = (offset + len) & ~(uint64_t)(VIT_PAGE_SIZE - 1);
+
+    if (end <= start || end > block->len_bytes) {
+        return;
+    }
+    if (block->fd < 0 || fallocate(block->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                   (off_t)(block->fd_offset + start), (off_t)(end - start)) != 0) {
+        /* the host cannot take it, but what the guest sees is the same */
+        memset(block->host + start, 0, end - start);
+    }
+    vit_ram_block_mark_dirty(block, start, end - start);
 }
 
 bool

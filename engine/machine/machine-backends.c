@@ -5,6 +5,7 @@
  * ends, made from the plan in order, and found by id when a device names them. */
 
 #include "board.h"
+#include "machine-rng.h"
 
 #include "vit-char.h"
 #include "vit-error.h"
@@ -259,6 +260,7 @@ void
 machine_free_backends(Machine *machine)
 {
     machine_free_netdevs(machine);
+    machine_free_rngs(machine);
     g_clear_pointer(&machine->blk, blk_graph_free);
     g_clear_pointer(&machine->chardevs, g_ptr_array_unref);
 }
@@ -297,6 +299,18 @@ resolve_netdev(void *opaque, const char *id, GError **error)
     return port;
 }
 
+static VitRng *
+resolve_rng(void *opaque, const char *id, GError **error)
+{
+    VitRng *rng = machine_find_rng(opaque, id);
+
+    if (!rng) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_FOUND,
+                    "there is no source of entropy \"%s\"; add -object rng-random,id=%s", id, id);
+    }
+    return rng;
+}
+
 const VitPropResolver *
 machine_resolver(Machine *machine, VitPropResolver *out)
 {
@@ -304,6 +318,7 @@ machine_resolver(Machine *machine, VitPropResolver *out)
         .chardev = resolve_chardev,
         .drive = resolve_drive,
         .netdev = resolve_netdev,
+        .rng = resolve_rng,
         .opaque = machine,
     };
     return out;

@@ -5,6 +5,7 @@
  * from its properties, how it goes. Thread: machine, device lock held. */
 
 #include "board.h"
+#include "machine-rng.h"
 
 #include "vit-error.h"
 
@@ -90,6 +91,8 @@ remove_throttle_group(Machine *machine, const char *id, GError **error)
 static const ObjectKind kinds[] = {
     { "secret", add_secret, remove_secret },
     { "throttle-group", add_throttle_group, remove_throttle_group },
+    { "rng-builtin", machine_add_rng_builtin, machine_remove_rng },
+    { "rng-random", machine_add_rng_random, machine_remove_rng },
 };
 
 /* ---- All ---- */

@@ -109,6 +109,7 @@ struct Machine {
     GCond parked_changed;
     bool run_wanted; /* vCPUs may run; guarded by control */
     bool vcpus_quit;
+    GPtrArray *rngs;   /* VitRng *, of -object; NULL: none */
     uint32_t requests; /* MACHINE_REQUEST_*, guarded by control */
     VitShutdownCause cause;
     int exit_status;

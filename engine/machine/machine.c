@@ -146,6 +146,7 @@ machine_make_platform(Machine *machine)
         .input = vit_input_hub_new(),
         .consoles = g_ptr_array_new(),
         .context = machine->context,
+        .ram_bytes = machine->plan->ram_bytes,
         .ops = &platform_ops,
         .opaque = machine,
     };

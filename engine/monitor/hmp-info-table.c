@@ -8,7 +8,7 @@
 #include "hmp.h"
 
 const HmpCommand hmp_info_commands[] = {
-    { .name = "balloon", .help = VIT_N_("Balloon size") },
+    { .name = "balloon", .help = VIT_N_("Balloon size"), .run = hmp_info_balloon },
     { .name = "block",
       .help = VIT_N_("Drives, media, formats and flags"),
       .args = { { "n", HMP_FLAG }, { "v", HMP_FLAG }, { "device", HMP_DRIVE, true } },

@@ -154,6 +154,8 @@ void hmp_info_mice(HmpCall *call);
 
 void hmp_change(HmpCall *call); /* hmp-media.c */
 void hmp_eject(HmpCall *call);
+void hmp_balloon(HmpCall *call);
+void hmp_info_balloon(HmpCall *call);
 void hmp_device_add(HmpCall *call);
 void hmp_device_del(HmpCall *call);
 void hmp_commit(HmpCall *call);

@@ -104,6 +104,11 @@ static const QmpMember device_add_args[] = {
     { 0 },
 };
 
+static const QmpMember balloon_args[] = {
+    { "value", QMP_INT },
+    { 0 },
+};
+
 static const QmpMember device_del_args[] = {
     { "id", QMP_STRING },
     { 0 },
@@ -210,7 +215,7 @@ const QmpCommand qmp_commands[] = {
     { .name = "query-memory-size-summary",
       .help = VIT_N_("Base and plugged memory"),
       .run = qmp_query_memory_size_summary },
-    { .name = "query-balloon", .help = VIT_N_("Balloon size") },
+    { .name = "query-balloon", .help = VIT_N_("Balloon size"), .run = qmp_query_balloon },
     { .name = "query-vnc", .help = VIT_N_("First VNC server"), .run = qmp_query_disabled },
     { .name = "query-vnc-servers", .help = VIT_N_("All VNC servers"), .run = qmp_query_nothing },
     { .name = "query-spice", .help = VIT_N_("SPICE server") },
@@ -557,7 +562,10 @@ const QmpCommand qmp_commands[] = {
     { .name = "migrate-set-parameters", .help = VIT_N_("Sets parameters") },
     { .name = "migrate-start-postcopy", .help = VIT_N_("Switches to postcopy") },
     { .name = "client_migrate_info", .help = VIT_N_("Tells SPICE clients the new host") },
-    { .name = "balloon", .help = VIT_N_("Sets the balloon target") },
+    { .name = "balloon",
+      .help = VIT_N_("Sets the balloon target"),
+      .args = balloon_args,
+      .run = qmp_balloon },
     { .name = "set_password", .help = VIT_N_("VNC or SPICE password") },
     { .name = "expire_password", .help = VIT_N_("Password expiry") },
     { .name = "change-vnc-password", .help = VIT_N_("VNC password, older command") },

@@ -115,7 +115,7 @@ QmpHandler qmp_capabilities, qmp_stop, qmp_cont, qmp_quit, qmp_system_reset, qmp
 /* qmp-input.c */
 QmpHandler qmp_send_key, qmp_input_send_event, qmp_query_mice;
 /* qmp-media.c */
-QmpHandler qmp_device_add, qmp_device_del;
+QmpHandler qmp_device_add, qmp_device_del, qmp_balloon, qmp_query_balloon;
 QmpHandler qmp_eject, qmp_blockdev_change_medium, qmp_blockdev_open_tray, qmp_blockdev_close_tray,
     qmp_blockdev_remove_medium;
 /* qmp-block.c: passed on to the machine, with the arguments of its commands */

@@ -114,7 +114,8 @@ def rng_and_serial():
             "exec 7<>$D; echo HELLO >&7; head -n 1 <&7 > /tmp/answer; echo ANSWER $(cat /tmp/answer); "
             "echo BYE-1 >&7; echo CONSOLE-TEXT > /dev/hvc0; sleep 1; echo IO-DONE",
             ["virtio_pci", "virtio_rng", "virtio_console"],
-            "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
+            "-object", "rng-random,id=r0,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=r0",
+            "-device", "virtio-serial-pci",
             "-chardev", f"socket,id=c1,path={path},server=on,wait=off",
             "-device", "virtserialport,chardev=c1,name=org.vitrine.test",
             "-chardev", f"file,id=c0,path={console}", "-device", "virtconsole,chardev=c0")
@@ -124,6 +125,28 @@ def rng_and_serial():
         assert heard[0] == b"HELLO\n" and heard[1] == b"BYE-1\n", heard
         with open(console, "rb") as stream:
             assert b"CONSOLE-TEXT" in stream.read()
+
+
+def balloon():
+    """mission: virtio-balloon virtio-balloon-pci balloon query-balloon. The guest gives 64 MiB back."""
+    kernel, modules_dir = assets.kernel()
+    initrd = assets.initrd(
+        "sleep 1; M=$(grep MemTotal /proc/meminfo); echo READY; "
+        'until test "$M" != "$(grep MemTotal /proc/meminfo)"; do sleep 0.5; done; sleep 3; '
+        "echo BALLOON-DONE; sleep 3; ", modules_dir=modules_dir,
+        modules=["virtio_pci", "virtio_balloon"], name="balloon")
+    with machine.Machine("-nodefaults", "-m", "256", "-vga", "none", "-cpu", "max", "-kernel",
+                         assets.vmlinux(kernel), "-initrd", initrd, "-append",
+                         "console=ttyS0 panic=-1", "-no-reboot", "-device",
+                         "virtio-balloon-pci") as vm:
+        vm.wait_serial("READY", 240)
+        assert vm.qmp("query-balloon") == {"actual": 256 * MEBI}
+        assert vm.hmp("balloon 192") == ""
+        vm.wait_serial("BALLOON-DONE", 60)
+        assert vm.qmp("query-balloon") == {"actual": 192 * MEBI}
+        assert "actual=192" in vm.hmp("info balloon")
+        assert any(event["event"] == "BALLOON_CHANGE" for event in vm.events)
+        vm.wait_exit(120)
 
 
 def keyboard_and_tablet():
@@ -149,4 +172,4 @@ def keyboard_and_tablet():
 
 
 if __name__ == "__main__":
-    machine.main([network, network_plain, network_packed, rng_and_serial, keyboard_and_tablet])
+    machine.main([network, network_plain, network_packed, rng_and_serial, balloon, keyboard_and_tablet])

@@ -335,7 +335,8 @@ hw_rig_new(void)
     rig->backends = g_ptr_array_new_with_free_func((GDestroyNotify)vit_chardev_free);
     rig->drives = g_ptr_array_new_with_free_func(rig_drive_free);
     rig->owners = g_ptr_array_new_with_free_func((GDestroyNotify)vit_device_free);
-    rig->resolver = (VitPropResolver){ resolve_chardev, resolve_drive, NULL, rig };
+    rig->resolver =
+        (VitPropResolver){ .chardev = resolve_chardev, .drive = resolve_drive, .opaque = rig };
     return rig;
 }
 
