@@ -7,6 +7,7 @@
 
 #include "ui-setting-row.h"
 
+#include "ui-disk-dialog.h"
 #include "ui-setting-control.h"
 
 #include <glib/gi18n.h>
@@ -17,6 +18,7 @@ struct _UiSettingRow {
     GtkLabel *title, *help, *argument, *badge, *problem;
     GtkWidget *reset_button;
     GtkWidget *control;
+    GtkWidget *image_button; /* NULL unless it names a disk image */
     AppSettings *settings;
     AppSetting *setting;
     char *refused; /* why the engine did not take the last value */
@@ -73,6 +75,9 @@ update(UiSettingRow *row)
     ui_setting_control_update(UI_SETTING_CONTROL(row->control));
     gtk_widget_set_opacity(row->reset_button, app_setting_is_set(row->setting) ? 1 : 0);
     gtk_widget_set_sensitive(row->reset_button, app_setting_is_set(row->setting));
+    if (row->image_button) {
+        gtk_widget_set_sensitive(row->image_button, app_setting_is_set(row->setting));
+    }
     show_problem(row);
     show_badge(row);
 }
@@ -105,6 +110,38 @@ on_reset(UiSettingRow *row)
     on_edited(UI_SETTING_CONTROL(row->control), NULL, row);
 }
 
+/* ---- Images ---- */
+
+static void
+on_image(UiSettingRow *row)
+{
+    GtkWidget *window = gtk_widget_get_toplevel(GTK_WIDGET(row));
+    VitConfigItem *item = app_setting_find_item(row->setting, NULL);
+
+    if (item) {
+        gtk_window_present(GTK_WINDOW(ui_disk_dialog_new_manage(
+            GTK_WINDOW(window), row->settings, vit_config_item_get_serial(item),
+            app_setting_get_key(row->setting)->name)));
+    }
+}
+
+/* Whatever is declared to name a disk image can be looked at, grown, converted and checked. */
+static void
+add_image_button(UiSettingRow *row)
+{
+    /* Translators: accessible name of the button that looks at the disk image a setting names */
+    g_autofree char *name = g_strdup_printf(_("Image of %s"), app_setting_get_title(row->setting));
+
+    row->image_button =
+        gtk_button_new_from_icon_name("document-properties-symbolic", GTK_ICON_SIZE_BUTTON);
+    gtk_widget_set_tooltip_text(row->image_button, _("Look at, grow, convert or check the image"));
+    gtk_widget_set_valign(row->image_button, GTK_ALIGN_CENTER);
+    atk_object_set_name(gtk_widget_get_accessible(row->image_button), name);
+    g_signal_connect_swapped(row->image_button, "clicked", G_CALLBACK(on_image), row);
+    gtk_widget_show(row->image_button);
+    gtk_container_add(GTK_CONTAINER(row->control), row->image_button);
+}
+
 /* ---- Life ---- */
 
 GtkWidget *
@@ -118,6 +155,9 @@ ui_setting_row_new(AppSettings *settings, AppSetting *setting)
     row->setting = g_object_ref(setting);
     row->control = ui_setting_control_new(setting);
     gtk_box_pack_end(row->line, row->control, FALSE, FALSE, 0);
+    if (app_setting_get_key(setting)->role == VIT_PATH_IMAGE) {
+        add_image_button(row);
+    }
     gtk_label_set_text(row->title, app_setting_get_title(setting));
     gtk_label_set_mnemonic_widget(
         row->title, ui_setting_control_get_focus_widget(UI_SETTING_CONTROL(row->control)));

@@ -8,6 +8,7 @@
 
 #include "ui-settings-page.h"
 
+#include "ui-disk-dialog.h"
 #include "ui-setting-row.h"
 #include "ui-settings-add.h"
 
@@ -240,19 +241,44 @@ clear(UiSettingsPage *page)
 }
 
 static void
+on_new_disk(GtkButton *button, UiSettingsPage *page)
+{
+    GtkWidget *window = gtk_widget_get_toplevel(GTK_WIDGET(page));
+
+    gtk_window_present(GTK_WINDOW(ui_disk_dialog_new_create(GTK_WINDOW(window), page->settings)));
+}
+
+/* The buttons at the head of a page. */
+static void
+add_buttons(UiSettingsPage *page)
+{
+    GtkWidget *line = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 6);
+    GtkWidget *add = ui_settings_add_new(page->settings, page->page);
+
+    gtk_widget_set_halign(line, GTK_ALIGN_END);
+    if (page->page == APP_PAGE_STORAGE) {
+        GtkWidget *button = gtk_button_new_with_mnemonic(_("New _Disk…"));
+
+        gtk_widget_set_tooltip_text(button, _("Make a disk image and attach it"));
+        g_signal_connect(button, "clicked", G_CALLBACK(on_new_disk), page);
+        gtk_container_add(GTK_CONTAINER(line), button);
+    }
+    if (add) {
+        gtk_container_add(GTK_CONTAINER(line), add);
+    }
+    gtk_container_add(GTK_CONTAINER(page->box), line);
+}
+
+static void
 fill(UiSettingsPage *page)
 {
     g_autoptr(GPtrArray) groups =
         page->is_search ? app_settings_search(page->settings, page->search, SEARCH_LIMIT)
                         : app_settings_list_groups(page->settings, page->page);
-    GtkWidget *add;
 
     clear(page);
     if (!page->is_search) {
-        add = ui_settings_add_new(page->settings, page->page);
-        if (add) {
-            gtk_container_add(GTK_CONTAINER(page->box), add);
-        }
+        add_buttons(page);
     }
     for (guint i = 0; i < groups->len; i++) {
         if (page->is_search || (!is_single(groups->pdata[i]) && is_prominent(groups->pdata[i]))) {

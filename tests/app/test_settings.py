@@ -194,6 +194,42 @@ def names_and_keyboard():
         assert wanted <= reached, sorted(wanted - reached)
 
 
+def disks():
+    """A new disk is made and attached, grown, converted and checked."""
+    with Session() as s:
+        s.go("Storage")
+        s.tree.press(s.tree.wait("New Disk…", "push button", root=s.root))
+
+        def root():
+            return s.tree.window("New Disk") or s.tree.window("Disk Image")
+        name = s.tree.wait("Name of the image", "text", root=root)
+        s.tree.type(name, "data")
+        size = s.tree.wait("Size in GiB", "spin button", root=root)
+        s.tree.atspi.Value.set_current_value(size, 0.5)
+        shot(s.desktop, "disk-new")
+        s.tree.press(s.tree.wait("Create", "push button", root=root))
+        made = os.path.join(s.folder, "disks", "data.raw")
+        s.wait_conf("data.raw")
+        assert os.path.getsize(made) == 512 << 20, os.path.getsize(made)
+        s.tree.press(s.tree.wait("Image of Image", "push button", root=s.root))
+        size = s.tree.wait("Size in GiB", "spin button", root=root)
+        assert abs(s.tree.atspi.Value.get_current_value(size) - 0.5) < 0.001
+        nameless = [n.get_role_name() for n in s.tree.walk(root())
+                    if n.get_role_name() in CONTROLS and not n.get_name() and
+                    s.tree.has(n, "FOCUSABLE")]
+        assert not nameless, nameless
+        s.tree.atspi.Value.set_current_value(size, 0.75)
+        s.tree.press(s.tree.wait("Grow", "push button", root=root))
+        s.app.wait("grown", lambda: os.path.getsize(made) == 768 << 20)
+        s.tree.wait("The image is larger now", "label", root=root)
+        s.tree.press(s.tree.wait("Convert", "push button", root=root))
+        s.wait_conf("data.qcow2")
+        assert "format=qcow2" in s.conf()
+        s.tree.press(s.tree.wait("Check", "push button", root=root))
+        s.tree.wait("No errors were found", "label", root=root)
+        shot(s.desktop, "disk-checked")
+
+
 def new_machine():
     """From an ISO that is recognised, reviewed, created and running; a script; names of controls."""
     with app_driver.Desktop() as desktop:
@@ -266,7 +302,7 @@ def large_text():
     look("large", {"GDK_DPI_SCALE": "1.5"})
 
 
-TESTS = [both_places, devices_and_search, new_machine, names_and_keyboard, dark, large_text]
+TESTS = [both_places, devices_and_search, disks, new_machine, names_and_keyboard, dark, large_text]
 
 
 def alone(test):
