@@ -369,6 +369,12 @@ tcg_run(VitCpu *vit_cpu)
     return reason;
 }
 
+uint64_t
+vit_tcg_get_dispatches(const VitCpu *cpu)
+{
+    return tcg_cpu_of(cpu->state)->dispatches;
+}
+
 /* ---- Life ---- */
 
 static void

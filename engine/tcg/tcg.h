@@ -31,6 +31,8 @@ void vit_tcg_free(TcgMachine *machine);
 /* For lockstep: run() leaves with VIT_CPU_EXIT_REQUEST after so many dispatches; 0 = never. No CPU
  * runs. */
 void vit_tcg_set_stop_every(TcgMachine *machine, unsigned dispatches);
+/* How often CPU has entered translated code. */
+uint64_t vit_tcg_get_dispatches(const VitCpu *cpu);
 /* What "info jit" shows. Any thread. */
 void vit_tcg_print_statistics(TcgMachine *machine, GString *out);
 

@@ -3,21 +3,21 @@
 
 /* lockstep: two machines in one process, one translated, one interpreted, that must stay equal.
  *
- *   lockstep [--count INSTRUCTIONS] [--every DISPATCHES] [--linked] [--spoil STRETCH] [--quiet]
+ *   lockstep [--count INSTRUCTIONS] [--every DISPATCHES] [--spoil STRETCH] [--quiet]
  *            -- MACHINE OPTIONS...
  *
- * The translated machine runs a stretch of so many blocks; the interpreted one follows, one
- * instruction at a time, until it has the same registers. Then the memory that the latter wrote is
- * compared, and now and then all of it. Time is the interpreter's count of instructions and stands
- * still in a stretch; timers run between stretches, in both. Interrupts that arise inside a stretch
- * end it and are given to both CPUs at the start of their next one, so they come at the same place.
- * CPUs take turns. At a difference everything runs again up to the stretch that differed, which is
- * then cut into single blocks, and the block, the instructions in it and the registers are shown.
+ * The translated machine runs one block, the interpreted one follows to the same registers; a
+ * block goes only forward, so the first such place is the right one. After a stretch of so many
+ * blocks the memory that the latter wrote is compared, and now and then all of it. Time is the
+ * interpreter's count of instructions and stands still in a stretch; timers run between stretches,
+ * in both. Interrupts that arise inside a stretch end it and are given to both CPUs at the start of
+ * their next one, so they come at the same place. CPUs take turns. At a difference everything runs
+ * again up to the stretch that differed, which is then looked at block by block.
  *
- * Translated code is exact at faults here (-accel tcg,x-exact=on), and unlinked unless --linked,
- * where a stretch ends with the first request to leave and there is no second run. Guests must use
- * nothing that the host decides: no disk, no network, -cpu without rdrand and rdseed.
- * Thread: one. */
+ * Translated code is exact at faults here and unlinked (-accel tcg,x-exact=on,x-force-exits=on):
+ * linked blocks would go round a loop that waits for a device any number of times, and how often
+ * cannot be told from the registers. Guests must use nothing that the host decides: no disk, no
+ * network, -cpu without rdrand and rdseed. Thread: one. */
 
 #include "machine-private.h"
 
@@ -33,7 +33,7 @@
 
 enum {
     SHIFT = 2,            /* nanoseconds per instruction, as a power of two */
-    FOLLOW_MAX = 1000000, /* instructions that a stretch may have */
+    FOLLOW_MAX = 5000000, /* instructions that a stretch may have */
     WHOLE_EVERY = 4096,   /* stretches between comparisons of all memory */
     HELD = VIT_CPU_EVENT_INTR | VIT_CPU_EVENT_NMI | VIT_CPU_EVENT_SMI,
 };
@@ -56,8 +56,9 @@ typedef struct Lockstep {
 typedef struct Options {
     gint64 count, spoil;
     gint every;
-    gboolean linked, quiet;
+    gboolean quiet;
     char **words; /* of the machine */
+    uint64_t until;
 } Options;
 
 /* What became of a run. */
@@ -109,9 +110,8 @@ make_side(Lockstep *lockstep, const Options *options, bool translated, GError **
         g_ptr_array_add(words, options->words[i]);
     }
     g_ptr_array_add(words, (char *)"-accel");
-    g_ptr_array_add(words, (char *)(!translated       ? "tcg,x-interpreter=on"
-                                    : options->linked ? "tcg,x-exact=on"
-                                                      : "tcg,x-exact=on,x-force-exits=on"));
+    g_ptr_array_add(
+        words, (char *)(translated ? "tcg,x-exact=on,x-force-exits=on" : "tcg,x-interpreter=on"));
     config = vit_config_parse_argv((int)words->len, (const char *const *)words->pdata, diags);
     side->owner = lockstep;
     side->translated = translated;
@@ -260,44 +260,36 @@ compare_memory(Lockstep *lockstep, bool whole)
 
 /* ---- A stretch ---- */
 
+/* Steps the interpreter to where the translator is. COUNT: the instructions that takes; 0 when that
+ * is not known, as a block was run, in which the first place with the same registers is the right
+ * one: control only goes forward there. */
 static char *
-follow(Lockstep *lockstep, unsigned cpu)
+follow(Lockstep *lockstep, unsigned cpu, uint64_t count)
 {
     X86Core *leader = core_of(&lockstep->sides[0], cpu);
     X86Core *follower = core_of(&lockstep->sides[1], cpu);
+    uint64_t begun = follower->instructions;
     VitCpuExit reason = VIT_CPU_EXIT_REQUEST;
-    unsigned steps = 0;
-    g_autofree char *what = NULL; /* at the last place with the same registers */
+    char *what = NULL;
 
-    while (steps < FOLLOW_MAX) {
+    for (unsigned steps = 0; !what && steps < FOLLOW_MAX; steps++) {
         bool on = x86_interp_step(follower, &reason);
 
-        steps++;
-        lockstep->instructions++;
-        if (!same_place(&leader->s, &follower->s)) {
+        if (!same_place(&leader->s, &follower->s) || follower->instructions - begun < count) {
             if (!on && reason != VIT_CPU_EXIT_REQUEST) {
-                return what ? g_steal_pointer(&what)
-                            : g_strdup_printf("the interpreter left (%d), the translator did not",
-                                              reason);
+                what = g_strdup_printf("the interpreter left (%d), the translator did not", reason);
             }
             continue;
-        }
-        g_free(what);
-        what = compare_rest(&leader->s, &follower->s);
-        if (!what) {
-            what = compare_memory(lockstep, lockstep->stretches % WHOLE_EVERY == 0);
-        }
-        if (what) {
-            continue; /* a loop that changes nothing else, perhaps */
         }
         if ((leader->s.rflags ^ follower->s.rflags) & X86_FLAGS_ARITH) {
             lockstep->soft_differences++; /* undefined ones: no guest can depend on them */
             follower->s.rflags = leader->s.rflags;
         }
-        return NULL;
+        what = compare_rest(&leader->s, &follower->s);
+        lockstep->instructions += follower->instructions - begun;
+        return what;
     }
-    return what ? g_steal_pointer(&what)
-                : g_strdup("the interpreter never came to the same registers");
+    return what ? what : g_strdup("the interpreter never came to the same registers");
 }
 
 static void
@@ -311,35 +303,55 @@ give_held(Side *side, unsigned cpu)
     }
 }
 
+/* One block, or what the interpreter does between blocks. */
 static char *
-run_stretch(Lockstep *lockstep, unsigned cpu)
+run_block(Lockstep *lockstep, unsigned cpu)
 {
-    Side *leader = &lockstep->sides[0];
-    MachineVcpu *vcpu = &leader->machine->vcpus[cpu];
-    X86State before = core_of(leader, cpu)->s;
-    uint64_t count = lockstep->instructions;
+    VitCpu *leader = &lockstep->sides[0].machine->vcpus[cpu].cpu;
+    X86Core *core = leader->state;
+    uint64_t blocks = vit_tcg_get_dispatches(leader), count = core->instructions;
+    X86State before = core->s;
     VitCpuExit reason;
-    char *what;
+
+    vit_cpu_lower(leader, VIT_CPU_EVENT_EXIT);
+    reason = leader->executor->run(leader);
+    vit_cpu_lower(leader, VIT_CPU_EVENT_EXIT);
+    blocks = vit_tcg_get_dispatches(leader) - blocks;
+    count = core->instructions - count;
+    if (blocks || count || !same_place(&before, &core->s)) {
+        return follow(lockstep, cpu, blocks ? 0 : count);
+    }
+    if (reason == VIT_CPU_EXIT_HALT) {
+        /* an event that put the CPU to sleep, INIT, was all there was */
+        x86_interp_step(core_of(&lockstep->sides[1], cpu), &reason);
+    }
+    return NULL;
+}
+
+/* LENGTH blocks, fewer when the CPU sleeps or is to be interrupted; then memory. */
+static char *
+run_stretch(Lockstep *lockstep, unsigned cpu, unsigned length)
+{
+    const MachineVcpu *vcpu = &lockstep->sides[0].machine->vcpus[cpu];
+    uint64_t count = lockstep->instructions;
+    char *what = NULL;
 
     for (unsigned i = 0; i < 2; i++) {
         give_held(&lockstep->sides[i], cpu);
     }
     lockstep->in_stretch = true;
-    vit_cpu_lower(&vcpu->cpu, VIT_CPU_EVENT_EXIT);
-    reason = vcpu->cpu.executor->run(&vcpu->cpu);
-    vit_cpu_lower(&vcpu->cpu, VIT_CPU_EVENT_EXIT);
-    if (lockstep->spoil && lockstep->stretches == lockstep->spoil) {
-        core_of(leader, cpu)->s.gpr[X86_R15] ^= 1;
-    }
-    if (same_place(&before, &core_of(leader, cpu)->s) && reason == VIT_CPU_EXIT_REQUEST) {
-        what = NULL; /* nothing was run: an event was all there was */
-    } else {
-        what = follow(lockstep, cpu);
+    for (unsigned i = 0; i < length && !what && machine_vcpu_has_work(vcpu) &&
+                         !lockstep->sides[0].held[cpu] && !lockstep->sides[0].machine->requests;
+         i++) {
+        what = run_block(lockstep, cpu);
     }
     lockstep->in_stretch = false;
+    if (lockstep->spoil && lockstep->stretches == lockstep->spoil) {
+        core_of(&lockstep->sides[0], cpu)->s.gpr[X86_R15] ^= 1;
+    }
     lockstep->stretches++;
     lockstep->now_ns += (int64_t)(lockstep->instructions - count) << SHIFT;
-    return what;
+    return what ? what : compare_memory(lockstep, lockstep->stretches % WHOLE_EVERY == 0);
 }
 
 /* Timers of both; returns the nearest deadline, -1: none. */
@@ -362,15 +374,24 @@ run_timers(Lockstep *lockstep)
     return deadline_ns[0] == deadline_ns[1] ? deadline_ns[0] : -2;
 }
 
-/* Runs until COUNT instructions, a difference, or the guest's end. From stretch SINGLE_FROM on
- * (UINT64_MAX: never) a stretch is one block. */
+/* Blocks in the next stretch. They vary: CPUs that wait for each other would else stop at the same
+ * place of their loops for ever. */
+static unsigned
+stretch_length(const Lockstep *lockstep, const Options *options)
+{
+    uint32_t mixed = (uint32_t)lockstep->stretches * 2654435761u >> 16;
+
+    return (unsigned)options->every / 2 + 1 + mixed % (unsigned)options->every;
+}
+
+/* Runs until COUNT instructions, a difference, the guest's end, or stretch UNTIL (0: no matter). */
 static void
-run(Lockstep *lockstep, const Options *options, uint64_t single_from, Outcome *outcome)
+run(Lockstep *lockstep, const Options *options, Outcome *outcome)
 {
     Machine *leader = lockstep->sides[0].machine;
 
-    vit_tcg_set_stop_every(leader->tcg, (unsigned)options->every);
-    while (lockstep->instructions < (uint64_t)options->count && !leader->requests) {
+    while (lockstep->instructions < (uint64_t)options->count && !leader->requests &&
+           (!options->until || lockstep->stretches < options->until)) {
         int64_t deadline_ns = run_timers(lockstep);
         bool ran = false;
 
@@ -379,10 +400,7 @@ run(Lockstep *lockstep, const Options *options, uint64_t single_from, Outcome *o
         }
         for (unsigned i = 0; i < leader->n_vcpus && !outcome->what; i++) {
             if (machine_vcpu_has_work(&leader->vcpus[i]) || lockstep->sides[0].held[i]) {
-                if (lockstep->stretches >= single_from) {
-                    vit_tcg_set_stop_every(leader->tcg, 1);
-                }
-                outcome->what = run_stretch(lockstep, i);
+                outcome->what = run_stretch(lockstep, i, stretch_length(lockstep, options));
                 ran = true;
             }
         }
@@ -449,52 +467,42 @@ start(Lockstep *lockstep, const Options *options)
         fprintf(stderr, "lockstep: %s\n", error->message);
         return false;
     }
+    vit_tcg_set_stop_every(lockstep->sides[0].machine->tcg, 1);
     return true;
 }
 
-/* The same again, to the very block. */
+/* The same again; memory is compared after every block of the stretch that differed. */
 static void
 bisect(const Options *options, uint64_t stretch)
 {
     Lockstep *lockstep = g_new0(Lockstep, 1);
     Outcome outcome = { 0 };
-    lockstep->spoil = (uint64_t)MAX(options->spoil, 0);
     X86State *before = g_aligned_alloc0(1, sizeof(X86State), _Alignof(X86State));
-    Machine *leader;
 
+    lockstep->spoil = (uint64_t)MAX(options->spoil, 0);
     if (start(lockstep, options)) {
-        leader = lockstep->sides[0].machine;
-        vit_tcg_set_stop_every(leader->tcg, (unsigned)options->every);
-        /* stretch by stretch, so that the state before the bad one is known */
-        while (!outcome.what && lockstep->stretches < stretch + (uint64_t)options->every + 1 &&
-               !leader->requests) {
-            int64_t deadline_ns = run_timers(lockstep);
-            bool ran = false;
+        Options first = *options;
+        Machine *leader = lockstep->sides[0].machine;
 
-            for (unsigned i = 0; i < leader->n_vcpus && !outcome.what; i++) {
-                if (machine_vcpu_has_work(&leader->vcpus[i]) || lockstep->sides[0].held[i]) {
-                    if (lockstep->stretches >= stretch) {
-                        vit_tcg_set_stop_every(leader->tcg, 1);
-                    }
-                    *before = core_of(&lockstep->sides[1], i)->s;
-                    outcome.what = run_stretch(lockstep, i);
-                    ran = true;
-                    if (outcome.what) {
-                        printf("CPU %u, block at the end of stretch %" PRIu64 ": %s\n", i,
-                               lockstep->stretches - 1, outcome.what);
-                        print_state("before", before);
-                        print_code(core_of(&lockstep->sides[1], i), before);
-                        print_state("translated", &core_of(&lockstep->sides[0], i)->s);
-                        print_state("interpreted", &core_of(&lockstep->sides[1], i)->s);
-                    }
-                }
-            }
-            if (!ran && deadline_ns >= 0) {
-                lockstep->now_ns = MAX(lockstep->now_ns, deadline_ns);
+        first.until = stretch;
+        run(lockstep, &first, &outcome);
+        for (unsigned i = 0; i < 2 * (unsigned)options->every * leader->n_vcpus && !outcome.what;
+             i++) {
+            unsigned cpu = i % leader->n_vcpus;
+
+            run_timers(lockstep);
+            *before = core_of(&lockstep->sides[1], cpu)->s;
+            outcome.what = run_stretch(lockstep, cpu, 1);
+            if (outcome.what) {
+                printf("CPU %u: %s\n", cpu, outcome.what);
+                print_state("before", before);
+                print_code(core_of(&lockstep->sides[1], cpu), before);
+                print_state("translated", &core_of(&lockstep->sides[0], cpu)->s);
+                print_state("interpreted", &core_of(&lockstep->sides[1], cpu)->s);
             }
         }
         if (!outcome.what) {
-            printf("cut into single blocks it does not differ\n");
+            printf("block by block it does not differ\n");
         }
     }
     g_free(outcome.what);
@@ -511,7 +519,6 @@ main(int argc, char **argv)
     const GOptionEntry entries[] = {
         { "count", 0, 0, G_OPTION_ARG_INT64, &options.count, "Instructions to run", "N" },
         { "every", 0, 0, G_OPTION_ARG_INT, &options.every, "Blocks in a stretch", "N" },
-        { "linked", 0, 0, G_OPTION_ARG_NONE, &options.linked, "Blocks are linked", NULL },
         { "spoil", 0, 0, G_OPTION_ARG_INT64, &options.spoil, "Make a fault at this stretch", "N" },
         { "quiet", 0, 0, G_OPTION_ARG_NONE, &options.quiet, "Say nothing of success", NULL },
         { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.words, NULL, "OPTIONS" },
@@ -533,7 +540,7 @@ main(int argc, char **argv)
     if (!start(lockstep, &options)) {
         return 2;
     }
-    run(lockstep, &options, UINT64_MAX, &outcome);
+    run(lockstep, &options, &outcome);
     if (!options.quiet || outcome.differed) {
         printf("lockstep: %" PRIu64 " instructions, %" PRIu64 " stretches, %.1f s of guest time, "
                "%.1f s, %" PRIu64 " times undefined flags; %s\n",
@@ -546,7 +553,7 @@ main(int argc, char **argv)
     free_side(&lockstep->sides[0]);
     free_side(&lockstep->sides[1]);
     g_free(lockstep);
-    if (outcome.differed && !options.linked) {
+    if (outcome.differed) {
         bisect(&options, outcome.stretch);
     }
     g_free(outcome.what);
