@@ -263,13 +263,14 @@ next_vcpu(Machine *machine, unsigned *turn)
 static int64_t
 run_timers(Machine *machine)
 {
-    int64_t deadline_ns;
+    int64_t deadline_ns, wait_ns;
 
     vit_lock_take(&machine->lock);
     vit_clock_run_counted(machine->clock);
     deadline_ns = vit_clock_next_deadline_ns(machine->clock);
     vit_lock_release(&machine->lock);
-    return deadline_ns < 0 ? -1 : MAX(0, deadline_ns - vit_clock_get_ns(machine->clock));
+    wait_ns = deadline_ns - vit_clock_get_ns(machine->clock);
+    return deadline_ns < 0 ? -1 : MAX(0, wait_ns);
 }
 
 static void
