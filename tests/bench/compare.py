@@ -31,7 +31,7 @@ DEFAULT = """sieve sort recur interp vcall mixer string bodies mandel x87 matmul
 stream pages syscall pipe fork fault signal generated modified atomic2 both-busy gzip python""".split()
 # Programs of the distribution: name, packages, what one run does. Data is made in the guest.
 APPS = {
-    "gzip": "gzip -6 < /tmp/data | md5sum",
+    "gzip": "gzip -n -6 < /tmp/data | md5sum",
     "xz": "xz -2 < /tmp/data | md5sum",
     "openssl": "for i in 1 2 3 4 5 6 7 8; do openssl dgst -sha512 /tmp/data; done | md5sum",
     "python": "python3.11 /bench/work.py",
