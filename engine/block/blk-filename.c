@@ -46,11 +46,14 @@ static bool
 set_scheme_error(const char *filename, const char *scheme, GError **error)
 {
     static const char *const later[] = {
-        "http",     "https",   "ftp",   "ftps",      "ssh",          "iscsi",        "iser",
-        "rbd",      "gluster", "nfs",   "fat",       "gluster+tcp",  "gluster+unix", "nvme",
-        "blkdebug", "nbd+ssh", "vvfat", "blkverify", "blklogwrites", NULL,
+        "iscsi",   "iser",        "rbd",          "gluster",      "nfs",
+        "fat",     "gluster+tcp", "gluster+unix", "nvme",         "blkdebug",
+        "nbd+ssh", "vvfat",       "blkverify",    "blklogwrites", NULL,
     };
 
+    if (blk_set_optional_driver_error(scheme, error)) {
+        return false;
+    }
     if (g_strv_contains(later, scheme)) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_AVAILABLE_YET,
                     "'%s': images over '%s:' are not available yet; use a local file.", filename,

@@ -46,6 +46,8 @@ bool blk_options_add_protocol_name(BlkGraph *graph, BlkOptions *options, const c
 bool blk_options_add_filename(BlkGraph *graph, BlkOptions *options, const char *filename,
                               GError **error);
 GHashTable *blk_secrets_new(void);
+/* Sets ERROR when NAME is a driver that this build lacks a library for. */
+bool blk_set_optional_driver_error(const char *name, GError **error);
 /* A duplicate of the member of /dev/fdset/N with the access of FLAGS, or a negative errno. */
 int blk_graph_open_fdset(BlkGraph *graph, const char *path, int flags);
 bool blk_path_is_fdset(const char *path);

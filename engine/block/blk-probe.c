@@ -45,12 +45,6 @@ static const char *const known_names[] = {
     "bochs",
     "cloop",
     "dmg",
-    "http",
-    "https",
-    "ftp",
-    "ftps",
-
-    "ssh",
     "iscsi",
     "gluster",
     "rbd",
@@ -72,6 +66,28 @@ static const char *const known_names[] = {
     "blkreplay",
     "preallocate",
 };
+
+/* Drivers that this build may lack, and the library they need. */
+static const struct {
+    const char *name, *library;
+} optional_drivers[] = {
+    { "http", "libcurl" }, { "https", "libcurl" }, { "ftp", "libcurl" },
+    { "ftps", "libcurl" }, { "ssh", "libssh" },
+};
+
+bool
+blk_set_optional_driver_error(const char *name, GError **error)
+{
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(optional_drivers); i++) {
+        if (strcmp(optional_drivers[i].name, name) == 0) {
+            g_set_error(error, VIT_ERROR, VIT_ERROR_FAILED,
+                        "This program was built without %s, which the block driver '%s' needs.",
+                        optional_drivers[i].library, name);
+            return true;
+        }
+    }
+    return false;
+}
 
 static const KnownFormat *
 find_known_format(const uint8_t *buf, size_t len)
@@ -151,6 +167,9 @@ blk_set_unknown_driver_error(BlkGraph *graph, const char *name, GError **error)
     g_autofree const char **drivers = blk_graph_list_drivers(graph);
     const char *nearest;
 
+    if (blk_set_optional_driver_error(name, error)) {
+        return;
+    }
     for (unsigned i = 0; i < VIT_ARRAY_LEN(known_names); i++) {
         if (strcmp(known_names[i], name) == 0) {
             g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_AVAILABLE_YET,

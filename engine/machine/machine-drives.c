@@ -23,6 +23,7 @@ on_io_error(void *opaque, VitDrive *drive, bool is_read, int error_code, VitDriv
 
     machine_post_event(machine, "BLOCK_IO_ERROR", data);
     if (action == VIT_DRIVE_STOP) {
+        machine->io_stopped = true;
         machine_request(machine, MACHINE_REQUEST_PAUSE, VIT_CAUSE_HOST_QUIT, 0);
     }
 }

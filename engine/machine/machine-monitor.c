@@ -41,6 +41,9 @@ get_status(void *opaque)
         if (machine->debugged) {
             return VIT_RUN_DEBUG;
         }
+        if (machine->io_stopped) {
+            return VIT_RUN_IO_ERROR;
+        }
         return machine->has_run ? machine->shut_down ? VIT_RUN_SHUTDOWN : VIT_RUN_PAUSED
                                 : VIT_RUN_PRELAUNCH;
     }

@@ -121,6 +121,7 @@ struct Machine {
     bool has_run;   /* since it was built */
     bool shut_down; /* powered off, and kept by -no-shutdown */
     bool debugged;  /* paused, as the debugger stopped it */
+    bool io_stopped; /* by a drive's rerror or werror, until it runs again */
 
     /* to the application */
     VitMachine *facade; /* borrowed; cleared before it goes */

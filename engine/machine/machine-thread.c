@@ -84,7 +84,7 @@ machine_set_running(Machine *machine, bool running)
         }
         vit_clock_resume(machine->clock);
         machine->has_run = true;
-        machine->debugged = false;
+        machine->debugged = machine->io_stopped = false;
         machine_set_state(machine, VIT_MACHINE_RUNNING, VIT_STOP_NONE);
         blk_graph_resume(machine->blk);
         if (!machine->is_qtest) {

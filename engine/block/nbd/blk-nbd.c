@@ -460,7 +460,7 @@ run_request(BlkNode *node, const NbdRequest *wanted)
     int ret;
 
     do {
-        if (!nbd->channel && !reconnect(node)) {
+        if (!nbd->channel && (nbd->reconnect_delay_s == 0 || !reconnect(node))) {
             return -EIO;
         }
         ret = run_once(node, wanted, &lost);
