@@ -375,12 +375,48 @@ on_single_changed(AppSession *session, Single *single)
     }
 }
 
+/* As vitrine-run does: off at once, disks flushed. */
+static gboolean
+on_single_signal(gpointer data)
+{
+    Single *single = data;
+
+    if (app_session_is_active(single->session)) {
+        app_session_force_off(single->session);
+    } else {
+        g_application_quit(G_APPLICATION(single->application));
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+/* What -display gtk,... and -full-screen ask of the window. */
+static void
+apply_display_options(VitConfig *config, GActionGroup *window)
+{
+    bool on;
+
+    if (vit_config_find(config, "full-screen", NULL) ||
+        (vit_config_get_bool(config, "display", "full-screen", &on) && on)) {
+        g_action_group_change_action_state(window, "fullscreen", g_variant_new_boolean(TRUE));
+    }
+    if (vit_config_get_bool(config, "display", "show-tabs", &on) && on) {
+        g_action_group_change_action_state(window, "show-consoles", g_variant_new_boolean(TRUE));
+    }
+    /* not said: as the preferences have it */
+    if (vit_config_get(config, "display", "zoom-to-fit") &&
+        vit_config_get_bool(config, "display", "zoom-to-fit", &on)) {
+        g_action_group_change_action_state(window, "scale-mode",
+                                           g_variant_new_string(on ? "fit" : "one"));
+    }
+}
+
 static void
 on_single_activate(GApplication *application, Single *single)
 {
     UiMachineWindow *window = ui_machine_window_new(GTK_APPLICATION(application), single->session,
                                                     single->config, "Vitrine");
 
+    apply_display_options(single->config, G_ACTION_GROUP(window));
     gtk_window_present(GTK_WINDOW(window));
     g_signal_connect(single->session, "changed", G_CALLBACK(on_single_changed), single);
     app_session_start(single->session);
@@ -398,6 +434,9 @@ ui_application_run_single(int argc, char **argv)
     Single single = { APP_SESSION(session), config, application, FALSE, 0 };
 
     g_signal_connect(application, "activate", G_CALLBACK(on_single_activate), &single);
+    g_unix_signal_add(SIGTERM, on_single_signal, &single);
+    g_unix_signal_add(SIGINT, on_single_signal, &single);
+    g_unix_signal_add(SIGHUP, on_single_signal, &single);
     g_application_run(G_APPLICATION(application), 0, NULL);
     return single.status;
 }

@@ -32,9 +32,9 @@ static const VitOptionKey k_display_gtk[] = {
     K_BOOL("window-close", "on", "Whether the close button may quit", .status = VIT_STATUS_NOT_YET),
     K_BOOL("show-menubar", "on", "Show the menu bar", .status = VIT_STATUS_NOT_YET,
            .mission = "x.display.gtk.show-menubar"),
-    K_BOOL("show-tabs", "off", "Show the tabs of the consoles", .status = VIT_STATUS_NOT_YET,
+    K_BOOL("show-tabs", "off", "Show the tabs of the consoles",
            .mission = "x.display.gtk.show-tabs"),
-    K_BOOL("zoom-to-fit", "off", "Scale the picture to the window", .status = VIT_STATUS_NOT_YET),
+    K_BOOL("zoom-to-fit", "off", "Scale the picture to the window"),
     { 0 },
 };
 
