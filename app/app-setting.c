@@ -221,7 +221,9 @@ const char *
 app_change_text(VitChange change)
 {
     switch (change) {
-    case VIT_CHANGE_HOT: return _("Now");
+    /* could be changed at once; a running machine does not take changes from here yet, and a badge
+     * must not promise it */
+    case VIT_CHANGE_HOT: return _("At next start");
     case VIT_CHANGE_OFF: return _("Needs power off");
     default: return _("At next start");
     }

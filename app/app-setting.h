@@ -56,7 +56,7 @@ VitStatus app_setting_get_status(AppSetting *setting);
 gboolean app_setting_is_available(AppSetting *setting);
 /* Why it is not available, for a person; NULL when it is. Ownership: caller. */
 char *app_setting_dup_status_text(AppSetting *setting);
-/* When a change of a running machine counts: "Now", "At next start", "Needs power off". */
+/* When a change of a running machine counts; in words: "At next start", "Needs power off". */
 VitChange app_setting_get_change(AppSetting *setting);
 const char *app_change_text(VitChange change);
 

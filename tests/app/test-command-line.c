@@ -3,7 +3,7 @@
 
 /* The draft behind the command line pane: it follows the settings and they follow it, nothing typed
  * is lost, what applying changes is said, mistakes are told with place and fix, files complete, the
- * copied command is one that runs. mission: ui.command-line */
+ * copied command is one that runs. */
 
 #include "app-command-line.h"
 

@@ -2,7 +2,7 @@
  * Copyright the Vitrine authors */
 
 /* Images at rest, as the application handles them: made, looked at, grown, converted with progress
- * and cancel, checked; what goes wrong is said and leaves nothing behind. mission: ui.disks */
+ * and cancel, checked; what goes wrong is said and leaves nothing behind. */
 
 #include "vit-engine.h"
 

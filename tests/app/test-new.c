@@ -3,7 +3,7 @@
 
 /* New machines without widgets: every preset is a machine this build can make, media are told by
  * their volume data, scripts give up their command, advice names the limits, images are copied,
- * moved or left, and what fails leaves nothing behind. mission: ui.new-machine */
+ * moved or left, and what fails leaves nothing behind. */
 
 #include "app-media.h"
 #include "app-new.h"

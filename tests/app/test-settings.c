@@ -2,8 +2,7 @@
  * Copyright the Vitrine authors */
 
 /* The settings model without widgets: every option has its row, every given parameter is shown,
- * rows write only what they change, and what the engine says of a value is said at its row.
- * mission: ui.settings */
+ * rows write only what they change, and what the engine says of a value is said at its row. */
 
 #include "app-settings.h"
 

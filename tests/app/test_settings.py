@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Settings and command line of a machine in the real application, through its accessibility tree:
 a change in either place is in the other and in machine.conf; mistakes are told where they are;
-every control has a name and is reached by the keyboard. mission: ui.settings ui.command-line"""
+every control has a name and is reached by the keyboard."""
 import os
 import subprocess
 import sys
@@ -113,6 +113,16 @@ def both_places():
         s.go("Command Line")
         pane = s.tree.wait("Arguments", "text", root=s.root)
         s.app.wait("text follows", lambda: "640M" in s.tree.text(pane))
+        # what could stand there is offered, and Enter takes it
+        s.tree.type(pane, "-name Box -snaps")
+        s.tree.atspi.Text.set_caret_offset(pane, len("-name Box -snaps"))
+        s.tree.focus(pane)
+        s.key("ctrl+space")
+        s.app.wait("completions", lambda: [n for n in s.tree.walk(s.root())
+                                           if (n.get_name() or "").startswith("-snapshot,")])
+        shot(s.desktop, "command-line-completion")
+        s.key("Return")
+        s.app.wait("completed", lambda: s.tree.text(pane) == "-name Box -snapshot")
         s.tree.type(pane, "-name Box -m 768M -smp 2 -mashine q35 -frob -no-reboot")
         s.app.wait("errors counted", lambda: any("2 errors" in (n.get_name() or "")
                                                  for n in s.tree.walk(s.root())

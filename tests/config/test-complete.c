@@ -2,7 +2,7 @@
  * Copyright the Vitrine authors */
 
 /* Completion at places of argument texts; '|' marks the place. That it never fails is shown at
- * every byte of the command lines people write. mission: ui.completion */
+ * every byte of the command lines people write. */
 
 #include <string.h>
 
