@@ -33,7 +33,9 @@ WAIT = "until {}; do sleep 0.2; done; "
 
 
 def pci_disk():
-    """mission: device_add device_del. A virtio disk by QMP and by the human monitor, twice."""
+    """A virtio disk by QMP and by the human monitor, twice.
+
+    mission: device_add device_del"""
     with tempfile.TemporaryDirectory() as folder:
         disk = os.path.join(folder, "d.raw")
         expected = noise(disk, 2 * MEBI, 21)
@@ -61,7 +63,9 @@ def pci_disk():
 
 
 def scsi_disk_and_card():
-    """mission: scsi-hd virtio-net-pci. A disk on a SCSI bus goes at once; a network card."""
+    """A disk on a SCSI bus goes at once; a network card.
+
+    mission: scsi-hd virtio-net-pci"""
     with tempfile.TemporaryDirectory() as folder:
         disk = os.path.join(folder, "d.raw")
         expected = noise(disk, 2 * MEBI, 22)

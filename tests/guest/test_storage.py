@@ -35,7 +35,8 @@ VIRTIO_BLK = ["virtio_pci", "virtio_blk"]
 
 
 def virtio_blk():
-    """mission: virtio-blk virtio-blk-pci. Modern interface, MSI-X, several queues, serial."""
+    """mission: virtio-blk virtio-blk-pci device.drive device.id
+    Modern interface, MSI-X, several queues, serial."""
     text = check("vda", VIRTIO_BLK, ["-device", "virtio-blk-pci,drive=d0,serial=abc123,num-queues=2"],
                  "echo SERIAL $(cat /sys/block/vda/serial) CACHE $(cat /sys/block/vda/cache_type); "
                  "echo NQ $(ls /sys/block/vda/mq | wc -w); ", more=["-smp", "2"])
@@ -43,12 +44,16 @@ def virtio_blk():
 
 
 def virtio_blk_legacy():
-    """mission: virtio-blk-pci-transitional. The legacy interface, without MSI-X."""
+    """The legacy interface, without MSI-X.
+
+    mission: virtio-blk-pci-transitional"""
     check("vda", VIRTIO_BLK, ["-device", "virtio-blk-pci,drive=d0,disable-modern=on,vectors=0"])
 
 
 def virtio_blk_packed():
-    """mission: virtio-blk-pci-non-transitional. Packed rings, sectors of 4096 bytes."""
+    """Packed rings, sectors of 4096 bytes.
+
+    mission: virtio-blk-pci-non-transitional device.physical_block_size"""
     check("vda", VIRTIO_BLK,
           ["-device", "virtio-blk-pci-non-transitional,drive=d0,packed=on,logical_block_size=4096,"
            "physical_block_size=4096"])
@@ -58,7 +63,9 @@ VIRTIO_SCSI = ["virtio_pci", "virtio_scsi", "sd_mod", "sr_mod"]
 
 
 def virtio_scsi():
-    """mission: virtio-scsi virtio-scsi-pci scsi-hd scsi-cd. A disk and a CD behind the adapter."""
+    """A disk and a CD behind the adapter.
+
+    mission: virtio-scsi virtio-scsi-pci scsi-hd scsi-cd"""
     with tempfile.TemporaryDirectory() as folder:
         cd = os.path.join(folder, "cd.iso")
         expected = noise(cd, 2 * MEBI, 12)
@@ -75,7 +82,9 @@ def virtio_scsi():
 
 
 def ahci():
-    """mission: ich9-ahci. A disk with queued commands and a CD on SATA ports."""
+    """A disk with queued commands and a CD on SATA ports.
+
+    mission: ich9-ahci"""
     with tempfile.TemporaryDirectory() as folder:
         cd = os.path.join(folder, "cd.iso")
         expected = noise(cd, 2 * MEBI, 13)
@@ -90,7 +99,9 @@ def ahci():
 
 
 def nvme():
-    """mission: nvme nvme-ns. Two namespaces."""
+    """Two namespaces.
+
+    mission: nvme nvme-ns"""
     with tempfile.TemporaryDirectory() as folder:
         second = os.path.join(folder, "second.raw")
         expected = noise(second, 2 * MEBI, 14)
@@ -120,7 +131,9 @@ def boot_disk(path, word):
 
 
 def firmware_boots():
-    """SeaBIOS starts the disk that bootindex names, behind each controller. mission: device.bootindex"""
+    """SeaBIOS starts the disk that bootindex names, behind each controller.
+
+    mission: device.bootindex"""
     kinds = {
         "virtio-blk": ["-device", "virtio-blk-pci,drive=d0,bootindex=0"],
         "virtio-blk-legacy": ["-device", "virtio-blk-pci,disable-modern=on,drive=d0,bootindex=0"],

@@ -66,26 +66,32 @@ def transfer(nic):
 
 
 def network():
-    """mission: virtio-net virtio-net-pci. All that is offered."""
+    """mission: virtio-net virtio-net-pci nic.model device.netdev
+    All that is offered."""
     transfer(["-nic", "user,model=virtio"])
 
 
 def network_plain():
-    """mission: virtio-net-pci-transitional. The legacy interface, no offloads, single buffers."""
+    """The legacy interface, no offloads, single buffers.
+
+    mission: virtio-net-pci-transitional"""
     transfer(["-netdev", "user,id=n0", "-device",
               "virtio-net-pci,netdev=n0,disable-modern=on,csum=off,guest_csum=off,mrg_rxbuf=off,"
               "ctrl_vq=off,vectors=0"])
 
 
 def network_packed():
-    """mission: virtio-net-pci-non-transitional. Packed rings."""
+    """Packed rings.
+
+    mission: virtio-net-pci-non-transitional"""
     transfer(["-netdev", "user,id=n0", "-device",
               "virtio-net-pci-non-transitional,netdev=n0,packed=on"])
 
 
 def rng_and_serial():
-    """mission: virtio-rng virtio-rng-pci virtio-serial virtio-serial-pci virtserialport virtconsole.
-    Random bytes; a named port in both directions; a console."""
+    """mission: virtio-rng virtio-rng-pci virtio-serial virtio-serial-pci virtserialport virtconsole
+    Random bytes; a named port in both directions; a console.
+    mission: object.rng-random object.rng-random.filename device.chardev"""
     with tempfile.TemporaryDirectory() as folder:
         console, path = os.path.join(folder, "console"), os.path.join(folder, "port")
         heard = []
@@ -128,7 +134,9 @@ def rng_and_serial():
 
 
 def balloon():
-    """mission: virtio-balloon virtio-balloon-pci balloon query-balloon. The guest gives 64 MiB back."""
+    """The guest gives 64 MiB back.
+
+    mission: virtio-balloon virtio-balloon-pci balloon query-balloon"""
     kernel, modules_dir = assets.kernel()
     initrd = assets.initrd(
         "sleep 1; M=$(grep MemTotal /proc/meminfo); echo READY; "
@@ -150,8 +158,9 @@ def balloon():
 
 
 def keyboard_and_tablet():
-    """mission: virtio-keyboard virtio-keyboard-pci virtio-tablet virtio-tablet-pci. Events of keys
-    and pointer as the guest's input layer has them."""
+    """Events of keys and pointers as the guest's input layer has them.
+
+    mission: virtio-keyboard virtio-keyboard-pci virtio-tablet virtio-tablet-pci"""
     kernel, modules_dir = assets.kernel()
     initrd = assets.initrd(
         "sleep 1; cat /proc/bus/input/devices | grep -A4 Vitrine; "

@@ -3,7 +3,7 @@
 
 /* SCSI units behind the virtio adapter, driven by rings in guest memory.
  * mission: virtio-scsi virtio-scsi-pci virtio-scsi-pci-transitional
- * virtio-scsi-pci-non-transitional scsi-hd scsi-cd */
+ * mission: virtio-scsi-pci-non-transitional scsi-hd scsi-cd */
 
 #include "virtio-driver.h"
 

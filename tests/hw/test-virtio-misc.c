@@ -3,7 +3,7 @@
 
 /* The small virtio devices, driven by rings in guest memory.
  * mission: virtio-rng virtio-rng-pci virtio-balloon virtio-balloon-pci virtio-serial
- * virtio-serial-pci virtconsole virtserialport virtio-keyboard virtio-mouse virtio-tablet */
+ * mission: virtio-serial-pci virtconsole virtserialport virtio-keyboard virtio-tablet */
 
 #include "virtio-driver.h"
 #include "vit-balloon.h"

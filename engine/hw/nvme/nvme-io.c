@@ -75,9 +75,13 @@ moved(void *opaque, int ret)
     }
     switch (action) {
     case VIT_DRIVE_STOP:
-        request->next = request->nvme->stopped;
-        request->nvme->stopped = request;
-        return;
+        if (request->nvme->stopped_count < NVME_STOPPED_MAX) {
+            request->next = request->nvme->stopped;
+            request->nvme->stopped = request;
+            request->nvme->stopped_count++;
+            return;
+        }
+        /* fall through */
     case VIT_DRIVE_REPORT: nvme_complete(request, status_of(request, -ret)); return;
     case VIT_DRIVE_IGNORE: break;
     }

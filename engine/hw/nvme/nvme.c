@@ -9,8 +9,8 @@
  * stopped are repeated when the machine goes on.
  *
  * Not offered: subsystems and controllers that share namespaces, namespace management, formats,
- * metadata, controller memory, weighted arbitration, firmware download. Deviation: requests that
- * an error stopped are not saved. Thread: device lock held. */
+ * metadata, controller memory, weighted arbitration, firmware download.
+ * Thread: device lock held. */
 
 #include "nvme.h"
 
@@ -167,16 +167,24 @@ namespaces_changed(Nvme *nvme)
 
 /* ---- commands ---- */
 
-static void
-start_request(Nvme *nvme, unsigned sqid, const uint32_t entry[16])
+static NvmeRequest *
+new_request(Nvme *nvme, unsigned sqid)
 {
     NvmeRequest *request = g_new0(NvmeRequest, 1);
-    NvmeCommand *command = &request->command;
-    uint16_t status;
 
     request->nvme = nvme;
     request->sqid = (uint16_t)sqid;
     vit_sg_init(&request->sg, nvme_space(nvme), false);
+    return request;
+}
+
+static void
+start_request(Nvme *nvme, unsigned sqid, const uint32_t entry[16])
+{
+    NvmeRequest *request = new_request(nvme, sqid);
+    NvmeCommand *command = &request->command;
+    uint16_t status;
+
     *command = (NvmeCommand){
         .opcode = (uint8_t)entry[0],
         .flags = (uint8_t)(entry[0] >> 8),
@@ -245,6 +253,7 @@ nvme_resume(void *opaque)
     Nvme *nvme = ((NvmeNamespace *)opaque)->nvme;
     NvmeRequest *request = g_steal_pointer(&nvme->stopped);
 
+    nvme->stopped_count = 0;
     while (request) {
         NvmeRequest *next = g_steal_pointer(&request->next);
         nvme_repeat(request);
@@ -265,6 +274,7 @@ nvme_drain(Nvme *nvme)
         nvme->stopped = request->next;
         nvme_complete(request, NVME_ABORTED_SQ_DELETED);
     }
+    nvme->stopped_count = 0;
 }
 
 /* ---- enabling, disabling ---- */
@@ -560,12 +570,43 @@ nvme_reset(VitDevice *dev)
     }
 }
 
+static void
+nvme_pre_save(VitDevice *dev)
+{
+    Nvme *nvme = (Nvme *)dev;
+    unsigned n = 0;
+
+    memset(nvme->stopped_saved, 0, sizeof(nvme->stopped_saved));
+    for (const NvmeRequest *request = nvme->stopped; request; request = request->next, n++) {
+        nvme->stopped_saved[n] =
+            (NvmeStopped){ .command = request->command, .sqid = request->sqid };
+    }
+}
+
+/* Carries out what an error had stopped before the save. */
+static void
+repeat_saved(Nvme *nvme, uint32_t count)
+{
+    for (uint32_t n = 0; n < count; n++) {
+        NvmeRequest *request = new_request(nvme, nvme->stopped_saved[n].sqid);
+        uint16_t status;
+
+        request->command = nvme->stopped_saved[n].command;
+        nvme->cq_pending[nvme->sqs[request->sqid].cqid]++;
+        status = nvme_io(request);
+        if (status != NVME_NO_COMPLETE) {
+            nvme_complete(request, status);
+        }
+    }
+}
+
 static bool
 nvme_post_load(VitDevice *dev, unsigned version, GError **error)
 {
     Nvme *nvme = (Nvme *)dev;
-    bool good = nvme->aer_count <= NVME_AER_MAX && !(nvme->event_pending & ~4) &&
-                (nvme->config >> 7 & 15) <= PAGE_MAX;
+    uint32_t stopped = nvme->stopped_count;
+    bool good = stopped <= NVME_STOPPED_MAX && nvme->aer_count <= NVME_AER_MAX &&
+                !(nvme->event_pending & ~4) && (nvme->config >> 7 & 15) <= PAGE_MAX;
 
     for (unsigned n = 0; n < NVME_QUEUES_MAX; n++) {
         const NvmeSq *sq = &nvme->sqs[n];
@@ -575,11 +616,18 @@ nvme_post_load(VitDevice *dev, unsigned version, GError **error)
                 cq->head < MAX(cq->size, 1) && cq->tail < MAX(cq->size, 1) &&
                 (cq->vector < nvme->msix_qsize || !cq->size);
     }
+    nvme->stopped_count = 0;
+    for (uint32_t n = 0; good && n < stopped; n++) {
+        uint32_t sqid = nvme->stopped_saved[n].sqid;
+        good &= sqid > 0 && sqid < NVME_QUEUES_MAX && nvme->sqs[sqid].size;
+    }
     if (!good) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_CORRUPT,
                     "saved state of %s: its queues are impossible", dev->path);
+        return false;
     }
-    return good;
+    repeat_saved(nvme, stopped);
+    return true;
 }
 
 static const VitPciInfo nvme_info = {
@@ -632,6 +680,24 @@ static const VitField cq_state[] = {
     VIT_FIELD(NvmeCq, interrupts), { 0 },
 };
 
+static const VitField command_state[] = {
+    VIT_FIELD(NvmeCommand, opcode),   VIT_FIELD(NvmeCommand, flags),
+    VIT_FIELD(NvmeCommand, cid),      VIT_FIELD(NvmeCommand, nsid),
+    VIT_FIELD(NvmeCommand, cdw2),     VIT_FIELD(NvmeCommand, cdw3),
+    VIT_FIELD(NvmeCommand, metadata), VIT_FIELD(NvmeCommand, dptr1),
+    VIT_FIELD(NvmeCommand, dptr2),    VIT_FIELD(NvmeCommand, cdw10),
+    VIT_FIELD(NvmeCommand, cdw11),    VIT_FIELD(NvmeCommand, cdw12),
+    VIT_FIELD(NvmeCommand, cdw13),    VIT_FIELD(NvmeCommand, cdw14),
+    VIT_FIELD(NvmeCommand, cdw15),    { 0 },
+};
+
+static const VitField stopped_state[] = {
+    VIT_FIELD_NESTED(NvmeStopped, command, command_state),
+    VIT_FIELD(NvmeStopped, sqid),
+    VIT_TRANSIENT(NvmeStopped, pad),
+    { 0 },
+};
+
 static const VitField state[] = {
     VIT_FIELD(Nvme, interrupt_mask),
     VIT_FIELD(Nvme, config),
@@ -667,7 +733,9 @@ static const VitField state[] = {
     VIT_TRANSIENT(Nvme, cq_pending), /* while requests are in flight */
     VIT_TRANSIENT(Nvme, in_flight),
     VIT_TRANSIENT(Nvme, in_run),
-    VIT_TRANSIENT(Nvme, stopped),
+    VIT_FIELD(Nvme, stopped_count),
+    VIT_FIELD_STRUCTS(Nvme, stopped_saved, stopped_state),
+    VIT_TRANSIENT(Nvme, stopped), /* found again by these */
     { 0 },
 };
 
@@ -684,5 +752,6 @@ const VitDeviceKind vit_nvme_kind = {
     .realize = nvme_realize,
     .unrealize = nvme_unrealize,
     .reset = nvme_reset,
+    .pre_save = nvme_pre_save,
     .post_load = nvme_post_load,
 };

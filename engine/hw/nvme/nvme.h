@@ -24,6 +24,7 @@ enum {
     NVME_CQ_ENTRY_BYTES = 16,
     NVME_PAGE_SHIFT_MAX = 16,
     NVME_BLOCK_SHIFT = 9,
+    NVME_STOPPED_MAX = 256, /* requests an error stopped; more are reported */
 };
 
 /* Status: type << 8 | code; DNR is bit 14. */
@@ -69,6 +70,12 @@ typedef struct NvmeCommand {
     uint64_t metadata, dptr1, dptr2;
     uint32_t cdw10, cdw11, cdw12, cdw13, cdw14, cdw15;
 } NvmeCommand;
+
+/* A request that waits for the machine to go on, as it is saved. */
+typedef struct NvmeStopped {
+    NvmeCommand command;
+    uint32_t sqid, pad;
+} NvmeStopped;
 
 /* Saved for each queue pair; a queue with size 0 does not exist. Without holes. */
 typedef struct NvmeSq {
@@ -137,6 +144,8 @@ struct Nvme {
     uint32_t in_flight;
     bool in_run;
     NvmeRequest *stopped;
+    uint32_t stopped_count;
+    NvmeStopped stopped_saved[NVME_STOPPED_MAX];
 };
 
 static inline VitAddressSpace *

@@ -125,6 +125,18 @@ scsi_bus_start(ScsiBus *bus, unsigned channel, unsigned target, unsigned lun, Sc
     return true;
 }
 
+bool
+scsi_bus_repeat(ScsiBus *bus, unsigned channel, unsigned target, unsigned lun, ScsiRequest *request)
+{
+    ScsiDevice *scsi = scsi_bus_find(bus, channel, target, (int)MIN(lun, INT32_MAX));
+
+    request->device = scsi;
+    if (scsi) {
+        scsi->ops->repeat(scsi, request);
+    }
+    return scsi != NULL;
+}
+
 /* ---- lengths ---- */
 
 unsigned

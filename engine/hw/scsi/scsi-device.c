@@ -5,7 +5,7 @@
  * the drive and their errors, resets. SAM-5, SPC-4 section 4.5.3 (fixed format sense data).
  *
  * A request that failed and whose policy stops the machine waits in a list and is repeated when it
- * goes on. Deviation: such requests are not saved. Thread: device lock held. */
+ * goes on. Controllers save what waits, and repeat it after a load. Thread: device lock held. */
 
 #include "scsi.h"
 

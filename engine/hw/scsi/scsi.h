@@ -133,6 +133,9 @@ ScsiDevice *scsi_bus_find(const ScsiBus *bus, unsigned channel, unsigned target,
  * is no such target at all, and done will not be called. */
 bool scsi_bus_start(ScsiBus *bus, unsigned channel, unsigned target, unsigned lun,
                     ScsiRequest *request);
+/* Starts a request again that an error had stopped before a save. False: there is no such unit. */
+bool scsi_bus_repeat(ScsiBus *bus, unsigned channel, unsigned target, unsigned lun,
+                     ScsiRequest *request);
 /* Waits for the unit's requests; those that an error stopped end as aborted. */
 void scsi_device_purge(ScsiDevice *scsi);
 /* Logical unit reset. */

@@ -33,6 +33,7 @@ enum {
     CDB_DEFAULT = 32,
     SENSE_DEFAULT = 96,
     SIZE_MAX_BYTES = 252, /* of either */
+    STOPPED_MAX = 1024,   /* commands an error stopped, that are saved */
 
     RESPONSE_OK = 0,
     RESPONSE_OVERRUN = 1,
@@ -68,6 +69,9 @@ typedef struct VirtioScsi {
     /* the driver's */
     uint32_t cdb_size, sense_size;
     bool missed_events;
+    /* commands that wait for the machine to go on, by their place in the rings */
+    uint32_t stopped_count;
+    uint16_t stopped_queue[STOPPED_MAX], stopped_at[STOPPED_MAX], stopped_id[STOPPED_MAX];
     /* wiring */
     uint16_t queues;
     ScsiBus bus;
@@ -181,7 +185,7 @@ parse(VirtioScsi *adapter, ScsiCommand *command, uint8_t lun[LUN_BYTES])
 }
 
 static void
-start_command(VirtioScsi *adapter, ScsiCommand *command, const uint8_t lun[LUN_BYTES])
+start_command(VirtioScsi *adapter, ScsiCommand *command, const uint8_t lun[LUN_BYTES], bool again)
 {
     ScsiRequest *request = &command->request;
     VirtioElement *element = &command->element;
@@ -196,7 +200,8 @@ start_command(VirtioScsi *adapter, ScsiCommand *command, const uint8_t lun[LUN_B
     request->out = element->out.len_bytes ? &element->out : NULL;
     command->wanted_bytes = element->in.len_bytes + element->out.len_bytes;
     if (!parse_lun(lun, &target, &unit) ||
-        !scsi_bus_start(&adapter->bus, 0, target, unit, request)) {
+        !(again ? scsi_bus_repeat(&adapter->bus, 0, target, unit, request)
+                : scsi_bus_start(&adapter->bus, 0, target, unit, request))) {
         respond(command, RESPONSE_BAD_TARGET);
     }
 }
@@ -215,10 +220,62 @@ handle_commands(VirtQueue *queue)
                 virtq_drop(&command->element);
                 return;
             }
-            start_command(adapter, command, lun);
+            start_command(adapter, command, lun, false);
         }
         virtq_set_kick(queue, true);
     } while (!virtq_is_empty(queue));
+}
+
+/* ---- stopped commands ---- */
+
+static void
+adapter_pre_save(VitDevice *dev)
+{
+    VirtioScsi *adapter = (VirtioScsi *)dev;
+    unsigned n = 0;
+
+    memset(adapter->stopped_queue, 0, sizeof(adapter->stopped_queue));
+    memset(adapter->stopped_at, 0, sizeof(adapter->stopped_at));
+    memset(adapter->stopped_id, 0, sizeof(adapter->stopped_id));
+    for (guint i = 0; i < adapter->bus.bus.devices->len; i++) {
+        const ScsiDevice *scsi = adapter->bus.bus.devices->pdata[i];
+        for (ScsiRequest *request = scsi->stopped; request && n < STOPPED_MAX;
+             request = request->next, n++) {
+            const VirtioElement *element =
+                &VIT_CONTAINER_OF(request, ScsiCommand, request)->element;
+            adapter->stopped_queue[n] = element->queue->index;
+            adapter->stopped_at[n] = element->at;
+            adapter->stopped_id[n] = element->id;
+        }
+    }
+    adapter->stopped_count = n;
+}
+
+/* Finds the stopped commands in the rings again and repeats them. */
+static bool
+load_stopped(VirtioScsi *adapter)
+{
+    for (unsigned n = 0; n < adapter->stopped_count; n++) {
+        ScsiCommand *command;
+        uint8_t lun[LUN_BYTES];
+
+        if (adapter->stopped_queue[n] < QUEUE_COMMANDS ||
+            adapter->stopped_queue[n] >= QUEUE_COMMANDS + adapter->queues) {
+            return false;
+        }
+        command = virtq_refetch(&adapter->t.virtio.queues[adapter->stopped_queue[n]],
+                                adapter->stopped_at[n], adapter->stopped_id[n], sizeof(*command));
+        if (!command) {
+            return false;
+        }
+        if (!parse(adapter, command, lun)) {
+            virtq_drop(&command->element);
+            return false;
+        }
+        start_command(adapter, command, lun, true);
+    }
+    adapter->stopped_count = 0;
+    return true;
 }
 
 /* ---- task management ---- */
@@ -410,6 +467,7 @@ adapter_reset(Virtio *virtio)
     adapter->cdb_size = CDB_DEFAULT;
     adapter->sense_size = SENSE_DEFAULT;
     adapter->missed_events = false;
+    adapter->stopped_count = 0;
 }
 
 static void
@@ -468,7 +526,15 @@ adapter_post_load(VitDevice *dev, unsigned version, GError **error)
                     "saved state of %s: sizes of command and sense data are impossible", dev->path);
         return false;
     }
-    return virtio_pci_post_load(dev, version, error);
+    if (!virtio_pci_post_load(dev, version, error)) {
+        return false;
+    }
+    if (adapter->stopped_count > STOPPED_MAX || !load_stopped(adapter)) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_CORRUPT,
+                    "saved state of %s: its waiting commands are not in its queues", dev->path);
+        return false;
+    }
+    return true;
 }
 
 static const VirtioOps scsi_ops = {
@@ -505,6 +571,10 @@ static const VitField state[] = {
     VIT_FIELD(VirtioScsi, cdb_size),
     VIT_FIELD(VirtioScsi, sense_size),
     VIT_FIELD(VirtioScsi, missed_events),
+    VIT_FIELD(VirtioScsi, stopped_count),
+    VIT_FIELD_ARRAY(VirtioScsi, stopped_queue),
+    VIT_FIELD_ARRAY(VirtioScsi, stopped_at),
+    VIT_FIELD_ARRAY(VirtioScsi, stopped_id),
     VIT_TRANSIENT(VirtioScsi, queues), /* of the property */
     VIT_TRANSIENT(VirtioScsi, bus),    /* wiring */
     { 0 },
@@ -519,14 +589,15 @@ static const VirtioPciInfo modern =
 
 static const char *const aliases[] = { "virtio-scsi", NULL };
 
-const VitDeviceKind vit_virtio_scsi_pci_kind = VIRTIO_PCI_KIND(
-    VirtioScsi, "virtio-scsi-pci", VIT_N_("Virtio SCSI host adapter"), VIT_CATEGORY_STORAGE, props,
-    state, as_told, .aliases = aliases, .post_load = adapter_post_load);
+const VitDeviceKind vit_virtio_scsi_pci_kind =
+    VIRTIO_PCI_KIND(VirtioScsi, "virtio-scsi-pci", VIT_N_("Virtio SCSI host adapter"),
+                    VIT_CATEGORY_STORAGE, props, state, as_told, .aliases = aliases,
+                    .post_load = adapter_post_load, .pre_save = adapter_pre_save);
 const VitDeviceKind vit_virtio_scsi_pci_transitional_kind = VIRTIO_PCI_KIND(
     VirtioScsi, "virtio-scsi-pci-transitional",
     VIT_N_("Virtio SCSI host adapter, legacy and modern interface"), VIT_CATEGORY_STORAGE, props,
-    state, transitional, .post_load = adapter_post_load);
-const VitDeviceKind vit_virtio_scsi_pci_non_transitional_kind =
-    VIRTIO_PCI_KIND(VirtioScsi, "virtio-scsi-pci-non-transitional",
-                    VIT_N_("Virtio SCSI host adapter, modern interface only"), VIT_CATEGORY_STORAGE,
-                    props, state, modern, .post_load = adapter_post_load);
+    state, transitional, .post_load = adapter_post_load, .pre_save = adapter_pre_save);
+const VitDeviceKind vit_virtio_scsi_pci_non_transitional_kind = VIRTIO_PCI_KIND(
+    VirtioScsi, "virtio-scsi-pci-non-transitional",
+    VIT_N_("Virtio SCSI host adapter, modern interface only"), VIT_CATEGORY_STORAGE, props, state,
+    modern, .post_load = adapter_post_load, .pre_save = adapter_pre_save);
