@@ -633,7 +633,8 @@ static const VitOption options[] = {
       .id_key = "id",
       .keys = k_object,
       .variants = vr_object,
-      .flags = VIT_OPT_HELP | VIT_OPT_JSON },
+      .flags = VIT_OPT_HELP | VIT_OPT_JSON,
+      .status = VIT_STATUS_AVAILABLE },
 };
 
 const VitOptionArea vit_options_object_area = { options, VIT_ARRAY_LEN(options) };
