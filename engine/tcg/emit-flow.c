@@ -91,6 +91,7 @@ take_link(TcgEmit *e, uint64_t pc, size_t jump)
     e->links[e->n_links].jump = jump;
     e->links[e->n_links].backward = pc <= e->pc;
     e->links[e->n_links].in_memory = e->flags_saved;
+    e->links[e->n_links].mode = (uint16_t)e->mode;
     e->n_links++;
     return true;
 }
@@ -99,6 +100,15 @@ void
 tcg_emit_goto(TcgEmit *e, uint64_t pc)
 {
     take_link(e, pc, tcg_asm_jmp_patchable(&e->a, tcg_asm_here(&e->a)));
+}
+
+void
+tcg_emit_goto_mode(TcgEmit *e, uint64_t pc, unsigned mode)
+{
+    tcg_emit_goto(e, pc);
+    if (!tcg_asm_failed(&e->a)) {
+        e->links[e->n_links - 1].mode = (uint16_t)mode;
+    }
 }
 
 static void

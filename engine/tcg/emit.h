@@ -65,6 +65,7 @@ typedef struct TcgEmit {
         size_t jump;
         const uint8_t *stub_at;
         bool backward, in_memory;
+        uint16_t mode;
     } links[TCG_BLOCK_INSNS + 2];
     unsigned n_links;
     bool vec_checked; /* residency of vectors was tested in this block (emit-vec.c) */
@@ -114,8 +115,13 @@ bool tcg_emit_flow(TcgEmit *e); /* sets e->ended where nothing follows */
 /* The flags to hot.exit_flags and back. T1 is used. */
 void tcg_emit_save_flags(TcgEmit *e);
 void tcg_emit_restore_flags(TcgEmit *e);
-/* Leaves for PC by a jump that can be linked. */
+/* Leaves for PC by a jump that can be linked; the second form for code in another mode. */
 void tcg_emit_goto(TcgEmit *e, uint64_t pc);
+void tcg_emit_goto_mode(TcgEmit *e, uint64_t pc, unsigned mode);
+/* ---- emit-system.c ---- */
+/* System instructions that need no helper. */
+bool tcg_emit_system(TcgEmit *e);
+bool tcg_is_inline_system(const TcgEmit *e, const X86Insn *insn);
 void tcg_emit_entry(TcgEmit *e, TcgBlock *block, unsigned fetch_slot, uint32_t stamp);
 void tcg_emit_links(TcgEmit *e, TcgBlock *block);
 /* One instruction by the interpreter, in place. */

@@ -63,6 +63,9 @@ current_mode(const X86Core *core)
         return TCG_MODE_NONE;
     }
     mode |= x86_view(core);
+    if (s->cpl == 0) {
+        mode |= TCG_MODE_CPL0 | (s->cr4 & X86_CR4_SMAP ? TCG_MODE_SMAP : 0);
+    }
     if (!(s->cr0 & (X86_CR0_EM | X86_CR0_TS))) {
         mode |= s->cr0 & X86_CR0_NE ? TCG_MODE_X87 : 0;
         if (s->cr4 & X86_CR4_OSFXSR) {

@@ -22,6 +22,7 @@ typedef struct TcgLink {
     TcgBlock *from, *to;  /* to: NULL = leads to its stub */
     struct TcgLink *next; /* of the jumps that lead to the same block */
     uint64_t pc;
+    uint16_t mode;       /* where it leads to */
     uint8_t *jump;       /* its displacement, where it is written */
     const uint8_t *stub; /* where it leads while to is NULL */
     bool backward;       /* needs the exit test */

@@ -79,7 +79,7 @@ tcg_link(TcgMachine *machine, TcgLink *link, TcgBlock *to)
                            : link->backward                  ? to->entry_loop
                                                              : to->entry;
 
-    if (link->to || to->mode != from->mode || link->pc != to->pc ||
+    if (link->to || to->mode != link->mode || link->pc != to->pc ||
         !tcg_asm_patch(link->jump, tcg_exec_delta(machine), entry)) {
         return;
     }

@@ -45,7 +45,9 @@ enum {
     TCG_MODE_EVEX = 1 << 6, /* AVX-512 ones */
     TCG_MODE_FS = 1 << 7,   /* 32-bit code: FS has the widest limit and may be written */
     TCG_MODE_GS = 1 << 8,
-    TCG_MODE_NONE = 0xffff, /* not translated: the interpreter has it */
+    TCG_MODE_CPL0 = 1 << 9,
+    TCG_MODE_SMAP = 1 << 10, /* CR4.SMAP: AC changes the view */
+    TCG_MODE_NONE = 0xffff,  /* not translated: the interpreter has it */
 };
 
 /* ---- Tables ---- */

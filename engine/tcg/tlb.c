@@ -90,6 +90,7 @@ flush_logged(TcgCpu *cpu, bool everything)
 {
     unsigned kept = 0;
 
+    g_mutex_lock(&cpu->machine->lock); /* for tcg_tlb_protect() */
     for (unsigned i = 0; i < cpu->log_len; i++) {
         uint32_t word = cpu->log[i];
         unsigned slot = word >> 4;
@@ -101,6 +102,7 @@ flush_logged(TcgCpu *cpu, bool everything)
     }
     cpu->log_len = kept;
     cpu->fills_since_flush = 0;
+    g_mutex_unlock(&cpu->machine->lock);
 }
 
 void
@@ -238,17 +240,35 @@ tcg_tlb_fill(TcgCpu *cpu, uint64_t linear, bool write, X86View view)
     return good;
 }
 
+/* Write entries are entered with the lock held, and the log is only rewritten so. */
+static void
+protect_cpu(TcgCpu *cpu, const uint8_t *host)
+{
+    if (!cpu->log_full) {
+        unsigned len = __atomic_load_n(&cpu->log_len, __ATOMIC_ACQUIRE);
+        for (unsigned i = 0; i < len; i++) {
+            uint32_t word = cpu->log[i];
+            TcgTlbEntry *entry = &cpu->tlb[word >> 1 & 3][1][word >> 4];
+            if ((word & 1) && entry->host == (uintptr_t)host) {
+                drop(entry, word >> 4);
+            }
+        }
+        return;
+    }
+    for (unsigned view = 0; view < X86_VIEW_LAST; view++) {
+        for (unsigned i = 0; i < cpu->tlb_entries; i++) {
+            TcgTlbEntry *entry = &cpu->tlb[view][1][i];
+            if (entry->host == (uintptr_t)host) {
+                drop(entry, i);
+            }
+        }
+    }
+}
+
 void
 tcg_tlb_protect(TcgMachine *machine, const uint8_t *host)
 {
     for (TcgCpu *cpu = machine->cpus; cpu; cpu = cpu->next) {
-        for (unsigned view = 0; view < X86_VIEW_LAST; view++) {
-            for (unsigned i = 0; i < cpu->tlb_entries; i++) {
-                TcgTlbEntry *entry = &cpu->tlb[view][1][i];
-                if (entry->host == (uintptr_t)host) {
-                    drop(entry, i);
-                }
-            }
-        }
+        protect_cpu(cpu, host);
     }
 }

@@ -14,9 +14,13 @@ enum { HOST_BYTES_MAX = 96 * 1024, HOST_BYTES_TYPICAL = 8 * 1024 };
 
 /* Whether the translator may go on behind INSN after the interpreter has run it. */
 static bool
-ends_block(const X86Insn *insn)
+ends_block(const TcgEmit *e, const X86Insn *insn)
 {
     const X86OpRow *row = insn->row;
+
+    if (tcg_is_inline_system(e, insn)) {
+        return false;
+    }
 
     if (row->exec == x86_exec_cli || row->exec == x86_exec_cld || row->exec == x86_exec_std) {
         return false;
@@ -41,9 +45,9 @@ choose(TcgEmit *e, const uint8_t *page, unsigned offset)
         e->pcs[e->n_insns++] = e->page_pc + offset;
         offset += insn->length;
         exec = insn->row->exec;
-        if (ends_block(insn) || exec == x86_exec_jmp_rel || exec == x86_exec_jmp_e ||
-            exec == x86_exec_call_rel || exec == x86_exec_call_e || exec == x86_exec_ret ||
-            exec == x86_exec_ret_imm) {
+        if (ends_block(e, insn) || exec == x86_exec_stac || exec == x86_exec_clac ||
+            exec == x86_exec_jmp_rel || exec == x86_exec_jmp_e || exec == x86_exec_call_rel ||
+            exec == x86_exec_call_e || exec == x86_exec_ret || exec == x86_exec_ret_imm) {
             return;
         }
     }
@@ -113,7 +117,7 @@ emit_one(TcgEmit *e)
     case X86_CLASS_FLOW: return tcg_emit_flow(e);
     case X86_CLASS_VEC:
     case X86_CLASS_X87: return tcg_emit_vec(e);
-    case X86_CLASS_SYSTEM: return tcg_emit_mxcsr(e);
+    case X86_CLASS_SYSTEM: return tcg_emit_mxcsr(e) || tcg_emit_system(e);
     default: return false;
     }
 }
@@ -148,7 +152,7 @@ emit_insn(TcgEmit *e, unsigned index)
     if (e->flags_saved) {
         e->places[index].guest |= TCG_PLACE_FLAGS_SAVED;
     }
-    if (!ends_block(e->insn) && emit_one(e)) {
+    if (!ends_block(e, e->insn) && emit_one(e)) {
         tcg_emit_mem_done(e);
         e->flags_saved &= !((row->flags_written | row->flags_undefined) & X86_FLAGS_ARITH);
         return;
@@ -161,7 +165,7 @@ emit_insn(TcgEmit *e, unsigned index)
     if (e->flags_saved) {
         tcg_emit_restore_flags(e);
     }
-    if (ends_block(e->insn) || e->insn->row->class_ == X86_CLASS_FLOW) {
+    if (ends_block(e, e->insn) || e->insn->row->class_ == X86_CLASS_FLOW) {
         tcg_emit_interpret_leave(e);
     } else {
         tcg_emit_interpret(e);
@@ -194,6 +198,7 @@ finish_block(TcgEmit *e, TcgBlock *block)
     for (unsigned i = 0; i < e->n_links; i++) {
         block->links[i] = (TcgLink){ .from = block,
                                      .pc = e->links[i].pc,
+                                     .mode = e->links[i].mode,
                                      .jump = e->a.start + e->links[i].jump,
                                      .stub = e->links[i].stub_at,
                                      .backward = e->links[i].backward,
