@@ -10,7 +10,8 @@
  *
  * The fast path is a forward MOVS or STOS whose operands hit the TLB: the rest of the page moves by
  * one host REP instruction on host memory, which keeps the element order of overlapping operands
- * (pages mapped twice included). Thread: the CPU's own. */
+ * (pages mapped twice included). A forward CMPS or SCAS passes over its page likewise, up to the
+ * element before the last. Thread: the CPU's own. */
 
 #include "x86-int.h"
 
@@ -250,12 +251,47 @@ compare(X86Core *core, const X86Insn *insn, uint64_t a, uint64_t b, unsigned siz
     return insn->repne ? !(core->s.rflags & X86_FLAG_ZF) : !!(core->s.rflags & X86_FLAG_ZF);
 }
 
+X86_INLINE uint64_t
+element(const uint8_t *host, uint64_t index, unsigned size)
+{
+    return x86_host_load(host + index * size, size);
+}
+
+/* Passes over elements at which a forward CMPS (SRC) or SCAS goes on, but for the last: that one's
+ * flags are what is left of them all. True when it passed any. */
+X86_INLINE bool
+skip_run(X86Core *core, const X86Insn *insn, Repeat *r, bool src, unsigned size)
+{
+    uint64_t count = r->left, done = 0, a = x86_reg_read(core, insn, X86_RAX, size);
+    bool until_equal = insn->repne;
+    Run from = { 0 }, to;
+
+    if (r->step < 0 || count < 4 || (core->s.rflags & X86_FLAG_TF)) {
+        return false;
+    }
+    if (src) {
+        from = page_run(core, insn->segment, core->s.gpr[X86_RSI] & r->mask, r, X86_ACCESS_READ,
+                        &count);
+    }
+    to = page_run(core, X86_ES, core->s.gpr[X86_RDI] & r->mask, r, X86_ACCESS_READ, &count);
+    if (!to.host || (src && !from.host)) {
+        return false;
+    }
+    while (done + 1 < count && ((src ? element(from.host, done, size) : a) ==
+                                element(to.host, done, size)) != until_equal) {
+        done++;
+    }
+    advance(core, insn, r, src, true, done);
+    return done;
+}
+
 X86_INLINE void
 cmps_body(X86Core *core, const X86Insn *insn, unsigned size)
 {
     Repeat r = begin(core, insn);
 
-    for (uint64_t n = slice(core, &r); n && r.left; n--) {
+    skip_run(core, insn, &r, true, size);
+    for (uint64_t n = slice(core, &r), first = n; n && r.left; n--) {
         uint64_t a, b;
         /* where both would fault, AMD CPUs report the destination, except for REPE CMPSB */
         if (size == 1 && insn->rep) {
@@ -270,7 +306,7 @@ cmps_body(X86Core *core, const X86Insn *insn, unsigned size)
         if (!more) {
             return;
         }
-        if (core->debug_pending) {
+        if (core->debug_pending || (n == first && skip_run(core, insn, &r, true, size))) {
             break;
         }
     }
@@ -283,14 +319,15 @@ scas_body(X86Core *core, const X86Insn *insn, unsigned size)
 {
     Repeat r = begin(core, insn);
 
-    for (uint64_t n = slice(core, &r); n && r.left; n--) {
+    skip_run(core, insn, &r, false, size);
+    for (uint64_t n = slice(core, &r), first = n; n && r.left; n--) {
         uint64_t b = x86_read_fast(core, X86_ES, core->s.gpr[X86_RDI] & r.mask, size);
         bool more = compare(core, insn, core->s.gpr[X86_RAX], b, size);
         advance(core, insn, &r, false, true, 1);
         if (!more) {
             return;
         }
-        if (core->debug_pending) {
+        if (core->debug_pending || (n == first && skip_run(core, insn, &r, false, size))) {
             break;
         }
     }
