@@ -335,8 +335,10 @@ loop(TcgCpu *cpu, VitCpuExit *out_exit)
             x86_interp_stretch(core);
             continue;
         }
-        if (machine->options.invalidate_every &&
-            cpu->dispatches % machine->options.invalidate_every == 0) {
+        if (cpu->drop_everything || (machine->options.invalidate_every &&
+                                     cpu->dispatches % machine->options.invalidate_every == 0)) {
+            cpu->drop_everything = false;
+            link = NULL;
             flush_everything(cpu);
         }
         begin(cpu);
@@ -443,6 +445,8 @@ static void
 tcg_reset(VitCpu *vit_cpu)
 {
     x86_state_reset(vit_cpu->state, false);
+    /* the board puts firmware back into memory without telling page by page */
+    tcg_cpu_of(vit_cpu->state)->drop_everything = true;
 }
 
 static void

@@ -118,6 +118,7 @@ typedef struct TcgCpu {
     TcgMachine *machine;
     struct TcgCpu *next;               /* of the machine; under its lock */
     uint16_t view_mode[X86_VIEW_LAST]; /* what the tables of a view hold */
+    bool drop_everything;              /* before it runs again: memory was written from outside */
     bool code_dropped;                 /* a write of this CPU's dropped translations */
     bool log_full;                     /* entries are in the tables that are not in the log */
     unsigned log_len;
