@@ -111,6 +111,9 @@ flush_everything(TcgCpu *cpu)
     if (machine->full_flushes == before) {
         __atomic_store_n(&machine->flush_wanted, true, __ATOMIC_SEQ_CST);
         for (TcgCpu *other = machine->cpus; other; other = other->next) {
+            if (other == cpu) {
+                continue;
+            }
             __atomic_store_n(&other->hot.exit_request, 1, __ATOMIC_SEQ_CST);
             while (__atomic_load_n(&other->running, __ATOMIC_SEQ_CST)) {
                 g_usleep(20);
