@@ -66,7 +66,7 @@ static const VitOptionKey k_blockdev_qcow2[] = {
            "How carefully writes are checked against metadata; finer control exists through "
            "blockdev-add"),
     K_STRING("encrypt", NULL, "Encryption: encrypt.format, encrypt.key-secret",
-             .flags = VIT_OPT_DOTTED, .status = VIT_STATUS_NOT_YET),
+             .flags = VIT_OPT_DOTTED),
     K_ID("data-file", "blockdev", NULL, "External data file", .flags = VIT_OPT_DOTTED),
     K_SIZE("l2-cache-entry-size", NULL, "Entry size of the L2 cache"),
     { 0 },

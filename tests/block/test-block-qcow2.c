@@ -65,6 +65,7 @@ begin(Disk *disk, uint64_t len, const char *create, const char *open)
 {
     *disk = (Disk){ .open_options = open ? open : "driver=qcow2,discard=unmap" };
     block_test_init(&disk->test);
+    blk_graph_add_secret(disk->test.graph, "s0", g_bytes_new_static("open sesame", 11));
     disk->rand = g_rand_new_with_seed(42);
     disk->copy = g_malloc0(len + (8 << 20));
     create_image(disk, "disk", len, create);
@@ -231,6 +232,14 @@ static const char *const matrix[][3] = {
     { "small-slices", "cluster_size=4k",
       "driver=qcow2,discard=unmap,l2-cache-entry-size=512,l2-cache-size=4k" },
     { "overlap-all", "cluster_size=4k", "driver=qcow2,discard=unmap,overlap-check=all" },
+    { "luks", "encrypt.format=luks,encrypt.key-secret=s0,encrypt.iter-time=1",
+      "driver=qcow2,discard=unmap,encrypt.key-secret=s0" },
+    { "luks-small",
+      "encrypt.format=luks,encrypt.key-secret=s0,encrypt.iter-time=1,cluster_size=512,"
+      "encrypt.cipher-mode=cbc,encrypt.ivgen-alg=essiv",
+      "driver=qcow2,discard=unmap,encrypt.key-secret=s0" },
+    { "aes", "encrypt.format=aes,encrypt.key-secret=s0",
+      "driver=qcow2,discard=unmap,encrypt.key-secret=s0" },
     { "discard-off", "", "driver=qcow2,pass-discard-request=off,cache-size=1M" },
 };
 

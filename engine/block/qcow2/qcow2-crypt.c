@@ -1,53 +1,354 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* Encryption of data clusters. Thread: in a fiber. */
+/* Encryption of data clusters: LUKS, whose header lies in the image (initial vectors count sectors
+ * of the file), and the old AES-128-CBC with the password as key (they count the guest's).
+ *
+ * Specification: "Full disk encryption header pointer", "Data encryption". Without a password an
+ * image can be opened for reading to look at everything but data; reading that fails.
+ *
+ * Thread: in a fiber; keys and sectors are worked on by workers. */
 
 #include "qcow2-crypt.h"
 
+#include "blk-luks.h"
+
 #include <json-glib/json-glib.h>
+#include <string.h>
+
+struct Qcow2Crypt {
+    bool is_luks;
+    BlkLuks luks;
+    BlkCipher *cipher; /* NULL: no password was given */
+};
+
+/* ---- opening ---- */
+
+typedef struct UnlockJob {
+    Qcow2Crypt *crypt;
+    const uint8_t *area;
+    size_t len;
+    const char *password;
+    GError *error;
+} UnlockJob;
+
+static int
+unlock_worker(void *arg)
+{
+    UnlockJob *job = arg;
+
+    job->crypt->cipher =
+        blk_luks_unlock(&job->crypt->luks, job->area, job->len, job->password, &job->error);
+    return job->crypt->cipher ? 0 : -1;
+}
+
+static bool
+open_luks(BlkNode *node, Qcow2Crypt *crypt, const char *password, GError **error)
+{
+    const Qcow2 *q = node->state;
+    g_autofree uint8_t *area = NULL;
+    UnlockJob job = { .crypt = crypt, .password = password };
+    int ret;
+
+    if (q->crypto_len < BLK_LUKS_HEADER_BYTES || q->crypto_len > BLK_LUKS_MAX_AREA_BYTES ||
+        q->crypto_offset > INT64_MAX - BLK_LUKS_MAX_AREA_BYTES) {
+        qcow2_set_bad(node, error, q->header_length, "crypto header extension",
+                      "%" PRIu64 " bytes at 0x%" PRIx64 " cannot be a LUKS header", q->crypto_len,
+                      q->crypto_offset);
+        return false;
+    }
+    area = g_malloc(q->crypto_len);
+    ret = blk_read_buffer(node->file, q->crypto_offset, area, q->crypto_len);
+    if (ret < 0) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_IO, "'%s': the LUKS header cannot be read: %s.",
+                    node->filename, g_strerror(-ret));
+        return false;
+    }
+    if (!blk_luks_parse(&crypt->luks, area, q->crypto_len, node->filename, q->crypto_offset,
+                        error)) {
+        return false;
+    }
+    job.area = area;
+    job.len = q->crypto_len;
+    if (password && blk_pool_run(node->context, unlock_worker, &job) < 0) {
+        g_propagate_prefixed_error(error, job.error, "'%s' cannot be decrypted: ", node->filename);
+        return false;
+    }
+    return true;
+}
+
+static bool
+open_aes(BlkNode *node, Qcow2Crypt *crypt, const char *password, GError **error)
+{
+    uint8_t key[16] = { 0 };
+
+    if (password) {
+        memcpy(key, password, MIN(strlen(password), sizeof(key)));
+        crypt->cipher = blk_cipher_new("aes", "cbc-plain64", key, sizeof(key));
+        explicit_bzero(key, sizeof(key));
+    }
+    return true;
+}
+
+static bool
+check_wish(BlkNode *node, const char *password, GError **error)
+{
+    const Qcow2 *q = node->state;
+    const char *given = q->options.encrypt_format;
+    const char *format = q->crypt_method == QCOW2_CRYPT_LUKS ? "luks" : "aes";
+
+    if (given && strcmp(given, format) != 0) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "'%s' is encrypted with '%s', not '%s'.", node->filename, format, given);
+        return false;
+    }
+    if (!password && !node->read_only && !q->options.for_check) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "'%s' is encrypted: define its password with -object secret,id=ID,file=PATH "
+                    "and add encrypt.key-secret=ID.",
+                    node->filename);
+        return false;
+    }
+    return true;
+}
 
 bool
 qcow2_crypt_open(BlkNode *node, GError **error)
 {
-    const Qcow2 *q = node->state;
+    Qcow2 *q = node->state;
+    const char *id = q->options.key_secret;
+    char *password = NULL;
+    bool ok;
 
     if (q->crypt_method == QCOW2_CRYPT_NONE) {
         return true;
     }
-    g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_AVAILABLE_YET,
-                "'%s' is encrypted, which is not available yet.", node->filename);
-    return false;
+    if (id && !(password = blk_graph_dup_secret_text(node->graph, id, error))) {
+        return false;
+    }
+    q->crypt = g_new0(Qcow2Crypt, 1);
+    q->crypt->is_luks = q->crypt_method == QCOW2_CRYPT_LUKS;
+    ok = check_wish(node, password, error) &&
+         (q->crypt->is_luks ? open_luks(node, q->crypt, password, error)
+                            : open_aes(node, q->crypt, password, error));
+    if (password) {
+        explicit_bzero(password, strlen(password));
+        g_free(password);
+    }
+    return ok;
 }
 
 void
 qcow2_crypt_free(Qcow2Crypt *crypt)
 {
+    if (crypt) {
+        blk_cipher_free(crypt->cipher);
+        g_free(crypt);
+    }
+}
+
+/* ---- data ---- */
+
+typedef struct CryptJob {
+    const BlkCipher *cipher;
+    bool encrypt;
+    uint64_t sector;
+    uint8_t *buf;
+    size_t len;
+} CryptJob;
+
+static int
+crypt_worker(void *arg)
+{
+    const CryptJob *job = arg;
+
+    return blk_cipher_run(job->cipher, job->encrypt, job->sector, job->buf, job->len) ? 0 : -EIO;
 }
 
 int
 qcow2_crypt_run(BlkContext *context, Qcow2Crypt *crypt, bool encrypt, uint64_t guest_offset,
                 uint64_t host_offset, void *buf, size_t len)
 {
-    return -ENOTSUP;
+    uint64_t offset = crypt->is_luks ? host_offset : guest_offset;
+    CryptJob job = { .cipher = crypt->cipher,
+                     .encrypt = encrypt,
+                     .sector = offset / QCOW2_SECTOR_BYTES,
+                     .buf = buf,
+                     .len = len };
+
+    return crypt->cipher ? blk_pool_run(context, crypt_worker, &job) : -EACCES;
+}
+
+/* ---- new images ---- */
+
+static BlkLuksWish
+wish_of(const Qcow2Create *create)
+{
+    return (BlkLuksWish){ .cipher_alg = create->cipher_alg,
+                          .cipher_mode = create->cipher_mode,
+                          .ivgen_alg = create->ivgen_alg,
+                          .ivgen_hash_alg = create->ivgen_hash_alg,
+                          .hash_alg = create->hash_alg,
+                          .iter_time_ms = create->iter_time_ms };
+}
+
+typedef struct FormatJob {
+    BlkLuksWish wish;
+    const char *password;
+    uint8_t *area;
+    size_t len;
+    GError *error;
+} FormatJob;
+
+static int
+format_worker(void *arg)
+{
+    FormatJob *job = arg;
+
+    job->area = blk_luks_format(&job->wish, job->password, &job->len, &job->error);
+    return job->area ? 0 : -1;
+}
+
+/* Puts the header AREA into clusters of its own. */
+static int
+write_luks(BlkNode *node, const uint8_t *area, size_t len)
+{
+    Qcow2 *q = node->state;
+    int64_t offset;
+    int ret;
+
+    qcow2_lock(node);
+    offset = qcow2_alloc(node, qcow2_clusters_for(q, len));
+    ret = offset < 0 ? (int)offset : qcow2_commit(node, true);
+    ret = ret < 0 ? ret : blk_write_buffer(node->file, (uint64_t)offset, area, len, 0);
+    ret = ret < 0 ? ret : blk_flush(node->file);
+    if (ret == 0) {
+        q->crypto_offset = (uint64_t)offset;
+        q->crypto_len = len;
+        q->crypt_method = QCOW2_CRYPT_LUKS;
+        ret = qcow2_write_header(node);
+    }
+    qcow2_unlock(node);
+    return ret;
+}
+
+static bool
+format_luks(BlkNode *node, const Qcow2Create *create, const char *password, GError **error)
+{
+    FormatJob job = { .wish = wish_of(create), .password = password };
+    int ret;
+
+    if (blk_pool_run(node->context, format_worker, &job) < 0) {
+        g_propagate_error(error, job.error);
+        return false;
+    }
+    ret = write_luks(node, job.area, job.len);
+    g_free(job.area);
+    if (ret < 0) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_IO, "'%s': the LUKS header cannot be written: %s.",
+                    node->filename, g_strerror(-ret));
+    }
+    return ret == 0;
 }
 
 bool
 qcow2_crypt_format_image(BlkNode *node, const Qcow2Create *create, GError **error)
 {
-    g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_AVAILABLE_YET,
-                "Encryption of images is not available yet.");
-    return false;
+    Qcow2 *q = node->state;
+    const char *format = create->encryption ? "aes" : create->encrypt_format;
+    g_autofree char *password = NULL;
+    int ret;
+
+    if (strcmp(format, "aes") != 0 && strcmp(format, "luks") != 0) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "qcow2: encrypt.format=%s is not aes or luks.", format);
+        return false;
+    }
+    if (!create->key_secret) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "qcow2: an encrypted image needs a password: encrypt.key-secret=ID of an "
+                    "--object secret.");
+        return false;
+    }
+    password = blk_graph_dup_secret_text(node->graph, create->key_secret, error);
+    if (!password) {
+        return false;
+    }
+    if (strcmp(format, "luks") == 0) {
+        return format_luks(node, create, password, error);
+    }
+    q->crypt_method = QCOW2_CRYPT_AES;
+    ret = qcow2_write_header(node);
+    if (ret < 0) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_IO, "'%s': the header cannot be written: %s.",
+                    node->filename, g_strerror(-ret));
+    }
+    return ret == 0;
 }
 
 uint64_t
 qcow2_crypt_measure(const Qcow2Create *create)
 {
-    return 0;
+    BlkLuksWish wish = wish_of(create);
+    uint64_t cluster = create->cluster_size;
+
+    if (!create->encrypt_format || strcmp(create->encrypt_format, "luks") != 0) {
+        return 0;
+    }
+    return (blk_luks_area_bytes(&wish) + cluster - 1) / cluster * cluster;
+}
+
+/* ---- info ---- */
+
+static JsonObject *
+describe_slot(const BlkLuksSlot *slot)
+{
+    JsonObject *object = json_object_new();
+
+    json_object_set_boolean_member(object, "active", slot->active);
+    if (slot->active) {
+        json_object_set_int_member(object, "iters", slot->iterations);
+    }
+    json_object_set_int_member(object, "key-offset",
+                               (gint64)slot->offset_sectors * QCOW2_SECTOR_BYTES);
+    if (slot->active) {
+        json_object_set_int_member(object, "stripes", slot->stripes);
+    }
+    return object;
 }
 
 JsonObject *
 qcow2_crypt_describe(const Qcow2Crypt *crypt)
 {
-    return json_object_new();
+    JsonObject *object = json_object_new();
+    const BlkLuks *luks = &crypt->luks;
+    g_auto(GStrv) mode = NULL, iv = NULL;
+    g_autofree char *alg = NULL;
+    JsonArray *slots;
+
+    if (!crypt->is_luks) {
+        json_object_set_string_member(object, "format", "aes");
+        return object;
+    }
+    mode = g_strsplit(luks->mode, "-", 2);
+    iv = g_strsplit(mode[0] && mode[1] ? mode[1] : "", ":", 2);
+    alg = blk_luks_dup_cipher_alg(luks);
+    json_object_set_string_member(object, "ivgen-alg", iv[0] ? iv[0] : "");
+    if (iv[0] && iv[1]) {
+        json_object_set_string_member(object, "ivgen-hash-alg", iv[1]);
+    }
+    json_object_set_string_member(object, "hash-alg", luks->hash);
+    json_object_set_string_member(object, "cipher-alg", alg);
+    json_object_set_string_member(object, "uuid", luks->uuid);
+    json_object_set_string_member(object, "format", "luks");
+    json_object_set_string_member(object, "cipher-mode", mode[0] ? mode[0] : "");
+    slots = json_array_new();
+    for (unsigned i = 0; i < BLK_LUKS_SLOTS; i++) {
+        json_array_add_object_element(slots, describe_slot(&luks->slots[i]));
+    }
+    json_object_set_array_member(object, "slots", slots);
+    json_object_set_int_member(object, "payload-offset",
+                               (gint64)luks->payload_sectors * QCOW2_SECTOR_BYTES);
+    json_object_set_int_member(object, "master-key-iters", luks->digest_iterations);
+    return object;
 }

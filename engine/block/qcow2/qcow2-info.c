@@ -68,6 +68,9 @@ qcow2_describe(BlkNode *node)
         json_object_set_array_member(object, "bitmaps", describe_bitmaps(node));
     }
     json_object_set_int_member(object, "refcount-bits", 1 << q->refcount_order);
+    if (q->crypt) {
+        json_object_set_object_member(object, "encrypt", qcow2_crypt_describe(q->crypt));
+    }
     if (qcow2_has_data_file(q)) {
         if (q->data_file_name) {
             json_object_set_string_member(object, "data-file", q->data_file_name);
@@ -80,9 +83,6 @@ qcow2_describe(BlkNode *node)
     }
     if (q->version >= 3) {
         json_object_set_boolean_member(object, "extended-l2", q->extended_l2);
-    }
-    if (q->crypt) {
-        json_object_set_object_member(object, "encrypt", qcow2_crypt_describe(q->crypt));
     }
     return object;
 }
