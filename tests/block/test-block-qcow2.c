@@ -107,7 +107,14 @@ assert_judged(Disk *disk, int allowed_status)
 {
     g_autofree char *judge = g_find_program_in_path("qemu-img");
     g_autofree char *out = NULL;
-    const char *argv[] = { judge, "check", "-q", disk->path, NULL };
+    g_autofree char *keyed =
+        g_strdup_printf("driver=qcow2,encrypt.key-secret=s0,file.filename=%s", disk->path);
+    const char *plain_argv[] = { judge, "check", "-q", disk->path, NULL };
+    const char *keyed_argv[] = {
+        judge,          "check", "-q", "--object", "secret,id=s0,data=open sesame",
+        "--image-opts", keyed,   NULL
+    };
+    const char **argv = strstr(disk->open_options, "key-secret") ? keyed_argv : plain_argv;
     g_autoptr(GError) error = NULL;
     int status;
 
