@@ -89,7 +89,6 @@ count_packed(Count *count, uint64_t entry)
     count->check->compressed_clusters += !count->quiet;
     count->check->allocated_clusters += !count->quiet;
     count->check->fragmented_clusters += !count->quiet;
-    count->next_offset = 0;
 }
 
 static void
