@@ -526,7 +526,8 @@ calibrate(const BlkLuks *luks, uint64_t time_ms)
         if (!derive(luks->hash, "vitrine", 7, salt, (uint32_t)iterations, out, luks->key_bytes)) {
             return MIN_ITERATIONS;
         }
-        took_us = MAX(g_get_monotonic_time() - start_us, 1);
+        took_us = g_get_monotonic_time() - start_us;
+        took_us = MAX(took_us, 1);
         if (took_us > 20000 || took_us > (int64_t)time_ms * 1000) {
             iterations = iterations * time_ms * 1000 / (uint64_t)took_us;
             return (uint32_t)CLAMP(iterations, MIN_ITERATIONS, MAX_ITERATIONS);

@@ -132,12 +132,13 @@ qcow2_get_refcount(BlkNode *node, uint64_t cluster, uint64_t *out)
     return ret;
 }
 
-/* Puts a new block for the range of CLUSTER onto CLUSTER itself, which must be free. */
+/* Puts a new block for range INDEX onto CLUSTER, which must be free; it is counted at once when it
+ * lies in that range. */
 static int
-add_block(BlkNode *node, uint64_t cluster)
+add_block(BlkNode *node, uint64_t index, uint64_t cluster)
 {
     Qcow2 *q = node->state;
-    uint64_t index = cluster >> q->refblock_bits, offset = cluster << q->cluster_bits;
+    uint64_t offset = cluster << q->cluster_bits;
     Qcow2Table *block;
     int ret = qcow2_check_overlap(node, offset, q->cluster_bytes, 0);
 
@@ -145,7 +146,9 @@ add_block(BlkNode *node, uint64_t cluster)
     if (ret < 0) {
         return ret;
     }
-    set_in_block(q, block, index_in_block(q, cluster), 1);
+    if (cluster >> q->refblock_bits == index) {
+        set_in_block(q, block, index_in_block(q, cluster), 1);
+    }
     qcow2_cache_mark(q->ref_cache, block, 0, q->cluster_bytes);
     qcow2_cache_put(block);
     q->reftable[index] = offset;
@@ -278,7 +281,7 @@ make_block(BlkNode *node, uint64_t cluster)
     int ret = entries > q->reftable_size ? qcow2_grow_reftable(node, entries) : 0;
 
     if (ret == 0 && q->reftable[entries - 1] == 0) {
-        ret = add_block(node, cluster);
+        ret = add_block(node, entries - 1, cluster);
     }
     return ret;
 }
@@ -392,6 +395,78 @@ find_free(BlkNode *node, Search *search)
     return ret;
 }
 
+/* A run of COUNT clusters that may be longer than what one block counts: ranges without a block
+ * count as free, and their blocks come behind the run. */
+static int
+find_long_run(BlkNode *node, Search *search)
+{
+    Qcow2 *q = node->state;
+    int ret = 0;
+
+    while (ret == 0 && search->run < search->wanted) {
+        uint64_t stop = ((search->at >> q->refblock_bits) + 1) << q->refblock_bits, part;
+        Qcow2Table *block;
+
+        if (search->at >= INT64_MAX >> q->cluster_bits) {
+            return -EFBIG;
+        }
+        if (search->at >> q->refblock_bits >= q->reftable_size) {
+            ret =
+                qcow2_grow_reftable(node, ((search->at + search->wanted) >> q->refblock_bits) + 2);
+            search->run = 0;
+            continue;
+        }
+        ret = get_block(node, search->at, &block);
+        if (ret == 0 && block) {
+            search_block(q, block->data, search);
+            qcow2_cache_put(block);
+        } else if (ret == 0) {
+            part = MIN(stop - search->at, search->wanted - search->run);
+            if (search->run == 0) {
+                search->start = search->at;
+                search->first_free = MIN(search->first_free, search->at);
+            }
+            search->run += part;
+            search->at += part;
+        }
+    }
+    return ret;
+}
+
+static int64_t
+alloc_long_run(BlkNode *node, uint64_t count)
+{
+    Qcow2 *q = node->state;
+    uint64_t blocks = ((count + (count >> q->refblock_bits) + 2) >> q->refblock_bits) + 3;
+    Search search = {
+        .wanted = count + blocks, .exact = true, .at = q->free_hint, .first_free = UINT64_MAX
+    };
+    uint64_t next, last;
+    int ret = q->is_corrupt ? -EIO : qcow2_apply_frees(node);
+
+    ret = ret < 0 ? ret : find_long_run(node, &search);
+    if (ret < 0) {
+        return ret;
+    }
+    next = search.start + count;
+    last = (search.start + search.wanted - 1) >> q->refblock_bits;
+    for (uint64_t i = search.start >> q->refblock_bits; i <= last && ret == 0; i++) {
+        if (q->reftable[i] == 0) {
+            ret = add_block(node, i, next++);
+        }
+    }
+    ret = ret < 0 ? ret : qcow2_change_refcount(node, search.start, count, 1);
+    for (uint64_t at = search.start + count; at < next && ret == 0; at++) {
+        uint64_t refcount;
+        ret = qcow2_get_refcount(node, at, &refcount);
+        ret = ret < 0 || refcount ? ret : qcow2_change_refcount(node, at, 1, 1);
+    }
+    if (ret == 0 && search.first_free == search.start) {
+        q->free_hint = next;
+    }
+    return ret < 0 ? ret : (int64_t)(search.start << q->cluster_bits);
+}
+
 static int64_t
 alloc_found(BlkNode *node, Search *search)
 {
@@ -413,7 +488,8 @@ alloc_found(BlkNode *node, Search *search)
 int64_t
 qcow2_alloc(BlkNode *node, uint64_t count)
 {
-    return alloc_found(node, &(Search){ .wanted = count, .exact = true });
+    return count > 1 ? alloc_long_run(node, count)
+                     : alloc_found(node, &(Search){ .wanted = count, .exact = true });
 }
 
 int64_t
