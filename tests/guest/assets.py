@@ -77,7 +77,8 @@ def kernel(meta="linux-image-amd64", arch="amd64"):
     text = run("apt-cache", *options, "depends", meta)
     package = re.search(r"Depends: (linux-image-\S+)", text).group(1)
     tree = unpacked(package, arch)
-    image = glob.glob(tree + "/boot/vmlinuz-*")[0]
+    # beside it may lie what vmlinux() made of it
+    image = [path for path in glob.glob(tree + "/boot/vmlinuz-*") if ".elf" not in path][0]
     return image, glob.glob(tree + "/lib/modules/*")[0]
 
 
@@ -93,9 +94,10 @@ def vmlinux(image):
         payload = data[setup + offset:setup + offset + length]
         # the last four bytes are the unpacked size, not part of the XZ stream
         unpacked_data = lzma.LZMADecompressor().decompress(payload)
-        with open(out + ".part", "wb") as stream:
+        part = f"{out}.{os.getpid()}"
+        with open(part, "wb") as stream:
             stream.write(unpacked_data)
-        os.rename(out + ".part", out)
+        os.rename(part, out)
     return out
 
 
