@@ -23,13 +23,7 @@ class Desktop:
 
     def __init__(self):
         self.dir = tempfile.mkdtemp(prefix="vitrine-app-")
-        read, write = os.pipe()
-        self.xvfb = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x1024x24", "-nolisten", "tcp"],
-            pass_fds=[write], stderr=subprocess.DEVNULL)
-        os.close(write)
-        with os.fdopen(read, encoding="ascii") as stream:
-            display = ":" + stream.readline().strip()
+        display = self.start_server()
         self.env = dict(os.environ, DISPLAY=display, GDK_BACKEND="x11", NO_AT_BRIDGE="1",
                         XDG_DATA_HOME=self.dir + "/data", XDG_CONFIG_HOME=self.dir + "/config",
                         XDG_CACHE_HOME=self.dir + "/cache", XDG_RUNTIME_DIR=self.dir,
@@ -40,6 +34,22 @@ class Desktop:
                                text=True)
         self.bus = bus
         self.env["DBUS_SESSION_BUS_ADDRESS"] = bus.stdout.readline().strip()
+
+    def start_server(self):
+        """A number of our own: left to choose, a server takes the first that is free, and one that
+        is just ending removes the socket of its successor."""
+        for attempt in range(20):
+            number = 100 + (os.getpid() + attempt * 1009) % 30000
+            read, write = os.pipe()
+            self.xvfb = subprocess.Popen(
+                ["Xvfb", f":{number}", "-displayfd", str(write), "-screen", "0", "1280x1024x24",
+                 "-nolisten", "tcp"], pass_fds=[write], stderr=subprocess.DEVNULL)
+            os.close(write)
+            with os.fdopen(read, encoding="ascii") as stream:
+                if stream.readline().strip():
+                    return f":{number}"
+            self.xvfb.wait()
+        raise Failure("no X server starts here")
 
     def __enter__(self):
         return self

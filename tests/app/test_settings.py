@@ -318,10 +318,19 @@ TESTS = [both_places, devices_and_search, disks, new_machine, names_and_keyboard
 def alone(test):
     """Runs TEST in a process of its own: a process is connected to one accessibility bus for
     good."""
+    def attempt():
+        return subprocess.run([sys.executable, __file__, test.__name__],
+                              timeout=60 * machine.PATIENCE, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, check=False)
+
     def run():
-        result = subprocess.run([sys.executable, __file__, test.__name__], timeout=300,
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                check=False)
+        try:
+            result = attempt()
+        except subprocess.TimeoutExpired:
+            # A walk over all controls has hung on the accessibility bus beside other such tests,
+            # cause not known. A hang gets one second try, a failure none.
+            machine.note(f"{test.__name__} hung on the accessibility bus: once more")
+            result = attempt()
         assert result.returncode == 0, result.stdout[-3000:]
     run.__name__ = test.__name__
     return run
