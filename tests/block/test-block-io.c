@@ -98,7 +98,7 @@ test_model_detect_zeroes(void)
     run_model("driver=raw,discard=unmap,detect-zeroes=unmap", 512);
 }
 
-/* mission: drive.aio.io_uring drive.aio.native blockdev.file.aio.io_uring blockdev.file.aio.native
+/* mission: drive.aio.io_uring drive.aio.native drive.aio.io_uring drive.aio.native
  */
 static void
 run_engine(const char *aio, const char *more)

@@ -2,8 +2,7 @@
  * Copyright the Vitrine authors */
 
 /* The façade: media, terminals, monitor lines, statistics and pictures of a machine whose CPUs
- * stand still (-accel qtest), so that no firmware has to run. mission: command.change
- * command.eject */
+ * stand still (-accel qtest), so that no firmware has to run. mission: change eject */
 
 #include "vit-engine.h"
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Devices of the PC from outside, by the device test protocol. mission: option.qtest
-option.qtest-log option.accel.qtest"""
+"""Devices of the PC from outside, by the device test protocol."""
 import hashlib
 import os
 import sys
