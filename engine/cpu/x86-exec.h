@@ -16,67 +16,43 @@
 
 #define X86_EXEC_DECLARE(name) void x86_exec_##name(X86Core *core, const X86Insn *insn);
 
+/* clang-format off */ /* lists of names: it cannot fill them line by line */
+
 /* Integer, stack, flow, strings: x86-int-*.c */
-#define X86_EXEC_INT_LIST(F)                                                                        \
-    F(add_eg)                                                                                       \
-    F(add_ge)                                                                                       \
-    F(add_ai) F(add_ei) F(or_eg) F(or_ge) F(or_ai) F(or_ei) F(adc_eg) F(adc_ge) F(adc_ai) F(        \
-        adc_ei) F(sbb_eg) F(sbb_ge) F(sbb_ai) F(sbb_ei) F(and_eg) F(and_ge) F(and_ai) F(and_ei)     \
-        F(sub_eg) F(sub_ge) F(sub_ai) F(sub_ei) F(xor_eg) F(xor_ge) F(xor_ai) F(xor_ei) F(          \
-            cmp_eg) F(cmp_ge) F(cmp_ai) F(cmp_ei) F(test_eg) F(test_ai) F(test_ei) F(not ) F(neg)   \
-            F(inc_z) F(dec_z) F(inc) F(dec) F(mul) F(imul_1) F(imul_2) F(imul_3) F(div) F(idiv) F(  \
-                mulx) F(daa) F(das) F(aaa) F(aas) F(aam) F(aad) F(salc) F(rol_imm) F(rol_one)       \
-                F(rol_cl) F(ror_imm) F(ror_one) F(ror_cl) F(rcl_imm) F(rcl_one) F(rcl_cl) F(        \
-                    rcr_imm) F(rcr_one) F(rcr_cl) F(shl_imm)                                        \
-                    F(shl_one) F(shl_cl) F(                                                         \
-                        shr_imm) F(shr_one) F(shr_cl) F(sar_imm)                                    \
-                        F(sar_one) F(sar_cl) F(shld_imm) F(shld_cl) F(shrd_imm)                     \
-                            F(shrd_cl) F(shlx) F(sarx) F(shrx) F(rorx) F(bt_reg) F(bt_imm) F(       \
-                                bts_reg) F(bts_imm) F(btr_reg) F(btr_imm) F(btc_reg)                \
-                                F(btc_imm) F(bsf) F(bsr) F(tzcnt) F(lzcnt) F(popcnt) F(andn) F(     \
-                                    blsr)                                                           \
-                                    F(blsmsk) F(blsi) F(bzhi) F(pext) F(pdep) F(bextr) F(adcx) F(   \
-                                        adox)                                                       \
-                                        F(crc32) F(mov_eg) F(mov_ge) F(mov_ao) F(mov_oa) F(         \
-                                            mov_zi) F(mov_ei) F(movzx_b)                            \
-                                            F(movzx_w) F(movsx_b) F(movsx_w) F(                     \
-                                                movsxd) F(movbe_gm) F(movbe_mg) F(movnti) F(lea)    \
-                                                F(xchg_eg) F(nop) F(pause)                          \
-                                                    F(xchg_za) F(xadd) F(cmpxchg) F(cmpxchg8b) F(   \
-                                                        cmpxchg16b) F(bswap) F(cbw) F(cwd) F(xlat)  \
-                                                        F(setcc) F(cmovcc) F(sahf) F(lahf) F(       \
-                                                            cmc) F(clc) F(stc) F(cld) F(std)        \
-                                                            F(push_z) F(pop_z) F(push_i) F(         \
-                                                                push_e) F(pop_e) F(pusha) F(popa)   \
-                                                                F(enter) F(leave) F(jcc) F(         \
-                                                                    jmp_rel) F(jmp_e) F(call_rel)   \
-                                                                    F(call_e) F(ret) F(ret_imm) F(  \
-                                                                        loopne) F(loope) F(loop)    \
-                                                                        F(jrcxz) F(movs) F(cmps) F( \
-                                                                            stos) F(lods)           \
-                                                                            F(                      \
-                                                                                scas) F(lfence)     \
-                                                                                F(mfence) F(        \
-                                                                                    sfence)         \
-                                                                                    F(clflush) F(   \
-                                                                                        rdrand)     \
-                                                                                        F(rdseed)
+#define X86_EXEC_INT_LIST(F) \
+    F(add_eg) F(add_ge) F(add_ai) F(add_ei) F(or_eg) F(or_ge) F(or_ai) F(or_ei) F(adc_eg) \
+    F(adc_ge) F(adc_ai) F(adc_ei) F(sbb_eg) F(sbb_ge) F(sbb_ai) F(sbb_ei) F(and_eg) F(and_ge) \
+    F(and_ai) F(and_ei) F(sub_eg) F(sub_ge) F(sub_ai) F(sub_ei) F(xor_eg) F(xor_ge) F(xor_ai) \
+    F(xor_ei) F(cmp_eg) F(cmp_ge) F(cmp_ai) F(cmp_ei) F(test_eg) F(test_ai) F(test_ei) F(not) \
+    F(neg) F(inc_z) F(dec_z) F(inc) F(dec) F(mul) F(imul_1) F(imul_2) F(imul_3) F(div) F(idiv) \
+    F(mulx) F(daa) F(das) F(aaa) F(aas) F(aam) F(aad) F(salc) F(rol_imm) F(rol_one) F(rol_cl) \
+    F(ror_imm) F(ror_one) F(ror_cl) F(rcl_imm) F(rcl_one) F(rcl_cl) F(rcr_imm) F(rcr_one) \
+    F(rcr_cl) F(shl_imm) F(shl_one) F(shl_cl) F(shr_imm) F(shr_one) F(shr_cl) F(sar_imm) \
+    F(sar_one) F(sar_cl) F(shld_imm) F(shld_cl) F(shrd_imm) F(shrd_cl) F(shlx) F(sarx) F(shrx) \
+    F(rorx) F(bt_reg) F(bt_imm) F(bts_reg) F(bts_imm) F(btr_reg) F(btr_imm) F(btc_reg) F(btc_imm) \
+    F(bsf) F(bsr) F(tzcnt) F(lzcnt) F(popcnt) F(andn) F(blsr) F(blsmsk) F(blsi) F(bzhi) F(pext) \
+    F(pdep) F(bextr) F(adcx) F(adox) F(crc32) F(mov_eg) F(mov_ge) F(mov_ao) F(mov_oa) F(mov_zi) \
+    F(mov_ei) F(movzx_b) F(movzx_w) F(movsx_b) F(movsx_w) F(movsxd) F(movbe_gm) F(movbe_mg) \
+    F(movnti) F(lea) F(xchg_eg) F(nop) F(pause) F(xchg_za) F(xadd) F(cmpxchg) F(cmpxchg8b) \
+    F(cmpxchg16b) F(bswap) F(cbw) F(cwd) F(xlat) F(setcc) F(cmovcc) F(sahf) F(lahf) F(cmc) F(clc) \
+    F(stc) F(cld) F(std) F(push_z) F(pop_z) F(push_i) F(push_e) F(pop_e) F(pusha) F(popa) \
+    F(enter) F(leave) F(jcc) F(jmp_rel) F(jmp_e) F(call_rel) F(call_e) F(ret) F(ret_imm) \
+    F(loopne) F(loope) F(loop) F(jrcxz) F(movs) F(cmps) F(stos) F(lods) F(scas) F(lfence) \
+    F(mfence) F(sfence) F(clflush) F(rdrand) F(rdseed)
 
 /* System: x86-sys-*.c. REP INS and OUTS do one or more items and leave core->next_rip at
  * core->s.rip when there is more to do, as the integer strings do. */
-#define X86_EXEC_SYS_LIST(F)                                                                       \
-    F(push_seg)                                                                                    \
-    F(pop_seg)                                                                                     \
-    F(mov_from_seg) F(mov_to_seg) F(lxs) F(bound) F(arpl) F(call_far) F(jmp_far) F(call_far_m)     \
-        F(jmp_far_m) F(ret_far) F(iret) F(int3) F(int_n) F(into) F(int1) F(ud) F(syscall)          \
-            F(sysret) F(sysenter) F(sysexit) F(rsm) F(pushf) F(popf) F(cli) F(sti) F(clac) F(stac) \
-                F(sldt) F(str) F(lldt) F(ltr) F(verr) F(verw) F(lar) F(lsl) F(sgdt) F(sidt)        \
-                    F(lgdt) F(lidt) F(smsw) F(lmsw) F(mov_from_cr) F(mov_from_dr) F(mov_to_cr)     \
-                        F(mov_to_dr) F(clts) F(invd) F(wbinvd) F(invlpg) F(invpcid) F(swapgs)      \
-                            F(rdfsbase) F(rdgsbase) F(wrfsbase) F(wrgsbase) F(xgetbv) F(xsetbv)    \
-                                F(rdpkru) F(wrpkru) F(wrmsr) F(rdmsr) F(rdtsc) F(rdtscp) F(rdpmc)  \
-                                    F(rdpid) F(cpuid) F(in_i) F(out_i) F(in_dx) F(out_dx) F(ins)   \
-                                        F(outs) F(hlt) F(monitor) F(mwait) F(clzero)
+#define X86_EXEC_SYS_LIST(F) \
+    F(push_seg) F(pop_seg) F(mov_from_seg) F(mov_to_seg) F(lxs) F(bound) F(arpl) F(call_far) \
+    F(jmp_far) F(call_far_m) F(jmp_far_m) F(ret_far) F(iret) F(int3) F(int_n) F(into) F(int1) \
+    F(ud) F(syscall) F(sysret) F(sysenter) F(sysexit) F(rsm) F(pushf) F(popf) F(cli) F(sti) \
+    F(clac) F(stac) F(sldt) F(str) F(lldt) F(ltr) F(verr) F(verw) F(lar) F(lsl) F(sgdt) F(sidt) \
+    F(lgdt) F(lidt) F(smsw) F(lmsw) F(mov_from_cr) F(mov_from_dr) F(mov_to_cr) F(mov_to_dr) \
+    F(clts) F(invd) F(wbinvd) F(invlpg) F(invpcid) F(swapgs) F(rdfsbase) F(rdgsbase) F(wrfsbase) \
+    F(wrgsbase) F(xgetbv) F(xsetbv) F(rdpkru) F(wrpkru) F(wrmsr) F(rdmsr) F(rdtsc) F(rdtscp) \
+    F(rdpmc) F(rdpid) F(cpuid) F(in_i) F(out_i) F(in_dx) F(out_dx) F(ins) F(outs) F(hlt) \
+    F(monitor) F(mwait) F(clzero)
+/* clang-format on */
 
 X86_EXEC_INT_LIST(X86_EXEC_DECLARE)
 X86_EXEC_SYS_LIST(X86_EXEC_DECLARE)

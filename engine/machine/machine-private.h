@@ -118,9 +118,9 @@ struct Machine {
     /* state as the machine thread sees it */
     VitMachineState state;
     VitStopCause stop_cause;
-    bool has_run;   /* since it was built */
-    bool shut_down; /* powered off, and kept by -no-shutdown */
-    bool debugged;  /* paused, as the debugger stopped it */
+    bool has_run;    /* since it was built */
+    bool shut_down;  /* powered off, and kept by -no-shutdown */
+    bool debugged;   /* paused, as the debugger stopped it */
     bool io_stopped; /* by a drive's rerror or werror, until it runs again */
 
     /* to the application */

@@ -19,8 +19,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     terminal_type(&terminal, "{\"execute\": \"qmp_capabilities\"}");
     vit_char_vc_input(terminal.chr, data, size);
     /* Whatever came before, this gets it in step. */
-    g_assert_nonnull(
-        strstr(terminal_type(&terminal, "\xff{\"execute\": \"query-iothreads\"}"), "{\"return\": []}"));
+    g_assert_nonnull(strstr(terminal_type(&terminal, "\xff{\"execute\": \"query-iothreads\"}"),
+                            "{\"return\": []}"));
     terminal_finish(&terminal);
     rig_finish(&rig);
     return 0;

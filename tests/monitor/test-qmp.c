@@ -286,8 +286,9 @@ test_session(void)
     g_assert_cmpstr(terminal_type(&terminal, "te\": \"query-iothreads\"}"), ==,
                     "{\n    \"return\": []\n}\r\n");
     g_assert_nonnull(strstr(terminal_type(&terminal, "rubbish\n"), "JSON parse error"));
-    g_assert_nonnull(strstr(terminal_type(&terminal, "{\"execute\": \xff{'execute':'query-iothreads'}"),
-                            "\"return\": []"));
+    g_assert_nonnull(
+        strstr(terminal_type(&terminal, "{\"execute\": \xff{'execute':'query-iothreads'}"),
+               "\"return\": []"));
     terminal_finish(&terminal);
     rig_finish(&rig);
 }
@@ -381,8 +382,8 @@ test_random(void)
         }
         terminal_type(&terminal, line->str);
     }
-    g_assert_nonnull(
-        strstr(terminal_type(&terminal, "\xff{\"execute\": \"query-iothreads\"}"), "{\"return\": []}"));
+    g_assert_nonnull(strstr(terminal_type(&terminal, "\xff{\"execute\": \"query-iothreads\"}"),
+                            "{\"return\": []}"));
     terminal_finish(&terminal);
     rig_finish(&rig);
 }
