@@ -8,6 +8,8 @@
 
 #include "app-command-line.h"
 
+#include "app-host-check.h"
+
 #include <glib/gi18n.h>
 #include <string.h>
 
@@ -21,7 +23,7 @@ struct _AppCommandLine {
     VitConfig *config; /* of the text */
     VitDiagList *diags;
     gboolean is_outdated, is_applying;
-    guint generation, host_timer;
+    AppHostCheck *host_check;
 };
 
 G_DEFINE_FINAL_TYPE(AppCommandLine, app_command_line, G_TYPE_OBJECT)
@@ -31,64 +33,10 @@ static guint signals[N_SIGNALS];
 
 /* ---- Checking ---- */
 
-typedef struct HostCheck {
-    VitConfig *config;
-    VitDiagList *diags;
-    guint generation;
-} HostCheck;
-
 static void
-host_check_free(gpointer data)
+on_host_checked(gpointer line)
 {
-    HostCheck *check = data;
-
-    g_object_unref(check->config);
-    vit_diag_list_unref(check->diags);
-    g_free(check);
-}
-
-static void
-run_host_check(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
-{
-    HostCheck *check = data;
-
-    vit_config_check_host(check->config, NULL, NULL, check->diags);
-    g_task_return_boolean(task, TRUE);
-}
-
-static void
-on_host_checked(GObject *source, GAsyncResult *result, gpointer data)
-{
-    AppCommandLine *line = APP_COMMAND_LINE(source);
-    HostCheck *check = g_task_get_task_data(G_TASK(result));
-
-    if (check->generation != line->generation || vit_diag_list_get_n(check->diags) == 0) {
-        return;
-    }
-    for (unsigned i = 0; i < vit_diag_list_get_n(check->diags); i++) {
-        const VitDiag *diag = vit_diag_list_get(check->diags, i);
-
-        vit_diag_list_add(line->diags, diag->start, diag->end, diag->severity, diag->code,
-                          diag->serial, diag->fix, diag->replacement, "%s", diag->message);
-    }
-    vit_diag_list_sort(line->diags);
     g_signal_emit(line, signals[SIGNAL_CHECKED], 0);
-}
-
-static gboolean
-on_host_timer(gpointer data)
-{
-    AppCommandLine *line = data;
-    HostCheck *check = g_new0(HostCheck, 1);
-    g_autoptr(GTask) task = g_task_new(line, NULL, on_host_checked, NULL);
-
-    line->host_timer = 0;
-    check->config = vit_config_copy(line->config);
-    check->diags = vit_diag_list_new();
-    check->generation = line->generation;
-    g_task_set_task_data(task, check, host_check_free);
-    g_task_run_in_thread(task, run_host_check);
-    return G_SOURCE_REMOVE;
 }
 
 void
@@ -106,9 +54,7 @@ app_command_line_set_text(AppCommandLine *line, const char *text)
     vit_config_set_folder(line->config, vit_config_get_folder(shared));
     vit_config_check(line->config, vit_engine_get_registry(), line->diags);
     vit_diag_list_sort(line->diags);
-    line->generation++;
-    g_clear_handle_id(&line->host_timer, g_source_remove);
-    line->host_timer = g_timeout_add(HOST_CHECK_DELAY_MS, on_host_timer, line);
+    app_host_check_ask(line->host_check, line->config, line->diags);
     g_signal_emit(line, signals[SIGNAL_CHECKED], 0);
 }
 
@@ -449,7 +395,7 @@ app_command_line_finalize(GObject *object)
 {
     AppCommandLine *line = APP_COMMAND_LINE(object);
 
-    g_clear_handle_id(&line->host_timer, g_source_remove);
+    g_clear_pointer(&line->host_check, app_host_check_free);
     g_clear_object(&line->settings);
     g_clear_object(&line->config);
     g_clear_pointer(&line->diags, vit_diag_list_unref);
@@ -473,4 +419,5 @@ app_command_line_class_init(AppCommandLineClass *klass)
 static void
 app_command_line_init(AppCommandLine *line)
 {
+    line->host_check = app_host_check_new(HOST_CHECK_DELAY_MS, on_host_checked, line);
 }

@@ -3,10 +3,11 @@
 
 /* The settings of a machine as a whole: its configuration watched, checked and saved, things added
  * to it and taken away. Saving waits a moment, so that a spin button held down writes once; it is
- * vit_config_save() that makes it safe. The host's side (files, memory, ports) is looked at on a
- * worker, as it may block. */
+ * vit_config_save() that makes it safe. */
 
 #include "app-settings-private.h"
+
+#include "app-host-check.h"
 
 #include <glib/gi18n.h>
 #include <string.h>
@@ -18,8 +19,8 @@ struct _AppSettings {
     VitConfig *config;
     AppEntry *entry;
     VitDiagList *diags;
-    guint save_timer, host_timer;
-    guint generation; /* of the configuration; older answers of the worker are dropped */
+    AppHostCheck *host_check;
+    guint save_timer;
 };
 
 G_DEFINE_FINAL_TYPE(AppSettings, app_settings, G_TYPE_OBJECT)
@@ -29,64 +30,10 @@ static guint signals[N_SIGNALS];
 
 /* ---- Checking ---- */
 
-typedef struct HostCheck {
-    VitConfig *config;
-    VitDiagList *diags;
-    guint generation;
-} HostCheck;
-
 static void
-host_check_free(gpointer data)
+on_host_checked(gpointer settings)
 {
-    HostCheck *check = data;
-
-    g_object_unref(check->config);
-    vit_diag_list_unref(check->diags);
-    g_free(check);
-}
-
-static void
-run_host_check(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
-{
-    HostCheck *check = data;
-
-    vit_config_check_host(check->config, NULL, NULL, check->diags);
-    g_task_return_boolean(task, TRUE);
-}
-
-static void
-on_host_checked(GObject *source, GAsyncResult *result, gpointer data)
-{
-    AppSettings *settings = APP_SETTINGS(source);
-    HostCheck *check = g_task_get_task_data(G_TASK(result));
-
-    if (check->generation != settings->generation || vit_diag_list_get_n(check->diags) == 0) {
-        return;
-    }
-    for (unsigned i = 0; i < vit_diag_list_get_n(check->diags); i++) {
-        const VitDiag *diag = vit_diag_list_get(check->diags, i);
-
-        vit_diag_list_add(settings->diags, diag->start, diag->end, diag->severity, diag->code,
-                          diag->serial, diag->fix, diag->replacement, "%s", diag->message);
-    }
-    vit_diag_list_sort(settings->diags);
     g_signal_emit(settings, signals[SIGNAL_CHANGED], 0);
-}
-
-static gboolean
-on_host_timer(gpointer data)
-{
-    AppSettings *settings = data;
-    HostCheck *check = g_new0(HostCheck, 1);
-    g_autoptr(GTask) task = g_task_new(settings, NULL, on_host_checked, NULL);
-
-    settings->host_timer = 0;
-    check->config = vit_config_copy(settings->config);
-    check->diags = vit_diag_list_new();
-    check->generation = settings->generation;
-    g_task_set_task_data(task, check, host_check_free);
-    g_task_run_in_thread(task, run_host_check);
-    return G_SOURCE_REMOVE;
 }
 
 static void
@@ -95,9 +42,8 @@ check(AppSettings *settings)
     g_clear_pointer(&settings->diags, vit_diag_list_unref);
     settings->diags = vit_diag_list_new();
     vit_config_check(settings->config, vit_engine_get_registry(), settings->diags);
-    settings->generation++;
-    if (settings->host_timer == 0 && settings->entry) {
-        settings->host_timer = g_timeout_add(HOST_CHECK_DELAY_MS, on_host_timer, settings);
+    if (settings->entry) {
+        app_host_check_ask(settings->host_check, settings->config, settings->diags);
     }
 }
 
@@ -370,7 +316,7 @@ app_settings_dispose(GObject *object)
     if (settings->save_timer) {
         app_settings_save(settings, NULL);
     }
-    g_clear_handle_id(&settings->host_timer, g_source_remove);
+    g_clear_pointer(&settings->host_check, app_host_check_free);
     G_OBJECT_CLASS(app_settings_parent_class)->dispose(object);
 }
 
@@ -400,4 +346,5 @@ app_settings_class_init(AppSettingsClass *klass)
 static void
 app_settings_init(AppSettings *settings)
 {
+    settings->host_check = app_host_check_new(HOST_CHECK_DELAY_MS, on_host_checked, settings);
 }
