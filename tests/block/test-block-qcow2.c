@@ -63,9 +63,11 @@ close_disk(Disk *disk)
 static void
 begin(Disk *disk, uint64_t len, const char *create, const char *open)
 {
+    g_autoptr(GBytes) secret = g_bytes_new_static("open sesame", 11);
+
     *disk = (Disk){ .open_options = open ? open : "driver=qcow2,discard=unmap" };
     block_test_init(&disk->test);
-    blk_graph_add_secret(disk->test.graph, "s0", g_bytes_new_static("open sesame", 11));
+    blk_graph_add_secret(disk->test.graph, "s0", secret);
     disk->rand = g_rand_new_with_seed(42);
     disk->copy = g_malloc0(len + (8 << 20));
     create_image(disk, "disk", len, create);
