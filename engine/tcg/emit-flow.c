@@ -12,6 +12,8 @@
 
 #include "emit.h"
 
+enum { CRC32 = X86_MAP_0F38 << 8 | 0xf1 };
+
 static TcgMem
 ctx(int32_t offset)
 {
@@ -169,8 +171,8 @@ emit_indirect(TcgEmit *e)
     int32_t table = TCG_OFFSET(jump) + (int32_t)(e->view * sizeof(e->cpu->jump[0]));
     _Static_assert(sizeof(TcgJump) == 16, "shifted by four");
 
-    tcg_asm_mov_rr(a, 4, TCG_T1, TCG_T0);
-    tcg_asm_shift_ri(a, TCG_SHL, 4, TCG_T1, 4);
+    tcg_asm_alu_rr(a, TCG_XOR, 4, TCG_T1, TCG_T1);
+    tcg_asm_op_rr(a, &(TcgOp){ .opcode = CRC32, .prefix = 0xf2, .wide = true }, TCG_T1, TCG_T0);
     tcg_asm_alu_ri(a, TCG_AND, 4, TCG_T1, (TCG_JUMP_ENTRIES - 1) << 4);
     tcg_asm_alu_rm(a, TCG_CMP, 8, TCG_T0,
                    tcg_mem_index(TCG_CTX, TCG_T1, 0, table + (int32_t)offsetof(TcgJump, key)));

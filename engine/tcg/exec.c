@@ -200,9 +200,7 @@ find_code(TcgCpu *cpu, unsigned mode, TcgLink *link, uint64_t link_age)
 
     if (cpu->view_mode[view] != mode) {
         cpu->view_mode[view] = (uint16_t)mode;
-        for (unsigned i = 0; i < TCG_JUMP_ENTRIES; i++) {
-            cpu->jump[view][i].key = (uint64_t)i ^ 1;
-        }
+        tcg_jumps_clear(cpu, view);
     }
     if (fetch->page != (pc & ~(uint64_t)0xfff) || fetch->mode != mode || !fetch->stamp) {
         if (!fill_fetch(cpu, fetch, mode, pc)) {

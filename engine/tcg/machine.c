@@ -46,8 +46,9 @@ vit_tcg_new(const TcgOptions *options, GError **error)
     machine->physical = g_hash_table_new(NULL, NULL);
     machine->by_dirty = g_hash_table_new(NULL, NULL);
     machine->emit = g_new0(TcgEmit, 1);
-    if (!__builtin_cpu_supports("bmi2")) {
-        machine->options.interpret = true; /* checks that touch no flag need PEXT and RORX */
+    if (!__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("sse4.2")) {
+        /* checks that touch no flag need PEXT and RORX, the hash of jumps CRC32 */
+        machine->options.interpret = true;
     }
     machine->blocks = mmap(NULL, blocks_len(machine), PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -109,7 +109,7 @@ forget_jumps(TcgMachine *machine, const TcgBlock *block)
     for (TcgCpu *cpu = machine->cpus; cpu; cpu = cpu->next) {
         TcgJump *jump = &cpu->jump[view][slot];
         if (jump->code == block->entry_indirect) {
-            __atomic_store_n(&jump->key, (uint64_t)slot ^ 1, __ATOMIC_RELAXED);
+            __atomic_store_n(&jump->key, tcg_jump_none(slot), __ATOMIC_RELAXED);
         }
     }
 }
@@ -281,9 +281,7 @@ tcg_drop_all(TcgMachine *machine, bool memory_is_gone)
             for (unsigned i = 0; i < TCG_FETCH_ENTRIES; i++) {
                 cpu->fetch[view][i] = (TcgFetch){ .page = 1 };
             }
-            for (unsigned i = 0; i < TCG_JUMP_ENTRIES; i++) {
-                cpu->jump[view][i].key = (uint64_t)i ^ 1;
-            }
+            tcg_jumps_clear(cpu, view);
         }
     }
     machine->code_used = machine->code_fixed;

@@ -56,7 +56,7 @@ enum {
     TCG_TLB_LARGEST = 1 << 16,
     TCG_TLB_DEFAULT = 1 << 12,
     TCG_TLB_SMALLEST = 4,
-    TCG_FETCH_BITS = 10,
+    TCG_FETCH_BITS = 12,
     TCG_FETCH_ENTRIES = 1 << TCG_FETCH_BITS,
     TCG_FETCH_LOG = 512,
     TCG_JUMP_BITS = 14,
@@ -155,10 +155,23 @@ tcg_fetch_slot(uint64_t page)
     return (uint32_t)(page >> 12) * 0x9e3779b1u >> (32 - TCG_FETCH_BITS);
 }
 
+/* By CRC32: code that a compiler at run time lays out at even distances would meet in a few slots
+ * by anything that leaves bits of the address out. Translated code does the same: emit_indirect().
+ */
 static inline unsigned
 tcg_jump_slot(uint64_t pc)
 {
-    return pc % TCG_JUMP_ENTRIES;
+    uint64_t crc = 0;
+
+    __asm__("crc32q %1, %0" : "+r"(crc) : "rm"(pc));
+    return (unsigned)crc >> 4 & (TCG_JUMP_ENTRIES - 1);
+}
+
+/* A key that is never looked up in SLOT: address 0 leads to slot 0 and address 1 to another. */
+static inline uint64_t
+tcg_jump_none(unsigned slot)
+{
+    return slot == 0;
 }
 
 /* Flags between their two forms. */
@@ -183,6 +196,8 @@ tcg_flags_from_state(TcgCpu *cpu)
 
 void tcg_tlb_init(TcgCpu *cpu, unsigned entries);
 void tcg_tlb_flush(TcgCpu *cpu);
+/* Forgets where code is. */
+void tcg_jumps_clear(TcgCpu *cpu, unsigned view);
 extern const X86CoreHooks tcg_core_hooks;
 /* Enters the page of LINEAR when an access may go straight to it. May raise no fault: false =
  * somebody else has to make this access. */

@@ -42,15 +42,21 @@ set_entries(TcgCpu *cpu, unsigned entries)
 }
 
 void
+tcg_jumps_clear(TcgCpu *cpu, unsigned view)
+{
+    for (unsigned i = 0; i < TCG_JUMP_ENTRIES; i++) {
+        cpu->jump[view][i].key = tcg_jump_none(i);
+    }
+}
+
+void
 tcg_tlb_init(TcgCpu *cpu, unsigned entries)
 {
     set_entries(cpu, entries);
     cpu->hot.page_bits = ~(uint64_t)0xfff;
     for (unsigned view = 0; view < X86_VIEW_LAST; view++) {
         cpu->view_mode[view] = TCG_MODE_NONE;
-        for (unsigned i = 0; i < TCG_JUMP_ENTRIES; i++) {
-            cpu->jump[view][i].key = (uint64_t)i ^ 1;
-        }
+        tcg_jumps_clear(cpu, view);
     }
     tcg_tlb_flush(cpu);
 }
