@@ -57,20 +57,65 @@ move_mask(TcgAsm *a, bool store, unsigned n)
 }
 
 static void
-move_vectors(TcgAsm *a, TcgVecLevel level, bool store)
+vzeroupper(TcgAsm *a)
 {
-    unsigned count = level == TCG_VEC_ZMM ? 32 : 16;
+    static const uint8_t bytes[] = { 0xc5, 0xf8, 0x77 };
 
-    for (unsigned n = 0; n < count; n++) {
+    tcg_asm_bytes(a, bytes, sizeof(bytes));
+}
+
+/* Registers 0..15 as LEVEL has them, the others and the masks as there are. */
+static void
+move_vectors(TcgAsm *a, TcgVecLevel level, bool all_32, bool store)
+{
+    for (unsigned n = 0; n < 16; n++) {
         move_vector(a, level, store, n);
     }
-    for (unsigned n = 0; n < 8 && level == TCG_VEC_ZMM; n++) {
+    for (unsigned n = 16; n < 32 && all_32; n++) {
+        move_vector(a, TCG_VEC_ZMM, store, n);
+    }
+    for (unsigned n = 0; n < 8 && all_32; n++) {
         move_mask(a, store, n);
     }
-    if (store && level != TCG_VEC_XMM) {
-        static const uint8_t vzeroupper[] = { 0xc5, 0xf8, 0x77 };
-        tcg_asm_bytes(a, vzeroupper, sizeof(vzeroupper));
+}
+
+/* Gathers what the 16 registers of the state have above bit 127 and jumps to DIRTY unless it is
+ * nothing. RCX and XMM0, XMM1 are used, flags are not. */
+static void
+jump_if_uppers_dirty(TcgAsm *a, TcgVecLevel level, TcgLabel *dirty)
+{
+    TcgLabel clean = { 0 };
+    const TcgOp orps = { .opcode = X86_MAP_0F << 8 | 0x56 };
+    const TcgOp extract = {
+        .opcode = X86_MAP_0F3A << 8 | 0x19, .prefix = 0x66, .imm_size = 1, .value = 1
+    };
+    const TcgOp cmpeqb = { .opcode = X86_MAP_0F << 8 | 0x74, .prefix = 0x66 };
+    const TcgOp movmskb = { .opcode = X86_MAP_0F << 8 | 0xd7, .prefix = 0x66 };
+    const TcgOp xorps = { .opcode = X86_MAP_0F << 8 | 0x57 };
+
+    tcg_asm_vex_rr(a, &xorps, false, 0, 0, 0);
+    for (unsigned n = 0; n < 16; n++) {
+        tcg_asm_vex_rm(a, &orps, true, 0, 0, vector(n));
     }
+    tcg_asm_vex_rr(a, &extract, true, 0, 0, 0);
+    if (level == TCG_VEC_ZMM) {
+        tcg_asm_vex_rr(a, &xorps, false, 1, 1, 1);
+        for (unsigned n = 0; n < 16; n++) {
+            TcgMem high = vector(n);
+            high.disp += 32;
+            tcg_asm_vex_rm(a, &orps, true, 1, 1, high);
+        }
+        tcg_asm_vex_rr(a, &orps, false, 0, 0, 1);
+        tcg_asm_vex_rr(a, &extract, true, 1, 0, 1);
+        tcg_asm_vex_rr(a, &orps, false, 0, 0, 1);
+    }
+    tcg_asm_vex_rr(a, &xorps, false, 1, 1, 1);
+    tcg_asm_vex_rr(a, &cmpeqb, false, 0, 0, 1);
+    tcg_asm_vex_rr(a, &movmskb, false, X86_RCX, 0, 0);
+    tcg_asm_lea(a, 4, X86_RCX, tcg_mem(X86_RCX, -0xffff));
+    tcg_asm_jrcxz(a, &clean);
+    tcg_asm_jmp(a, dirty);
+    tcg_asm_bind(a, &clean);
 }
 
 /* LDMXCSR and STMXCSR are 0F AE /2 and /3; FXSAVE64 and FXRSTOR64 /0 and /1 with W. */
@@ -82,12 +127,30 @@ control(TcgAsm *a, unsigned digit, bool wide, TcgMem mem)
     tcg_asm_op_rm(a, &op, digit, mem);
 }
 
+/* The host must know that upper halves are zero when they are: it then lets SSE instructions write
+ * a register without waiting for what was in it. Loading zeros does not tell it; VZEROUPPER does.
+ */
 static void
 make_vec_load(TcgAsm *a, TcgVecLevel level)
 {
+    TcgLabel dirty = { 0 }, done = { 0 };
+    bool all_32 = level == TCG_VEC_ZMM;
+
     control(a, 3, false, HOT(host_mxcsr));
     control(a, 2, false, STATE(mxcsr));
-    move_vectors(a, level, false);
+    if (level == TCG_VEC_XMM) {
+        move_vectors(a, level, false, false);
+    } else {
+        tcg_asm_push_r(a, X86_RCX);
+        jump_if_uppers_dirty(a, level, &dirty);
+        vzeroupper(a);
+        move_vectors(a, TCG_VEC_XMM, all_32, false);
+        tcg_asm_jmp(a, &done);
+        tcg_asm_bind(a, &dirty);
+        move_vectors(a, level, all_32, false);
+        tcg_asm_bind(a, &done);
+        tcg_asm_pop_r(a, X86_RCX);
+    }
     tcg_asm_mov_mi(a, 1, HOT(vec_resident), (int32_t)level);
     tcg_asm_ret(a);
 }
@@ -149,7 +212,10 @@ make_spill(TcgAsm *a, TcgVecLevel most)
         /* Only levels that the host has can be met. */
         tcg_asm_alu_mi(a, TCG_CMP, 1, HOT(vec_resident), (int32_t)level);
         tcg_asm_jcc(a, TCG_NE, &other);
-        move_vectors(a, level, true);
+        move_vectors(a, level, level == TCG_VEC_ZMM, true);
+        if (level != TCG_VEC_XMM) {
+            vzeroupper(a);
+        }
         tcg_asm_bind(a, &other);
     }
     tcg_asm_bind(a, &no_vec);
