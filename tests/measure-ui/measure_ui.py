@@ -15,6 +15,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "app"))
 import app_driver  # noqa: E402
+import first_frame  # noqa: E402
 
 BUILD = pathlib.Path(sys.argv[1]).resolve()
 PROGRAM = str(BUILD / "app" / "vitrine")
@@ -24,8 +25,9 @@ GRUB_CD = "/usr/lib/grub-rescue/grub-rescue-cdrom.iso"
 
 # name: (what it is, limit, True = at most / False = at least)
 WANTED = {
-    "window": ("program start to window, best of 5", 500, True),
-    "window-cpu": ("same: CPU until then", 500, True),
+    "window": ("program start to window, best of 7", 500, True),
+    "window-painted": ("same, to its first picture", 500, True),
+    "window-cpu": ("same: CPU until then, all threads", 250, True),
     "iso-activations": ("ISO dropped to running", 2, True),
     "library-200-read": ("200 machines: reading", None, True),
     "library-200-paint": ("200 machines: reading to painted", 600, True),
@@ -78,21 +80,28 @@ def measures(env, display, names):
 
 
 def cpu_ms(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii") as stream:
-        fields = stream.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
+    total = 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as stream:
+            total += int(stream.read().split()[0])
+    return total / 1e6
 
 
 def start_to_window(desktop):
+    """(mapped ms, painted ms, CPU ms), each the best of seven: the rest is other people's load."""
+    watch = first_frame.Watch(desktop.env["DISPLAY"])
     times = []
-    for _ in range(5):
+    for _ in range(7):
+        watch.clear()
         begun = time.monotonic()
         with app_driver.Application(desktop, PROGRAM, env={"VITRINE_DEMO": DEMO}) as app:
-            desktop.run("xdotool", "search", "--sync", "--onlyvisible", "--name", "^Vitrine$")
-            times.append(((time.monotonic() - begun) * 1000, cpu_ms(app.process.pid)))
+            mapped, painted = watch.wait("Vitrine")
+            times.append(((mapped - begun) * 1000, (painted - begun) * 1000,
+                          cpu_ms(app.process.pid)))
+            app.wait("actions", lambda: app.enabled("search", 1))
             app.action("quit")
             app.process.wait(10)
-    return min(time[0] for time in times), min(time[1] for time in times)
+    return [min(column) for column in zip(*times)]
 
 
 def iso_activations(desktop):
@@ -118,8 +127,9 @@ def under_xvfb():
     good = True
     with app_driver.Desktop() as desktop:
         desktop.env["VITRINE_PAINTER"] = "cairo"
-        wall, cpu = start_to_window(desktop)
-        good &= show("X11", "window", wall, "ms")
+        mapped, painted, cpu = start_to_window(desktop)
+        good &= show("X11", "window", mapped, "ms")
+        good &= show("X11", "window-painted", painted, "ms")
         good &= show("X11", "window-cpu", cpu, "ms")
         if os.path.exists(GRUB_CD):
             good &= show("X11", "iso-activations", iso_activations(desktop), "")
