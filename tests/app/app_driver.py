@@ -43,7 +43,9 @@ class Desktop:
             read, write = os.pipe()
             self.xvfb = subprocess.Popen(
                 ["Xvfb", f":{number}", "-displayfd", str(write), "-screen", "0", "1280x1024x24",
-                 "-nolisten", "tcp"], pass_fds=[write], stderr=subprocess.DEVNULL)
+                 "-nolisten", "tcp",
+                 # or it starts afresh whenever its last client leaves, and drops who comes then
+                 "-noreset"], pass_fds=[write], stderr=subprocess.DEVNULL)
             os.close(write)
             with os.fdopen(read, encoding="ascii") as stream:
                 if stream.readline().strip():
