@@ -142,7 +142,9 @@ app_setting_is_prominent(AppSetting *setting)
     if (app_setting_is_set(setting) || setting->key.flags & VIT_OPT_REQUIRED) {
         return TRUE;
     }
+    /* the launcher's own switches are for a terminal: -help, -pidfile */
     return app_setting_is_available(setting) &&
+           !(setting->option && setting->option->flags & VIT_OPT_HOST_ONLY) &&
            (is_plain(setting) || !setting->option ||
             app_setting_has_title(setting->option->name, setting->key.name));
 }

@@ -204,7 +204,7 @@ act_about(GSimpleAction *action, GVariant *parameter, gpointer data)
     gtk_show_about_dialog(GTK_WINDOW(application->library_window), "program-name", "Vitrine",
                           "version", VITRINE_VERSION, "license-type", GTK_LICENSE_GPL_2_0,
                           "comments", _("Virtual machines on the desktop"), "logo-icon-name",
-                          "org.vitrine.Vitrine", NULL);
+                          "org.vitrine.Vitrine", "copyright", _("© The Vitrine authors"), NULL);
 }
 
 static void
@@ -239,6 +239,7 @@ static const struct {
     { "app.new-machine", { "<Primary>n" } },
     { "app.preferences", { "<Primary>comma" } },
     /* the library's; a machine window has no such actions, and its keys are the guest's */
+    { "win.main-menu", { "F10" } },
     { "win.search", { "<Primary>f" } },
     { "win.rename", { "F2" } },
     { "win.duplicate", { "<Primary>d" } },
@@ -274,6 +275,7 @@ ui_application_startup(GApplication *gapplication)
                                               accels[i].keys);
     }
     hdy_init();
+    gtk_window_set_default_icon_name("org.vitrine.Vitrine");
     /* GTK 3 alone does not follow the desktop's wish for dark windows */
     hdy_style_manager_set_color_scheme(hdy_style_manager_get_default(),
                                        HDY_COLOR_SCHEME_PREFER_LIGHT);

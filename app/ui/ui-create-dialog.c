@@ -9,6 +9,7 @@
 
 #include "app-media.h"
 #include "app-new.h"
+#include "ui-file-button.h"
 
 #include <glib/gi18n.h>
 #include <string.h>
@@ -28,7 +29,7 @@ static const struct {
 struct _UiCreateDialog {
     GtkDialog parent;
     GtkStack *source_stack;
-    GtkFileChooser *iso_chooser, *image_chooser, *folder_chooser;
+    UiFileButton *iso_chooser, *image_chooser, *folder_chooser;
     GtkLabel *iso_label;
     GtkToggleButton *image_copy, *image_move, *folder_in_place, *disk_check;
     GtkTextView *text_view, *review_view;
@@ -238,13 +239,10 @@ take_folder(UiCreateDialog *dialog, const char *path)
 }
 
 static void
-on_file_set(GtkFileChooser *chooser, UiCreateDialog *dialog)
+on_file_set(UiFileButton *chooser, UiCreateDialog *dialog)
 {
-    g_autofree char *path = gtk_file_chooser_get_filename(chooser);
+    const char *path = ui_file_button_get_path(chooser);
 
-    if (!path) {
-        return;
-    }
     if (chooser == dialog->folder_chooser) {
         take_folder(dialog, path);
     } else {
@@ -371,18 +369,18 @@ ui_create_dialog_set_file(UiCreateDialog *dialog, const char *path)
     switch (app_new_guess_source(path, &text)) {
     case APP_NEW_ISO:
         gtk_stack_set_visible_child_name(dialog->source_stack, pages[PAGE_ISO].name);
-        gtk_file_chooser_set_filename(dialog->iso_chooser, path);
+        ui_file_button_set_path(dialog->iso_chooser, path);
         take_file(dialog, PAGE_ISO, path);
         break;
     case APP_NEW_FOLDER:
         gtk_stack_set_visible_child_name(dialog->source_stack, pages[PAGE_FOLDER].name);
-        gtk_file_chooser_set_filename(dialog->folder_chooser, path);
+        ui_file_button_set_path(dialog->folder_chooser, path);
         take_folder(dialog, path);
         break;
     case APP_NEW_TEXT: ui_create_dialog_set_text(dialog, text); break;
     case APP_NEW_IMAGE:
         gtk_stack_set_visible_child_name(dialog->source_stack, pages[PAGE_IMAGE].name);
-        gtk_file_chooser_set_filename(dialog->image_chooser, path);
+        ui_file_button_set_path(dialog->image_chooser, path);
         take_file(dialog, PAGE_IMAGE, path);
         break;
     }
@@ -425,6 +423,7 @@ ui_create_dialog_class_init(UiCreateDialogClass *klass)
 {
     GtkWidgetClass *widget_class = GTK_WIDGET_CLASS(klass);
 
+    g_type_ensure(UI_TYPE_FILE_BUTTON);
     G_OBJECT_CLASS(klass)->finalize = ui_create_dialog_finalize;
     created_signal = g_signal_new("created", G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST, 0, NULL,
                                   NULL, NULL, G_TYPE_NONE, 1, APP_TYPE_ENTRY);
@@ -466,9 +465,9 @@ ui_create_dialog_init(UiCreateDialog *dialog)
         gtk_combo_box_text_append(dialog->preset_combo, preset->id, _(preset->title));
     }
     atk_object_set_name(gtk_widget_get_accessible(GTK_WIDGET(dialog->preset_combo)), _("System"));
-    g_signal_connect(dialog->iso_chooser, "file-set", G_CALLBACK(on_file_set), dialog);
-    g_signal_connect(dialog->image_chooser, "file-set", G_CALLBACK(on_file_set), dialog);
-    g_signal_connect(dialog->folder_chooser, "file-set", G_CALLBACK(on_file_set), dialog);
+    g_signal_connect(dialog->iso_chooser, "chosen", G_CALLBACK(on_file_set), dialog);
+    g_signal_connect(dialog->image_chooser, "chosen", G_CALLBACK(on_file_set), dialog);
+    g_signal_connect(dialog->folder_chooser, "chosen", G_CALLBACK(on_file_set), dialog);
     g_signal_connect(dialog->name_entry, "changed", G_CALLBACK(on_name_changed), dialog);
     g_signal_connect(dialog->preset_combo, "changed", G_CALLBACK(on_preset_changed), dialog);
     g_signal_connect_swapped(dialog->ram_spin, "value-changed", G_CALLBACK(refresh), dialog);

@@ -423,6 +423,14 @@ act_select(GSimpleAction *action, GVariant *parameter, gpointer data)
     }
 }
 
+static void
+act_main_menu(GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+    GtkToggleButton *button = GTK_TOGGLE_BUTTON(UI_LIBRARY_WINDOW(data)->menu_button);
+
+    gtk_toggle_button_set_active(button, !gtk_toggle_button_get_active(button));
+}
+
 /* ---- Table ---- */
 
 static const GActionEntry actions[] = {
@@ -445,6 +453,7 @@ static const GActionEntry actions[] = {
     { .name = "view", .parameter_type = "s", .state = "'grid'", .change_state = act_view },
     { .name = "search", .state = "false", .change_state = act_search },
     { .name = "find-text", .parameter_type = "s", .activate = act_find_text },
+    { .name = "main-menu", .activate = act_main_menu },
     { .name = "select", .parameter_type = "s", .activate = act_select },
 };
 

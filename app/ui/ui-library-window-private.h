@@ -16,7 +16,8 @@ struct _UiLibraryWindow {
     GtkSearchEntry *search_entry;
     GtkInfoBar *info_bar;
     GtkLabel *info_label;
-    GtkWidget *undo_button, *machine_button;
+    GtkWidget *undo_button, *machine_button, *menu_button;
+    GtkWidget *first_hint; /* while there is no machine of the user's own */
     GMenuModel *card_menu;
     AppLibrary *library;
     GFile *trashed; /* what Undo brings back */
@@ -28,4 +29,6 @@ void ui_library_window_add_actions(UiLibraryWindow *window);
 void ui_library_window_update_actions(UiLibraryWindow *window);
 void ui_library_window_show_info(UiLibraryWindow *window, GtkMessageType type, const char *text,
                                  gboolean with_undo);
+/* Which of views and hints is in sight. */
+void ui_library_window_update_views(UiLibraryWindow *window);
 void ui_library_window_set_view(UiLibraryWindow *window, gboolean list);

@@ -114,11 +114,31 @@ filter_list(GtkListBoxRow *row, gpointer data)
     return matches(data, row);
 }
 
+void
+ui_library_window_update_views(UiLibraryWindow *window)
+{
+    GListModel *model = G_LIST_MODEL(window->library);
+    const char *text = gtk_entry_get_text(GTK_ENTRY(window->search_entry));
+    gboolean found = !*text, own = FALSE;
+
+    for (guint i = 0; i < g_list_model_get_n_items(model); i++) {
+        g_autoptr(AppEntry) entry = g_list_model_get_item(model, i);
+
+        found |= app_entry_matches(entry, text);
+        own |= app_entry_get_folder(entry) != NULL;
+    }
+    gtk_stack_set_visible_child_name(window->views, !found            ? "none"
+                                                    : window->is_list ? "list"
+                                                                      : "grid");
+    gtk_widget_set_visible(window->first_hint, !own && !*text);
+}
+
 static void
 on_search_changed(GtkSearchEntry *entry, UiLibraryWindow *window)
 {
     gtk_flow_box_invalidate_filter(window->grid);
     gtk_list_box_invalidate_filter(window->list);
+    ui_library_window_update_views(window);
 }
 
 /* Return in the search opens the first machine that is left. */
@@ -176,7 +196,7 @@ ui_library_window_set_view(UiLibraryWindow *window, gboolean list)
     change_children(window, 0, count_children(window), 0);
     window->is_list = list;
     change_children(window, 0, 0, g_list_model_get_n_items(G_LIST_MODEL(window->library)));
-    gtk_stack_set_visible_child_name(window->views, list ? "list" : "grid");
+    ui_library_window_update_views(window);
     if (keep) {
         ui_library_window_select(window, keep);
     }
@@ -200,6 +220,7 @@ on_items_changed(GListModel *model, guint position, guint removed, guint added,
         g_signal_connect_object(entry, "changed", G_CALLBACK(ui_library_window_update_actions),
                                 window, G_CONNECT_SWAPPED);
     }
+    ui_library_window_update_views(window);
     ui_library_window_update_actions(window);
 }
 
@@ -389,6 +410,8 @@ ui_library_window_class_init(UiLibraryWindowClass *klass)
     BIND(info_label);
     BIND(undo_button);
     BIND(machine_button);
+    BIND(menu_button);
+    BIND(first_hint);
     BIND(card_menu);
 }
 

@@ -15,6 +15,7 @@ struct _UiMachineCard {
     AppEntry *entry;
     GtkWidget *area;
     GtkLabel *name, *state;
+    GtkImage *state_icon;     /* of what runs or went wrong */
     cairo_surface_t *surface; /* NULL: not read, or there is none */
     gboolean asked;
     int width, height; /* of the picture's place */
@@ -168,6 +169,7 @@ on_draw(GtkWidget *area, cairo_t *cr, UiMachineCard *card)
     if (!card->asked) {
         ask_picture(card);
     }
+    gtk_render_background(gtk_widget_get_style_context(area), cr, 0, 0, width, height);
     if (!card->surface) {
         draw_icon(area, cr, width, height);
         return TRUE;
@@ -186,14 +188,31 @@ on_draw(GtkWidget *area, cairo_t *cr, UiMachineCard *card)
 
 /* ---- Texts ---- */
 
+static const char *
+icon_of(AppEntry *entry)
+{
+    if (app_entry_get_problem(entry)) {
+        return "dialog-warning-symbolic";
+    }
+    switch (app_session_get_state(app_entry_get_session(entry))) {
+    case APP_SESSION_OFF: return NULL;
+    case APP_SESSION_FAILED: return "dialog-warning-symbolic";
+    case APP_SESSION_PAUSED: return "media-playback-pause-symbolic";
+    default: return "media-playback-start-symbolic";
+    }
+}
+
 static void
 update(AppEntry *entry, UiMachineCard *card)
 {
+    const char *icon = icon_of(entry);
     g_autofree char *text = app_entry_describe(entry);
     const char *notes = app_entry_get_notes(entry);
     GtkWidget *parent = gtk_widget_get_parent(GTK_WIDGET(card));
 
     gtk_label_set_text(card->state, text);
+    gtk_image_set_from_icon_name(card->state_icon, icon, GTK_ICON_SIZE_MENU);
+    gtk_widget_set_visible(GTK_WIDGET(card->state_icon), icon != NULL);
     gtk_widget_set_tooltip_text(GTK_WIDGET(card), *notes ? notes : NULL);
     if (parent) {
         g_autofree char *spoken = g_strdup_printf("%s, %s", app_entry_get_name(entry), text);
@@ -257,7 +276,10 @@ ui_machine_card_init(UiMachineCard *card)
     card->area = gtk_drawing_area_new();
     card->name = GTK_LABEL(gtk_label_new(NULL));
     card->state = GTK_LABEL(gtk_label_new(NULL));
+    card->state_icon = GTK_IMAGE(gtk_image_new());
+    gtk_widget_set_no_show_all(GTK_WIDGET(card->state_icon), TRUE);
     gtk_style_context_add_class(gtk_widget_get_style_context(GTK_WIDGET(card->state)), "state");
+    gtk_style_context_add_class(gtk_widget_get_style_context(card->area), "machine-picture");
     gtk_label_set_ellipsize(card->name, PANGO_ELLIPSIZE_END);
     gtk_label_set_ellipsize(card->state, PANGO_ELLIPSIZE_END);
     g_signal_connect(card->area, "draw", G_CALLBACK(on_draw), card);
@@ -270,6 +292,7 @@ ui_machine_card_new(AppEntry *entry, GtkOrientation orientation)
     UiMachineCard *card = g_object_new(UI_TYPE_MACHINE_CARD, "orientation", orientation, "spacing",
                                        orientation == GTK_ORIENTATION_VERTICAL ? 4 : 12, NULL);
     gboolean grid = orientation == GTK_ORIENTATION_VERTICAL;
+    GtkWidget *line = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 6);
 
     card->entry = g_object_ref(entry);
     card->width = grid ? 200 : 64;
@@ -277,11 +300,15 @@ ui_machine_card_new(AppEntry *entry, GtkOrientation orientation)
     gtk_widget_set_size_request(card->area, card->width, card->height);
     gtk_label_set_text(card->name, app_entry_get_name(entry));
     gtk_label_set_xalign(card->name, grid ? 0.5 : 0);
-    gtk_label_set_max_width_chars(card->state, grid ? 28 : 60);
+    gtk_label_set_max_width_chars(card->name, grid ? 24 : -1);
+    gtk_label_set_max_width_chars(card->state, grid ? 24 : 60);
+    gtk_widget_set_halign(line, grid ? GTK_ALIGN_CENTER : GTK_ALIGN_END);
+    gtk_box_pack_start(GTK_BOX(line), GTK_WIDGET(card->state_icon), FALSE, FALSE, 0);
+    gtk_box_pack_start(GTK_BOX(line), GTK_WIDGET(card->state), FALSE, FALSE, 0);
     gtk_label_set_lines(card->state, 1);
     gtk_box_pack_start(GTK_BOX(card), card->area, FALSE, FALSE, 0);
     gtk_box_pack_start(GTK_BOX(card), GTK_WIDGET(card->name), !grid, !grid, 0);
-    gtk_box_pack_start(GTK_BOX(card), GTK_WIDGET(card->state), FALSE, FALSE, 0);
+    gtk_box_pack_start(GTK_BOX(card), line, FALSE, FALSE, 0);
     g_signal_connect_object(entry, "changed", G_CALLBACK(update), card, 0);
     g_signal_connect_object(entry, "picture", G_CALLBACK(on_picture), card, 0);
     update(entry, card);

@@ -249,6 +249,13 @@ update_entry(UiSettingControl *control, const char *value)
         g_strcmp0(gtk_entry_get_text(GTK_ENTRY(control->widget)), value ? value : "") != 0) {
         gtk_entry_set_text(GTK_ENTRY(control->widget), value ? value : "");
     }
+    if (app_setting_get_control(control->setting) == APP_CONTROL_PATH) {
+        /* the end says which file it is */
+        gtk_widget_set_tooltip_text(control->widget, value);
+        if (!gtk_widget_has_focus(control->widget)) {
+            gtk_editable_set_position(GTK_EDITABLE(control->widget), -1);
+        }
+    }
 }
 
 /* Text with choices to pick from. */

@@ -267,9 +267,8 @@ set_entry(UiSettingsWindow *window, AppEntry *entry)
 
     window->entry = g_object_ref(entry);
     window->settings = app_settings_for_entry(entry);
-    gtk_header_bar_set_title(window->header, app_entry_get_name(entry));
-    gtk_header_bar_set_subtitle(window->header, _("Settings"));
     gtk_window_set_title(GTK_WINDOW(window), title);
+    gtk_header_bar_set_title(window->header, title); /* one with the window's, as GTK has it */
     for (int page = 0; page < APP_PAGE_LAST; page++) {
         add_page(window, app_page_name((AppPage)page), app_page_title((AppPage)page),
                  app_page_icon((AppPage)page),
