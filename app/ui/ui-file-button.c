@@ -56,9 +56,9 @@ add_filters(UiFileButton *button)
 static void
 on_response(GtkNativeDialog *dialog, int response, UiFileButton *button)
 {
-    g_autofree char *path =
-        response == GTK_RESPONSE_ACCEPT ? gtk_file_chooser_get_filename(GTK_FILE_CHOOSER(dialog))
-                                        : NULL;
+    g_autofree char *path = response == GTK_RESPONSE_ACCEPT
+                                ? gtk_file_chooser_get_filename(GTK_FILE_CHOOSER(dialog))
+                                : NULL;
 
     g_clear_object(&button->dialog);
     if (path) {
@@ -78,8 +78,8 @@ ui_file_button_clicked(GtkButton *gtk_button)
     }
     button->dialog = gtk_file_chooser_native_new(
         button->prompt, GTK_WINDOW(top),
-        button->folder ? GTK_FILE_CHOOSER_ACTION_SELECT_FOLDER : GTK_FILE_CHOOSER_ACTION_OPEN,
-        NULL, NULL);
+        button->folder ? GTK_FILE_CHOOSER_ACTION_SELECT_FOLDER : GTK_FILE_CHOOSER_ACTION_OPEN, NULL,
+        NULL);
     if (button->path) {
         gtk_file_chooser_set_filename(GTK_FILE_CHOOSER(button->dialog), button->path);
     }
@@ -162,8 +162,7 @@ static void
 ui_file_button_init(UiFileButton *button)
 {
     GtkWidget *box = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 6);
-    GtkWidget *icon =
-        gtk_image_new_from_icon_name("document-open-symbolic", GTK_ICON_SIZE_BUTTON);
+    GtkWidget *icon = gtk_image_new_from_icon_name("document-open-symbolic", GTK_ICON_SIZE_BUTTON);
 
     button->label = GTK_LABEL(gtk_label_new(NULL));
     gtk_label_set_xalign(button->label, 0);
