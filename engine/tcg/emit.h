@@ -68,6 +68,15 @@ typedef struct TcgEmit {
         uint16_t mode;
     } links[TCG_BLOCK_INSNS + 2];
     unsigned n_links;
+    /* A block of one instruction that goes on in the next page: what is there, which stamp that
+     * page has in which slot. */
+    struct {
+        unsigned len; /* bytes in the next page; 0 = no such block */
+        const uint8_t *host;
+        unsigned slot;
+        uint32_t stamp;
+        bool later; /* that page is not known yet */
+    } crossing;
     bool vec_checked; /* residency of vectors was tested in this block (emit-vec.c) */
     bool x87_checked;
     bool ended;

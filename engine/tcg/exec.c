@@ -175,7 +175,9 @@ find_block(TcgCpu *cpu, const TcgFetch *fetch, uint64_t pc, TcgLink *link, uint6
         block = tcg_translate(cpu, fetch, pc);
         machine->translate_us += g_get_monotonic_time() - start;
     }
-    if (block) {
+    if (block && block->passing) {
+        code = block->entry_far;
+    } else if (block) {
         TcgJump *jump = &cpu->jump[fetch->mode & TCG_MODE_VIEW][tcg_jump_slot(pc)];
         code = block->entry_far;
         jump->code = block->entry_indirect;

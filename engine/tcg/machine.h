@@ -12,6 +12,7 @@
 
 enum {
     TCG_BLOCK_INSNS = 64,
+    TCG_PASSING_MAX = 16,
     TCG_GRANULE = 64, /* bytes of code that a write is compared with */
 };
 
@@ -48,6 +49,7 @@ struct TcgBlock {
     const uint8_t *entry_loop;     /* exit test: backward jumps inside the page */
     const uint8_t *entry_far;      /* page still mapped, exit test: all others */
     const uint8_t *entry_indirect; /* the same with the flags in hot.exit_flags */
+    bool passing;                  /* made for once: neither found again nor jumped to */
     bool flags_live;               /* somebody reads the flags it is entered with */
     TcgLink *incoming;
     uint16_t n_links, n_places;
@@ -63,6 +65,7 @@ typedef struct TcgPage {
     struct TcgPhysical *physical;
     struct TcgPage *next; /* of the same physical page */
     TcgBlock *blocks;
+    uint8_t passing; /* how many blocks were made for once */
 } TcgPage;
 
 /* A guest page of code, by its host address. */

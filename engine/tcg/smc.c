@@ -48,11 +48,13 @@ tcg_block_add(TcgMachine *machine, TcgBlock *block)
     TcgPhysical *physical = page->physical;
     size_t slot = hash_of(machine, block->stamp, block->offset);
 
-    block->next_in_hash = machine->hash[slot];
-    machine->hash[slot] = block;
-    block->next_in_page = page->blocks;
-    page->blocks = block;
-    physical->granules |= granules_of(block->offset, block->len);
+    if (!block->passing) {
+        block->next_in_hash = machine->hash[slot];
+        machine->hash[slot] = block;
+        block->next_in_page = page->blocks;
+        page->blocks = block;
+        physical->granules |= granules_of(block->offset, block->len);
+    }
     machine->blocks[machine->n_blocks] = block;
     __atomic_store_n(&machine->n_blocks, machine->n_blocks + 1, __ATOMIC_RELEASE);
 }

@@ -28,6 +28,47 @@ ends_block(const TcgEmit *e, const X86Insn *insn)
     return row->flags & X86_ROW_END;
 }
 
+/* Whether INSN leaves the block with the flags in hot.exit_flags. */
+static bool
+takes_flags_along(const X86Insn *insn)
+{
+    void (*exec)(X86Core *, const X86Insn *) = insn->row->exec;
+
+    return exec == x86_exec_call_rel || exec == x86_exec_call_e || exec == x86_exec_jmp_e ||
+           exec == x86_exec_ret || exec == x86_exec_ret_imm;
+}
+
+/* The instruction at OFFSET of PAGE goes on in the next page: it is a block of its own once that
+ * page has been executed. */
+static void
+choose_crossing(TcgEmit *e, const uint8_t *page, unsigned offset)
+{
+    const TcgFetch *next = &e->cpu->fetch[e->view][tcg_fetch_slot(e->page_pc + VIT_PAGE_SIZE)];
+    X86Insn *insn = &e->insns[0];
+    uint8_t bytes[2 * 15];
+    unsigned here = VIT_PAGE_SIZE - offset;
+
+    if (next->page != e->page_pc + VIT_PAGE_SIZE || !next->stamp || next->mode != e->mode) {
+        e->crossing.later = true;
+        return;
+    }
+    memcpy(bytes, page + offset, here);
+    memcpy(bytes + here, next->host, 15);
+    if (x86_decode(bytes, 15, e->code64 ? 8 : 4, insn) != X86_DECODE_OK || insn->length <= here ||
+        !x86_interp_row_allowed(&e->cpu->core, insn->row)) {
+        return;
+    }
+    if (takes_flags_along(insn) && insn->row->exec != x86_exec_call_rel) {
+        return; /* take_back_jump() in exec.c reads one page */
+    }
+    e->crossing.len = insn->length - here;
+    e->crossing.host = next->host;
+    e->crossing.slot = tcg_fetch_slot(next->page);
+    e->crossing.stamp = next->stamp;
+    e->pcs[0] = e->page_pc + offset;
+    e->n_insns = 1;
+}
+
 static void
 choose(TcgEmit *e, const uint8_t *page, unsigned offset)
 {
@@ -37,9 +78,12 @@ choose(TcgEmit *e, const uint8_t *page, unsigned offset)
         X86Insn *insn = &e->insns[e->n_insns];
         void (*exec)(X86Core *, const X86Insn *);
 
-        if (x86_decode(page + offset, VIT_PAGE_SIZE - offset, e->code64 ? 8 : 4, insn) !=
-                X86_DECODE_OK ||
-            !x86_interp_row_allowed(&e->cpu->core, insn->row)) {
+        X86DecodeResult result =
+            x86_decode(page + offset, VIT_PAGE_SIZE - offset, e->code64 ? 8 : 4, insn);
+        if (result == X86_DECODE_SHORT && e->n_insns == 0) {
+            choose_crossing(e, page, offset);
+        }
+        if (result != X86_DECODE_OK || !x86_interp_row_allowed(&e->cpu->core, insn->row)) {
             return;
         }
         e->pcs[e->n_insns++] = e->page_pc + offset;
@@ -51,16 +95,6 @@ choose(TcgEmit *e, const uint8_t *page, unsigned offset)
             return;
         }
     }
-}
-
-/* Whether INSN leaves the block with the flags in hot.exit_flags. */
-static bool
-takes_flags_along(const X86Insn *insn)
-{
-    void (*exec)(X86Core *, const X86Insn *) = insn->row->exec;
-
-    return exec == x86_exec_call_rel || exec == x86_exec_call_e || exec == x86_exec_jmp_e ||
-           exec == x86_exec_ret || exec == x86_exec_ret_imm;
 }
 
 static void
@@ -227,6 +261,7 @@ tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, uint64_t pc)
     e->code64 = (fetch->mode & TCG_MODE_SIZE) == TCG_MODE_CODE64;
     e->page_pc = fetch->page;
     e->n_insns = e->n_cold = e->n_links = 0;
+    memset(&e->crossing, 0, sizeof(e->crossing));
     e->vec_checked = e->x87_checked = e->ended = e->flags_saved = false;
     e->live_in[0] = X86_FLAGS_ARITH;
     e->exit_live[0] = false;
@@ -239,6 +274,8 @@ tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, uint64_t pc)
     block->offset = pc & 0xfff;
     block->mode = fetch->mode;
     block->stamp = fetch->stamp;
+    block->passing = e->crossing.later && fetch->code->passing < TCG_PASSING_MAX;
+    fetch->code->passing += block->passing;
     tcg_asm_init(&e->a, machine->code + machine->code_used, HOST_BYTES_MAX,
                  tcg_exec_delta(machine));
     block->start = tcg_asm_here(&e->a);
@@ -249,9 +286,9 @@ tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, uint64_t pc)
         return NULL;
     }
     finish_block(e, block);
-    block->len = e->n_insns
-                     ? (uint16_t)(e->pcs[e->n_insns - 1] + e->insns[e->n_insns - 1].length - pc)
-                     : (uint16_t)MIN(15, VIT_PAGE_SIZE - block->offset);
+    block->len = e->n_insns ? (uint16_t)(e->pcs[e->n_insns - 1] + e->insns[e->n_insns - 1].length -
+                                         pc - e->crossing.len)
+                            : (uint16_t)MIN(15, VIT_PAGE_SIZE - block->offset);
     machine->code_used += (tcg_asm_offset(&e->a) + 15) & ~(size_t)15;
     machine->translated_blocks++;
     machine->translated_insns += e->n_insns;
