@@ -2,12 +2,13 @@
  * Copyright the Vitrine authors */
 
 /* Copying images for convert: several fibers, each with a buffer, take pieces in turn, read and
- * write them. Writes keep the order of the source, so that the target is laid out like it, unless
- * that is given up for speed; compressed pieces never wait for each other, since it is the
- * processors they keep busy.
+ * write them. Writes begin in the order of the source, so that the target is laid out like it,
+ * unless that is given up for speed; compressed pieces never wait for each other, since it is the
+ * processors they keep busy. A piece lets the next one go when its last write has begun: the host
+ * always has the next write at hand.
  *
  * Invariants: one fiber at a time looks for the next piece (is_scanning); write_at is the end of
- * what was written in order. Thread: fibers of the graph's context. */
+ * what was begun in order. Thread: fibers of the graph's context. */
 
 #include "img.h"
 
@@ -19,7 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUFFER_BYTES = 2 << 20, MAX_PARALLEL = 16 };
+/* Small enough for all buffers to stay in the processors' caches between reading and writing. */
+enum { BUFFER_BYTES = 1 << 20, MAX_PARALLEL = 16 };
 
 typedef enum PieceKind { PIECE_DATA, PIECE_ZERO, PIECE_SKIP } PieceKind;
 
@@ -218,6 +220,15 @@ write_zeroes(Run *run, uint64_t offset, uint64_t len)
                : blk_write_zeroes(run->target, offset, len, BLK_REQ_MAY_UNMAP);
 }
 
+/* The next piece's writes may begin. They do so when this fiber waits, that is, when its own last
+ * write is on its way. */
+static void
+pass_turn(Run *run, uint64_t end)
+{
+    run->write_at = end;
+    blk_wake_all(run->context, &run->write_waiters);
+}
+
 static int
 write_plain(Run *run, uint64_t offset, const uint8_t *buf, uint64_t len)
 {
@@ -226,11 +237,15 @@ write_plain(Run *run, uint64_t offset, const uint8_t *buf, uint64_t len)
     int ret = 0;
 
     if (run->copy->sparse_bytes == 0) {
+        pass_turn(run, offset + len);
         return blk_write_buffer(run->target, offset, buf, len, 0);
     }
     while (len > 0 && ret == 0) {
         bool zero;
         uint64_t part = find_run(buf, len, granule, &zero);
+        if (part == len) {
+            pass_turn(run, offset + len);
+        }
         ret = zero ? write_zeroes(run, offset, part)
                    : blk_write_buffer(run->target, offset, buf, part, 0);
         buf += part;
@@ -290,6 +305,7 @@ copy_piece(Run *run, const Piece *piece, uint8_t *buf)
         salvage(run, piece->offset, buf, piece->len);
     } else if (ret < 0) {
         fail(run, "reading", piece->offset, ret);
+        blk_wake_all(run->context, &run->write_waiters);
     }
     if (in_order) {
         wait_for_turn(run, piece);
@@ -300,9 +316,10 @@ copy_piece(Run *run, const Piece *piece, uint8_t *buf)
             fail(run, "writing", piece->offset, ret);
         }
     }
-    run->write_at = piece->offset + piece->len;
+    if (in_order && run->write_at == piece->offset) {
+        pass_turn(run, piece->offset + piece->len);
+    }
     run->done += piece->len;
-    blk_wake_all(run->context, &run->write_waiters);
     if (!run->failed) {
         img_progress_show(&run->progress, run->done, run->total);
         keep_rate(run);

@@ -383,7 +383,14 @@ job_done(void *opaque, BlkJob *job)
 int
 blk_pool_run(BlkContext *context, int (*func)(void *arg), void *arg)
 {
-    FiberJob job = { .job = { .func = func, .arg = arg }, .fiber = context->current };
+    return blk_pool_run_in_turn(context, NULL, func, arg);
+}
+
+int
+blk_pool_run_in_turn(BlkContext *context, BlkTurns *turns, int (*func)(void *arg), void *arg)
+{
+    FiberJob job = { .job = { .func = func, .arg = arg, .turns = turns },
+                     .fiber = context->current };
 
     g_assert(context->current);
     blk_pool_push(context->pool, &job.job);

@@ -17,6 +17,7 @@
  * Thread: with the context's lock held, unless said otherwise. */
 
 #include "blk-fiber.h"
+#include "blk-pool.h"
 #include "vit-lock.h"
 #include "vit-types.h"
 
@@ -75,6 +76,8 @@ void blk_sleep_ns(BlkContext *context, int64_t ns);
 int blk_wait_fd(BlkContext *context, int fd, short events);
 /* Runs FUNC on a worker thread, waits and gives its result. ARG may be on the fiber's stack. */
 int blk_pool_run(BlkContext *context, int (*func)(void *arg), void *arg);
+/* The same after all others of TURNS that came before. */
+int blk_pool_run_in_turn(BlkContext *context, BlkTurns *turns, int (*func)(void *arg), void *arg);
 
 static inline bool
 blk_wait_queue_is_empty(const BlkWaitQueue *queue)

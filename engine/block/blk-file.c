@@ -36,8 +36,9 @@ typedef struct BlkFile {
     int32_t aio, locking;
     int fd; /* 0 before the open; a real descriptor is never 0 here */
     bool is_device, is_cdrom, has_locks, no_cached_reads, no_punch, no_zero;
-    uint64_t len;   /* of a regular file, as this node left it */
-    BlkAio *engine; /* of the graph; NULL: worker threads */
+    uint64_t len;    /* of a regular file, as this node left it */
+    BlkAio *engine;  /* of the graph; NULL: worker threads */
+    BlkTurns writes; /* into the page cache: the host's kernel lets in one at a time */
     int flush_error;
     unsigned held_perm, held_shared;
 } BlkFile;
@@ -273,8 +274,13 @@ run_io(BlkNode *node, BlkFileIo *io, const BlkVec *vec, uint64_t at)
         }
         file->no_cached_reads = ret == -EOPNOTSUPP || ret == -ENOSYS;
     }
-    return file->engine ? blk_aio_run(file->engine, io)
-                        : blk_pool_run(node->context, blk_file_io, io);
+    if (file->engine) {
+        return blk_aio_run(file->engine, io);
+    }
+    if (io->write && !io->sync && !node->cache_direct && !file->is_device) {
+        return blk_pool_run_in_turn(node->context, &file->writes, blk_file_io, io);
+    }
+    return blk_pool_run(node->context, blk_file_io, io);
 }
 
 static int

@@ -5,15 +5,26 @@
 /* Worker threads for calls that block: started as they are needed, gone when they have been idle
  * for a while. Thread: any; jobs run on workers with all signals blocked. */
 
+#include <stdbool.h>
+
 typedef struct BlkPool BlkPool;
+typedef struct BlkJob BlkJob;
+
+/* Jobs that would only wait for each other: one runs at a time, in order, by one thread without a
+ * switch in between. Zeroed at first; belongs to one pool while it has jobs. */
+typedef struct BlkTurns {
+    bool is_taken;
+    BlkJob *first, *last; /* waiting */
+} BlkTurns;
 
 /* Embedded in what is to be done; not touched after DONE has been called. */
-typedef struct BlkJob {
+struct BlkJob {
     int (*func)(void *arg);
     void *arg;
-    int ret; /* of func */
-    struct BlkJob *next;
-} BlkJob;
+    BlkTurns *turns; /* or NULL; not touched either */
+    int ret;         /* of func */
+    BlkJob *next;
+};
 
 /* DONE is called on a worker after each job. */
 BlkPool *blk_pool_new(unsigned max_threads, void (*done)(void *opaque, BlkJob *job), void *opaque);
