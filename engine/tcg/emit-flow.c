@@ -20,27 +20,20 @@ ctx(int32_t offset)
     return tcg_mem(TCG_CTX, offset);
 }
 
-/* A jump to FAIL unless the SIZE bytes (1, 2, 4) at MEM, without T1, are VALUE. */
+/* A jump to FAIL unless the word at MEM is VALUE. */
 static void
-test_bytes(TcgEmit *e, unsigned size, TcgMem mem, uint32_t value, bool flags_live, TcgLabel *fail)
+test_word(TcgEmit *e, TcgMem mem, uint32_t value, bool flags_live, TcgLabel *fail)
 {
     TcgAsm *a = &e->a;
 
     if (!flags_live) {
-        tcg_asm_alu_mi(a, TCG_CMP, size, mem,
-                       size == 1   ? (int8_t)value
-                       : size == 2 ? (int16_t)value
-                                   : (int32_t)value);
+        tcg_asm_alu_mi(a, TCG_CMP, 4, mem, (int32_t)value);
         tcg_asm_jcc(a, TCG_NE, fail);
         return;
     }
     TcgLabel good = { 0 };
     tcg_asm_mov_rr(a, 8, TCG_T1, X86_RCX);
-    if (size == 4) {
-        tcg_asm_mov_rm(a, 4, X86_RCX, mem);
-    } else {
-        tcg_asm_movzx_rm(a, X86_RCX, size, mem);
-    }
+    tcg_asm_mov_rm(a, 4, X86_RCX, mem);
     if (value) {
         tcg_asm_lea(a, 4, X86_RCX, tcg_mem(X86_RCX, (int32_t)-value));
     }
@@ -51,12 +44,6 @@ test_bytes(TcgEmit *e, unsigned size, TcgMem mem, uint32_t value, bool flags_liv
     tcg_asm_mov_rr(a, 8, X86_RCX, TCG_T1);
 }
 
-static void
-test_word(TcgEmit *e, TcgMem mem, uint32_t value, bool flags_live, TcgLabel *fail)
-{
-    test_bytes(e, 4, mem, value, flags_live, fail);
-}
-
 static TcgMem
 stamp_of(const TcgEmit *e, unsigned fetch_slot)
 {
@@ -65,23 +52,14 @@ stamp_of(const TcgEmit *e, unsigned fetch_slot)
                          offsetof(TcgFetch, stamp)));
 }
 
-/* The part of the instruction that is in the next page: still mapped there, still those bytes? That
- * page does not know of the block. */
+/* The page that the instruction runs into may have been mapped anew since the last block, whichever
+ * way this one is entered. */
 static void
-test_crossing(TcgEmit *e, bool flags_live, TcgLabel *fail)
+test_second(TcgEmit *e, bool flags_live, TcgLabel *fail)
 {
-    const uint8_t *bytes = e->crossing.host;
-    unsigned done = 0;
-
-    test_word(e, stamp_of(e, e->crossing.slot), e->crossing.stamp, flags_live, fail);
-    tcg_asm_mov_ri(&e->a, TCG_T0, (uintptr_t)bytes);
-    while (done < e->crossing.len) {
-        unsigned left = e->crossing.len - done, size = left >= 4 ? 4 : left >= 2 ? 2 : 1;
-        uint32_t value = 0;
-
-        memcpy(&value, bytes + done, size);
-        test_bytes(e, size, tcg_mem(TCG_T0, (int32_t)done), value, flags_live, fail);
-        done += size;
+    if (e->second) {
+        test_word(e, stamp_of(e, tcg_fetch_slot(e->second->page)), e->second->stamp, flags_live,
+                  fail);
     }
 }
 
@@ -89,20 +67,15 @@ void
 tcg_emit_entry(TcgEmit *e, TcgBlock *block, unsigned fetch_slot, uint32_t stamp)
 {
     TcgAsm *a = &e->a;
-    TcgLabel fail = { 0 }, fail_crossing = { 0 };
+    TcgLabel fail = { 0 };
     bool flags_live = e->live_in[0] || e->machine->options.exact;
     bool along = !flags_live && e->exit_live[0];
+    TcgMem slot = stamp_of(e, fetch_slot);
 
     /* before the block: out of the way of what falls through */
     tcg_asm_bind(a, &fail);
     tcg_asm_mov_ri(a, TCG_T1, block->pc);
     tcg_asm_jmp_to(a, along ? e->machine->thunks.leave_at_in_memory : e->machine->thunks.leave_at);
-    if (e->crossing.len) {
-        tcg_asm_bind(a, &fail_crossing);
-        tcg_asm_mov_ri(a, TCG_T1, block->pc);
-        tcg_asm_jmp_to(a, along ? e->machine->thunks.interpret_leave_in_memory
-                                : e->machine->thunks.interpret_leave);
-    }
     tcg_asm_align(a, 16);
     block->flags_live = flags_live || along;
     if (along) {
@@ -110,11 +83,9 @@ tcg_emit_entry(TcgEmit *e, TcgBlock *block, unsigned fetch_slot, uint32_t stamp)
         block->entry = block->entry_loop = block->entry_far = tcg_asm_here(a);
         tcg_emit_save_flags(e);
         block->entry_indirect = tcg_asm_here(a);
-        test_word(e, stamp_of(e, fetch_slot), stamp, false, &fail);
+        test_word(e, slot, stamp, false, &fail);
         test_word(e, ctx(TCG_OFFSET(hot.exit_request)), 0, false, &fail);
-        if (e->crossing.len) {
-            test_crossing(e, false, &fail_crossing);
-        }
+        test_second(e, false, &fail);
         return;
     }
     block->entry_indirect = tcg_asm_here(a);
@@ -122,13 +93,11 @@ tcg_emit_entry(TcgEmit *e, TcgBlock *block, unsigned fetch_slot, uint32_t stamp)
         tcg_emit_restore_flags(e);
     }
     block->entry_far = tcg_asm_here(a);
-    test_word(e, stamp_of(e, fetch_slot), stamp, flags_live, &fail);
+    test_word(e, slot, stamp, flags_live, &fail);
     block->entry_loop = tcg_asm_here(a);
     test_word(e, ctx(TCG_OFFSET(hot.exit_request)), 0, flags_live, &fail);
     block->entry = tcg_asm_here(a);
-    if (e->crossing.len) {
-        test_crossing(e, flags_live, &fail_crossing);
-    }
+    test_second(e, flags_live, &fail);
 }
 
 static bool

@@ -39,7 +39,9 @@ typedef struct TcgEmit {
     unsigned mode;
     unsigned view; /* X86View: which tables */
     bool code64;
-    uint64_t page_pc; /* linear address of the page */
+    uint64_t page_pc;       /* linear address of the page */
+    const TcgFetch *second; /* NULL, or where the only instruction runs into */
+    uint8_t source[TCG_BLOCK_INSNS * TCG_INSN_BYTES + TCG_INSN_BYTES]; /* guest code */
     unsigned n_insns;
     X86Insn insns[TCG_BLOCK_INSNS];
     uint64_t pcs[TCG_BLOCK_INSNS];
@@ -68,15 +70,6 @@ typedef struct TcgEmit {
         uint16_t mode;
     } links[TCG_BLOCK_INSNS + 2];
     unsigned n_links;
-    /* A block of one instruction that goes on in the next page: what is there, which stamp that
-     * page has in which slot. */
-    struct {
-        unsigned len; /* bytes in the next page; 0 = no such block */
-        const uint8_t *host;
-        unsigned slot;
-        uint32_t stamp;
-        bool later; /* that page is not known yet */
-    } crossing;
     bool vec_checked; /* residency of vectors was tested in this block (emit-vec.c) */
     bool x87_checked;
     bool ended;

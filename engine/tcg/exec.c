@@ -156,28 +156,36 @@ fill_fetch(TcgCpu *cpu, TcgFetch *fetch, unsigned mode, uint64_t pc)
     return true;
 }
 
+/* A page that had been given up: writes to it are heard of again. */
+static void
+watch_again(TcgCpu *cpu, const TcgFetch *fetch)
+{
+    if (fetch->code->physical->granules == 0) {
+        tcg_page_get(cpu, fetch->page, fetch->host, fetch->mode, 0);
+    }
+}
+
 /* The block at PC and, once it is known, the jump that led here pointed to it. */
 static __attribute__((noinline)) const void *
-find_block(TcgCpu *cpu, const TcgFetch *fetch, uint64_t pc, TcgLink *link, uint64_t link_age)
+find_block(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64_t pc, TcgLink *link,
+           uint64_t link_age)
 {
     TcgMachine *machine = cpu->machine;
     const void *code = NULL;
     TcgBlock *block;
 
     g_mutex_lock(&machine->lock);
-    if (fetch->code->physical->granules == 0) {
-        /* the page had been given up */
-        tcg_page_get(cpu, fetch->page, fetch->host, fetch->mode, 0);
+    watch_again(cpu, fetch);
+    if (second) {
+        watch_again(cpu, second);
     }
-    block = tcg_block_find(machine, fetch->stamp, pc & 0xfff);
+    block = tcg_block_find(machine, fetch, second, pc & 0xfff);
     if (!block) {
         int64_t start = g_get_monotonic_time();
-        block = tcg_translate(cpu, fetch, pc);
+        block = tcg_translate(cpu, fetch, second, pc);
         machine->translate_us += g_get_monotonic_time() - start;
     }
-    if (block && block->passing) {
-        code = block->entry_far;
-    } else if (block) {
+    if (block) {
         TcgJump *jump = &cpu->jump[fetch->mode & TCG_MODE_VIEW][tcg_jump_slot(pc)];
         code = block->entry_far;
         jump->code = block->entry_indirect;
@@ -191,34 +199,71 @@ find_block(TcgCpu *cpu, const TcgFetch *fetch, uint64_t pc, TcgLink *link, uint6
     return code;
 }
 
+/* The entry of PC's page, taken up where it is not there. NULL: it is not plain memory. Faults as
+ * the fetch does. */
+static TcgFetch *
+get_fetch(TcgCpu *cpu, unsigned mode, uint64_t pc)
+{
+    uint64_t page = pc & ~(uint64_t)0xfff;
+    TcgFetch *fetch = &cpu->fetch[mode & TCG_MODE_VIEW][tcg_fetch_slot(page)];
+
+    if (fetch->page == page && fetch->mode == mode && fetch->stamp) {
+        return fetch;
+    }
+    return fill_fetch(cpu, fetch, mode, pc) ? fetch : NULL;
+}
+
+/* Whether the instruction at PC, in FETCH's page, runs into the next one. */
+static bool
+runs_over(const TcgFetch *fetch, uint64_t pc)
+{
+    unsigned offset = pc & 0xfff;
+    X86Insn insn;
+
+    return offset > VIT_PAGE_SIZE - TCG_INSN_BYTES &&
+           x86_decode(fetch->host + offset, VIT_PAGE_SIZE - offset,
+                      (fetch->mode & TCG_MODE_SIZE) == TCG_MODE_CODE64 ? 8 : 4,
+                      &insn) == X86_DECODE_SHORT;
+}
+
 static const void *
 find_code(TcgCpu *cpu, unsigned mode, TcgLink *link, uint64_t link_age)
 {
-    uint64_t pc = cpu->core.s.rip;
-    unsigned view = mode & TCG_MODE_VIEW;
-    TcgFetch *fetch = &cpu->fetch[view][tcg_fetch_slot(pc & ~(uint64_t)0xfff)];
-    const TcgJump *jump = &cpu->jump[view][tcg_jump_slot(pc)];
+    uint64_t pc = cpu->core.s.rip, next;
+    unsigned view = mode & TCG_MODE_VIEW, slot = tcg_jump_slot(pc);
+    const TcgJump *jump = &cpu->jump[view][slot];
+    const TcgFetch *fetch, *second = NULL;
     const void *code;
+    bool over;
 
     if (cpu->view_mode[view] != mode) {
         cpu->view_mode[view] = (uint16_t)mode;
         tcg_jumps_clear(cpu, view);
     }
-    if (fetch->page != (pc & ~(uint64_t)0xfff) || fetch->mode != mode || !fetch->stamp) {
-        if (!fill_fetch(cpu, fetch, mode, pc)) {
-            return NULL;
-        }
+    next = (pc | 0xfff) + 1;
+    if ((mode & TCG_MODE_SIZE) != TCG_MODE_CODE64) {
+        next = (uint32_t)next;
     }
-    if (jump->key == pc && !link && cpu->jump_stamp[view][tcg_jump_slot(pc)] == fetch->stamp) {
+    fetch = get_fetch(cpu, mode, pc);
+    over = fetch && runs_over(fetch, pc);
+    if (over) {
+        second = get_fetch(cpu, mode, next);
+    }
+    if (!fetch || (over && !second)) {
+        return NULL;
+    }
+    if (!over && !link && jump->key == pc && cpu->jump_stamp[view][slot] == fetch->stamp) {
         return jump->code;
     }
-    code = find_block(cpu, fetch, pc, link, link_age);
+    code = find_block(cpu, fetch, second, pc, link, link_age);
     if (!code) {
         flush_everything(cpu);
         cpu->hot.link = NULL;
         begin(cpu);
-        if (fill_fetch(cpu, fetch, mode, pc)) {
-            code = find_block(cpu, fetch, pc, NULL, 0);
+        fetch = get_fetch(cpu, mode, pc);
+        second = fetch && over ? get_fetch(cpu, mode, next) : NULL;
+        if (fetch && (!over || second)) {
+            code = find_block(cpu, fetch, second, pc, NULL, 0);
         }
     }
     return code;
@@ -273,15 +318,22 @@ take_back_jump(TcgCpu *cpu)
 {
     X86State *s = &cpu->core.s;
     uint64_t target = s->rip, physical;
-    const uint8_t *host;
+    uint8_t bytes[TCG_INSN_BYTES];
     X86Insn insn;
+    size_t first;
 
     if (x86_is_canonical(&cpu->core, target)) {
         return false;
     }
     s->rip = cpu->hot.spare[1];
-    host = x86_fetch_page(&cpu->core, s->rip, &physical);
-    if (x86_decode(host, VIT_PAGE_SIZE - (s->rip & 0xfff), 8, &insn) != X86_DECODE_OK) {
+    first = MIN(VIT_PAGE_SIZE - (s->rip & 0xfff), sizeof(bytes));
+    memcpy(bytes, x86_fetch_page(&cpu->core, s->rip, &physical), first);
+    if (x86_decode(bytes, first, 8, &insn) == X86_DECODE_SHORT) {
+        memcpy(bytes + first, x86_fetch_page(&cpu->core, s->rip + first, &physical),
+               sizeof(bytes) - first);
+        first = sizeof(bytes);
+    }
+    if (x86_decode(bytes, first, 8, &insn) != X86_DECODE_OK) {
         s->rip = target;
         return false;
     }

@@ -301,7 +301,7 @@ tcg_fp_settle_x87(TcgCpu *cpu)
     if (cpu->hot.x87_env[3] != (uint32_t)fpu->fip && (size_t)(pc - code) < cpu->machine->code_len &&
         tcg_recover_rip(cpu->machine, pc, &rip, &bytes, NULL)) {
         fpu->fip = rip;
-        fpu->fop = opcode_of(bytes, VIT_PAGE_SIZE - (rip & (VIT_PAGE_SIZE - 1)));
+        fpu->fop = opcode_of(bytes, TCG_INSN_BYTES);
         fpu->fcs = cpu->core.s.seg[X86_CS].selector;
         fpu->fdp = cpu->hot.x87_data;
         if (cpu->hot.x87_segment < X86_SEG_LAST) {

@@ -12,8 +12,10 @@
 
 enum {
     TCG_BLOCK_INSNS = 64,
-    TCG_PASSING_MAX = 16,
-    TCG_GRANULE = 64, /* bytes of code that a write is compared with */
+    TCG_INSN_BYTES = 15,
+    TCG_GRANULE = 64,  /* bytes of code that a write is compared with */
+    TCG_VERSIONS = 8,  /* dead blocks kept of one address, each of other bytes */
+    TCG_HARMLESS = 16, /* so many writes beside the code of a page, and its code is dropped */
 };
 
 typedef struct TcgBlock TcgBlock;
@@ -39,17 +41,19 @@ typedef struct TcgPlace {
 
 struct TcgBlock {
     struct TcgPage *page;
-    TcgBlock *next_in_page, *next_in_hash;
+    struct TcgPage *second; /* NULL, or the page that its one instruction runs into */
+    TcgBlock *next_in_page, *next_in_second, *next_in_hash;
     uint64_t pc;
-    uint16_t offset, len; /* in the page */
+    uint16_t offset, len; /* in the page; runs past its end when there is a second */
     uint16_t mode;
+    bool dead; /* is not found; lives again if memory has its bytes again */
     uint32_t stamp;
+    const uint8_t *bytes;          /* what it was made from */
     const uint8_t *start, *end;    /* of the host code */
     const uint8_t *entry;          /* no test: forward jumps inside the page */
     const uint8_t *entry_loop;     /* exit test: backward jumps inside the page */
     const uint8_t *entry_far;      /* page still mapped, exit test: all others */
     const uint8_t *entry_indirect; /* the same with the flags in hot.exit_flags */
-    bool passing;                  /* made for once: neither found again nor jumped to */
     bool flags_live;               /* somebody reads the flags it is entered with */
     TcgLink *incoming;
     uint16_t n_links, n_places;
@@ -65,7 +69,6 @@ typedef struct TcgPage {
     struct TcgPhysical *physical;
     struct TcgPage *next; /* of the same physical page */
     TcgBlock *blocks;
-    uint8_t passing; /* how many blocks were made for once */
 } TcgPage;
 
 /* A guest page of code, by its host address. */
@@ -74,7 +77,8 @@ typedef struct TcgPhysical {
     uint8_t *dirty;    /* NULL: ROM */
     uint64_t granules; /* with code */
     TcgPage *pages;
-    unsigned hits; /* writes beside the code */
+    TcgBlock *running_in; /* blocks whose second page this is */
+    unsigned harmless;    /* writes beside the code since the last that met some */
 } TcgPhysical;
 
 /* Host code common to all blocks, in execution addresses. */
@@ -118,7 +122,7 @@ struct TcgMachine {
     uint32_t last_stamp;
 
     uint64_t translated_blocks, translated_insns, translated_guest_bytes, host_bytes;
-    uint64_t links_made, invalidated, full_flushes, writes_beside;
+    uint64_t links_made, invalidated, revived, full_flushes, writes_beside, given_up;
     int64_t translate_us;
 };
 
@@ -132,8 +136,9 @@ tcg_exec_delta(const TcgMachine *machine)
 bool tcg_thunks_make(TcgMachine *machine);
 
 /* ---- translate.c ---- */
-/* Makes the block at PC, whose page's entry is FETCH; lock held. NULL: no room left. */
-TcgBlock *tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, uint64_t pc);
+/* Makes the block at PC, whose page's entry is FETCH; SECOND is not NULL when the instruction there
+ * runs into the next page. Lock held. NULL: no room left. */
+TcgBlock *tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64_t pc);
 
 /* ---- smc.c, lock held unless said otherwise ---- */
 TcgPage *tcg_page_get(TcgCpu *cpu, uint64_t linear, const uint8_t *host, uint16_t mode,
@@ -141,7 +146,10 @@ TcgPage *tcg_page_get(TcgCpu *cpu, uint64_t linear, const uint8_t *host, uint16_
 void tcg_code_written(TcgMachine *machine, TcgCpu *writer, uint8_t *dirty, unsigned offset,
                       size_t len); /* takes the lock */
 void tcg_block_add(TcgMachine *machine, TcgBlock *block);
-TcgBlock *tcg_block_find(TcgMachine *machine, uint32_t stamp, unsigned offset);
+/* The block made of the bytes at OFFSET of FETCH's page (and on in SECOND's); one that died is
+ * brought back when it was made of the same. NULL: there is none. */
+TcgBlock *tcg_block_find(TcgMachine *machine, const TcgFetch *fetch, const TcgFetch *second,
+                         unsigned offset);
 void tcg_link(TcgMachine *machine, TcgLink *link, TcgBlock *to);
 /* Everything translated is dropped; no CPU is in translated code. */
 void tcg_drop_all(TcgMachine *machine, bool memory_is_gone);
@@ -154,8 +162,8 @@ int tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *site);
 
 /* ---- recover.c ---- */
 void tcg_recover_init(void);
-/* The guest instruction that host code at PC stands for: its address and bytes (as they are now; to
- * the end of the page at most), whether its flags are in hot.exit_flags (nullable). False: PC is in
+/* The guest instruction that host code at PC stands for: its address and bytes (as they were
+ * translated), whether its flags are in hot.exit_flags (nullable). False: PC is in
  * no block. */
 bool tcg_recover_rip(const TcgMachine *machine, const uint8_t *pc, uint64_t *out_rip,
                      const uint8_t **out_bytes, bool *out_flags_saved);

@@ -67,7 +67,7 @@ tcg_recover_rip(const TcgMachine *machine, const uint8_t *pc, uint64_t *out_rip,
     }
     unsigned guest = block->places[place].guest;
     *out_rip = (block->pc & ~(uint64_t)0xfff) | (guest & TCG_PLACE_OFFSET);
-    *out_bytes = block->page->physical->host + (guest & TCG_PLACE_OFFSET);
+    *out_bytes = block->bytes + ((guest & TCG_PLACE_OFFSET) - block->offset);
     if (out_flags_saved) {
         *out_flags_saved = guest & TCG_PLACE_FLAGS_SAVED;
     }

@@ -6,7 +6,9 @@
  * A page with translations has VIT_DIRTY_CODE clear and no write entry in any CPU's TLB, so every
  * writer (CPUs by way of the interpreter, devices by DMA) comes to tcg_code_written(). Granules of
  * 64 bytes tell code from data beside it; only blocks that were written are dropped. A dropped
- * block's host code stays until everything is dropped: a CPU may still be in it.
+ * block's host code stays until everything is dropped: a CPU may still be in it. And it may be
+ * taken up again: code that is changed to and fro, or generated anew at the same place, is
+ * often the same again (several versions of an address are kept, with their bytes).
  * Thread: machine's lock held, but for tcg_code_written(). */
 
 #include "machine.h"
@@ -22,52 +24,115 @@ granules_of(unsigned offset, size_t len)
 
 /* ---- Blocks by stamp and offset ---- */
 
-static size_t
-hash_of(const TcgMachine *machine, uint32_t stamp, unsigned offset)
+static TcgBlock **
+bucket(TcgMachine *machine, uint32_t stamp, unsigned offset)
 {
     uint64_t key = (uint64_t)stamp << 12 | offset;
 
-    return (key * 0x9e3779b97f4a7c15ull >> 32) & (machine->hash_len - 1);
+    return &machine->hash[(key * 0x9e3779b97f4a7c15ull >> 32) & (machine->hash_len - 1)];
+}
+
+static bool
+is_at(const TcgBlock *block, uint32_t stamp, unsigned offset, uint32_t second_stamp)
+{
+    return block->stamp == stamp && block->offset == offset &&
+           (block->second ? block->second->stamp : 0) == second_stamp;
+}
+
+static void
+unhash(TcgBlock **head, TcgBlock *block)
+{
+    while (*head != block) {
+        head = &(*head)->next_in_hash;
+    }
+    *head = block->next_in_hash;
+}
+
+static bool
+same_bytes(const TcgBlock *block, const uint8_t *page, const uint8_t *second)
+{
+    size_t first = MIN(block->len, (size_t)VIT_PAGE_SIZE - block->offset);
+
+    return memcmp(block->bytes, page + block->offset, first) == 0 &&
+           (first == block->len || memcmp(block->bytes + first, second, block->len - first) == 0);
+}
+
+static void
+enter_pages(TcgBlock *block)
+{
+    TcgPage *page = block->page;
+
+    block->next_in_page = page->blocks;
+    page->blocks = block;
+    page->physical->granules |= granules_of(block->offset, block->len);
+    page->physical->harmless = 0;
+    if (block->second) {
+        TcgPhysical *second = block->second->physical;
+        block->next_in_second = second->running_in;
+        second->running_in = block;
+        second->granules |= 1;
+        second->harmless = 0;
+    }
 }
 
 TcgBlock *
-tcg_block_find(TcgMachine *machine, uint32_t stamp, unsigned offset)
+tcg_block_find(TcgMachine *machine, const TcgFetch *fetch, const TcgFetch *second, unsigned offset)
 {
-    TcgBlock *block = machine->hash[hash_of(machine, stamp, offset)];
+    TcgBlock **head = bucket(machine, fetch->stamp, offset), *dead = NULL;
+    uint32_t second_stamp = second ? second->stamp : 0;
 
-    while (block && (block->stamp != stamp || block->offset != offset)) {
-        block = block->next_in_hash;
+    for (TcgBlock *block = *head; block; block = block->next_in_hash) {
+        if (!is_at(block, fetch->stamp, offset, second_stamp)) {
+            continue;
+        }
+        if (!block->dead) {
+            return block;
+        }
+        if (!dead && same_bytes(block, fetch->host, second ? second->host : NULL)) {
+            dead = block;
+        }
     }
-    return block;
+    if (dead) {
+        unhash(head, dead); /* so that the oldest is the last */
+        dead->next_in_hash = *head;
+        *head = dead;
+        dead->dead = false;
+        enter_pages(dead);
+        machine->revived++;
+    }
+    return dead;
+}
+
+/* Lets go of the oldest when there are many of BLOCK's address. */
+static void
+limit_versions(TcgBlock **head, const TcgBlock *block)
+{
+    uint32_t second_stamp = block->second ? block->second->stamp : 0;
+    TcgBlock *last = NULL;
+    unsigned count = 0;
+
+    for (TcgBlock *other = *head; other; other = other->next_in_hash) {
+        if (other->dead && is_at(other, block->stamp, block->offset, second_stamp)) {
+            last = other;
+            count++;
+        }
+    }
+    if (count > TCG_VERSIONS) {
+        unhash(head, last);
+    }
 }
 
 void
 tcg_block_add(TcgMachine *machine, TcgBlock *block)
 {
-    TcgPage *page = block->page;
-    TcgPhysical *physical = page->physical;
-    size_t slot = hash_of(machine, block->stamp, block->offset);
+    TcgBlock **head = bucket(machine, block->stamp, block->offset);
 
-    if (!block->passing) {
-        block->next_in_hash = machine->hash[slot];
-        machine->hash[slot] = block;
-        block->next_in_page = page->blocks;
-        page->blocks = block;
-        physical->granules |= granules_of(block->offset, block->len);
-    }
+    limit_versions(head, block);
+    block->next_in_hash = *head;
+    *head = block;
+    enter_pages(block);
     machine->blocks[machine->n_blocks] = block;
     __atomic_store_n(&machine->n_blocks, machine->n_blocks + 1, __ATOMIC_RELEASE);
-}
-
-static void
-unhash(TcgMachine *machine, TcgBlock *block)
-{
-    TcgBlock **at = &machine->hash[hash_of(machine, block->stamp, block->offset)];
-
-    while (*at != block) {
-        at = &(*at)->next_in_hash;
-    }
-    *at = block->next_in_hash;
 }
 
 /* ---- Links ---- */
@@ -119,8 +184,8 @@ forget_jumps(TcgMachine *machine, const TcgBlock *block)
 static void
 drop_block(TcgMachine *machine, TcgBlock *block)
 {
+    block->dead = true;
     unlink_incoming(machine, block);
-    unhash(machine, block);
     forget_jumps(machine, block);
     machine->invalidated++;
 }
@@ -161,14 +226,12 @@ physical_get(TcgCpu *cpu, const uint8_t *host, uint64_t physical_address)
     return physical;
 }
 
-/* From now on writes to PHYSICAL are heard of. */
+/* From now on writes to PHYSICAL are heard of: who has a write entry has set the bit. */
 static void
 watch(TcgMachine *machine, TcgPhysical *physical)
 {
     if (physical->dirty && (__atomic_load_n(physical->dirty, __ATOMIC_RELAXED) & VIT_DIRTY_CODE)) {
         __atomic_fetch_and(physical->dirty, (uint8_t)~VIT_DIRTY_CODE, __ATOMIC_SEQ_CST);
-        tcg_tlb_protect(machine, physical->host);
-    } else if (physical->granules == 0) {
         tcg_tlb_protect(machine, physical->host);
     }
 }
@@ -182,8 +245,11 @@ tcg_page_get(TcgCpu *cpu, uint64_t linear, const uint8_t *host, uint16_t mode,
     TcgPage *page;
 
     watch(machine, physical);
-    for (page = physical->pages; page; page = page->next) {
+    for (TcgPage **at = &physical->pages; (page = *at); at = &page->next) {
         if (page->linear == linear && page->mode == mode) {
+            *at = page->next; /* to the front: each start of a program maps it elsewhere */
+            page->next = physical->pages;
+            physical->pages = page;
             return page;
         }
     }
@@ -197,18 +263,63 @@ tcg_page_get(TcgCpu *cpu, uint64_t linear, const uint8_t *host, uint16_t mode,
     return page;
 }
 
+static uint64_t
+own_granules(const TcgBlock *block)
+{
+    return granules_of(block->offset, block->len);
+}
+
+/* Takes BLOCK, which dies, out of the list of its other page. */
+static void
+leave_page(TcgBlock *block)
+{
+    TcgBlock **at = &block->page->blocks;
+    uint64_t granules = 0;
+
+    while (*at != block) {
+        at = &(*at)->next_in_page;
+    }
+    *at = block->next_in_page;
+    for (const TcgPage *page = block->page->physical->pages; page; page = page->next) {
+        for (const TcgBlock *other = page->blocks; other; other = other->next_in_page) {
+            granules |= own_granules(other);
+        }
+    }
+    block->page->physical->granules = granules | !!block->page->physical->running_in;
+}
+
+static void
+leave_second(TcgBlock *block)
+{
+    TcgPhysical *second = block->second->physical;
+    TcgBlock **at = &second->running_in;
+
+    while (*at != block) {
+        at = &(*at)->next_in_second;
+    }
+    *at = block->next_in_second;
+}
+
 /* Drops what MASK covers. */
 static void
 drop_granules(TcgMachine *machine, TcgPhysical *physical, uint64_t mask)
 {
     physical->granules = 0;
+    for (TcgBlock *block; (mask & 1) && (block = physical->running_in);) {
+        physical->running_in = block->next_in_second;
+        leave_page(block);
+        drop_block(machine, block);
+    }
     for (TcgPage *page = physical->pages; page; page = page->next) {
         TcgBlock **at = &page->blocks;
         while (*at) {
             TcgBlock *block = *at;
-            uint64_t own = granules_of(block->offset, block->len);
+            uint64_t own = own_granules(block);
             if (own & mask) {
                 *at = block->next_in_page;
+                if (block->second) {
+                    leave_second(block);
+                }
                 drop_block(machine, block);
             } else {
                 physical->granules |= own;
@@ -216,6 +327,26 @@ drop_granules(TcgMachine *machine, TcgPhysical *physical, uint64_t mask)
             }
         }
     }
+    physical->granules |= !!physical->running_in;
+}
+
+/* Drops code that a write of MASK met. Many writes in a row beside the code: all of the page goes,
+ * so that it can be written at full speed; what is executed again comes back when its bytes are
+ * the same. False: nothing was dropped. */
+static bool
+drop_written(TcgMachine *machine, TcgPhysical *physical, uint64_t mask)
+{
+    if (!(physical->granules & mask)) {
+        machine->writes_beside++;
+        if (!physical->granules || ++physical->harmless < TCG_HARMLESS) {
+            return false;
+        }
+        machine->given_up++;
+        mask = UINT64_MAX;
+    }
+    physical->harmless = 0;
+    drop_granules(machine, physical, mask);
+    return true;
 }
 
 void
@@ -227,9 +358,7 @@ tcg_code_written(TcgMachine *machine, TcgCpu *writer, uint8_t *dirty, unsigned o
     g_mutex_lock(&machine->lock);
     physical = g_hash_table_lookup(machine->by_dirty, dirty);
     if (physical) {
-        uint64_t mask = granules_of(offset, len);
-        if (physical->granules & mask) {
-            drop_granules(machine, physical, mask);
+        if (drop_written(machine, physical, granules_of(offset, len))) {
             if (writer) {
                 writer->code_dropped = true;
             }
@@ -238,9 +367,6 @@ tcg_code_written(TcgMachine *machine, TcgCpu *writer, uint8_t *dirty, unsigned o
                     __atomic_store_n(&cpu->hot.exit_request, 1, __ATOMIC_RELEASE);
                 }
             }
-        } else {
-            physical->hits++;
-            machine->writes_beside++;
         }
         if (physical->granules) {
             bits &= ~VIT_DIRTY_CODE;
@@ -257,10 +383,7 @@ tcg_drop_all(TcgMachine *machine, bool memory_is_gone)
     gpointer value;
 
     for (size_t i = 0; i < machine->n_blocks; i++) {
-        TcgBlock *block = machine->blocks[i];
-        g_free(block->links);
-        g_free(block->places);
-        g_free(block);
+        g_free(machine->blocks[i]);
     }
     machine->n_blocks = 0;
     memset(machine->hash, 0, machine->hash_len * sizeof(machine->hash[0]));

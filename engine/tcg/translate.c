@@ -28,6 +28,46 @@ ends_block(const TcgEmit *e, const X86Insn *insn)
     return row->flags & X86_ROW_END;
 }
 
+/* Copies what a block at OFFSET may be made of, so that it is made of what its bytes are compared
+ * with later, whoever writes the page meanwhile. */
+static size_t
+read_source(TcgEmit *e, const TcgFetch *fetch, unsigned offset)
+{
+    size_t len = MIN(VIT_PAGE_SIZE - offset, TCG_BLOCK_INSNS * TCG_INSN_BYTES);
+
+    memcpy(e->source, fetch->host + offset, len);
+    if (e->second) {
+        memcpy(e->source + len, e->second->host, TCG_INSN_BYTES);
+        len += TCG_INSN_BYTES;
+    }
+    return len;
+}
+
+static void
+choose(TcgEmit *e, size_t len, unsigned offset)
+{
+    unsigned limit = e->machine->options.one_insn_per_tb || e->second ? 1 : TCG_BLOCK_INSNS;
+    size_t at = 0;
+
+    while (e->n_insns < limit && at < len) {
+        X86Insn *insn = &e->insns[e->n_insns];
+        void (*exec)(X86Core *, const X86Insn *);
+
+        if (x86_decode(e->source + at, len - at, e->code64 ? 8 : 4, insn) != X86_DECODE_OK ||
+            !x86_interp_row_allowed(&e->cpu->core, insn->row)) {
+            return;
+        }
+        e->pcs[e->n_insns++] = e->page_pc + offset + at;
+        at += insn->length;
+        exec = insn->row->exec;
+        if (ends_block(e, insn) || exec == x86_exec_stac || exec == x86_exec_clac ||
+            exec == x86_exec_jmp_rel || exec == x86_exec_jmp_e || exec == x86_exec_call_rel ||
+            exec == x86_exec_call_e || exec == x86_exec_ret || exec == x86_exec_ret_imm) {
+            return;
+        }
+    }
+}
+
 /* Whether INSN leaves the block with the flags in hot.exit_flags. */
 static bool
 takes_flags_along(const X86Insn *insn)
@@ -36,65 +76,6 @@ takes_flags_along(const X86Insn *insn)
 
     return exec == x86_exec_call_rel || exec == x86_exec_call_e || exec == x86_exec_jmp_e ||
            exec == x86_exec_ret || exec == x86_exec_ret_imm;
-}
-
-/* The instruction at OFFSET of PAGE goes on in the next page: it is a block of its own once that
- * page has been executed. */
-static void
-choose_crossing(TcgEmit *e, const uint8_t *page, unsigned offset)
-{
-    const TcgFetch *next = &e->cpu->fetch[e->view][tcg_fetch_slot(e->page_pc + VIT_PAGE_SIZE)];
-    X86Insn *insn = &e->insns[0];
-    uint8_t bytes[2 * 15];
-    unsigned here = VIT_PAGE_SIZE - offset;
-
-    if (next->page != e->page_pc + VIT_PAGE_SIZE || !next->stamp || next->mode != e->mode) {
-        e->crossing.later = true;
-        return;
-    }
-    memcpy(bytes, page + offset, here);
-    memcpy(bytes + here, next->host, 15);
-    if (x86_decode(bytes, 15, e->code64 ? 8 : 4, insn) != X86_DECODE_OK || insn->length <= here ||
-        !x86_interp_row_allowed(&e->cpu->core, insn->row)) {
-        return;
-    }
-    if (takes_flags_along(insn) && insn->row->exec != x86_exec_call_rel) {
-        return; /* take_back_jump() in exec.c reads one page */
-    }
-    e->crossing.len = insn->length - here;
-    e->crossing.host = next->host;
-    e->crossing.slot = tcg_fetch_slot(next->page);
-    e->crossing.stamp = next->stamp;
-    e->pcs[0] = e->page_pc + offset;
-    e->n_insns = 1;
-}
-
-static void
-choose(TcgEmit *e, const uint8_t *page, unsigned offset)
-{
-    unsigned limit = e->machine->options.one_insn_per_tb ? 1 : TCG_BLOCK_INSNS;
-
-    while (e->n_insns < limit && offset < VIT_PAGE_SIZE) {
-        X86Insn *insn = &e->insns[e->n_insns];
-        void (*exec)(X86Core *, const X86Insn *);
-
-        X86DecodeResult result =
-            x86_decode(page + offset, VIT_PAGE_SIZE - offset, e->code64 ? 8 : 4, insn);
-        if (result == X86_DECODE_SHORT && e->n_insns == 0) {
-            choose_crossing(e, page, offset);
-        }
-        if (result != X86_DECODE_OK || !x86_interp_row_allowed(&e->cpu->core, insn->row)) {
-            return;
-        }
-        e->pcs[e->n_insns++] = e->page_pc + offset;
-        offset += insn->length;
-        exec = insn->row->exec;
-        if (ends_block(e, insn) || exec == x86_exec_stac || exec == x86_exec_clac ||
-            exec == x86_exec_jmp_rel || exec == x86_exec_jmp_e || exec == x86_exec_call_rel ||
-            exec == x86_exec_call_e || exec == x86_exec_ret || exec == x86_exec_ret_imm) {
-            return;
-        }
-    }
 }
 
 static void
@@ -206,28 +187,24 @@ emit_insn(TcgEmit *e, unsigned index)
     }
 }
 
-static void
-emit_block(TcgEmit *e, TcgBlock *block, const TcgFetch *fetch)
+/* The block with all that belongs to it, in one piece. */
+static TcgBlock *
+new_block(TcgEmit *e, const TcgBlock *draft)
 {
-    tcg_emit_entry(e, block, tcg_fetch_slot(fetch->page), fetch->stamp);
-    for (unsigned i = 0; i < e->n_insns && !tcg_asm_failed(&e->a); i++) {
-        emit_insn(e, i);
-    }
-    if (e->n_insns == 0) {
-        /* no instruction, not allowed, or it goes on in the next page */
-        e->pc = block->pc;
-        tcg_emit_interpret_leave(e);
-    } else if (!e->ended) {
-        tcg_emit_goto(e, e->next_pc);
-    }
-    tcg_emit_cold(e);
-    block->n_links = (uint16_t)e->n_links;
-    block->links = g_new0(TcgLink, MAX(e->n_links, 1));
-    tcg_emit_links(e, block);
+    size_t links = e->n_links * sizeof(TcgLink), places = e->n_insns * sizeof(TcgPlace);
+    TcgBlock *block = g_malloc(sizeof(*block) + links + places + draft->len + TCG_INSN_BYTES);
+
+    *block = *draft;
+    block->links = (TcgLink *)(block + 1);
+    block->places = (TcgPlace *)((char *)block->links + links);
+    block->bytes = (uint8_t *)block->places + places;
+    memcpy(block->places, e->places, places);
+    memcpy((uint8_t *)block->bytes, e->source, draft->len);
+    return block;
 }
 
 static void
-finish_block(TcgEmit *e, TcgBlock *block)
+finish_links(TcgEmit *e, TcgBlock *block)
 {
     for (unsigned i = 0; i < e->n_links; i++) {
         block->links[i] = (TcgLink){ .from = block,
@@ -238,57 +215,86 @@ finish_block(TcgEmit *e, TcgBlock *block)
                                      .backward = e->links[i].backward,
                                      .in_memory = e->links[i].in_memory };
     }
-    block->n_places = (uint16_t)e->n_insns;
-    block->places = g_memdup2(e->places, e->n_insns * sizeof(TcgPlace));
-    block->end = tcg_asm_here(&e->a);
 }
 
-TcgBlock *
-tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, uint64_t pc)
+/* NULL: the code did not fit. */
+static TcgBlock *
+emit_block(TcgEmit *e, TcgBlock *draft, const TcgFetch *fetch)
 {
-    TcgMachine *machine = cpu->machine;
-    TcgEmit *e = machine->emit;
-    size_t room = machine->code_len - machine->code_used;
     TcgBlock *block;
 
-    if (room < HOST_BYTES_MAX) {
+    draft->start = tcg_asm_here(&e->a);
+    tcg_emit_entry(e, draft, tcg_fetch_slot(fetch->page), fetch->stamp);
+    for (unsigned i = 0; i < e->n_insns && !tcg_asm_failed(&e->a); i++) {
+        emit_insn(e, i);
+    }
+    if (e->n_insns == 0) {
+        /* no instruction, not allowed, or it goes on in the next page */
+        e->pc = draft->pc;
+        tcg_emit_interpret_leave(e);
+    } else if (!e->ended) {
+        tcg_emit_goto(e, e->next_pc);
+    }
+    tcg_emit_cold(e);
+    draft->n_links = (uint16_t)e->n_links;
+    draft->n_places = (uint16_t)e->n_insns;
+    block = new_block(e, draft);
+    tcg_emit_links(e, block);
+    if (tcg_asm_failed(&e->a)) {
+        g_free(block);
         return NULL;
     }
+    finish_links(e, block);
+    block->end = tcg_asm_here(&e->a);
+    return block;
+}
+
+static void
+begin_block(TcgEmit *e, TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second)
+{
     e->cpu = cpu;
-    e->machine = machine;
+    e->machine = cpu->machine;
     e->mode = fetch->mode;
     e->view = fetch->mode & TCG_MODE_VIEW;
     e->code64 = (fetch->mode & TCG_MODE_SIZE) == TCG_MODE_CODE64;
     e->page_pc = fetch->page;
+    e->second = second;
     e->n_insns = e->n_cold = e->n_links = 0;
-    memset(&e->crossing, 0, sizeof(e->crossing));
     e->vec_checked = e->x87_checked = e->ended = e->flags_saved = false;
     e->live_in[0] = X86_FLAGS_ARITH;
     e->exit_live[0] = false;
-    choose(e, fetch->host, pc & 0xfff);
-    find_live_flags(e);
+}
 
-    block = g_new0(TcgBlock, 1);
-    block->page = fetch->code;
-    block->pc = pc;
-    block->offset = pc & 0xfff;
-    block->mode = fetch->mode;
-    block->stamp = fetch->stamp;
-    block->passing = e->crossing.later && fetch->code->passing < TCG_PASSING_MAX;
-    fetch->code->passing += block->passing;
-    tcg_asm_init(&e->a, machine->code + machine->code_used, HOST_BYTES_MAX,
-                 tcg_exec_delta(machine));
-    block->start = tcg_asm_here(&e->a);
-    emit_block(e, block, fetch);
-    if (tcg_asm_failed(&e->a)) {
-        g_free(block->links);
-        g_free(block);
+TcgBlock *
+tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64_t pc)
+{
+    TcgMachine *machine = cpu->machine;
+    TcgEmit *e = machine->emit;
+    unsigned offset = pc & 0xfff;
+    TcgBlock draft = { .page = fetch->code,
+                       .second = second ? second->code : NULL,
+                       .pc = pc,
+                       .offset = (uint16_t)offset,
+                       .mode = fetch->mode,
+                       .stamp = fetch->stamp };
+    const X86Insn *last;
+    TcgBlock *block;
+
+    if (machine->code_len - machine->code_used < HOST_BYTES_MAX) {
         return NULL;
     }
-    finish_block(e, block);
-    block->len = e->n_insns ? (uint16_t)(e->pcs[e->n_insns - 1] + e->insns[e->n_insns - 1].length -
-                                         pc - e->crossing.len)
-                            : (uint16_t)MIN(15, VIT_PAGE_SIZE - block->offset);
+    begin_block(e, cpu, fetch, second);
+    choose(e, read_source(e, fetch, offset), offset);
+    find_live_flags(e);
+    last = &e->insns[MAX(e->n_insns, 1) - 1];
+    draft.len = e->n_insns ? (uint16_t)(e->pcs[e->n_insns - 1] + last->length - pc)
+                           : (uint16_t)MIN(TCG_INSN_BYTES, VIT_PAGE_SIZE - offset);
+    tcg_asm_init(&e->a, machine->code + machine->code_used, HOST_BYTES_MAX,
+                 tcg_exec_delta(machine));
+    block = emit_block(e, &draft, fetch);
+    if (!block) {
+        return NULL;
+    }
     machine->code_used += (tcg_asm_offset(&e->a) + 15) & ~(size_t)15;
     machine->translated_blocks++;
     machine->translated_insns += e->n_insns;
