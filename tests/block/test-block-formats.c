@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* Formats that are written, beside qcow2: random requests against a copy in memory over many
+ * create options, images of ours judged by qemu-img and images of its making read and written by
+ * us; growing, backing images, bad headers. The part to run is chosen by -p. */
+
+#include "format-disk.h"
+
+#include <string.h>
+
+enum { DISK_BYTES = 5 * 1024 * 1024 + 512 };
+
+static const FormatRow rows[] = {
+    { "vdi", "vdi", "", NULL, NULL, 0 },
+    { "vdi/static", "vdi", "static=on", NULL, NULL, 0 },
+    { "vdi/preallocated", "vdi", "preallocation=falloc", "static=on", NULL, 0 },
+};
+
+/* ---- random requests ---- */
+
+static void
+test_ours(gconstpointer data)
+{
+    FormatDisk disk;
+
+    format_disk_begin(&disk, data, DISK_BYTES, false);
+    for (unsigned round = 0; round < 2; round++) {
+        format_disk_requests(&disk, 60);
+        format_disk_assert_content(&disk);
+        format_disk_assert_clean(&disk);
+        format_disk_close(&disk);
+        format_disk_assert_judged(&disk);
+        format_disk_open(&disk);
+        format_disk_assert_content(&disk);
+    }
+    format_disk_finish(&disk);
+}
+
+static void
+test_theirs(gconstpointer data)
+{
+    FormatDisk disk;
+
+    if (!format_has_judge()) {
+        g_test_skip("qemu-img is not installed");
+        return;
+    }
+    format_disk_begin(&disk, data, DISK_BYTES, true);
+    format_disk_assert_content(&disk);
+    format_disk_assert_clean(&disk);
+    format_disk_requests(&disk, 60);
+    format_disk_assert_clean(&disk);
+    format_disk_close(&disk);
+    format_disk_assert_judged(&disk);
+    format_disk_open(&disk);
+    format_disk_assert_content(&disk);
+    format_disk_finish(&disk);
+}
+
+/* ---- size ---- */
+
+static void
+resize(FormatDisk *disk, uint64_t len)
+{
+    g_autoptr(GError) error = NULL;
+
+    blk_image_resize(disk->image, len, BLK_PREALLOC_OFF, &error);
+    g_assert_no_error(error);
+    if (len < disk->len) {
+        memset(disk->copy + len, 0, disk->len - len);
+    }
+    disk->len = blk_image_get_len(disk->image);
+    g_assert_cmpuint(disk->len, >=, len);
+}
+
+static void
+test_resize(gconstpointer data)
+{
+    static const uint64_t sizes[] = { 6 << 20, 700 * 1024, (9 << 20) + 1024, 40 << 20 };
+    const FormatRow *row = data;
+    FormatDisk disk;
+
+    format_disk_begin(&disk, data, DISK_BYTES, false);
+    for (unsigned i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        format_disk_requests(&disk, 25);
+        if (sizes[i] > disk.len || (row->flags & FORMAT_SHRINKS)) {
+            resize(&disk, sizes[i]);
+        }
+        format_disk_assert_content(&disk);
+        format_disk_assert_clean(&disk);
+        format_disk_requests(&disk, 10);
+        format_disk_close(&disk);
+        format_disk_assert_judged(&disk);
+        format_disk_open(&disk);
+        format_disk_assert_content(&disk);
+    }
+    format_disk_finish(&disk);
+}
+
+/* ---- bad headers ---- */
+
+typedef struct BadRow {
+    const char *format, *create;
+    unsigned at;
+    const char *bytes;
+    unsigned len;
+    const char *words;
+} BadRow;
+
+static const BadRow bad_rows[] = {
+    { "vdi", "", 0x40, "x", 1, "offset 64 (signature)" },
+    { "vdi", "", 0x44, "\2", 1, "offset 68 (version)" },
+    { "vdi", "", 0x4c, "\4", 1, "offset 76 (type)" },
+    { "vdi", "", 0x154, "\1", 1, "offset 340 (offset of the block map)" },
+    { "vdi", "", 0x158, "\0\0", 2, "offset 344 (offset of the data)" },
+    { "vdi", "", 0x168, "\1", 1, "offset 360 (sector size)" },
+    { "vdi", "", 0x177, "\x70", 1, "offset 368 (disk size)" },
+    { "vdi", "", 0x178, "\3", 1, "offset 376 (block size)" },
+    { "vdi", "", 0x183, "\x70", 1, "offset 384 (blocks in image)" },
+    { "vdi", "", 0x182, "\1", 1, "offset 344 (offset of the data)" },
+    { "vdi", "", 0x1a8, "\1", 1, "offset 424 (link UUID)" },
+    { "vdi", "", 0x1b8, "\1", 1, "offset 440 (parent UUID)" },
+};
+
+static void
+assert_refused(FormatDisk *disk, const BadRow *row, const char *good, gsize len)
+{
+    g_autofree char *bad = g_memdup2(good, len), *after = NULL;
+    g_autoptr(BlkOptions) options = blk_options_new();
+    g_autoptr(GError) error = NULL;
+
+    g_assert_cmpuint(row->at + row->len, <=, len);
+    memcpy(bad + row->at, row->bytes, row->len);
+    g_assert_true(g_file_set_contents(disk->path, bad, (gssize)len, NULL));
+    blk_options_set(options, "driver", row->format);
+    if (disk->row->flags & FORMAT_SECRET) {
+        blk_options_set(options, "key-secret", "s0");
+    }
+    g_assert_null(blk_open(disk->test.graph, disk->path, options, &error));
+    g_assert_nonnull(error);
+    if (!strstr(error->message, row->words) || !strstr(error->message, disk->path)) {
+        g_error("%s, byte %u: \"%s\" does not say \"%s\"", row->format, row->at, error->message,
+                row->words);
+    }
+    /* Opening never writes. */
+    g_assert_true(g_file_get_contents(disk->path, &after, NULL, NULL));
+    g_assert_cmpmem(bad, len, after, len);
+}
+
+static void
+test_bad(gconstpointer data)
+{
+    const BadRow *bad = data;
+    FormatRow row = { .name = "bad",
+                      .format = bad->format,
+                      .create = bad->create,
+                      .flags = strstr(bad->create, "key-secret") ? FORMAT_SECRET : 0 };
+    g_autofree char *good = NULL;
+    FormatDisk disk;
+    gsize len;
+
+    format_disk_begin(&disk, &row, 1 << 20, false);
+    format_disk_close(&disk);
+    g_assert_true(g_file_get_contents(disk.path, &good, &len, NULL));
+    for (; bad < bad_rows + G_N_ELEMENTS(bad_rows) && strcmp(bad->format, row.format) == 0 &&
+           strcmp(bad->create, row.create) == 0;
+         bad++) {
+        assert_refused(&disk, bad, good, len);
+    }
+    g_assert_true(g_file_set_contents(disk.path, good, (gssize)len, NULL));
+    format_disk_open(&disk);
+    format_disk_finish(&disk);
+}
+
+static void
+add_bad_tests(void)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(bad_rows); i++) {
+        const BadRow *row = &bad_rows[i];
+        if (i == 0 || strcmp(row->format, row[-1].format) != 0 ||
+            strcmp(row->create, row[-1].create) != 0) {
+            g_autofree char *path =
+                g_strdup_printf("/block/formats/%s/bad%s%s", row->format, *row->create ? "/" : "",
+                                row->create);
+            g_test_add_data_func(path, row, test_bad);
+        }
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        const FormatRow *row = &rows[i];
+        g_autofree char *ours = g_strdup_printf("/block/formats/%s/ours", row->name);
+        g_autofree char *theirs = g_strdup_printf("/block/formats/%s/theirs", row->name);
+        g_autofree char *size = g_strdup_printf("/block/formats/%s/resize", row->name);
+        g_test_add_data_func(ours, row, test_ours);
+        if (!row->theirs || strcmp(row->theirs, "-") != 0) {
+            g_test_add_data_func(theirs, row, test_theirs);
+        }
+        if (!(row->flags & FORMAT_FIXED_LEN)) {
+            g_test_add_data_func(size, row, test_resize);
+        }
+    }
+    add_bad_tests();
+    return g_test_run();
+}
