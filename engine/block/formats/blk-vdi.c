@@ -77,9 +77,9 @@ check_layout(BlkNode *node, GError **error)
         return fmt_set_bad(node, error, AT_SIGNATURE, "signature", "this is not a VDI image");
     }
     if (fmt_le32(header + AT_VERSION) != VERSION_1_1) {
-        return fmt_set_bad(node, error, AT_VERSION, "version", "%u.%u is not 1.1, the only one known",
-                           fmt_le32(header + AT_VERSION) >> 16,
-                           fmt_le32(header + AT_VERSION) & 0xffff);
+        return fmt_set_bad(
+            node, error, AT_VERSION, "version", "%u.%u is not 1.1, the only one known",
+            fmt_le32(header + AT_VERSION) >> 16, fmt_le32(header + AT_VERSION) & 0xffff);
     }
     if (type != TYPE_DYNAMIC && type != TYPE_STATIC) {
         return fmt_set_bad(node, error, AT_TYPE, "type",
@@ -541,12 +541,13 @@ check_entry(const Vdi *vdi, uint32_t index, uint64_t file_len, GHashTable *seen,
     }
     check->allocated_clusters++;
     if (entry >= vdi->blocks || host_of(vdi, entry) >= file_len) {
-        fmt_report(check, "ERROR: block %u of the disk lies at block %u, behind the end", index, entry);
+        fmt_report(check, "ERROR: block %u of the disk lies at block %u, behind the end", index,
+                   entry);
         check->corruptions++;
     }
     if (!g_hash_table_add(seen, GUINT_TO_POINTER(entry + 1))) {
         fmt_report(check, "ERROR: block %u of the file is used twice, also by block %u of the disk",
-               entry, index);
+                   entry, index);
         check->corruptions++;
     }
 }
@@ -566,7 +567,7 @@ vdi_check(BlkNode *node, BlkCheck *check, GError **error)
     }
     if (fmt_le32(vdi->header + AT_ALLOCATED) != vdi->allocated) {
         fmt_report(check, "ERROR: the header counts %u blocks, the map has %u",
-               fmt_le32(vdi->header + AT_ALLOCATED), vdi->allocated);
+                   fmt_le32(vdi->header + AT_ALLOCATED), vdi->allocated);
         check->corruptions++;
         if (check->fix_errors && !node->read_only && vdi_before_write(node) == 0) {
             check->corruptions_fixed++;
@@ -590,8 +591,8 @@ vdi_measure(BlkGraph *graph, const void *state, BlkNode *source, BlkMeasure *out
     uint64_t len = source ? blk_node_get_len(source) : create->size;
     uint64_t blocks = fmt_div_up(len, create->block_size);
 
-    out->fully_allocated_bytes = HEADER_BYTES + fmt_round_up(blocks * 4, FMT_SECTOR_BYTES) +
-                                 blocks * create->block_size;
+    out->fully_allocated_bytes =
+        HEADER_BYTES + fmt_round_up(blocks * 4, FMT_SECTOR_BYTES) + blocks * create->block_size;
     out->required_bytes = out->fully_allocated_bytes;
     return true;
 }
@@ -601,8 +602,7 @@ static const char *const preallocation_words[] = { "off", "metadata", "falloc", 
 static const VitProp create_options[] = {
     VIT_PROP_SIZE(VdiCreate, size, "size", 0, 0, INT64_MAX, VIT_N_("Virtual disk size"),
                   .flags = VIT_PROP_REQUIRED),
-    VIT_PROP_BOOL(VdiCreate, is_static, "static", 0,
-                  VIT_N_("All blocks are there from the start")),
+    VIT_PROP_BOOL(VdiCreate, is_static, "static", 0, VIT_N_("All blocks are there from the start")),
     VIT_PROP_ENUM(VdiCreate, preallocation, "preallocation", preallocation_words, BLK_PREALLOC_OFF,
                   VIT_N_("Preallocation mode; any but off makes a static image")),
     VIT_PROP_SIZE(VdiCreate, block_size, "block_size", DEFAULT_BLOCK_BYTES, 4096, 64 << 20,

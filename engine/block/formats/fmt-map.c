@@ -143,14 +143,13 @@ fmt_map_status(BlkNode *node, uint64_t offset, uint64_t len, BlkStatus *out)
 
 /* ---- writing ---- */
 
+/* Only the last byte: what lies before it may be data. */
 int
 fmt_extend(BlkChild *file, uint64_t end)
 {
-    static const uint8_t zeroes[FMT_SECTOR_BYTES];
+    static const uint8_t zero = 0;
 
-    return fmt_file_len(file) >= end
-               ? 0
-               : blk_write_buffer(file, end - sizeof(zeroes), zeroes, sizeof(zeroes), 0);
+    return fmt_file_len(file) >= end ? 0 : blk_write_buffer(file, end - 1, &zero, 1, 0);
 }
 
 /* What the file does not have yet reads as zeroes; what lies there from before may not. */
@@ -251,9 +250,8 @@ write_new_locked(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec
     }
     ops->get_block(node, offset, &start, &block_len);
     len = MIN(len, start + block_len - offset);
-    keep_old = extent.kind == FMT_PACKED ||
-               (extent.kind == FMT_ABSENT && node->backing &&
-                start < blk_node_get_len(node->backing->node));
+    keep_old = extent.kind == FMT_PACKED || (extent.kind == FMT_ABSENT && node->backing &&
+                                             start < blk_node_get_len(node->backing->node));
     if (ops->write_block) {
         ret = write_whole_block(node, start, block_len, offset, len, vec, at);
     } else {

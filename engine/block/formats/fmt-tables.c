@@ -106,9 +106,8 @@ fmt_tables_get(BlkNode *node, FmtTables *tables, BlkChild *file, uint64_t offset
         ret = bytes ? blk_read_buffer(file, offset, bytes, tables->table_bytes) : -ENOMEM;
         if (ret == 0) {
             table = take_place(tables);
-            *table = (Table){
-                .file = file, .offset = offset, .used = ++tables->clock, .bytes = bytes
-            };
+            *table =
+                (Table){ .file = file, .offset = offset, .used = ++tables->clock, .bytes = bytes };
         } else {
             g_free(bytes);
         }

@@ -271,9 +271,7 @@ int
 fmt_unpack(BlkContext *context, FmtCodec codec, const void *in, size_t in_len, void *out,
            size_t out_len)
 {
-    PackJob job = {
-        .codec = codec, .in = in, .in_len = in_len, .out = out, .out_len = out_len
-    };
+    PackJob job = { .codec = codec, .in = in, .in_len = in_len, .out = out, .out_len = out_len };
 
     if (in_len > UINT32_MAX || out_len > UINT32_MAX) {
         return -EFBIG;
