@@ -3,7 +3,7 @@
 
 /* Formats that are written, beside qcow2: random requests against a copy in memory over many
  * create options, images of ours judged by qemu-img and images of its making read and written by
- * us; growing, backing images, bad headers. The part to run is chosen by -p. */
+ * us; growing, backing images, bad headers. An argument names the one format to test. */
 
 #include "format-disk.h"
 
@@ -20,6 +20,11 @@ static const FormatRow rows[] = {
     { "vdi", "vdi", "", NULL, NULL, 0 },
     { "vdi/static", "vdi", "static=on", NULL, NULL, 0 },
     { "vdi/preallocated", "vdi", "preallocation=falloc", "static=on", NULL, 0 },
+    { "vpc", "vpc", "", NULL, NULL, FORMAT_NO_CHECK | FORMAT_FIXED_LEN },
+    { "vpc/force-size", "vpc", "force_size=on", NULL, NULL, FORMAT_NO_CHECK | FORMAT_FIXED_LEN },
+    { "vpc/fixed", "vpc", "subformat=fixed", NULL, NULL, FORMAT_NO_CHECK | FORMAT_FIXED_LEN },
+    { "vpc/fixed-falloc", "vpc", "subformat=fixed,force_size=on,preallocation=falloc",
+      "subformat=fixed,force_size=on", NULL, FORMAT_NO_CHECK | FORMAT_FIXED_LEN },
 };
 
 /* ---- random requests ---- */
@@ -151,7 +156,7 @@ test_backing(gconstpointer data)
 
 typedef struct BadRow {
     const char *format, *create;
-    unsigned at;
+    int at; /* negative: from the end */
     const char *bytes;
     unsigned len;
     const char *words;
@@ -177,6 +182,10 @@ static const BadRow bad_rows[] = {
     { "qed", "", 46, "\x10", 1, "offset 40 (L1 table offset)" },
     { "qed", "", 48, "\1", 1, "offset 48 (image size)" },
     { "qed", "", 55, "\x40", 1, "offset 48 (image size)" },
+    { "vpc", "", 512, "x", 1, "offset 512 (dynamic header cookie)" },
+    { "vpc", "", 512 + 32, "\3", 1, "offset 548 (dynamic header checksum)" },
+    { "vpc", "subformat=fixed", -512, "x", 1, "(footer cookie)" },
+    { "vpc", "subformat=fixed", -500, "\2", 1, "(footer checksum)" },
     { "vdi", "", 0x40, "x", 1, "offset 64 (signature)" },
     { "vdi", "", 0x44, "\2", 1, "offset 68 (version)" },
     { "vdi", "", 0x4c, "\4", 1, "offset 76 (type)" },
@@ -198,8 +207,10 @@ assert_refused(FormatDisk *disk, const BadRow *row, const char *good, gsize len)
     g_autoptr(BlkOptions) options = blk_options_new();
     g_autoptr(GError) error = NULL;
 
-    g_assert_cmpuint(row->at + row->len, <=, len);
-    memcpy(bad + row->at, row->bytes, row->len);
+    size_t at = row->at < 0 ? len - (size_t)-row->at : (size_t)row->at;
+
+    g_assert_cmpuint(at + row->len, <=, len);
+    memcpy(bad + at, row->bytes, row->len);
     format_put_file(disk->path, bad, (gssize)len);
     blk_options_set(options, "driver", row->format);
     if (disk->row->flags & FORMAT_SECRET) {
@@ -208,7 +219,7 @@ assert_refused(FormatDisk *disk, const BadRow *row, const char *good, gsize len)
     g_assert_null(blk_open(disk->test.graph, disk->path, options, &error));
     g_assert_nonnull(error);
     if (!strstr(error->message, row->words) || !strstr(error->message, disk->path)) {
-        g_error("%s, byte %u: \"%s\" does not say \"%s\"", row->format, row->at, error->message,
+        g_error("%s, byte %d: \"%s\" does not say \"%s\"", row->format, row->at, error->message,
                 row->words);
     }
     /* Opening never writes. */
@@ -242,10 +253,13 @@ test_bad(gconstpointer data)
 }
 
 static void
-add_bad_tests(void)
+add_bad_tests(const char *format)
 {
     for (unsigned i = 0; i < G_N_ELEMENTS(bad_rows); i++) {
         const BadRow *row = &bad_rows[i];
+        if (format && strcmp(format, row->format) != 0) {
+            continue;
+        }
         if (i == 0 || strcmp(row->format, row[-1].format) != 0 ||
             strcmp(row->create, row[-1].create) != 0) {
             g_autofree char *path = g_strdup_printf("/block/formats/%s/bad%s%s", row->format,
@@ -258,12 +272,18 @@ add_bad_tests(void)
 int
 main(int argc, char **argv)
 {
+    const char *format;
+
     g_test_init(&argc, &argv, NULL);
+    format = argc > 1 ? argv[1] : NULL;
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
         const FormatRow *row = &rows[i];
         g_autofree char *ours = g_strdup_printf("/block/formats/%s/ours", row->name);
         g_autofree char *theirs = g_strdup_printf("/block/formats/%s/theirs", row->name);
         g_autofree char *size = g_strdup_printf("/block/formats/%s/resize", row->name);
+        if (format && strcmp(format, row->format) != 0) {
+            continue;
+        }
         g_test_add_data_func(ours, row, test_ours);
         if (!row->theirs || strcmp(row->theirs, "-") != 0) {
             g_test_add_data_func(theirs, row, test_theirs);
@@ -276,6 +296,6 @@ main(int argc, char **argv)
             g_test_add_data_func(size, row, test_resize);
         }
     }
-    add_bad_tests();
+    add_bad_tests(format);
     return g_test_run();
 }

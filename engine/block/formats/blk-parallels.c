@@ -421,8 +421,7 @@ static int
 parallels_probe(const uint8_t *buf, size_t len, const char *filename)
 {
     return len >= HEADER_BYTES &&
-                   (memcmp(buf, MAGIC_SECTORS, 16) == 0 || memcmp(buf, MAGIC_CLUSTERS, 16) == 0) &&
-                   fmt_le32(buf + AT_VERSION) == VERSION
+                   (memcmp(buf, MAGIC_SECTORS, 16) == 0 || memcmp(buf, MAGIC_CLUSTERS, 16) == 0)
                ? 100
                : 0;
 }

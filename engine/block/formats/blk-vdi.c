@@ -330,7 +330,7 @@ vdi_get_len(BlkNode *node)
 static int
 vdi_probe(const uint8_t *buf, size_t len, const char *filename)
 {
-    return len >= HEADER_BYTES && fmt_le32(buf + AT_SIGNATURE) == SIGNATURE ? 100 : 0;
+    return len >= AT_SIGNATURE + 4 && fmt_le32(buf + AT_SIGNATURE) == SIGNATURE ? 100 : 0;
 }
 
 /* ---- new images ---- */
