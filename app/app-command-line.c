@@ -174,105 +174,32 @@ change_free(gpointer data)
     g_free(change);
 }
 
-static const char *
-item_title(const VitConfigItem *item)
-{
-    switch (vit_config_item_get_item_type(item)) {
-    case VIT_ITEM_OPTION: return app_setting_title_for(vit_config_item_get_name(item), NULL);
-    case VIT_ITEM_IMAGE: return app_setting_title_for("image", NULL);
-    default: return _("Not understood");
-    }
-}
-
-static void
-add_change(GPtrArray *changes, const VitDiffEntry *entry, char *text)
-{
-    AppCommandChange *change = g_new0(AppCommandChange, 1);
-
-    change->type = entry->type;
-    change->text = text;
-    change->change = entry->change;
-    g_ptr_array_add(changes, change);
-}
-
-static const char *
-param_title(const VitConfigItem *item, const char *key)
-{
-    const VitOption *option = vit_config_item_get_option(item);
-
-    if (!option || option->syntax != VIT_SYNTAX_KEYS) {
-        return item_title(item);
-    }
-    return app_setting_title_for(option->name, key);
-}
-
-/* One line per key that is another. */
-static void
-add_key_changes(GPtrArray *changes, const VitDiffEntry *entry)
-{
-    VitConfigItem *a = entry->old_item, *b = entry->new_item;
-    const char *title = item_title(b);
-
-    for (unsigned i = 0; i < vit_config_item_get_n_params(b); i++) {
-        const char *key = vit_config_item_get_param_key(b, i);
-        const char *from = vit_config_item_get(a, key), *to = vit_config_item_get(b, key);
-
-        if (g_strcmp0(from, to) == 0) {
-            continue;
-        }
-        /* Translators: a change of a setting: group, name, value before, value after */
-        add_change(changes, entry,
-                   g_strdup_printf(_("%s: %s changes from %s to %s"), title, param_title(b, key),
-                                   from ? from : _("the default"), to ? to : _("the default")));
-    }
-    for (unsigned i = 0; i < vit_config_item_get_n_params(a); i++) {
-        const char *key = vit_config_item_get_param_key(a, i);
-
-        if (vit_config_item_find_param(b, key) < 0) {
-            add_change(
-                changes, entry,
-                g_strdup_printf(_("%s: %s goes back to the default"), title, param_title(a, key)));
-        }
-    }
-}
-
 GPtrArray *
 app_command_line_list_changes(AppCommandLine *line)
 {
     GPtrArray *changes = g_ptr_array_new_with_free_func(change_free);
-    g_autoptr(GPtrArray) diff =
-        vit_config_diff(app_settings_get_config(line->settings), line->config);
+    AppEntry *entry = app_settings_get_entry(line->settings);
+    AppLive *live = entry ? app_session_get_live(app_entry_get_session(entry)) : NULL;
+    g_autoptr(GPtrArray) differences =
+        app_list_differences(app_settings_get_config(line->settings), line->config,
+                             live ? app_live_get_running(live) : NULL);
 
-    for (guint i = 0; i < diff->len; i++) {
-        const VitDiffEntry *entry = diff->pdata[i];
-        const VitConfigItem *item = entry->new_item ? entry->new_item : entry->old_item;
-        const char *source = vit_config_item_get_source(item);
+    for (guint i = 0; i < differences->len; i++) {
+        AppDifference *difference = differences->pdata[i];
+        AppCommandChange *change = g_new0(AppCommandChange, 1);
 
-        switch (entry->type) {
-        case VIT_DIFF_ADDED:
-            /* Translators: what is added, and its argument */
-            add_change(changes, entry, g_strdup_printf(_("Adds %s: %s"), item_title(item), source));
-            break;
-        case VIT_DIFF_REMOVED:
-            add_change(changes, entry,
-                       g_strdup_printf(_("Removes %s: %s"), item_title(item), source));
-            break;
-        case VIT_DIFF_MOVED:
-            add_change(
-                changes, entry,
-                g_strdup_printf(_("Moves %s to another place: %s"), item_title(item), source));
-            break;
-        case VIT_DIFF_RAW:
-            add_change(changes, entry,
-                       g_strdup_printf(_("Keeps what is not understood: %s"), source));
-            break;
-        case VIT_DIFF_CHANGED: add_key_changes(changes, entry); break;
-        }
+        change->type = difference->type;
+        change->text = g_steal_pointer(&difference->text);
+        change->change = difference->change;
+        g_ptr_array_add(changes, change);
     }
-    if (diff->len == 0 && app_command_line_is_changed(line)) {
-        const VitDiffEntry spelling = { VIT_DIFF_CHANGED, NULL, NULL, VIT_CHANGE_HOT };
+    if (differences->len == 0 && app_command_line_is_changed(line)) {
+        AppCommandChange *change = g_new0(AppCommandChange, 1);
 
-        add_change(changes, &spelling, g_strdup(_("Only the spelling changes")));
+        change->type = VIT_DIFF_CHANGED;
+        change->text = g_strdup(_("Only the spelling changes"));
+        change->change = VIT_CHANGE_HOT;
+        g_ptr_array_add(changes, change);
     }
     return changes;
 }

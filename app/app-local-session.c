@@ -14,7 +14,9 @@ enum { METER_INTERVAL_MS = 1000, LOG_MAX_BYTES = 512 << 10 };
 struct _AppLocalSession {
     GObject parent;
     VitConfig *config;
+    VitConfig *built; /* what the machine was made from */
     VitMachine *machine;
+    AppLive *live; /* while it runs */
     GCancellable *building;
     AppSessionState state;
     char *reason;
@@ -88,13 +90,30 @@ set_state(AppLocalSession *self, AppSessionState state, const char *reason)
 }
 
 static void
+drop_live(AppLocalSession *self)
+{
+    if (self->live) {
+        g_signal_handlers_disconnect_by_data(self->live, self);
+        g_clear_object(&self->live);
+        g_signal_emit_by_name(self, "live");
+    }
+}
+
+static void
 drop_machine(AppLocalSession *self)
 {
+    drop_live(self);
     if (self->machine) {
         g_signal_handlers_disconnect_by_data(self->machine, self);
         g_clear_object(&self->machine);
         app_meter_clear(&self->meter);
     }
+}
+
+static void
+on_live_changed(AppLive *live, AppLocalSession *self)
+{
+    g_signal_emit_by_name(self, "live");
 }
 
 static void
@@ -152,6 +171,8 @@ on_built(GObject *source, GAsyncResult *result, gpointer data)
         return;
     }
     self->machine = machine;
+    self->live = app_live_new(machine, self->built, self->config);
+    g_signal_connect(self->live, "changed", G_CALLBACK(on_live_changed), self);
     g_signal_connect(machine, "state-changed", G_CALLBACK(on_state_changed), self);
     g_signal_connect(machine, "guest-error", G_CALLBACK(on_guest_error), self);
     g_signal_connect(machine, "event", G_CALLBACK(on_event), self);
@@ -172,7 +193,9 @@ local_start(AppSession *session)
     drop_machine(self);
     self->building = g_cancellable_new();
     task = g_task_new(self, NULL, on_built, NULL);
-    g_task_set_task_data(task, vit_config_copy(self->config), g_object_unref);
+    g_clear_object(&self->built);
+    self->built = vit_config_copy(self->config);
+    g_task_set_task_data(task, vit_config_copy(self->built), g_object_unref);
     set_state(self, APP_SESSION_STARTING, NULL);
     g_task_run_in_thread(task, build);
 }
@@ -264,9 +287,16 @@ local_get_log(AppSession *session)
     return APP_LOCAL_SESSION(session)->log->str;
 }
 
+static AppLive *
+local_get_live(AppSession *session)
+{
+    return APP_LOCAL_SESSION(session)->live;
+}
+
 static void
 session_iface_init(AppSessionInterface *iface)
 {
+    iface->get_live = local_get_live;
     iface->get_meter = local_get_meter;
     iface->get_log = local_get_log;
     iface->start = local_start;
@@ -296,6 +326,7 @@ app_local_session_dispose(GObject *object)
 
     drop_machine(self);
     g_clear_object(&self->config);
+    g_clear_object(&self->built);
     g_clear_pointer(&self->reason, g_free);
     G_OBJECT_CLASS(app_local_session_parent_class)->dispose(object);
 }

@@ -17,6 +17,7 @@ app_session_default_init(AppSessionInterface *iface)
     g_signal_new("meter", APP_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
     g_signal_new("log", APP_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1,
                  G_TYPE_STRING);
+    g_signal_new("live", APP_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
 }
 
 void
@@ -83,6 +84,12 @@ const char *
 app_session_get_log(AppSession *session)
 {
     return APP_SESSION_GET_IFACE(session)->get_log(session);
+}
+
+AppLive *
+app_session_get_live(AppSession *session)
+{
+    return APP_SESSION_GET_IFACE(session)->get_live(session);
 }
 
 gboolean

@@ -6,6 +6,7 @@
  * interface alone; AppLocalSession runs the engine in this process. Every call returns at once;
  * "changed" tells when the state is another. Thread: main. */
 
+#include "app-live.h"
 #include "app-meter.h"
 
 G_BEGIN_DECLS
@@ -34,12 +35,14 @@ struct _AppSessionInterface {
     VitMachine *(*get_machine)(AppSession *session);
     const AppMeter *(*get_meter)(AppSession *session);
     const char *(*get_log)(AppSession *session);
+    AppLive *(*get_live)(AppSession *session);
 };
 
 /* Signals:
  *   "changed" ();
  *   "meter" (): once a second while it runs;
- *   "log" (const char *line): a line was added to the log. */
+ *   "log" (const char *line): a line was added to the log;
+ *   "live" (): what the machine is like, or what waits for its next start. */
 
 void app_session_start(AppSession *session);
 void app_session_pause(AppSession *session);
@@ -57,6 +60,8 @@ const AppMeter *app_session_get_meter(AppSession *session);
 /* What happened since the program started, a line each with its time. Borrowed. */
 const char *app_session_get_log(AppSession *session);
 gboolean app_session_is_active(AppSession *session);
+/* What the running machine is like and what waits; NULL while off. Borrowed. */
+AppLive *app_session_get_live(AppSession *session);
 const char *app_session_state_text(AppSessionState state);
 
 #define APP_TYPE_LOCAL_SESSION (app_local_session_get_type())

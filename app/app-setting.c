@@ -210,22 +210,54 @@ app_setting_get_control(AppSetting *setting)
     }
 }
 
-VitChange
-app_setting_get_change(AppSetting *setting)
+/* The instance it is about, as the running machine has it; NULL when it has none. */
+static VitConfigItem *
+find_running(AppSetting *setting, VitConfig *running)
 {
-    if (setting->key.change != VIT_CHANGE_RESTART || !setting->option) {
-        return setting->key.change;
+    VitConfigItem *found = NULL;
+
+    if (setting->serial) {
+        return vit_config_get_by_serial(running, setting->serial);
     }
-    return setting->option->change;
+    for (unsigned i = 0; i < vit_config_get_n_items(running); i++) {
+        VitConfigItem *item = vit_config_get_item(running, i);
+
+        if (setting->option && vit_config_item_get_option(item) == setting->option) {
+            found = item;
+        }
+    }
+    return found;
+}
+
+VitChange
+app_setting_get_change(AppSetting *setting, VitConfig *running)
+{
+    VitConfigItem *item = find_running(setting, running);
+    const char *key = setting->key.name;
+    g_autoptr(VitConfig) trial = NULL;
+    uint32_t serial;
+
+    if (item) {
+        return vit_live_class(running, item, key, TRUE, vit_engine_get_registry());
+    }
+    if (!setting->option || setting->serial) {
+        return VIT_CHANGE_RESTART; /* what is not in the machine yet waits as a whole */
+    }
+    trial = vit_config_new();
+    serial =
+        setting->option->syntax == VIT_SYNTAX_FLAG
+            ? vit_config_add(trial, VIT_ORIGIN_DIALOG, NULL, setting->option->name, NULL)
+            : vit_config_add(trial, VIT_ORIGIN_DIALOG, NULL, setting->option->name, key, "0", NULL);
+    item = vit_config_get_by_serial(trial, serial);
+    return item ? vit_live_class(running, item, key, FALSE, vit_engine_get_registry())
+                : VIT_CHANGE_RESTART;
 }
 
 const char *
 app_change_text(VitChange change)
 {
     switch (change) {
-    /* could be changed at once; a running machine does not take changes from here yet, and a badge
-     * must not promise it */
-    case VIT_CHANGE_HOT: return _("At next start");
+    case VIT_CHANGE_HOT: return _("At once");
     case VIT_CHANGE_OFF: return _("Needs power off");
     default: return _("At next start");
     }

@@ -56,8 +56,9 @@ VitStatus app_setting_get_status(AppSetting *setting);
 gboolean app_setting_is_available(AppSetting *setting);
 /* Why it is not available, for a person; NULL when it is. Ownership: caller. */
 char *app_setting_dup_status_text(AppSetting *setting);
-/* When a change of a running machine counts; in words: "At next start", "Needs power off". */
-VitChange app_setting_get_change(AppSetting *setting);
+/* When a change counts in a machine that is like RUNNING now; in words: "At once", "At next
+ * start", "Needs power off". */
+VitChange app_setting_get_change(AppSetting *setting, VitConfig *running);
 const char *app_change_text(VitChange change);
 
 /* What is given, or NULL. Ownership: borrowed until the next edit. */

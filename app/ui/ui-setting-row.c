@@ -28,6 +28,27 @@ G_DEFINE_FINAL_TYPE(UiSettingRow, ui_setting_row, GTK_TYPE_BOX)
 
 /* ---- What it shows ---- */
 
+/* The running machine; NULL while it is off. */
+static AppLive *
+get_live(UiSettingRow *row)
+{
+    AppEntry *entry = app_settings_get_entry(row->settings);
+
+    return entry ? app_session_get_live(app_entry_get_session(entry)) : NULL;
+}
+
+/* What of this row the running machine is not like; NULL. */
+static const AppWaiting *
+get_waiting(UiSettingRow *row)
+{
+    AppLive *live = get_live(row);
+    const VitOption *option = app_setting_get_option(row->setting);
+
+    return live && option ? app_live_find(live, option->name, app_setting_get_serial(row->setting),
+                                          app_setting_get_key(row->setting)->name)
+                          : NULL;
+}
+
 static void
 show_problem(UiSettingRow *row)
 {
@@ -37,7 +58,11 @@ show_problem(UiSettingRow *row)
         row->refused ? NULL
                      : app_setting_dup_problem(row->setting, app_settings_get_diags(row->settings),
                                                &severity);
-    const char *text = row->refused ? row->refused : found;
+    const AppWaiting *waiting = get_waiting(row);
+    const char *text = row->refused ? row->refused
+                       : found      ? found
+                       : waiting    ? waiting->problem
+                                    : NULL;
     AtkObject *object = gtk_widget_get_accessible(
         ui_setting_control_get_focus_widget(UI_SETTING_CONTROL(row->control)));
     g_autofree char *spoken = NULL;
@@ -56,17 +81,34 @@ show_problem(UiSettingRow *row)
 static void
 show_badge(UiSettingRow *row)
 {
-    AppEntry *entry = app_settings_get_entry(row->settings);
-    gboolean running = entry && app_session_is_active(app_entry_get_session(entry));
+    AppLive *live = get_live(row);
+    const AppWaiting *waiting = get_waiting(row);
+    GtkStyleContext *context = gtk_widget_get_style_context(GTK_WIDGET(row->badge));
     g_autofree char *status = app_setting_dup_status_text(row->setting);
-    const char *text = status    ? _("Not available")
-                       : running ? app_change_text(app_setting_get_change(row->setting))
-                                 : NULL;
+    const char *text = NULL, *tip = _("When a change counts");
 
+    gtk_style_context_remove_class(context, "waits");
+    if (status) {
+        text = _("Not available");
+        tip = status;
+    } else if (waiting) {
+        text = waiting->change == VIT_CHANGE_HOT && !waiting->problem ? _("Being changed…")
+                                                                      : _("Waits for next start");
+        tip = waiting->problem ? waiting->problem : waiting->text;
+        gtk_style_context_add_class(context, "waits");
+    } else if (live) {
+        text = app_change_text(app_setting_get_change(row->setting, app_live_get_running(live)));
+    }
     gtk_label_set_text(row->badge, text ? text : "");
     gtk_widget_set_visible(GTK_WIDGET(row->badge), text != NULL);
-    gtk_widget_set_tooltip_text(GTK_WIDGET(row->badge),
-                                status ? status : _("When a change counts"));
+    gtk_widget_set_tooltip_text(GTK_WIDGET(row->badge), tip);
+}
+
+static void
+show_live(UiSettingRow *row)
+{
+    show_problem(row);
+    show_badge(row);
 }
 
 static void
@@ -78,8 +120,7 @@ update(UiSettingRow *row)
     if (row->image_button) {
         gtk_widget_set_sensitive(row->image_button, app_setting_is_set(row->setting));
     }
-    show_problem(row);
-    show_badge(row);
+    show_live(row);
 }
 
 static void
@@ -172,8 +213,8 @@ ui_setting_row_new(AppSettings *settings, AppSetting *setting)
     g_signal_connect_object(row->control, "edited", G_CALLBACK(on_edited), row, 0);
     g_signal_connect_object(settings, "changed", G_CALLBACK(on_changed), row, 0);
     if (app_settings_get_entry(settings)) {
-        g_signal_connect_object(app_settings_get_entry(settings), "changed", G_CALLBACK(show_badge),
-                                row, G_CONNECT_SWAPPED);
+        g_signal_connect_object(app_entry_get_session(app_settings_get_entry(settings)), "live",
+                                G_CALLBACK(show_live), row, G_CONNECT_SWAPPED);
     }
     update(row);
     return GTK_WIDGET(row);

@@ -19,6 +19,8 @@ struct _UiSettingsWindow {
     GtkEntry *search_entry;
     GtkInfoBar *info_bar;
     GtkLabel *info_label;
+    GtkInfoBar *waiting_bar;
+    GtkLabel *waiting_label;
     GtkListBox *sidebar;
     GtkStack *stack;
     GtkWidget *search_page, *pane;
@@ -26,6 +28,8 @@ struct _UiSettingsWindow {
     AppSettings *settings;
     GSimpleActionGroup *actions;
 };
+
+enum { WAITING_MAX = 6 };
 
 G_DEFINE_FINAL_TYPE(UiSettingsWindow, ui_settings_window, GTK_TYPE_WINDOW)
 
@@ -121,6 +125,43 @@ static void
 on_info_response(UiSettingsWindow *window)
 {
     gtk_info_bar_set_revealed(window->info_bar, FALSE);
+}
+
+/* ---- What waits ---- */
+
+/* What the running machine is not like, and why. */
+static void
+on_live(AppSession *session, UiSettingsWindow *window)
+{
+    AppLive *live = app_session_get_live(session);
+    GPtrArray *waiting = live ? app_live_get_waiting(live) : NULL;
+    g_autoptr(GString) text = g_string_new(NULL);
+    guint n = 0;
+
+    for (guint i = 0; waiting && i < waiting->len; i++) {
+        const AppWaiting *one = waiting->pdata[i];
+
+        if (one->change == VIT_CHANGE_HOT && !one->problem) {
+            continue; /* on its way */
+        }
+        if (n++ < WAITING_MAX) {
+            g_string_append_printf(text, "\n• %s", one->text);
+            if (one->problem) {
+                /* Translators: a change, and why it could not be made at once */
+                g_string_append_printf(text, _(" (not possible now: %s)"), one->problem);
+            }
+        }
+    }
+    if (n) {
+        g_autofree char *head = g_strdup_printf(
+            ngettext("%u change waits until the machine is off and started again:",
+                     "%u changes wait until the machine is off and started again:", n),
+            n);
+
+        g_string_prepend(text, head);
+    }
+    gtk_label_set_text(window->waiting_label, text->str);
+    gtk_info_bar_set_revealed(window->waiting_bar, n > 0);
 }
 
 /* ---- Undo ---- */
@@ -281,7 +322,9 @@ set_entry(UiSettingsWindow *window, AppEntry *entry)
     gtk_stack_add_named(window->stack, window->search_page, "search");
     g_signal_connect_object(window->settings, "changed", G_CALLBACK(on_changed), window, 0);
     g_signal_connect_object(window->settings, "save-failed", G_CALLBACK(on_save_failed), window, 0);
+    g_signal_connect_object(app_entry_get_session(entry), "live", G_CALLBACK(on_live), window, 0);
     on_changed(window->settings, window);
+    on_live(app_entry_get_session(entry), window);
     show_page(window, app_page_name(APP_PAGE_SYSTEM));
 }
 
@@ -327,6 +370,8 @@ ui_settings_window_class_init(UiSettingsWindowClass *klass)
     gtk_widget_class_bind_template_child(widget_class, UiSettingsWindow, search_entry);
     gtk_widget_class_bind_template_child(widget_class, UiSettingsWindow, info_bar);
     gtk_widget_class_bind_template_child(widget_class, UiSettingsWindow, info_label);
+    gtk_widget_class_bind_template_child(widget_class, UiSettingsWindow, waiting_bar);
+    gtk_widget_class_bind_template_child(widget_class, UiSettingsWindow, waiting_label);
     gtk_widget_class_bind_template_child(widget_class, UiSettingsWindow, sidebar);
     gtk_widget_class_bind_template_child(widget_class, UiSettingsWindow, stack);
     gtk_widget_class_bind_template_callback(widget_class, on_row_selected);

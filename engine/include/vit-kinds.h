@@ -32,6 +32,7 @@ typedef struct {
     bool is_default;
     bool deprecated;
     bool internal; /* part of a board, not for -device */
+    bool hotplug;  /* devices: on a bus that takes more while the machine runs */
 } VitKindInfo;
 
 typedef void (*VitKindFunc)(const VitKindInfo *info, void *data);

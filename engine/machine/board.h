@@ -78,6 +78,10 @@ bool machine_add_plan_devices(Machine *machine, VitDiagList *diags, GError **err
 /* ---- back ends (machine-backends.c) ---- */
 
 bool machine_add_backends(Machine *machine, VitDiagList *diags, GError **error);
+/* One of them alone, of a machine that exists. */
+bool machine_add_drive(Machine *machine, const VitPlanDrive *plan, GError **error);
+bool machine_add_chardev(Machine *machine, const VitPlanChardev *plan, GError **error);
+bool machine_add_netdev(Machine *machine, const VitPlanNetdev *plan, GError **error);
 void machine_free_backends(Machine *machine);
 /* machine-netdevs.c */
 bool machine_add_netdevs(Machine *machine, VitDiagList *diags, GError **error);

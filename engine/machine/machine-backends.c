@@ -53,8 +53,8 @@ chardev_commit(void *opaque)
     blk_graph_each_drive(machine->blk, commit_drive, NULL);
 }
 
-static bool
-add_chardev(Machine *machine, const VitPlanChardev *plan, GError **error)
+bool
+machine_add_chardev(Machine *machine, const VitPlanChardev *plan, GError **error)
 {
     VitChardevHost host = {
         .message = chardev_message,
@@ -158,8 +158,8 @@ drive_options(const VitPlanDrive *plan)
     return options;
 }
 
-static bool
-add_drive(Machine *machine, const VitPlanDrive *plan, GError **error)
+bool
+machine_add_drive(Machine *machine, const VitPlanDrive *plan, GError **error)
 {
     BlkDriveConfig config = {
         .on_read_error = on_error_of(plan->on_read_error),
@@ -227,7 +227,7 @@ machine_add_backends(Machine *machine, VitDiagList *diags, GError **error)
 
     for (guint i = 0; i < plan->chardevs->len; i++) {
         const VitPlanChardev *chardev = plan->chardevs->pdata[i];
-        if (!add_chardev(machine, chardev, error)) {
+        if (!machine_add_chardev(machine, chardev, error)) {
             return machine_plan_error(machine, diags, chardev->src, error);
         }
     }
@@ -245,7 +245,7 @@ machine_add_backends(Machine *machine, VitDiagList *diags, GError **error)
     }
     for (guint i = 0; i < plan->drives->len; i++) {
         const VitPlanDrive *drive = plan->drives->pdata[i];
-        if (!add_drive(machine, drive, error)) {
+        if (!machine_add_drive(machine, drive, error)) {
             VitPlanSrc src = drive->src;
             if (drive->file && drive->file_param >= 0) {
                 src.param = drive->file_param;

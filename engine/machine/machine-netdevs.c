@@ -41,8 +41,8 @@ machine_make_hub_port(Machine *machine, int id)
     return g_strdup(vit_net_hub_add_port(hub_get(machine, id), NULL)->name);
 }
 
-static bool
-add_netdev(Machine *machine, const VitPlanNetdev *plan, GError **error)
+bool
+machine_add_netdev(Machine *machine, const VitPlanNetdev *plan, GError **error)
 {
     VitNetHost host = {
         .context = machine->context,
@@ -81,7 +81,7 @@ machine_add_netdevs(Machine *machine, VitDiagList *diags, GError **error)
     for (guint i = 0; i < machine->plan->netdevs->len; i++) {
         const VitPlanNetdev *plan = machine->plan->netdevs->pdata[i];
 
-        if (!add_netdev(machine, plan, error)) {
+        if (!machine_add_netdev(machine, plan, error)) {
             return machine_plan_error(machine, diags, plan->src, error);
         }
     }

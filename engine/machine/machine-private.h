@@ -77,8 +77,10 @@ struct Machine {
     VitRamBlock *ram;
 
     /* configuration */
-    VitConfig *config;
+    VitConfig *config; /* as the machine is now */
     VitMachinePlan *plan;
+    VitMachinePlan *live_plan; /* of config, when it was changed since; one of live_plans */
+    GPtrArray *live_plans;     /* VitMachinePlan, owned: parts keep their strings */
     X86CpuModel cpu_model;
     const VitExecutor *executor;
     const char *accel_name;

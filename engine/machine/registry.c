@@ -54,6 +54,17 @@ static const char *const category_names[VIT_CATEGORY_LAST] = {
     [VIT_CATEGORY_CPU] = "CPU",
 };
 
+/* Which buses take devices later, where they are there at all; a screen's viewers are made with the
+ * machine, and what bridges to other buses stays. */
+static bool
+can_plug(const VitDeviceKind *kind)
+{
+    return (kind->bus == VIT_BUS_PCI || kind->bus == VIT_BUS_SCSI ||
+            kind->bus == VIT_BUS_VIRTIO_SERIAL) &&
+           !kind->internal && kind->category != VIT_CATEGORY_DISPLAY &&
+           kind->category != VIT_CATEGORY_BRIDGE;
+}
+
 static VitKindInfo
 device_info(const VitDeviceKind *kind)
 {
@@ -63,6 +74,7 @@ device_info(const VitDeviceKind *kind)
         .bus = vit_bus_type_name(kind->bus),
         .category = category_names[kind->category],
         .internal = kind->internal,
+        .hotplug = can_plug(kind),
     };
 }
 

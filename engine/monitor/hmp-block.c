@@ -410,6 +410,28 @@ print_image(HmpCall *call, JsonObject *image)
     }
 }
 
+/* Nothing when nothing is limited. */
+static void
+print_limits(HmpCall *call, JsonObject *medium)
+{
+    static const char *const names[] = { "bps",        "bps_rd",     "bps_wr",      "bps_max",
+                                         "bps_rd_max", "bps_wr_max", "iops",        "iops_rd",
+                                         "iops_wr",    "iops_max",   "iops_rd_max", "iops_wr_max",
+                                         "iops_size" };
+    g_autoptr(GString) line = g_string_new(NULL);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+        gint64 value = json_object_get_int_member_with_default(medium, names[i], 0);
+        if (value) {
+            g_string_append_printf(line, " %s=%" G_GINT64_FORMAT, names[i], value);
+        }
+    }
+    if (line->len) {
+        hmp_print(call, "    I/O throttling:  %s group=%s\n", line->str,
+                  json_object_get_string_member_with_default(medium, "group", ""));
+    }
+}
+
 void
 hmp_print_medium(HmpCall *call, const char *drive)
 {
@@ -421,6 +443,7 @@ hmp_print_medium(HmpCall *call, const char *drive)
         if (strcmp(json_object_get_string_member(object, "device"), drive) == 0 &&
             json_object_has_member(object, "inserted")) {
             JsonObject *medium = json_object_get_object_member(object, "inserted");
+            print_limits(call, medium);
             print_image(call, json_object_get_object_member(medium, "image"));
         }
     }

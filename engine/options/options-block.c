@@ -87,6 +87,7 @@ static const VitOption options[] = {
       .id_key = "id",
       .group = "block",
       .keys = vit_drive_keys,
+      .change = VIT_CHANGE_HOT,
       .status = VIT_STATUS_AVAILABLE },
     { .name = "blockdev",
       .syntax = VIT_SYNTAX_KEYS,

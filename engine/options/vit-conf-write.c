@@ -449,9 +449,9 @@ vit_config_set_meta(VitConfig *config, const char *group, const char *key, const
 
     if (g_strcmp0(old != NULL ? vit_config_item_get(old, key) : NULL, value) == 0)
         return;
-    vit_config_begin(config, NULL);
-    VitConfigItem *item = old != NULL ? vit_config_item_clone(old)
-                                      : vit_config_item_alloc(VIT_ITEM_FOREIGN, group, NULL);
+    g_autoptr(VitConfigItem) item = old != NULL
+                                        ? vit_config_item_clone(old)
+                                        : vit_config_item_alloc(VIT_ITEM_FOREIGN, group, NULL);
     int param = vit_config_item_find_param(item, key);
     if (value == NULL) {
         vit_config_item_remove_param(item, (unsigned)param);
@@ -465,13 +465,7 @@ vit_config_set_meta(VitConfig *config, const char *group, const char *key, const
     rewrite_foreign(item);
     if (item->source == NULL)
         item->source = g_strdup("");
-    if (old != NULL) {
-        vit_config_item_unref(config->items->pdata[index]);
-        config->items->pdata[index] = item;
-    } else {
-        vit_config_append(config, item);
-    }
-    vit_config_end(config);
+    vit_config_put_foreign(config, item);
 }
 
 /* ---- saving -------------------------------------------------------------------------------- */

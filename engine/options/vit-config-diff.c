@@ -2,9 +2,10 @@
  * Copyright the Vitrine authors */
 
 /* What differs between two configurations, and making one like the other while everything that is
- * the same keeps its identity. Items are matched in three rounds: equal ones (by signature, in
- * order), ones of the same option with the same id, and ones of options that exist once.
- * Thread: the one that owns both configurations. */
+ * the same keeps its identity. Items are matched in rounds: those that are the same item of a
+ * copy, equal ones (by signature, in order), ones of the same option with the same id, ones of
+ * options that exist once, and what is left of a list in order. Thread: the one that owns both
+ * configurations. */
 
 #include <string.h>
 
@@ -81,6 +82,24 @@ key_by_option(const VitConfigItem *item)
     return g_strdup(item->name);
 }
 
+static char *
+key_by_serial(const VitConfigItem *item)
+{
+    return g_strdup_printf("%s:%u", item->name, item->serial);
+}
+
+/* What is left of a list, in order: an instance without an id that was changed. */
+static char *
+key_by_kind(const VitConfigItem *item)
+{
+    if (item->type != VIT_ITEM_OPTION || vit_config_item_get_id(item) != NULL)
+        return NULL;
+    const char *driver = item->option->implied;
+
+    return g_strdup_printf("%s:%s", item->name,
+                           driver != NULL ? vit_config_item_get(item, driver) : NULL);
+}
+
 static void
 match_init(Match *match, VitConfig *from, VitConfig *to)
 {
@@ -91,9 +110,12 @@ match_init(Match *match, VitConfig *from, VitConfig *to)
         match->to_old[i] = -1;
     for (unsigned i = 0; i < from->items->len; i++)
         match->from_new[i] = -1;
+    if (from->lineage == to->lineage)
+        match_by(match, key_by_serial);
     match_by(match, vit_config_item_signature);
     match_by(match, key_by_id);
     match_by(match, key_by_option);
+    match_by(match, key_by_kind);
 }
 
 static void

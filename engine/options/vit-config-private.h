@@ -58,6 +58,7 @@ struct _VitConfig {
     char *folder;      /* relative paths are relative to it; NULL: the current folder */
     bool is_read_only; /* a newer version wrote it and forbids writing */
     uint32_t next_serial;
+    uint64_t lineage;       /* shared with copies: the same serial means the same item */
     GPtrArray *undo, *redo; /* VitConfigState */
     unsigned depth;         /* of vit_config_begin() */
     void *before;           /* VitConfigState at the outermost begin */
@@ -93,6 +94,9 @@ VitConfigItem *vit_config_item_parse(const char *text);
 /* Appends without undo or signal; takes ITEM over and gives it a serial unless it has one. */
 void vit_config_append(VitConfig *config, VitConfigItem *item);
 void vit_config_replace_all(VitConfig *config, GPtrArray *items, const char *tail);
+/* Puts a group that is no option in the place of the one of its name, or at the end, now and in
+ * every step of undo: what the application notes there is no edit of the user's. */
+void vit_config_put_foreign(VitConfig *config, VitConfigItem *item);
 int vit_config_index_of(VitConfig *config, uint32_t serial);
 /* Expands -hda, -cdrom and the like to the -drive that means the same; NULL when ITEM is no such
  * shorthand. Ownership: caller. */

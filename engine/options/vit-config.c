@@ -64,6 +64,7 @@ vit_config_init(VitConfig *config)
 {
     config->items = g_ptr_array_new_with_free_func((GDestroyNotify)vit_config_item_unref);
     config->tail = g_strdup("");
+    config->lineage = (uint64_t)g_random_int() << 32 | g_random_int();
     config->next_serial = 1;
     config->undo = g_ptr_array_new_with_free_func(state_free);
     config->redo = g_ptr_array_new_with_free_func(state_free);
@@ -117,6 +118,7 @@ vit_config_copy(VitConfig *config)
     copy->folder = g_strdup(config->folder);
     copy->is_read_only = config->is_read_only;
     copy->next_serial = config->next_serial;
+    copy->lineage = config->lineage;
     return copy;
 }
 
@@ -307,6 +309,38 @@ vit_config_end(VitConfig *config)
     if (config->undo->len > MAX_UNDO)
         g_ptr_array_remove_index(config->undo, 0);
     g_ptr_array_set_size(config->redo, 0);
+    g_signal_emit_by_name(config, "changed");
+}
+
+static void
+put_foreign(GPtrArray *items, VitConfigItem *item)
+{
+    for (unsigned i = 0; i < items->len; i++) {
+        VitConfigItem *old = items->pdata[i];
+
+        if (old->type == VIT_ITEM_FOREIGN && strcmp(old->name, item->name) == 0) {
+            items->pdata[i] = vit_config_item_ref(item);
+            vit_config_item_unref(old);
+            return;
+        }
+    }
+    g_ptr_array_add(items, vit_config_item_ref(item));
+}
+
+void
+vit_config_put_foreign(VitConfig *config, VitConfigItem *item)
+{
+    VitConfigState *before = config->before;
+
+    if (item->serial == 0)
+        item->serial = config->next_serial++;
+    put_foreign(config->items, item);
+    for (unsigned i = 0; i < config->undo->len; i++)
+        put_foreign(((VitConfigState *)config->undo->pdata[i])->items, item);
+    for (unsigned i = 0; i < config->redo->len; i++)
+        put_foreign(((VitConfigState *)config->redo->pdata[i])->items, item);
+    if (before != NULL)
+        put_foreign(before->items, item);
     g_signal_emit_by_name(config, "changed");
 }
 

@@ -315,11 +315,11 @@ def large_text():
 TESTS = [both_places, devices_and_search, disks, new_machine, names_and_keyboard, dark, large_text]
 
 
-def alone(test):
+def alone(test, program=__file__):
     """Runs TEST in a process of its own: a process is connected to one accessibility bus for
     good."""
     def attempt():
-        return subprocess.run([sys.executable, __file__, test.__name__],
+        return subprocess.run([sys.executable, program, test.__name__],
                               timeout=60 * machine.PATIENCE, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, check=False)
 

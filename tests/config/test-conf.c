@@ -101,6 +101,11 @@ test_keeps(void)
     vit_config_set_option(config, "m", "size", "2G", NULL);
     vit_config_set_meta(config, "vitrine.window", "width", "1024");
     vit_config_set_meta(config, "vitrine.window", "height", "768");
+    /* what the application notes is no step of undo, and no undo takes it away */
+    g_assert_true(vit_config_undo(config));
+    g_assert_cmpstr(vit_config_get(config, "m", "size"), ==, "1G");
+    g_assert_cmpstr(vit_config_get_meta(config, "vitrine.window", "height"), ==, "768");
+    g_assert_true(vit_config_redo(config));
     vit_config_remove_option(config, "S");
     vit_config_add(config, VIT_ORIGIN_DIALOG, NULL, "snapshot", NULL);
     expect_conf(config, "# my machine\n" HEAD "colour=blue\n"
