@@ -13,9 +13,9 @@
 enum {
     TCG_BLOCK_INSNS = 64,
     TCG_INSN_BYTES = 15,
-    TCG_GRANULE = 64,  /* bytes of code that a write is compared with */
-    TCG_VERSIONS = 8,  /* dead blocks kept of one address, each of other bytes */
-    TCG_HARMLESS = 16, /* so many writes beside the code of a page, and its code is dropped */
+    TCG_GRANULE = 64,       /* bytes of code that a write is compared with */
+    TCG_VERSIONS = 8,       /* dead blocks kept of one address, each of other bytes */
+    TCG_WRITES_IN_ROW = 16, /* to a page with code: all of its code is dropped */
 };
 
 typedef struct TcgBlock TcgBlock;
@@ -78,7 +78,7 @@ typedef struct TcgPhysical {
     uint64_t granules; /* with code */
     TcgPage *pages;
     TcgBlock *running_in; /* blocks whose second page this is */
-    unsigned harmless;    /* writes beside the code since the last that met some */
+    unsigned writes;      /* seen since a block was added */
 } TcgPhysical;
 
 /* Host code common to all blocks, in execution addresses. */

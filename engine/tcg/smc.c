@@ -65,13 +65,13 @@ enter_pages(TcgBlock *block)
     block->next_in_page = page->blocks;
     page->blocks = block;
     page->physical->granules |= granules_of(block->offset, block->len);
-    page->physical->harmless = 0;
+    page->physical->writes = 0;
     if (block->second) {
         TcgPhysical *second = block->second->physical;
         block->next_in_second = second->running_in;
         second->running_in = block;
         second->granules |= 1;
-        second->harmless = 0;
+        second->writes = 0;
     }
 }
 
@@ -330,21 +330,21 @@ drop_granules(TcgMachine *machine, TcgPhysical *physical, uint64_t mask)
     physical->granules |= !!physical->running_in;
 }
 
-/* Drops code that a write of MASK met. Many writes in a row beside the code: all of the page goes,
- * so that it can be written at full speed; what is executed again comes back when its bytes are
- * the same. False: nothing was dropped. */
+/* Drops code that a write of MASK met. Many writes and no code taken up in between: all of the page
+ * goes, so that it can be written at full speed; what is executed again comes back when its bytes
+ * are the same. False: nothing was dropped. */
 static bool
 drop_written(TcgMachine *machine, TcgPhysical *physical, uint64_t mask)
 {
-    if (!(physical->granules & mask)) {
-        machine->writes_beside++;
-        if (!physical->granules || ++physical->harmless < TCG_HARMLESS) {
-            return false;
-        }
+    bool met = physical->granules & mask;
+
+    machine->writes_beside += !met;
+    if (physical->granules && ++physical->writes >= TCG_WRITES_IN_ROW) {
         machine->given_up++;
         mask = UINT64_MAX;
+    } else if (!met) {
+        return false;
     }
-    physical->harmless = 0;
     drop_granules(machine, physical, mask);
     return true;
 }

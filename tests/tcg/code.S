@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors
+ *
+ * Guest programs of test-code.c: 64-bit code at privilege 0, copied to guest address 0x10000 and run
+ * from there to HLT with interrupts off. They may use 0x20000.. for code they write and the page
+ * that begins at 0x200000, of which the table is at 0x103000 (the test makes it). Results in RBX. */
+
+#define PROGRAM(name) .globl tcg_program_##name; tcg_program_##name:
+#define END(name) .globl tcg_program_##name##_end; tcg_program_##name##_end:
+
+    .section .rodata
+
+/* A function whose constant is written before each of 4000 calls: RBX = sum of ECX & 3. */
+    .balign 16
+PROGRAM(patch)
+    movl $0x20000, %edi
+    movb $0xb8, (%rdi)          /* mov eax, imm32; ret */
+    movb $0xc3, 5(%rdi)
+    movl $4000, %ecx
+    xorl %ebx, %ebx
+1:  movl %ecx, %eax
+    andl $3, %eax
+    movl %eax, 1(%rdi)
+    call *%rdi
+    addl %eax, %ebx
+    decl %ecx
+    jnz 1b
+    hlt
+END(patch)
+
+/* 64 functions of one page are written one after the other by bytes, then each is called ten times;
+ * 20 such generations. RBX = sum of what they give. */
+    .balign 16
+PROGRAM(generate)
+    xorl %ebx, %ebx
+    movl $20, %ebp
+1:  movl $0x20000, %edi
+    xorl %ecx, %ecx
+2:  movb $0xb8, (%rdi)
+    leal (%rbp,%rcx), %eax
+    andl $7, %eax
+    movb %al, 1(%rdi)
+    movb $0, 2(%rdi)
+    movb $0, 3(%rdi)
+    movb $0, 4(%rdi)
+    movb $0xc3, 5(%rdi)
+    addl $64, %edi
+    incl %ecx
+    cmpl $64, %ecx
+    jne 2b
+    movl $10, %edx
+3:  movl $0x20000, %edi
+    movl $64, %ecx
+4:  call *%rdi
+    addl %eax, %ebx
+    addl $64, %edi
+    decl %ecx
+    jnz 4b
+    decl %edx
+    jnz 3b
+    decl %ebp
+    jnz 1b
+    hlt
+END(generate)
+
+/* A counter in the page of the function that is called: RBX = 1000 * 5 + the counter. */
+    .balign 16
+PROGRAM(beside)
+    movl $0x20000, %edi
+    movl $0x000005b8, (%rdi)
+    movl $0x0000c300, 4(%rdi)
+    movl $0, 0x800(%rdi)
+    movl $1000, %ecx
+    xorl %ebx, %ebx
+1:  call *%rdi
+    addl %eax, %ebx
+    incl 0x800(%rdi)
+    decl %ecx
+    jnz 1b
+    addl 0x800(%rdi), %ebx
+    hlt
+END(beside)
+
+/* A store into its own way, two instructions on: what runs is what was written. RBX = 7. */
+    .balign 16
+PROGRAM(ahead)
+    leaq 1f(%rip), %rdi
+    movl $3, %ecx
+2:  movw $0xf4f4, (%rdi)
+    movl $0, %ebx
+    movw $0x07b3, (%rdi)
+    nop
+1:  movb $1, %bl
+    decl %ecx
+    jnz 2b
+    hlt
+END(ahead)
+
+/* mov eax, imm32 lies over the end of a page, its constant in pages that are changed: by a store,
+ * by the page table with INVLPG, by the page table with MOV CR3. RBX = the constants, a digit of 8
+ * bits each, the first in the highest. */
+    .balign 16
+PROGRAM(over)
+    movl $0x200ffe, %edi
+    movl $0x400ffe, %esi        /* where its first page is */
+    movb $0xb8, 1(%rsi)
+    movb $0x90, (%rsi)
+    movl $1, 0x401000           /* three pages to follow it */
+    movb $0xc3, 0x401004
+    movl $2, 0x402000
+    movb $0xc3, 0x402004
+    xorl %ebx, %ebx
+    movl $3, %ecx
+1:  call *%rdi
+    decl %ecx
+    jnz 1b
+    orl %eax, %ebx              /* 1 */
+    movl $3, 0x201000
+    call *%rdi
+    shll $8, %ebx
+    orl %eax, %ebx              /* 3 */
+    movq $0x402003, 0x103008
+    invlpg 0x201000
+    call *%rdi
+    shll $8, %ebx
+    orl %eax, %ebx              /* 2 */
+    movq $0x401003, 0x103008
+    movq %cr3, %rax
+    movq %rax, %cr3
+    call *%rdi
+    shll $8, %ebx
+    orl %eax, %ebx              /* 3 */
+    hlt
+END(over)
+
+/* The same instruction with no second page: the fault is at the instruction, for that page. */
+    .balign 16
+PROGRAM(fault)
+    movl $0x200ffe, %edi
+    movb $0xb8, 0x400fff
+    movb $0x90, 0x400ffe
+    movl $1, 0x401000
+    movb $0xc3, 0x401004
+    call *%rdi
+    movl %eax, %ebx
+    movq $0, 0x103008
+    invlpg 0x201000
+    call *%rdi
+    hlt
+END(fault)
+
+    .section .note.GNU-stack, "", @progbits

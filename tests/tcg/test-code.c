@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* Code that changes: written by itself, generated at the same place, beside data, lying over two
+ * pages of which one is mapped anew. Guest programs (code.S) in the translator; what they compute
+ * must be right whatever is kept, and what is kept must have been used: figures of the machine. */
+
+#include "machine.h" /* of engine/tcg */
+#include "x86-rig.h"
+
+#define PROGRAM(name) extern const uint8_t tcg_program_##name[], tcg_program_##name##_end[]
+PROGRAM(patch);
+PROGRAM(generate);
+PROGRAM(beside);
+PROGRAM(ahead);
+PROGRAM(over);
+PROGRAM(fault);
+
+enum { BASE = 0x10000, CODE_PAGE = 0x20000, TABLE = 0x103000, HANDLER = 0x6000 };
+
+typedef struct Fixture {
+    Rig *rig;
+    TcgMachine *tcg;
+} Fixture;
+
+static void
+fixture_init(Fixture *f, const TcgOptions *options)
+{
+    g_autoptr(GError) error = NULL;
+    bool made;
+
+    f->rig = rig_new("max");
+    x86_core_free(f->rig->core);
+    f->tcg = vit_tcg_new(options, &error);
+    g_assert_no_error(error);
+    f->rig->cpu.executor = &vit_tcg_executor;
+    f->rig->cpu.executor_machine = f->tcg;
+    made = vit_tcg_executor.create(&f->rig->cpu, &f->rig->model, &error);
+    g_assert_no_error(error);
+    g_assert_true(made);
+    f->rig->core = f->rig->cpu.state;
+    x86_state_reset(f->rig->core, false);
+    rig_long(f->rig, 0);
+    /* the second 2 MiB by pages of 4 KiB, leads to what begins at 4 MiB */
+    for (unsigned i = 0; i < 512; i++) {
+        rig_put(f->rig, TABLE + i * 8, (0x400000 + i * 0x1000) | 3, 8);
+    }
+    rig_put(f->rig, 0x102008, TABLE | 7, 8);
+    rig_put_gate(f->rig, 0x2000 + 16 * X86_EXC_PF, 0x08, HANDLER, 14, 0);
+    rig_put(f->rig, 0x2008 + 16 * X86_EXC_PF, 0, 8);
+    rig_put(f->rig, HANDLER, 0xf4, 1);
+}
+
+static void
+fixture_finish(Fixture *f)
+{
+    vit_tcg_executor.destroy(&f->rig->cpu);
+    f->rig->core = NULL;
+    vit_tcg_free(f->tcg);
+    rig_free(f->rig);
+}
+
+static uint32_t
+run(Fixture *f, const uint8_t *program, const uint8_t *end)
+{
+    X86State *s = &f->rig->core->s;
+    VitCpuExit reason;
+
+    vit_address_space_write_bytes(f->rig->host.memory, BASE, program, (size_t)(end - program));
+    s->rip = BASE;
+    s->gpr[X86_RSP] = 0x8000;
+    s->activity = X86_ACTIVE;
+    x86_state_changed(f->rig->core);
+    do {
+        reason = vit_tcg_executor.run(&f->rig->cpu);
+    } while (reason == VIT_CPU_EXIT_REQUEST);
+    g_assert_cmpint(reason, ==, VIT_CPU_EXIT_HALT);
+    return (uint32_t)s->gpr[X86_RBX];
+}
+#define RUN(f, name) run(f, tcg_program_##name, tcg_program_##name##_end)
+
+static const TcgOptions modes[] = {
+    { 0 },
+    { .exact = true },
+    { .force_exits = true },
+    { .one_insn_per_tb = true },
+    { .invalidate_every = 7 },
+    { .split_wx = true, .tb_size_bytes = 1 << 20 },
+    { .interpret = true },
+};
+
+/* The same in every mode of the translator. */
+static void
+test_values(void)
+{
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(modes); i++) {
+        Fixture f;
+        unsigned sum = 0;
+
+        for (unsigned generation = 20; generation > 0; generation--) {
+            for (unsigned n = 0; n < 64; n++) {
+                sum += 10 * ((generation + n) & 7);
+            }
+        }
+        fixture_init(&f, &modes[i]);
+        g_assert_cmpuint(RUN(&f, patch), ==, 6000);
+        g_assert_cmpuint(RUN(&f, generate), ==, sum);
+        g_assert_cmpuint(RUN(&f, beside), ==, 6000);
+        g_assert_cmpuint(RUN(&f, ahead), ==, 7);
+        g_assert_cmphex(RUN(&f, over), ==, 0x01030203);
+        fixture_finish(&f);
+    }
+}
+
+/* Four versions of the function are translated and then found again. */
+static void
+test_versions(void)
+{
+    Fixture f;
+
+    fixture_init(&f, &(TcgOptions){ 0 });
+    RUN(&f, patch);
+    g_assert_cmpuint(f.tcg->revived, >, 3900);
+    g_assert_cmpuint(f.tcg->translated_blocks, <, 30);
+    fixture_finish(&f);
+}
+
+/* Eight generations differ; the others have been there. The page is given up, so few of the 7680
+ * writes are seen one by one. */
+static void
+test_generations(void)
+{
+    Fixture f;
+
+    fixture_init(&f, &(TcgOptions){ 0 });
+    RUN(&f, generate);
+    g_assert_cmpuint(f.tcg->given_up, >, 10);
+    g_assert_cmpuint(f.tcg->writes_beside, <, 1000);
+    g_assert_cmpuint(f.tcg->translated_blocks, <, 8 * 64 + 40);
+    g_assert_cmpuint(f.tcg->revived, >, 11 * 64);
+    fixture_finish(&f);
+}
+
+/* Versions beyond those that are kept are translated again, and nothing else happens. */
+static void
+test_many_versions(void)
+{
+    static const uint8_t before[] = { 0xbb, 0, 0, 0, 0, 0xf4 }; /* mov ebx, imm32; hlt */
+    Fixture f;
+
+    fixture_init(&f, &(TcgOptions){ 0 });
+    for (unsigned turn = 0; turn < 3; turn++) {
+        for (uint32_t n = 0; n < 2 * TCG_VERSIONS; n++) {
+            uint8_t code[sizeof(before)];
+            memcpy(code, before, sizeof(code));
+            memcpy(code + 1, &n, sizeof(n));
+            g_assert_cmpuint(run(&f, code, code + sizeof(code)), ==, n);
+        }
+    }
+    g_assert_cmpuint(f.tcg->translated_blocks, ==, 3 * 2 * TCG_VERSIONS);
+    fixture_finish(&f);
+}
+
+/* A device writes code: by DMA, in the page that an instruction runs into too. */
+static void
+test_dma(void)
+{
+    static const uint8_t code[] = { 0xbb, 1, 0, 0, 0, 0xf4 };
+    Fixture f;
+    X86State *s;
+
+    fixture_init(&f, &(TcgOptions){ 0 });
+    s = &f.rig->core->s;
+    for (uint8_t n = 0; n < 6; n++) {
+        uint8_t byte = n % 3;
+        if (n == 0) {
+            vit_address_space_write_bytes(f.rig->host.memory, CODE_PAGE + 0xffe, code,
+                                          sizeof(code));
+        }
+        vit_address_space_write_bytes(f.rig->host.memory, CODE_PAGE + 0x1000, &byte, 1);
+        s->rip = CODE_PAGE + 0xffe;
+        s->activity = X86_ACTIVE;
+        x86_state_changed(f.rig->core);
+        g_assert_cmpint(vit_tcg_executor.run(&f.rig->cpu), ==, VIT_CPU_EXIT_HALT);
+        g_assert_cmphex(s->gpr[X86_RBX], ==, 1 | (uint32_t)byte << 8);
+    }
+    fixture_finish(&f);
+}
+
+static void
+test_fault(void)
+{
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(modes); i++) {
+        Fixture f;
+        X86State *s;
+        uint64_t frame;
+
+        fixture_init(&f, &modes[i]);
+        s = &f.rig->core->s;
+        g_assert_cmpuint(RUN(&f, fault), ==, 1);
+        g_assert_cmphex(s->rip, ==, HANDLER + 1);
+        g_assert_cmphex(s->cr2, ==, 0x201000);
+        frame = s->gpr[X86_RSP];
+        g_assert_cmphex(rig_get(f.rig, frame + 8, 8), ==, 0x200fff);
+        fixture_finish(&f);
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/tcg/code/values", test_values);
+    g_test_add_func("/tcg/code/versions", test_versions);
+    g_test_add_func("/tcg/code/generations", test_generations);
+    g_test_add_func("/tcg/code/many-versions", test_many_versions);
+    g_test_add_func("/tcg/code/dma", test_dma);
+    g_test_add_func("/tcg/code/fault", test_fault);
+    return g_test_run();
+}
