@@ -237,8 +237,8 @@ inflate_job(const PackJob *job)
     }
     ret = inflate(&stream, Z_FINISH);
     inflateEnd(&stream);
-    return (ret == Z_STREAM_END || ret == Z_BUF_ERROR || ret == Z_OK) && stream.avail_out == 0
-               ? 0
+    return ret == Z_STREAM_END || ((ret == Z_BUF_ERROR || ret == Z_OK) && stream.avail_out == 0)
+               ? (int)(job->out_len - stream.avail_out)
                : -EIO;
 }
 
@@ -256,7 +256,9 @@ bunzip_job(const PackJob *job)
     }
     ret = BZ2_bzDecompress(&stream);
     BZ2_bzDecompressEnd(&stream);
-    return (ret == BZ_STREAM_END || ret == BZ_OK) && stream.avail_out == 0 ? 0 : -EIO;
+    return ret == BZ_STREAM_END || (ret == BZ_OK && stream.avail_out == 0)
+               ? (int)(job->out_len - stream.avail_out)
+               : -EIO;
 }
 
 static int
@@ -273,7 +275,7 @@ fmt_unpack(BlkContext *context, FmtCodec codec, const void *in, size_t in_len, v
 {
     PackJob job = { .codec = codec, .in = in, .in_len = in_len, .out = out, .out_len = out_len };
 
-    if (in_len > UINT32_MAX || out_len > UINT32_MAX) {
+    if (in_len > INT32_MAX || out_len > INT32_MAX) {
         return -EFBIG;
     }
     return blk_pool_run(context, unpack_worker, &job);

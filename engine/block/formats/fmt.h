@@ -153,7 +153,7 @@ void fmt_report(const BlkCheck *check, const char *format, ...) G_GNUC_PRINTF(2,
 /* ---- compression, on workers ---- */
 
 typedef enum FmtCodec { FMT_ZLIB, FMT_BZIP2 } FmtCodec;
-/* 0 when OUT is filled exactly, else a negative errno. */
+/* How many bytes came out, OUT_LEN at most, or a negative errno. */
 int fmt_unpack(BlkContext *context, FmtCodec codec, const void *in, size_t in_len, void *out,
                size_t out_len);
 /* By zlib. The length, or a negative errno. */
