@@ -117,6 +117,8 @@ struct VitCpu {
     unsigned index;
     uint32_t apic_id;
     bool is_bsp;
+    /* The machine has more CPUs than the host: who waits in a loop of PAUSEs lets others run. */
+    bool is_crowded;
     bool a20_enabled; /* written under the device lock, then MAP_CHANGED raised */
     /* Physical address of the local APIC's page while it is in xAPIC mode, 0 = none. Kept by the
      * local APIC; MAP_CHANGED is raised when it changes. */

@@ -4,10 +4,9 @@
 /* The CPUID instruction: leaves made from a resolved model.
  *
  * Intel SDM volume 2 CPUID, AMD APM volume 3 appendix E. Feature words come from the feature list;
- * the rest is topology, caches (one plausible hierarchy: 32 KiB + 32 KiB, 2 MiB, 16 MiB, the same
- * in leaves 2, 4, 0x80000005, 6 and 0x8000001D), addresses, and the state bits OSXSAVE and OSPKE.
- * A leaf beyond the last answers as the last basic leaf does, as Intel processors do.
- * Pure; thread: any. */
+ * the rest is topology (APIC ids are thread, core, die, package, each as wide as it must be),
+ * caches (x86-cpuid-cache.c), addresses, and the state bits OSXSAVE and OSPKE. A leaf beyond the
+ * last answers as the last basic leaf does, as Intel processors do. Pure; thread: any. */
 
 #include "x86-fpu.h"
 #include "x86-system.h"
@@ -42,23 +41,60 @@ is_amd(const X86CpuModel *model)
     return g_str_equal(model->vendor, "AuthenticAMD") || g_str_equal(model->vendor, "HygonGenuine");
 }
 
-static unsigned
-threads_per_core(const X86CpuModel *model)
-{
-    return MAX(model->smp_threads, 1);
-}
-
-static unsigned
-threads_per_socket(const X86CpuModel *model)
-{
-    return threads_per_core(model) * MAX(model->smp_cores, 1) * MAX(model->smp_dies, 1);
-}
-
 /* Bits that number COUNT things. */
 static unsigned
 id_bits(unsigned count)
 {
     return count <= 1 ? 0 : 32 - __builtin_clz(count - 1);
+}
+
+/* Where LEVEL's number begins in an APIC id. */
+unsigned
+x86_topology_shift(const X86CpuModel *model, X86TopologyLevel level)
+{
+    const unsigned counts[] = { model->smp_threads, model->smp_cores, model->smp_dies };
+    unsigned shift = 0;
+
+    for (unsigned i = 0; i < (unsigned)level; i++) {
+        shift += id_bits(counts[i]);
+    }
+    return shift;
+}
+
+void
+x86_topology_set(X86CpuModel *model, unsigned sockets, unsigned dies, unsigned cores,
+                 unsigned threads)
+{
+    model->smp_sockets = sockets;
+    model->smp_dies = dies;
+    model->smp_cores = cores;
+    model->smp_threads = threads;
+    if (dies > 1 && model->level_auto && !is_amd(model)) {
+        model->max_leaf = MAX(model->max_leaf, 0x1fu);
+    }
+}
+
+uint32_t
+x86_topology_apic_id(const X86CpuModel *model, unsigned index)
+{
+    unsigned threads = MAX(model->smp_threads, 1), cores = MAX(model->smp_cores, 1);
+    unsigned dies = MAX(model->smp_dies, 1);
+
+    return index % threads |
+           index / threads % cores << x86_topology_shift(model, X86_TOPOLOGY_CORE) |
+           index / threads / cores % dies << x86_topology_shift(model, X86_TOPOLOGY_DIE) |
+           index / threads / cores / dies << x86_topology_shift(model, X86_TOPOLOGY_PACKAGE);
+}
+
+unsigned
+x86_topology_cpus(const X86CpuModel *model, X86TopologyLevel level)
+{
+    unsigned count = 1;
+
+    count *= level > X86_TOPOLOGY_THREAD ? MAX(model->smp_threads, 1) : 1;
+    count *= level > X86_TOPOLOGY_CORE ? MAX(model->smp_cores, 1) : 1;
+    count *= level > X86_TOPOLOGY_DIE ? MAX(model->smp_dies, 1) : 1;
+    return count;
 }
 
 static uint32_t
@@ -82,7 +118,7 @@ vendor_words(const X86CpuModel *model, uint32_t r[4])
 static void
 leaf_1(const X86CpuModel *model, const X86State *s, uint32_t apic_id, uint32_t r[4])
 {
-    unsigned threads = threads_per_socket(model);
+    unsigned threads = x86_topology_cpus(model, X86_TOPOLOGY_PACKAGE);
 
     r[A] = signature(model);
     r[B] = apic_id << 24 | (threads > 1 ? MIN(threads, 255u) << 16 : 0);
@@ -98,55 +134,41 @@ leaf_1(const X86CpuModel *model, const X86State *s, uint32_t apic_id, uint32_t r
     }
 }
 
-/* ---- Caches ---- */
-
-typedef struct Cache {
-    unsigned level;
-    unsigned type; /* 1 data, 2 instructions, 3 unified */
-    unsigned ways, sets;
-} Cache;
-
-static const Cache caches[] = {
-    { 1, 1, 8, 64 }, { 1, 2, 8, 64 }, { 2, 3, 8, 4096 }, { 3, 3, 16, 16384 }
-};
-enum { LINE_BYTES = 64 };
-
-/* Leaf 4 and its AMD twin. */
-static void
-cache_leaf(const X86CpuModel *model, uint32_t index, bool amd_form, uint32_t r[4])
-{
-    if (index >= VIT_ARRAY_LEN(caches)) {
-        return;
-    }
-    const Cache *cache = &caches[index];
-    unsigned sharing = cache->level == 3 ? threads_per_socket(model) : threads_per_core(model);
-    r[A] = cache->type | cache->level << 5 | 1u << 8 | (sharing - 1) << 14;
-    if (!amd_form) {
-        r[A] |= (MIN(MAX(model->smp_cores, 1u) * MAX(model->smp_dies, 1u), 64u) - 1) << 26;
-    }
-    r[B] = (LINE_BYTES - 1) | (cache->ways - 1) << 22;
-    r[C] = cache->sets - 1;
-}
-
 /* ---- Topology ---- */
 
+/* Leaf 0xB knows threads and cores; 0x1F dies as well. */
 static void
-leaf_topology(const X86CpuModel *model, uint32_t subleaf, uint32_t apic_id, uint32_t r[4])
+leaf_topology(const X86CpuModel *model, bool with_dies, uint32_t subleaf, uint32_t apic_id,
+              uint32_t r[4])
 {
-    unsigned threads = threads_per_core(model);
-    unsigned all = threads_per_socket(model);
+    static const uint8_t types[] = { 1, 2, 5 }; /* thread, core, die */
+    X86TopologyLevel level = subleaf + 1;
+    unsigned levels = with_dies ? 3 : 2;
 
+    if (with_dies ? model->smp_dies < 2 : !model->cpuid_0xb) {
+        return;
+    }
     r[C] = subleaf & 0xff;
     r[D] = apic_id;
-    if (subleaf == 0) {
-        r[A] = id_bits(threads);
-        r[B] = threads;
-        r[C] |= 1 << 8; /* SMT */
-    } else if (subleaf == 1) {
-        r[A] = id_bits(threads) + id_bits(all / threads);
-        r[B] = all;
-        r[C] |= 2 << 8; /* core */
+    if (subleaf < levels) {
+        level = subleaf + 1 == levels ? X86_TOPOLOGY_PACKAGE : level;
+        r[A] = x86_topology_shift(model, level);
+        r[B] = x86_topology_cpus(model, level);
+        r[C] |= (uint32_t)types[subleaf] << 8;
     }
+}
+
+/* Where a CPU of AMD's is: unit of compute and node. */
+static void
+leaf_8000001e(const X86CpuModel *model, uint32_t apic_id, uint32_t r[4])
+{
+    unsigned core = x86_topology_shift(model, X86_TOPOLOGY_CORE);
+    unsigned die = x86_topology_shift(model, X86_TOPOLOGY_DIE);
+
+    r[A] = apic_id;
+    r[B] = (MAX(model->smp_threads, 1) - 1) << 8 |
+           ((apic_id >> core & ((1u << (die - core)) - 1)) & 0xff);
+    r[C] = (MAX(model->smp_dies, 1) - 1) << 8 | (apic_id >> die & 0xff);
 }
 
 /* ---- XSAVE ---- */
@@ -201,14 +223,14 @@ basic_leaf(const X86CpuModel *model, const X86State *s, uint32_t apic_id, uint32
         break;
     case 1: leaf_1(model, s, apic_id, r); break;
     case 2:
-        r[A] = 1;
-        r[C] = 0x4d;     /* 16 MiB third level */
-        r[D] = 0x2c307d; /* 32 KiB data, 32 KiB code, 2 MiB second level */
+    case 4:
+        if (!is_amd(model)) {
+            x86_cpuid_caches(model, leaf, subleaf, r);
+        }
         break;
-    case 4: cache_leaf(model, subleaf, false, r); break;
     case 5:
         if (x86_model_has(model, X86_FEATURE_MONITOR)) {
-            r[A] = r[B] = LINE_BYTES;
+            r[A] = r[B] = 64; /* bytes of a line */
             r[C] = 3;
         }
         break;
@@ -224,8 +246,8 @@ basic_leaf(const X86CpuModel *model, const X86State *s, uint32_t apic_id, uint32
             }
         }
         break;
-    case 0xb:
-    case 0x1f: leaf_topology(model, subleaf, apic_id, r); break;
+    case 0xb: leaf_topology(model, false, subleaf, apic_id, r); break;
+    case 0x1f: leaf_topology(model, true, subleaf, apic_id, r); break;
     case 0xd: leaf_xsave(model, s, subleaf, r); break;
     case 0x15: /* TSC = crystal of 1 MHz * ratio */
         r[A] = 1;
@@ -249,7 +271,7 @@ leaf_80000001(const X86CpuModel *model, uint32_t r[4])
     if (is_amd(model)) {
         add_features(model, 1, 0, leaf1);
         r[D] |= leaf1[D] & 0x0183f3ff;
-        if (threads_per_socket(model) > 1) {
+        if (x86_topology_cpus(model, X86_TOPOLOGY_PACKAGE) > 1) {
             r[C] |= 1u << 1; /* the core count of leaf 1 is of cores, not of threads */
         }
     }
@@ -260,7 +282,7 @@ extended_leaf(const X86CpuModel *model, uint32_t apic_id, uint32_t leaf, uint32_
               uint32_t r[4])
 {
     char brand[48] = { 0 };
-    unsigned threads = threads_per_socket(model);
+    unsigned threads = x86_topology_cpus(model, X86_TOPOLOGY_PACKAGE);
 
     switch (leaf) {
     case 0x80000000:
@@ -275,15 +297,7 @@ extended_leaf(const X86CpuModel *model, uint32_t apic_id, uint32_t leaf, uint32_
         memcpy(r, brand + (leaf - 0x80000002) * 16, 16);
         break;
     case 0x80000005:
-        r[A] = r[B] = 0x40ff40ff; /* 64 entries, fully associative, 2 MiB and 4 KiB pages */
-        r[C] = r[D] = 32u << 24 | 8u << 16 | 1u << 8 | LINE_BYTES;
-        break;
-    case 0x80000006:
-        r[A] = 0;
-        r[B] = 0x42004200; /* 512 entries, 4 ways */
-        r[C] = 2048u << 16 | 6u << 12 | 1u << 8 | LINE_BYTES;
-        r[D] = 32u << 18 | 8u << 12 | 1u << 8 | LINE_BYTES;
-        break;
+    case 0x80000006: x86_cpuid_caches(model, leaf, subleaf, r); break;
     case 0x80000007: add_features(model, leaf, 0, r); break;
     case 0x80000008:
         add_features(model, leaf, 0, r);
@@ -291,8 +305,8 @@ extended_leaf(const X86CpuModel *model, uint32_t apic_id, uint32_t leaf, uint32_
         if (x86_model_has(model, X86_FEATURE_LM)) {
             r[A] |= model->virt_bits << 8;
         }
-        if (is_amd(model) && threads > 1) {
-            r[C] = id_bits(threads) << 12 | (threads - 1);
+        if (threads > 1) {
+            r[C] = x86_topology_shift(model, X86_TOPOLOGY_PACKAGE) << 12 | MIN(threads - 1, 255u);
         }
         break;
     case 0x8000000a: /* SVM: nothing without the feature */
@@ -304,14 +318,12 @@ extended_leaf(const X86CpuModel *model, uint32_t apic_id, uint32_t leaf, uint32_
         break;
     case 0x8000001d:
         if (x86_model_has(model, X86_FEATURE_TOPOEXT)) {
-            cache_leaf(model, subleaf, true, r);
+            x86_cpuid_caches(model, leaf, subleaf, r);
         }
         break;
     case 0x8000001e:
         if (x86_model_has(model, X86_FEATURE_TOPOEXT)) {
-            r[A] = apic_id;
-            r[B] = (threads_per_core(model) - 1) << 8 |
-                   ((apic_id >> id_bits(threads_per_core(model))) & 0xff);
+            leaf_8000001e(model, apic_id, r);
         }
         break;
     default: break;

@@ -19,6 +19,14 @@ typedef enum X86Feature {
 } X86Feature;
 #define X86_FEATURE_WORDS ((X86_FEATURE_LAST + 63) / 64)
 
+/* Cache hierarchies, rows of x86-cpuid-cache.c. */
+typedef enum X86Caches {
+    X86_CACHES_DEFAULT,
+    X86_CACHES_ZEN,
+    X86_CACHES_ZEN2,
+    X86_CACHES_ZEN3
+} X86Caches;
+
 /* A model as resolved for one machine: immutable while the machine runs, shared by its CPUs. */
 typedef struct X86CpuModel {
     char name[32];
@@ -32,6 +40,11 @@ typedef struct X86CpuModel {
     uint64_t tsc_hz;
     bool hypervisor_bit;    /* leaf 1 ECX 31 */
     bool hypervisor_leaves; /* 0x40000000 */
+    X86Caches caches;
+    bool legacy_cache; /* the default caches, whatever the model's are */
+    bool l3_cache;
+    bool cpuid_0xb;  /* leaf 0xB is there */
+    bool level_auto; /* topology may raise max_leaf */
 } X86CpuModel;
 
 static inline bool
@@ -53,6 +66,21 @@ void x86_interpreter_features(uint64_t out_words[X86_FEATURE_WORDS]);
 const char *x86_feature_name(unsigned feature);
 /* Names and descriptions of all models, for -cpu help. Index up to NULL. */
 const char *x86_model_name(unsigned index, const char **out_title);
+/* Topology, in APIC ids: where the number of a level begins, and the id of CPU number INDEX. */
+typedef enum X86TopologyLevel {
+    X86_TOPOLOGY_THREAD,
+    X86_TOPOLOGY_CORE,
+    X86_TOPOLOGY_DIE,
+    X86_TOPOLOGY_PACKAGE
+} X86TopologyLevel;
+void x86_topology_set(X86CpuModel *model, unsigned sockets, unsigned dies, unsigned cores,
+                      unsigned threads);
+/* CPUs in one thing of LEVEL. */
+unsigned x86_topology_cpus(const X86CpuModel *model, X86TopologyLevel level);
+unsigned x86_topology_shift(const X86CpuModel *model, X86TopologyLevel level);
+uint32_t x86_topology_apic_id(const X86CpuModel *model, unsigned index);
+/* The leaves that tell of caches; R is zero before. */
+void x86_cpuid_caches(const X86CpuModel *model, uint32_t leaf, uint32_t subleaf, uint32_t r[4]);
 /* One leaf as CPU number APIC_ID sees it (OSXSAVE, APIC and enabled-XCR0 bits from the state). */
 struct X86State;
 void x86_cpuid(const X86CpuModel *model, const void *x86_state, uint32_t apic_id, uint32_t leaf,

@@ -6,6 +6,7 @@
 
 #include "x86-int.h"
 
+#include <sched.h>
 #include <sys/random.h>
 
 X86_INLINE void
@@ -274,7 +275,11 @@ x86_exec_nop(X86Core *core, const X86Insn *insn)
 void
 x86_exec_pause(X86Core *core, const X86Insn *insn)
 {
-    __builtin_ia32_pause();
+    if (core->cpu->is_crowded) {
+        sched_yield();
+    } else {
+        __builtin_ia32_pause();
+    }
 }
 
 void

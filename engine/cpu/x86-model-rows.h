@@ -4,7 +4,7 @@
 
 /* The CPU models as data (x86-model-rows.c): each names a parent and what differs from it. */
 
-#include <stdint.h>
+#include "x86-cpuid.h"
 
 typedef struct X86ModelRow {
     const char *name;
@@ -14,6 +14,8 @@ typedef struct X86ModelRow {
     uint32_t max_leaf, max_extended_leaf; /* at least; features may raise them */
     const char *model_id;
     const char *features; /* names; "-name" takes one of the parent's away */
+    const char *notes;    /* what a version is for */
+    X86Caches caches;     /* the parent's when X86_CACHES_DEFAULT */
 } X86ModelRow;
 
 typedef struct X86ModelAlias {

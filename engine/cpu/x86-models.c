@@ -257,6 +257,10 @@ typedef struct Parse {
     bool host_phys_bits;
     uint64_t phys_bits, phys_bits_limit;
     bool level_given, xlevel_given;
+    bool level_auto;    /* features and topology may raise the last leaf */
+    bool migratable;    /* asked for: nothing that another host may not have */
+    bool modern_caches; /* legacy-cache=off */
+    bool asked_hv;      /* some Hyper-V enlightenment was asked for */
 } Parse;
 
 /* Properties that are numbers with a place of their own. */
@@ -394,6 +398,19 @@ set_switch(Parse *parse, const char *key, bool on)
         parse->host_phys_bits = on;
     } else if (g_str_equal(key, "tcg-cpuid")) {
         parse->model->hypervisor_leaves = on;
+    } else if (g_str_equal(key, "l3-cache")) {
+        parse->model->l3_cache = on;
+    } else if (g_str_equal(key, "cpuid-0xb")) {
+        parse->model->cpuid_0xb = on;
+    } else if (g_str_equal(key, "legacy-cache")) {
+        parse->model->legacy_cache = on;
+        parse->modern_caches = !on;
+    } else if (g_str_equal(key, "full-cpuid-auto-level")) {
+        parse->level_auto = on;
+    } else if (g_str_equal(key, "migratable")) {
+        parse->migratable = on;
+    } else if (g_str_has_prefix(key, "hv-") && on) {
+        parse->asked_hv = true;
     }
     return found;
 }
@@ -487,6 +504,10 @@ start_from_row(X86CpuModel *model, const X86ModelRow *row)
     model->stepping = row->stepping;
     model->max_leaf = row->max_leaf;
     model->max_extended_leaf = row->max_extended_leaf;
+    for (const X86ModelRow *from = row; from && !model->caches;
+         from = from->parent ? find_row(from->parent) : NULL) {
+        model->caches = from->caches;
+    }
     set_feature(model->features, X86_FEATURE_HYPERVISOR, true);
 }
 
@@ -514,7 +535,7 @@ start_from_host(X86CpuModel *model)
 }
 
 static void
-take_away(Parse *parse, const uint64_t *offered, bool quiet, GPtrArray *missing)
+take_away(Parse *parse, const uint64_t *offered, bool quiet, GArray *missing)
 {
     X86CpuModel *model = parse->model;
 
@@ -522,7 +543,28 @@ take_away(Parse *parse, const uint64_t *offered, bool quiet, GPtrArray *missing)
         if (has_feature(model->features, i) && !has_feature(offered, i)) {
             set_feature(model->features, i, false);
             if (!quiet || has_feature(parse->wanted, i)) {
-                g_ptr_array_add(missing, (gpointer)features[i].name);
+                g_array_append_val(missing, i);
+            }
+        }
+    }
+}
+
+/* What means nothing without another feature goes with it, without a word. */
+static void
+drop_dependents(X86CpuModel *model)
+{
+    static const struct {
+        uint16_t of, leaf_index;
+    } dependents[] = {
+        { X86_FEATURE_XSAVE, X86_FEATURE_XSAVEOPT },
+        { X86_FEATURE_SVM, X86_FEATURE_NPT },
+    };
+
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(dependents); i++) {
+        uint32_t leaf = features[dependents[i].leaf_index].leaf;
+        for (unsigned f = 1; !x86_model_has(model, dependents[i].of) && f < X86_FEATURE_LAST; f++) {
+            if (features[f].leaf == leaf) {
+                set_feature(model->features, f, false);
             }
         }
     }
@@ -550,10 +592,7 @@ settle(Parse *parse)
     } else if (parse->phys_bits) {
         model->phys_bits = parse->phys_bits;
     } else {
-        model->phys_bits =
-            lm                                                                                 ? 40
-            : x86_model_has(model, X86_FEATURE_PSE36) || x86_model_has(model, X86_FEATURE_PAE) ? 36
-                                                                                               : 32;
+        model->phys_bits = lm ? 40 : x86_model_has(model, X86_FEATURE_PSE36) ? 36 : 32;
     }
     model->phys_bits = CLAMP(model->phys_bits, 32u, 52u);
     model->virt_bits = x86_model_has(model, X86_FEATURE_LA57) ? 57 : 48;
@@ -563,9 +602,9 @@ settle(Parse *parse)
             continue;
         }
         uint32_t leaf = features[i].leaf;
-        if (leaf < 0x20 && !parse->level_given) {
+        if (leaf < 0x20 && !parse->level_given && parse->level_auto) {
             model->max_leaf = MAX(model->max_leaf, leaf);
-        } else if (leaf >> 28 == 8 && !parse->xlevel_given) {
+        } else if (leaf >> 28 == 8 && !parse->xlevel_given && parse->level_auto) {
             model->max_extended_leaf = MAX(model->max_extended_leaf, leaf);
         }
     }
@@ -577,32 +616,72 @@ settle(Parse *parse)
     }
 }
 
+/* "CPUID.07H:EBX.hle [bit 4]", or for a bit of an MSR "MSR(10AH).rdctl-no [bit 0]". */
+static char *
+place_text(unsigned feature)
+{
+    static const char *const registers[] = { "EAX", "EBX", "ECX", "EDX" };
+    uint32_t leaf = features[feature].leaf;
+
+    if (leaf >> 28 == 15) {
+        return g_strdup_printf("MSR(%XH).%s [bit %u]", leaf & 0xfffffff, features[feature].name,
+                               features[feature].bit + (features[feature].reg == 3 ? 32 : 0));
+    }
+    return g_strdup_printf("CPUID.%02XH:%s.%s [bit %u]", leaf, registers[features[feature].reg],
+                           features[feature].name, features[feature].bit);
+}
+
 static bool
-report_missing(const Parse *parse, const GPtrArray *missing, GPtrArray *out_warnings,
+report_missing(const Parse *parse, const GArray *missing, bool is_kvm, GPtrArray *out_warnings,
                GError **error)
 {
+    const char *who = is_kvm ? "host" : "TCG";
+
     if (!missing->len || (!parse->check && !parse->enforce)) {
         return true;
     }
     g_autoptr(GString) list = g_string_new(NULL);
     for (unsigned i = 0; i < missing->len; i++) {
-        g_string_append_printf(list, "%s%s", i ? ", " : "",
-                               (const char *)g_ptr_array_index(missing, i));
+        unsigned feature = g_array_index(missing, unsigned, i);
+        g_autofree char *place = place_text(feature);
+        g_string_append_printf(list, "%s%s", i ? ", " : "", features[feature].name);
+        if (out_warnings && !parse->enforce) {
+            g_ptr_array_add(out_warnings, g_strdup_printf("%s doesn't support requested feature: "
+                                                          "%s",
+                                                          who, place));
+        }
     }
     if (parse->enforce) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
-                    "-cpu %s: not offered by this accelerator on this host: %s; leave \"enforce\" "
-                    "out to run without them",
-                    parse->model->name, list->str);
+                    "-cpu %s: %s doesn't support requested features: %s; leave \"enforce\" out to "
+                    "run without them",
+                    parse->model->name, who, list->str);
         return false;
     }
-    if (out_warnings) {
-        g_ptr_array_add(out_warnings,
-                        g_strdup_printf("-cpu %s: running without features that are not offered "
-                                        "by this accelerator on this host: %s",
-                                        parse->model->name, list->str));
+    return true;
+}
+
+static bool
+check_caches(const Parse *parse, GError **error)
+{
+    if (parse->modern_caches && parse->model->caches == X86_CACHES_DEFAULT) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "-cpu %s: this model has no caches of its own: leave legacy-cache=off out",
+                    parse->model->name);
+        return false;
     }
     return true;
+}
+
+static void
+report_hyperv(const Parse *parse, GPtrArray *out_warnings)
+{
+    if (parse->asked_hv && out_warnings) {
+        g_ptr_array_add(out_warnings,
+                        g_strdup_printf("-cpu %s: the guest is not offered the Hyper-V interface: "
+                                        "hv-* settings have no effect",
+                                        parse->model->name));
+    }
 }
 
 bool
@@ -615,8 +694,10 @@ x86_model_resolve(const char *text, const uint64_t offered[X86_FEATURE_WORDS], b
                           .smp_dies = 1,
                           .smp_cores = 1,
                           .smp_threads = 1,
-                          .hypervisor_leaves = true };
-    Parse parse = { .model = &model, .check = true };
+                          .hypervisor_leaves = true,
+                          .l3_cache = true,
+                          .cpuid_0xb = true };
+    Parse parse = { .model = &model, .check = true, .level_auto = true };
     const char *name = parts[0] && *parts[0] ? parts[0] : "qemu64";
     bool is_max = g_str_equal(name, "max") || g_str_equal(name, "host");
     const X86ModelRow *row = is_max ? find_row("qemu64") : find_row(name);
@@ -651,13 +732,20 @@ x86_model_resolve(const char *text, const uint64_t offered[X86_FEATURE_WORDS], b
             return false;
         }
     }
-    g_autoptr(GPtrArray) missing = g_ptr_array_new();
+    g_autoptr(GArray) missing = g_array_new(FALSE, FALSE, sizeof(unsigned));
     bool generic = is_max || g_str_has_prefix(name, "qemu") || g_str_has_prefix(name, "kvm");
     take_away(&parse, offered, generic && !parse.enforce, missing);
-    if (!report_missing(&parse, missing, out_warnings, error)) {
+    if (!report_missing(&parse, missing, is_kvm, out_warnings, error) ||
+        !check_caches(&parse, error)) {
         return false;
     }
+    report_hyperv(&parse, out_warnings);
+    if (parse.migratable && !has_feature(parse.wanted, X86_FEATURE_INVTSC)) {
+        set_feature(model.features, X86_FEATURE_INVTSC, false);
+    }
+    drop_dependents(&model);
     settle(&parse);
+    model.level_auto = parse.level_auto && !parse.level_given;
     *out_model = model;
     return true;
 }

@@ -123,7 +123,8 @@ fill_cmos(Machine *machine)
     vit_rtc_set_cmos(rtc, 0x5b, high);
     vit_rtc_set_cmos(rtc, 0x5c, high >> 8);
     vit_rtc_set_cmos(rtc, 0x5d, high >> 16);
-    vit_rtc_set_cmos(rtc, 0x5f, machine->n_vcpus - 1);
+    /* firmware looks at fw_cfg for more than fit */
+    vit_rtc_set_cmos(rtc, 0x5f, machine->n_vcpus > 256 ? 0 : machine->n_vcpus - 1);
     fill_boot_order(machine);
     board_pc_fill_drive_cmos(machine);
 }
@@ -162,7 +163,8 @@ fill_items(Machine *machine)
 {
     const VitMachinePlan *plan = machine->plan;
     VitDevice *fw = pc(machine)->fw_cfg;
-    unsigned max_cpus = plan->max_cpus;
+    /* a limit of APIC ids, which is what firmware makes of it */
+    unsigned max_cpus = x86_topology_apic_id(&machine->cpu_model, plan->max_cpus - 1) + 1;
     uint64_t *numa = g_new0(uint64_t, 1 + max_cpus + 1);
 
     vit_fw_cfg_set(fw, FW_CFG_UUID, g_bytes_new(plan->uuid_bytes, sizeof(plan->uuid_bytes)));

@@ -154,8 +154,9 @@ machine_vcpus_create(Machine *machine, GError **error)
         };
         vcpu->cpu.host = &vcpu->host;
         vcpu->cpu.index = i;
-        vcpu->cpu.apic_id = i;
+        vcpu->cpu.apic_id = x86_topology_apic_id(&machine->cpu_model, i);
         vcpu->cpu.is_bsp = i == 0;
+        vcpu->cpu.is_crowded = machine->plan->cpus > g_get_num_processors();
         vcpu->cpu.a20_enabled = true;
         vcpu->cpu.debug.one_insn_blocks = machine->plan->singlestep;
         vcpu->cpu.kick = vcpu_kick;

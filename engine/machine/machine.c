@@ -228,6 +228,23 @@ machine_choose_accel(Machine *machine, VitDiagList *diags, GError **error)
     return false;
 }
 
+/* Ids from 255 up can only be reached in x2APIC mode. */
+static bool
+machine_check_apic_ids(Machine *machine, VitDiagList *diags, GError **error)
+{
+    const VitMachinePlan *plan = machine->plan;
+    uint32_t last = x86_topology_apic_id(&machine->cpu_model, plan->max_cpus - 1);
+
+    if (last < 255 || x86_model_has(&machine->cpu_model, X86_FEATURE_X2APIC)) {
+        return true;
+    }
+    g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                "the last of %u CPUs would have the APIC id %u, and without x2APIC ids end at 254: "
+                "use -accel tcg and a CPU model that has it, as in -cpu %s,+x2apic, or fewer CPUs",
+                plan->max_cpus, last, machine->cpu_model.name);
+    return machine_plan_error(machine, diags, plan->smp_src, error);
+}
+
 static bool
 machine_choose_cpu(Machine *machine, VitDiagList *diags, GError **error)
 {
@@ -256,11 +273,8 @@ machine_choose_cpu(Machine *machine, VitDiagList *diags, GError **error)
     for (guint i = 0; i < warnings->len; i++) {
         g_printerr("warning: %s\n", (const char *)warnings->pdata[i]);
     }
-    machine->cpu_model.smp_sockets = plan->sockets;
-    machine->cpu_model.smp_dies = plan->dies;
-    machine->cpu_model.smp_cores = plan->cores;
-    machine->cpu_model.smp_threads = plan->threads;
-    return true;
+    x86_topology_set(&machine->cpu_model, plan->sockets, plan->dies, plan->cores, plan->threads);
+    return machine_check_apic_ids(machine, diags, error);
 }
 
 /* CPUs keep translations of what they have seen of the map: a change makes them look again. */

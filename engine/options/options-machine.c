@@ -5,6 +5,7 @@
  * the switches around them. Thread: any; const data. */
 
 #include "options-schema.h"
+#include "vit-plan.h"
 
 static const VitOptionValue v_machine_vmport[] = {
     { .name = "on", .help = VIT_N_("Backdoor port is present"), .status = VIT_STATUS_NOT_YET },
@@ -212,17 +213,17 @@ static const VitOptionVariant vr_accel[] = {
 
 static const VitOptionKey k_smp[] = {
     K_INT("cpus", NULL, "CPUs present at start; taken from the topology when omitted", .min = 1,
-          .max = 288),
+          .max = VIT_PLAN_CPUS_MAX),
     K_INT("maxcpus", NULL,
           "Upper limit for CPU hotplug; must not be below cpus and not above the board's limit",
-          .min = 1, .max = 288),
-    K_INT("sockets", NULL, "Number of packages", .min = 1, .max = 288),
+          .min = 1, .max = VIT_PLAN_CPUS_MAX),
+    K_INT("sockets", NULL, "Number of packages", .min = 1, .max = VIT_PLAN_CPUS_MAX),
     K_INT("dies", "1", "Dies per package; boards that cannot express it accept only 1", .min = 1,
-          .max = 288),
+          .max = VIT_PLAN_CPUS_MAX),
     K_INT("clusters", "1", "Clusters per die; PC machines have one", .min = 1, .max = 1,
           .since = "7.0", .mission = "x.smp.clusters"),
-    K_INT("cores", NULL, "Cores per die", .min = 1, .max = 288),
-    K_INT("threads", NULL, "Hardware threads per core", .min = 1, .max = 288),
+    K_INT("cores", NULL, "Cores per die", .min = 1, .max = VIT_PLAN_CPUS_MAX),
+    K_INT("threads", NULL, "Hardware threads per core", .min = 1, .max = VIT_PLAN_CPUS_MAX),
     { 0 },
 };
 

@@ -236,7 +236,7 @@ complete(Topology *t, bool sockets_first)
 static void
 check_topology(VitNormalizer *norm, const Topology *t, VitPlanSrc src)
 {
-    unsigned limit = norm->is_q35 ? 288 : 255;
+    unsigned limit = VIT_PLAN_CPUS_MAX;
     uint64_t total = t->sockets * t->dies * t->clusters * t->cores * t->threads;
 
     if (total != t->max_cpus)
@@ -258,9 +258,8 @@ check_topology(VitNormalizer *norm, const Topology *t, VitPlanSrc src)
 static uint64_t
 count_of(VitNormalizer *norm, const char *key)
 {
-    enum { LIMIT = 1024 };
-
-    return (uint64_t)CLAMP(int_of(norm, "smp", key, 0), 0, LIMIT);
+    /* one more than can be, so that the check of the sum has something to refuse */
+    return (uint64_t)CLAMP(int_of(norm, "smp", key, 0), 0, VIT_PLAN_CPUS_MAX + 1);
 }
 
 static void

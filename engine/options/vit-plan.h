@@ -16,6 +16,9 @@
 
 G_BEGIN_DECLS
 
+/* CPUs of one machine, those that may be plugged in included. */
+#define VIT_PLAN_CPUS_MAX 1024
+
 typedef struct {
     uint32_t serial; /* item; 0 when it is a default */
     int param;       /* parameter of the item, -1 for the whole */
@@ -197,7 +200,8 @@ typedef struct {
     const char *cpu_model; /* NULL: the board's default */
     VitPlanSrc cpu_src;
     VitPlanProps cpu_props; /* key "feat" value "on" or "off" for +feat and -feat */
-    unsigned cpus, max_cpus, sockets, dies, clusters, cores, threads; /* resolved, all >= 1 */
+    /* resolved, all >= 1; max_cpus at most VIT_PLAN_CPUS_MAX */
+    unsigned cpus, max_cpus, sockets, dies, clusters, cores, threads;
     VitPlanSrc smp_src;
 
     /* memory */

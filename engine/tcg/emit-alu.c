@@ -137,6 +137,9 @@ tcg_emit_int(TcgEmit *e)
         return true;
     }
     if (exec == x86_exec_pause) {
+        if (e->cpu->core.cpu->is_crowded) {
+            return false; /* yields the host's CPU */
+        }
         tcg_asm_pause(&e->a);
         return true;
     }

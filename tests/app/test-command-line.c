@@ -114,7 +114,7 @@ static const struct {
     { "-accel kvmm", "kvmm", "no accelerator", "'kvm'" },
     { "-m 1Q", "1Q", "not a size", "K, M, G" },
     { "-m", "-m", "needs an argument", "SIZE" },
-    { "-smp 300", "300", "outside 1 to", NULL },
+    { "-smp 3000", "3000", "outside 1 to", NULL },
     { "-smp 8,maxcpus=4", "maxcpus", "more than", NULL },
     { "-drive file=a.img,index=9", "ide", "no more", NULL },
     { "-drive file=a.img,idx=1", "idx", "no key", "'id'" },

@@ -141,7 +141,7 @@ test_not_available(void)
 static void
 test_problem_at_row(void)
 {
-    g_autoptr(AppSettings) settings = settings_of("-m 1G -smp cpus=900 -boot order=cd");
+    g_autoptr(AppSettings) settings = settings_of("-m 1G -smp cpus=9000 -boot order=cd");
     g_autoptr(AppSetting) cpus = find_row(settings, "smp", "cpus", 0);
     g_autoptr(AppSetting) order = find_row(settings, "boot", "order", 0);
     g_autoptr(AppSetting) memory = find_row(settings, "m", "size", 0);
@@ -152,7 +152,7 @@ test_problem_at_row(void)
     g_autofree char *none = app_setting_dup_problem(memory, diags, &severity);
 
     g_assert_nonnull(one);
-    g_assert_nonnull(strstr(one, "900"));
+    g_assert_nonnull(strstr(one, "9000"));
     g_autofree char *three = NULL;
 
     g_assert_null(two);

@@ -49,7 +49,7 @@ static const Mistake mistakes[] = {
                           "    -m 512 -m -smp 2\n"
                           "           ^^\n"
                           "    -m [size=]SIZE[,slots=N,maxmem=SIZE]\n" },
-    { "-smp cpus=0", "vitrine-run: -smp cpus: '0' is outside 1 to 288\n"
+    { "-smp cpus=0", "vitrine-run: -smp cpus: '0' is outside 1 to 1024\n"
                      "    -smp cpus=0\n"
                      "              ^\n" },
     { "-smp 4,sockets=2,cores=3", "vitrine-run: sockets (2) * dies (1) * cores (3) * threads (0) "
@@ -59,9 +59,9 @@ static const Mistake mistakes[] = {
     { "-smp 8,maxcpus=4", "vitrine-run: cpus (8) is more than maxcpus (4)\n"
                           "    -smp 8,maxcpus=4\n"
                           "    ^^^^\n" },
-    { "-smp 300", "vitrine-run: -smp cpus: '300' is outside 1 to 288\n"
-                  "    -smp 300\n"
-                  "         ^^^\n" },
+    { "-smp 3000", "vitrine-run: -smp cpus: '3000' is outside 1 to 1024\n"
+                   "    -smp 3000\n"
+                   "         ^^^^\n" },
     { "-m 1G,maxmem=512M", "vitrine-run: not available yet: -m maxmem\n"
                            "    -m 1G,maxmem=512M\n"
                            "          ^^^^^^\n" },

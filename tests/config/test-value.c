@@ -113,7 +113,7 @@ static void
 test_check(void)
 {
     check(key_of("smp", NULL, "cpus"), "4", NULL);
-    check(key_of("smp", NULL, "cpus"), "0", "'0' is outside 1 to 288");
+    check(key_of("smp", NULL, "cpus"), "0", "'0' is outside 1 to 1024");
     check(key_of("smp", NULL, "cpus"), "four", "'four' is not a whole number");
     check(key_of("m", NULL, "size"), "1Q",
           "'1Q' is not a size: a number, perhaps followed by one of K, M, G, T");

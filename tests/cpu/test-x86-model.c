@@ -140,6 +140,7 @@ test_errors(void)
         { "qemu64,phys-bits=20", "phys-bits" },
         { "qemu64,+svm,enforce", "svm" },
         { "host", "-accel kvm" },
+        { "Haswell,legacy-cache=off", "legacy-cache" },
     };
 
     for (unsigned i = 0; i < VIT_ARRAY_LEN(rows); i++) {
@@ -198,12 +199,11 @@ test_leaves(void)
 static void
 test_topology(void)
 {
-    X86CpuModel model = parse("qemu64");
+    X86CpuModel model = parse("Haswell");
     X86State *s = g_aligned_alloc0(1, sizeof(*s), 64);
     uint32_t r[4];
 
-    model.smp_cores = 3;
-    model.smp_threads = 2;
+    x86_topology_set(&model, 2, 1, 3, 2);
     x86_cpuid(&model, s, 0, 1, 0, r);
     g_assert_cmpuint(r[1] >> 16 & 0xff, ==, 6);
     g_assert_cmphex(r[3] & 1u << 28, !=, 0);
@@ -217,10 +217,116 @@ test_topology(void)
     g_assert_cmpuint(r[1], ==, 6);
     x86_cpuid(&model, s, 3, 0xb, 2, r);
     g_assert_cmphex(r[1] | (r[2] & 0xff00), ==, 0);
+    /* numbers of APIC ids, which go by powers of two */
     x86_cpuid(&model, s, 0, 4, 3, r);
-    g_assert_cmpuint(r[0] >> 14 & 0xfff, ==, 5);
-    g_assert_cmpuint(r[0] >> 26, ==, 2);
+    g_assert_cmpuint(r[0] >> 14 & 0xfff, ==, 7);
+    g_assert_cmpuint(r[0] >> 26, ==, 3);
     g_aligned_free(s);
+}
+
+static void
+test_apic_ids(void)
+{
+    X86CpuModel model = parse("Skylake-Server");
+    X86State *s = g_aligned_alloc0(1, sizeof(*s), 64);
+    uint32_t r[4];
+
+    x86_topology_set(&model, 2, 2, 3, 2);
+    g_assert_cmpuint(x86_topology_apic_id(&model, 0), ==, 0);
+    g_assert_cmpuint(x86_topology_apic_id(&model, 5), ==, 5);
+    g_assert_cmpuint(x86_topology_apic_id(&model, 6), ==, 8);
+    g_assert_cmpuint(x86_topology_apic_id(&model, 12), ==, 16);
+    g_assert_cmpuint(x86_topology_apic_id(&model, 23), ==, 29);
+    x86_cpuid(&model, s, 29, 0x1f, 2, r); /* dies raise the last leaf */
+    g_assert_cmphex(r[0], ==, 4);
+    g_assert_cmphex(r[1], ==, 12);
+    g_assert_cmphex(r[2], ==, 0x502);
+    g_assert_cmphex(r[3], ==, 29);
+    model = parse("Skylake-Server,level=13");
+    x86_topology_set(&model, 1, 2, 2, 2);
+    g_assert_cmphex(model.max_leaf, ==, 13);
+    model = parse("qemu64");
+    x86_topology_set(&model, 300, 1, 1, 1);
+    g_assert_cmpuint(x86_topology_apic_id(&model, 299), ==, 299);
+    model = parse("Haswell,cpuid-0xb=off");
+    x86_cpuid(&model, s, 0, 0xb, 0, r);
+    g_assert_cmphex(r[0] | r[1] | r[2] | r[3], ==, 0);
+    g_aligned_free(s);
+}
+
+/* Values that virtual CPUs of these names are known by. */
+static void
+test_caches(void)
+{
+    static const struct {
+        const char *text;
+        uint32_t leaf, subleaf, regs[4];
+    } rows[] = {
+        { "Haswell", 2, 0, { 1, 0, 0x4d, 0x2c307d } },
+        { "Haswell", 4, 0, { 0x121, 0x01c0003f, 0x3f, 1 } },
+        { "Haswell", 4, 2, { 0x143, 0x03c0003f, 0xfff, 1 } },
+        { "Haswell", 4, 3, { 0x163, 0x03c0003f, 0x3fff, 6 } },
+        { "Haswell", 4, 4, { 0 } },
+        { "Haswell,l3-cache=off", 4, 3, { 0 } },
+        { "Haswell,l3-cache=off", 2, 0, { 1, 0, 0, 0x2c307d } },
+        { "qemu64", 2, 0, { 0 } },
+        { "qemu64", 0x80000005, 0, { 0x01ff01ff, 0x01ff01ff, 0x40020140, 0x40020140 } },
+        { "qemu64", 0x80000006, 0, { 0, 0x42004200, 0x02008140, 0x00808140 } },
+        { "qemu64,l3-cache=off", 0x80000006, 0, { 0, 0x42004200, 0x02008140, 0 } },
+        { "EPYC", 0x80000005, 0, { 0x01ff01ff, 0x01ff01ff, 0x20080140, 0x40040140 } },
+        { "EPYC", 0x80000006, 0, { 0, 0x42004200, 0x02006140, 0x00408140 } },
+        { "EPYC-v3", 0x8000001d, 1, { 0x122, 0x00c0003f, 0xff, 1 } },
+        { "EPYC-Rome", 0x80000006, 0, { 0, 0x42004200, 0x02006140, 0x00808140 } },
+        { "EPYC-Milan", 0x8000001d, 3, { 0x163, 0x03c0003f, 0x7fff, 6 } },
+        { "EPYC,legacy-cache=on", 0x80000006, 0, { 0, 0x42004200, 0x02008140, 0x00808140 } },
+    };
+    X86State *s = g_aligned_alloc0(1, sizeof(*s), 64);
+
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(rows); i++) {
+        X86CpuModel model = parse(rows[i].text);
+        uint32_t r[4];
+        x86_cpuid(&model, s, 0, rows[i].leaf, rows[i].subleaf, r);
+        if (memcmp(r, rows[i].regs, sizeof(r)) != 0) {
+            g_error("%s leaf %x.%u: %x %x %x %x", rows[i].text, rows[i].leaf, rows[i].subleaf, r[0],
+                    r[1], r[2], r[3]);
+        }
+    }
+    g_aligned_free(s);
+}
+
+/* mission: x.cpu.hypervisor-props */
+static void
+test_warnings(void)
+{
+    static const struct {
+        const char *text, *part;
+    } rows[] = {
+        { "Haswell,+intel-pt", "TCG doesn't support requested feature: CPUID.07H:EBX.intel-pt "
+                               "[bit 25]" },
+        { "Denverton", "MSR(10AH).rdctl-no [bit 0]" },
+        { "qemu64,hv_relaxed", "Hyper-V" },
+    };
+
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(rows); i++) {
+        g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
+        X86CpuModel model;
+        bool found = false;
+
+        g_assert_true(x86_model_parse(rows[i].text, &model, warnings, NULL));
+        for (unsigned w = 0; w < warnings->len; w++) {
+            found |= strstr(g_ptr_array_index(warnings, w), rows[i].part) != NULL;
+        }
+        if (!found) {
+            g_error("%s: nothing is said of \"%s\"", rows[i].text, rows[i].part);
+        }
+    }
+    /* what hangs on another goes with it */
+    X86CpuModel model = parse("max,-xsave");
+    g_assert_false(x86_model_has(&model, X86_FEATURE_XSAVEOPT));
+    model = parse("max,migratable=on");
+    g_assert_false(x86_model_has(&model, X86_FEATURE_INVTSC));
+    model = parse("max,migratable=on,+invtsc");
+    g_assert_true(x86_model_has(&model, X86_FEATURE_INVTSC));
 }
 
 static void
@@ -494,6 +600,9 @@ main(int argc, char **argv)
     g_test_add_func("/x86/model/errors", test_errors);
     g_test_add_func("/x86/cpuid/leaves", test_leaves);
     g_test_add_func("/x86/cpuid/topology", test_topology);
+    g_test_add_func("/x86/cpuid/apic-ids", test_apic_ids);
+    g_test_add_func("/x86/cpuid/caches", test_caches);
+    g_test_add_func("/x86/cpuid/warnings", test_warnings);
     g_test_add_func("/x86/cpuid/xsave", test_xsave_areas_against_host);
     g_test_add_func("/x86/msr/table", test_msr_table);
     g_test_add_func("/x86/msr/registers", test_msrs);
