@@ -260,6 +260,8 @@ BlkNode *blk_node_open_internal(BlkGraph *graph, const BlkDriver *driver, BlkNod
 /* For tools that run fibers of their own. Borrowed. */
 BlkChild *blk_image_get_root(BlkImage *image);
 BlkContext *blk_graph_get_context(BlkGraph *graph);
+/* Borrowed; NULL: there are none. */
+const BlkOptions *blk_graph_get_defaults(BlkGraph *graph, const char *driver);
 const BlkDriver *blk_graph_find_driver(BlkGraph *graph, const char *name);
 /* The driver for an image that starts with BUF; sets ERROR when it is a known format without a
  * driver. OUT_PROBED_RAW: nothing recognised it. */

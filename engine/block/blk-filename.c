@@ -46,9 +46,8 @@ static bool
 set_scheme_error(const char *filename, const char *scheme, GError **error)
 {
     static const char *const later[] = {
-        "iscsi",   "iser",        "rbd",          "gluster",      "nfs",
-        "fat",     "gluster+tcp", "gluster+unix", "nvme",         "blkdebug",
-        "nbd+ssh", "vvfat",       "blkverify",    "blklogwrites", NULL,
+        "rbd",     "nfs",   "fat",       "nvme",         "blkdebug",
+        "nbd+ssh", "vvfat", "blkverify", "blklogwrites", NULL,
     };
 
     if (blk_set_optional_driver_error(scheme, error)) {

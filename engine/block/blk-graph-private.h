@@ -14,6 +14,7 @@ struct BlkGraph {
     GPtrArray *drives;           /* BlkBackend *, owned */
     GHashTable *throttle_groups; /* name -> BlkThrottleGroup * */
     GHashTable *secrets;         /* id -> GBytes * */
+    GHashTable *defaults;        /* driver -> BlkOptions * */
     GPtrArray *tasks;            /* BlkTask * */
     GPtrArray *exports;          /* BlkExport * */
     struct BlkNbdServer *nbd_server;

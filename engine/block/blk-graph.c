@@ -32,6 +32,8 @@ blk_graph_new(GMainContext *main_context, VitLock *lock, GError **error)
     graph->tasks = g_ptr_array_new();
     graph->exports = g_ptr_array_new();
     graph->secrets = blk_secrets_new();
+    graph->defaults =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)blk_options_free);
     graph->throttle_groups = g_hash_table_new(g_str_hash, g_str_equal);
     return graph;
 }
@@ -58,6 +60,7 @@ blk_graph_free(BlkGraph *graph)
     blk_graph_free_throttle_groups(graph);
     g_hash_table_unref(graph->throttle_groups);
     g_hash_table_unref(graph->secrets);
+    g_hash_table_unref(graph->defaults);
     g_ptr_array_unref(graph->drives);
     g_ptr_array_unref(graph->drivers);
     blk_context_free(graph->context);
@@ -68,6 +71,18 @@ void
 blk_graph_add_driver(BlkGraph *graph, const BlkDriver *driver)
 {
     g_ptr_array_add(graph->drivers, (gpointer)driver);
+}
+
+void
+blk_graph_set_defaults(BlkGraph *graph, const char *driver, const BlkOptions *options)
+{
+    g_hash_table_replace(graph->defaults, g_strdup(driver), blk_options_copy(options));
+}
+
+const BlkOptions *
+blk_graph_get_defaults(BlkGraph *graph, const char *driver)
+{
+    return g_hash_table_lookup(graph->defaults, driver);
 }
 
 BlkContext *

@@ -45,8 +45,6 @@ static const char *const known_names[] = {
     "bochs",
     "cloop",
     "dmg",
-    "iscsi",
-    "gluster",
     "rbd",
     "nfs",
     "nvme",
@@ -71,8 +69,8 @@ static const char *const known_names[] = {
 static const struct {
     const char *name, *library;
 } optional_drivers[] = {
-    { "http", "libcurl" }, { "https", "libcurl" }, { "ftp", "libcurl" },
-    { "ftps", "libcurl" }, { "ssh", "libssh" },
+    { "http", "libcurl" }, { "https", "libcurl" },  { "ftp", "libcurl" },   { "ftps", "libcurl" },
+    { "ssh", "libssh" },   { "iscsi", "libiscsi" }, { "iser", "libiscsi" },
 };
 
 bool

@@ -35,6 +35,8 @@ BlkGraph *blk_graph_new(GMainContext *main_context, VitLock *lock, GError **erro
 void blk_graph_free(BlkGraph *graph);
 /* One more driver beside those built in. */
 void blk_graph_add_driver(BlkGraph *graph, const BlkDriver *driver);
+/* What nodes of DRIVER take where their own options say nothing (-iscsi); copied. */
+void blk_graph_set_defaults(BlkGraph *graph, const char *driver, const BlkOptions *options);
 /* Waits for every request. */
 void blk_graph_drain(BlkGraph *graph);
 /* Flushes every drive; false with the first failure. */

@@ -218,6 +218,27 @@ add_fds(Machine *machine, VitDiagList *diags, GError **error)
     return true;
 }
 
+/* -iscsi: what iSCSI images take that do not say it themselves. Targets know this machine by its
+ * UUID, else by its name. */
+static void
+add_iscsi_defaults(Machine *machine)
+{
+    const VitMachinePlan *plan = machine->plan;
+    const char *name = plan->has_uuid ? plan->uuid : plan->name;
+    g_autofree char *initiator =
+        g_strconcat("iqn.2008-11.org.linux-kvm", name ? ":" : "", name ? name : "", NULL);
+    g_autoptr(BlkOptions) defaults = blk_options_new();
+
+    blk_options_set(defaults, "initiator-name", initiator);
+    for (guint i = 0; i < plan->others->len; i++) {
+        const VitPlanOther *other = plan->others->pdata[i];
+        for (unsigned p = 0; strcmp(other->option, "iscsi") == 0 && p < other->props.n_props; p++) {
+            blk_options_set(defaults, other->props.props[p].key, other->props.props[p].value);
+        }
+    }
+    blk_graph_set_defaults(machine->blk, "iscsi", defaults);
+}
+
 /* ---- All ---- */
 
 bool
@@ -234,6 +255,7 @@ machine_add_backends(Machine *machine, VitDiagList *diags, GError **error)
     if (!add_fds(machine, diags, error)) {
         return false;
     }
+    add_iscsi_defaults(machine);
     if (!machine_add_objects(machine, diags, error)) {
         return false;
     }

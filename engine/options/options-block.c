@@ -248,8 +248,7 @@ static const VitOption options[] = {
       .help = VIT_N_("Session settings for iSCSI URLs"),
       .section = VIT_N_("Disks and images"),
       .page = VIT_N_("Disks"),
-      .keys = k_iscsi,
-      .status = VIT_STATUS_NOT_YET },
+      .keys = k_iscsi },
 };
 
 const VitOptionArea vit_options_block_area = { options, VIT_ARRAY_LEN(options) };

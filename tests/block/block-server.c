@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* Servers of other makers for tests, on free ports of this host. */
+
+#include "block-server.h"
+
+#include <arpa/inet.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+unsigned
+block_server_port(void)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    g_assert_cmpint(bind(fd, (struct sockaddr *)&address, len), ==, 0);
+    g_assert_cmpint(getsockname(fd, (struct sockaddr *)&address, &len), ==, 0);
+    close(fd);
+    return ntohs(address.sin_port);
+}
+
+void
+block_server_wait(unsigned port)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                   .sin_port = htons((uint16_t)port) };
+
+    for (unsigned i = 0; i < 500; i++) {
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        bool ok = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+        close(fd);
+        if (ok) {
+            return;
+        }
+        g_usleep(10000);
+    }
+    g_error("no server on port %u", port);
+}
+
+bool
+block_server_start(const char *program, const char *arguments, GPid *out_pid)
+{
+    const char *const folders[] = { "/usr/sbin", "/usr/bin", NULL };
+    g_autofree char *path = NULL;
+
+    for (unsigned i = 0; folders[i] && !path; i++) {
+        g_autofree char *candidate = g_build_filename(folders[i], program, NULL);
+        path =
+            g_file_test(candidate, G_FILE_TEST_IS_EXECUTABLE) ? g_steal_pointer(&candidate) : NULL;
+    }
+    if (!path) {
+        return false;
+    }
+    g_autofree char *line = g_strdup_printf("%s %s", path, arguments);
+    g_auto(GStrv) argv = NULL;
+    g_autoptr(GError) error = NULL;
+    g_assert_true(g_shell_parse_argv(line, NULL, &argv, NULL));
+    g_spawn_async(NULL, argv, NULL,
+                  G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL |
+                      G_SPAWN_STDERR_TO_DEV_NULL,
+                  NULL, NULL, out_pid, &error);
+    g_assert_no_error(error);
+    return true;
+}
+
+void
+block_server_stop(GPid pid)
+{
+    kill(pid, SIGTERM);
+    waitpid(pid, NULL, 0);
+}
+
+void
+block_server_check(BlkNode *node)
+{
+    g_autofree uint8_t *data = g_malloc(BLOCK_SERVER_LEN);
+    g_autoptr(BlkImage) image = blk_image_new(node, false, NULL);
+
+    g_assert_cmpuint(blk_image_get_len(image), ==, BLOCK_SERVER_LEN);
+    g_assert_cmpint(blk_image_read(image, 0, data, BLOCK_SERVER_LEN), ==, 0);
+    for (unsigned i = 0; i < BLOCK_SERVER_LEN; i++) {
+        g_assert_cmpuint(data[i], ==, block_test_byte(i));
+    }
+    g_assert_cmpint(blk_image_read(image, 777777, data, 1000), ==, 0);
+    g_assert_cmpuint(data[0], ==, block_test_byte(777777));
+}
+
+bool
+block_server_has_driver(BlockTest *test, const char *name)
+{
+    return blk_driver_title(test->graph, name) != NULL;
+}
+
+bool
+block_server_run(const char *format, ...)
+{
+    g_autofree char *line = NULL;
+    va_list args;
+    int status = -1;
+
+    va_start(args, format);
+    line = g_strdup_vprintf(format, args);
+    va_end(args);
+    return g_spawn_command_line_sync(line, NULL, NULL, &status, NULL) && status == 0;
+}

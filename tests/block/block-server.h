@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+#pragma once
+
+/* Servers of other makers for tests. Thread: the test's. */
+
+#include "block-test.h"
+
+enum { BLOCK_SERVER_LEN = 1 << 20 };
+
+/* A port of 127.0.0.1 that nobody listens on. */
+unsigned block_server_port(void);
+void block_server_wait(unsigned port);
+/* Starts PROGRAM of /usr/sbin or /usr/bin; false when it is not installed. */
+bool block_server_start(const char *program, const char *arguments, GPid *out_pid);
+void block_server_stop(GPid pid);
+/* Reads NODE, which has to hold block_test_image()'s bytes. */
+void block_server_check(BlkNode *node);
+bool block_server_has_driver(BlockTest *test, const char *name);
+/* Runs a program to its end; whether it succeeded. */
+bool block_server_run(const char *format, ...) G_GNUC_PRINTF(1, 2);
