@@ -1,0 +1,522 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Writers of images that end at any moment.
+
+crash.py [--points N] [--seconds S] [--seed N] [--tally FILE] [SCENARIO...]
+
+Each scenario is run once whole, under a library that counts what it does to its files; then, for
+every point, again from the same start, and
+  kill   it is ended by SIGKILL at a random operation, a third of the time in the middle of a write;
+  power  its files are put together as a power failure at a random operation could leave them: what
+         was flushed is whole, of what came since anything may be missing or torn at a sector.
+Then every image must check clean but for leaks (ours always, qemu-img every fifth time), and what
+it shows must be what it had to keep: every flushed write of the guest, the content of a chain that
+a job or command works on, the other snapshots. --tally adds the points to a table in FILE.
+mission: intro.tool.image-create blockdev.qcow2.backing"""
+import argparse
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+IMG = os.environ["VITRINE_IMG"]
+WRITER = os.environ["CRASH_WRITER"]
+SHIM = os.environ["CRASH_SHIM"]
+QEMU_IMG = shutil.which("qemu-img")
+SECTOR = 512
+DISK = 1 << 20
+CLUSTER = "cluster_size=4k"
+
+
+class Fault(Exception):
+    pass
+
+
+def run(*words, status=0):
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True,
+                          timeout=120)
+    if status is not None and done.returncode != status:
+        raise Fault(f"{' '.join(map(str, words))}: {done.returncode}: {done.stdout}{done.stderr}")
+    return done
+
+
+def img(*words, status=0):
+    return run(IMG, *words, status=status)
+
+
+def tags(data):
+    """The number that every sector holds; a sector that holds several is torn."""
+    out = []
+    for at in range(0, len(data), SECTOR):
+        word = data[at:at + 8]
+        if data[at:at + SECTOR] != word * (SECTOR // 8):
+            raise Fault(f"sector {at // SECTOR} is torn")
+        out.append(struct.unpack("<Q", word)[0])
+    return out
+
+
+def raw_disk(seed, length=DISK):
+    source = random.Random(seed)
+    data = bytearray(length)
+    for _ in range(30):
+        first = source.randrange(length // SECTOR)
+        count = min(source.randrange(1, 80), length // SECTOR - first)
+        word = struct.pack("<Q", 1 << 40 | seed << 20 | source.randrange(1 << 20))
+        data[first * SECTOR:(first + count) * SECTOR] = word * (count * SECTOR // 8)
+    return bytes(data)
+
+
+# ---- judging ----
+
+def judge(folder, images, ask_qemu, show=None):
+    """Checks IMAGES and gives what the first (or SHOW) shows."""
+    out = folder / "shown.raw"
+    out.unlink(missing_ok=True)
+    done = run(WRITER, "judge", out, *images)
+    lines = done.stdout.splitlines()
+    leaks = 0
+    for image, line in zip(images, lines):
+        if line.startswith("failed") or not line.startswith("0 "):
+            raise Fault(f"{image.name}: check says {line}")
+        leaks += int(line.split()[1])
+    if len(lines) > len(images):
+        raise Fault(lines[-1])
+    if ask_qemu and QEMU_IMG:
+        for image in images:
+            done = run(QEMU_IMG, "check", "-U", image, status=None)
+            if done.returncode not in (0, 3):
+                raise Fault(f"{image.name}: qemu-img check: {done.stdout}{done.stderr}")
+    return out.read_bytes()
+
+
+def content(image, *words):
+    out = image.parent / "content.raw"
+    img("convert", *words, "-O", "raw", image, out)
+    return out.read_bytes()
+
+
+# ---- what the shim writes down ----
+
+def read_log(path):
+    data = path.read_bytes() if path.exists() else b""
+    at = 0
+    while at + 25 <= len(data):
+        letter, inode, offset, length = struct.unpack_from("<cQQQ", data, at)
+        at += 25
+        body = b""
+        if letter in b"wm":
+            body = data[at:at + length]
+            at += length
+        yield letter.decode(), inode, offset, length, body
+
+
+def marks_of(log):
+    return [record[4].decode() for record in log if record[0] == "m"]
+
+
+def put(file, offset, data):
+    if len(file) < offset + len(data):
+        file.extend(bytes(offset + len(data) - len(file)))
+    file[offset:offset + len(data)] = data
+
+
+def apply(file, record, keep):
+    letter, _, offset, length, body = record
+    if letter == "w":
+        at = 0
+        while at < length:
+            step = min(SECTOR - (offset + at) % SECTOR, length - at)
+            if keep():
+                put(file, offset + at, body[at:at + step])
+            at += step
+    elif letter == "p" and keep():
+        put(file, offset, bytes(length))
+    elif letter == "t" and keep():
+        del file[offset:]
+        file.extend(bytes(offset - len(file)))
+
+
+def after_power_loss(start, log, end, source):
+    """START: the files by inode. What a failure after END records could leave of them."""
+    files = {inode: bytearray(data) for inode, data in start.items()}
+    flushed = {record[1]: index for index, record in enumerate(log[:end]) if record[0] == "s"}
+    for index, record in enumerate(log[:end]):
+        if record[0] in "wpt" and record[1] in files:
+            if index < flushed.get(record[1], -1):
+                keep = lambda: True
+            else:
+                fate = source.randrange(3)
+                keep = [lambda: False, lambda: True, lambda: source.random() < 0.5][fate]
+            apply(files[record[1]], record, keep)
+    return files
+
+
+# ---- scenarios ----
+
+class Scenario:
+    """prepare() makes the files; command() is what is ended; verify() looks at what is left. DONE:
+    it came to its end."""
+    modes = ("kill", "power")
+    leaves_new = False  # the command makes a file that need not be there
+
+    def prepare(self, folder):
+        pass
+
+    def command(self, folder, seed):
+        raise NotImplementedError
+
+    def verify(self, folder, marks, ask_qemu):
+        raise NotImplementedError
+
+
+def make_chain(folder):
+    (folder / "r.raw").write_bytes(raw_disk(1))
+    img("convert", "-f", "raw", "-O", "qcow2", "-o", CLUSTER, folder / "r.raw",
+        folder / "base.qcow2")
+    for name, below, seed in (("mid", "base", 1), ("top", "mid", 2)):
+        img("create", "-q", "-f", "qcow2", "-o", CLUSTER, "-F", "qcow2", "-b", below + ".qcow2",
+            folder / (name + ".qcow2"))
+        run(WRITER, "fill", folder / (name + ".qcow2"), seed)
+
+
+class Job(Scenario):
+    def __init__(self, job, options=CLUSTER):
+        self.job, self.options = job, options
+
+    def prepare(self, folder):
+        make_chain(folder)
+        (folder / "r.raw").unlink()
+        if self.job in ("mirror", "backup"):
+            img("create", "-q", "-f", "qcow2", "-o", self.options, folder / "target.qcow2",
+                str(DISK))
+        self.start = tags(content(folder / "top.qcow2"))
+        (folder / "content.raw").unlink()
+
+    def command(self, folder, seed):
+        return [WRITER, self.job, folder, str(seed)]
+
+    def verify(self, folder, marks, ask_qemu):
+        versions = [[] for _ in self.start]
+        flushed, active, begun, done = 0, "top.qcow2", None, False
+        for mark in marks:
+            words = mark.split()
+            if words[0] in "wz":
+                number, first, count = map(int, words[1:])
+                for sector in range(first, first + count):
+                    versions[sector].append((number, 0 if words[0] == "z" else number))
+            elif words[0] == "f":
+                flushed = int(words[1])
+            elif words[0] == "p":
+                active = words[1]
+            elif words[0] == "b":
+                begun = int(words[1])
+            elif words[0] == "c":
+                done = True
+        images = [folder / active]
+        for name in ("top", "mid", "base", "target"):
+            image = folder / (name + ".qcow2")
+            if image.exists() and image != images[0]:
+                images.append(image)
+        shown = tags(judge(folder, images, ask_qemu))
+        for sector, value in enumerate(shown):
+            allowed = set()
+            for number, content_tag in reversed(versions[sector]):
+                allowed.add(content_tag)
+                if number <= flushed:
+                    break
+            else:
+                allowed.add(self.start[sector])
+            if value not in allowed:
+                raise Fault(f"{active}: sector {sector} holds {value}, not one of {allowed}; "
+                            f"flushed up to {flushed}")
+        if self.job == "backup" and done:
+            shown = tags(judge(folder, [folder / "target.qcow2"], False))
+            for sector, value in enumerate(shown):
+                wanted = self.start[sector]
+                for number, content_tag in versions[sector]:
+                    wanted = content_tag if number <= begun else wanted
+                if value != wanted:
+                    raise Fault(f"backup: sector {sector} holds {value}, not {wanted}")
+
+
+class Command(Scenario):
+    """A command that works on disk.qcow2 and may not change what CHAIN shows."""
+    words = ()
+    images = ("disk.qcow2",)
+    options = CLUSTER
+
+    def __init__(self, *words, **attributes):
+        self.words = words
+        self.__dict__.update(attributes)
+
+    def prepare(self, folder):
+        (folder / "r.raw").write_bytes(raw_disk(1))
+        img("convert", "-f", "raw", "-O", "qcow2", "-o", self.options, folder / "r.raw",
+            folder / "disk.qcow2")
+        (folder / "r.raw").unlink()
+        self.prepare_more(folder)
+        self.start = content(folder / self.images[0])
+        (folder / "content.raw").unlink()
+
+    def prepare_more(self, folder):
+        pass
+
+    def command(self, folder, seed):
+        return [IMG] + [word.replace("DIR", str(folder)) for word in self.words]
+
+    def verify(self, folder, marks, ask_qemu):
+        images = [folder / name for name in self.images]
+        self.compare(judge(folder, images, ask_qemu))
+        self.verify_more(folder)
+
+    def compare(self, shown):
+        if shown != self.start:
+            raise Fault(f"{self.images[0]} shows something else")
+
+    def verify_more(self, folder):
+        pass
+
+
+class Chain(Command):
+    images = ("top.qcow2", "mid.qcow2", "base.qcow2")
+
+    def prepare_more(self, folder):
+        (folder / "disk.qcow2").unlink()
+        make_chain(folder)
+        (folder / "r.raw").unlink()
+        (folder / "o.raw").write_bytes(raw_disk(5))
+        img("convert", "-f", "raw", "-O", "qcow2", "-o", CLUSTER, folder / "o.raw",
+            folder / "other.qcow2")
+        (folder / "o.raw").unlink()
+
+
+class Resize(Command):
+    def compare(self, shown):
+        common = min(len(shown), len(self.start))
+        if shown[:common] != self.start[:common] or any(shown[common:]):
+            raise Fault("a resized disk shows something else")
+
+
+class Snapshots(Command):
+    def prepare_more(self, folder):
+        image = folder / "disk.qcow2"
+        self.kept = {}
+        for name, seed in (("one", 3), ("two", 4)):
+            img("snapshot", "-c", name, image)
+            self.kept[name] = content(image)
+            run(WRITER, "fill", image, seed)
+
+    def compare(self, shown):
+        if shown != self.start and not ("-a" in self.words and shown == self.kept["one"]):
+            raise Fault("the disk shows something else")
+
+    def verify_more(self, folder):
+        image = folder / "disk.qcow2"
+        listed = img("snapshot", "-l", image).stdout
+        for name, kept in self.kept.items():
+            if re.search(rf"\b{name}\b", listed):
+                if content(image, "-l", name) != kept:
+                    raise Fault(f"snapshot {name} shows something else")
+            elif "-d" not in self.words or name != "one":
+                raise Fault(f"snapshot {name} is gone")
+
+
+class Repair(Command):
+    def prepare_more(self, folder):
+        image = folder / "disk.qcow2"
+        data = bytearray(image.read_bytes())
+        table, = struct.unpack_from(">Q", data, 48)
+        block, = struct.unpack_from(">Q", data, table)
+        used = [i for i in range(2048) if struct.unpack_from(">H", data, block + 2 * i)[0]]
+        for i, value in zip(used[10::7], (0, 3, 0, 2, 0, 0, 5) * 100):
+            struct.pack_into(">H", data, block + 2 * i, value)
+        struct.pack_into(">H", data, block + 2 * (used[-1] + 3), 1)
+        image.write_bytes(data)
+
+    def verify(self, folder, marks, ask_qemu):
+        run(IMG, "check", "-q", "-r", "all", folder / "disk.qcow2")
+        super().verify(folder, marks, ask_qemu)
+
+
+class Bitmaps(Command):
+    def prepare_more(self, folder):
+        image = folder / "disk.qcow2"
+        for name in ("a", "b"):
+            img("bitmap", "--add", "-g", "4k", image, name)
+        run(WRITER, "fill", image, 6)
+        img("bitmap", "--disable", image, "a")
+
+
+class Making(Command):
+    """A command that writes a new file from disk.qcow2, which it may not touch."""
+    modes = ("kill",)
+
+    def prepare_more(self, folder):
+        self.bytes = (folder / "disk.qcow2").read_bytes()
+
+    def verify(self, folder, marks, ask_qemu):
+        if (folder / "disk.qcow2").read_bytes() != self.bytes:
+            raise Fault("the source has changed")
+        out = folder / "out.qcow2"
+        if out.exists() and out.read_bytes()[:4] == b"QFI\xfb":
+            judge(folder, [out], ask_qemu)
+
+
+SCENARIOS = {
+    "guest": Job("guest"),
+    "job-stream": Job("stream"),
+    "job-commit": Job("commit"),
+    "job-commit-active": Job("pivot"),
+    "job-mirror": Job("mirror"),
+    "job-backup": Job("backup"),
+    "create": Making("create", "-q", "-f", "qcow2", "-o", "cluster_size=4k,preallocation=metadata",
+                     "DIR/out.qcow2", "1M"),
+    "convert": Making("convert", "-O", "qcow2", "-o", CLUSTER, "DIR/disk.qcow2", "DIR/out.qcow2"),
+    "convert-c": Making("convert", "-c", "-O", "qcow2", "-o", CLUSTER, "DIR/disk.qcow2",
+                        "DIR/out.qcow2"),
+    "dd": Making("dd", "-O", "qcow2", "bs=4k", "if=DIR/disk.qcow2", "of=DIR/out.qcow2"),
+    "commit": Chain("commit", "-q", "DIR/top.qcow2"),
+    "commit-base": Chain("commit", "-q", "-b", "base.qcow2", "-d", "DIR/top.qcow2"),
+    "rebase": Chain("rebase", "-F", "qcow2", "-b", "other.qcow2", "DIR/top.qcow2"),
+    "rebase-flat": Chain("rebase", "-b", "", "DIR/top.qcow2"),
+    "resize-grow": Resize("resize", "-q", "DIR/disk.qcow2", "300M"),
+    "resize-shrink": Resize("resize", "-q", "--shrink", "DIR/disk.qcow2", "300K"),
+    "snapshot-create": Snapshots("snapshot", "-c", "three", "DIR/disk.qcow2"),
+    "snapshot-apply": Snapshots("snapshot", "-a", "one", "DIR/disk.qcow2"),
+    "snapshot-delete": Snapshots("snapshot", "-d", "one", "DIR/disk.qcow2"),
+    "amend-v2": Chain("amend", "-o", "compat=0.10", "DIR/top.qcow2"),
+    "amend-v3": Command("amend", "-o", "compat=1.1,lazy_refcounts=on,size=2M", "DIR/disk.qcow2",
+                        options=CLUSTER + ",compat=0.10", compare=lambda shown: None),
+    "check-r": Repair("check", "-q", "-r", "all", "DIR/disk.qcow2"),
+    "bitmap-add": Bitmaps("bitmap", "--add", "DIR/disk.qcow2", "c"),
+    "bitmap-merge": Bitmaps("bitmap", "--merge", "b", "--clear", "--merge", "b", "DIR/disk.qcow2",
+                            "a"),
+    "bitmap-remove": Bitmaps("bitmap", "--remove", "DIR/disk.qcow2", "a"),
+}
+
+
+# ---- a campaign ----
+
+class Campaign:
+    def __init__(self, name, scenario, seed, room):
+        self.name, self.scenario, self.room = name, scenario, room
+        self.source = random.Random(f"{name} {seed}")
+        self.start = room / "start"
+        self.work = room / "work"
+        self.start.mkdir()
+        scenario.prepare(self.start)
+        self.log, self.files, self.operations, self.uses = [], {}, 0, 0
+        self.faults, self.points = 0, {mode: 0 for mode in scenario.modes}
+
+    def reset(self):
+        shutil.rmtree(self.work, ignore_errors=True)
+        shutil.copytree(self.start, self.work)
+
+    def execute(self, seed, **variables):
+        log = self.room / "log"
+        log.unlink(missing_ok=True)
+        done = subprocess.run(
+            self.scenario.command(self.work, seed), capture_output=True, text=True, timeout=120,
+            env={**os.environ, "LD_PRELOAD": SHIM, "CRASH_LOG": str(log),
+                 **{key: str(value) for key, value in variables.items()}})
+        return done, list(read_log(log))
+
+    def whole(self):
+        """Runs it to its end, to know how long it is and what it writes."""
+        count = self.room / "count"
+        self.seed = self.source.randrange(10, 1000)
+        self.reset()
+        before = {path.stat().st_ino: path.read_bytes() for path in self.work.iterdir()}
+        done, self.log = self.execute(self.seed, CRASH_COUNT=count, CRASH_DATA=1)
+        if done.returncode != 0:
+            raise Fault(f"{self.name}: {done.returncode}: {done.stderr}")
+        self.operations = int(count.read_text())
+        self.names = {path.stat().st_ino: path.name for path in self.work.iterdir()}
+        self.before = {inode: before.get(inode, b"") for inode in self.names}
+        self.uses = 0
+
+    def kill(self):
+        at = self.source.randrange(1, self.operations + 1)
+        tear = self.source.randrange(1, 16) * SECTOR if self.source.random() < 0.33 else 0
+        self.reset()
+        done, log = self.execute(self.seed, CRASH_AT=at, CRASH_TEAR=tear)
+        if done.returncode not in (-9, 0):
+            raise Fault(f"ended by itself: {done.returncode}: {done.stderr}")
+        return f"--seed at operation {at}, {tear} bytes of it", log
+
+    def power(self):
+        at = self.source.randrange(len(self.log) + 1)
+        left = after_power_loss(self.before, self.log, at, self.source)
+        shutil.rmtree(self.work, ignore_errors=True)
+        self.work.mkdir()
+        for inode, data in left.items():
+            (self.work / self.names[inode]).write_bytes(data)
+        return f"after record {at}", self.log[:at]
+
+    def point(self, number):
+        mode = self.scenario.modes[number % len(self.scenario.modes)]
+        if self.uses % 40 == 0:
+            self.whole()
+        self.uses += 1
+        what = ""
+        try:
+            what, log = self.kill() if mode == "kill" else self.power()
+            self.scenario.verify(self.work, marks_of(log), number // 2 % 5 == 0)
+        except Fault as fault:
+            self.faults += 1
+            print(f"{self.name} {mode}, seed {self.seed}, {what}: {fault}", flush=True)
+            if "CRASH_KEEP" in os.environ:
+                shutil.copytree(self.work, os.environ["CRASH_KEEP"], dirs_exist_ok=True)
+                sys.exit(1)
+        self.points[mode] += 1
+
+
+def add_to_tally(path, campaign):
+    tally = json.loads(path.read_text()) if path.exists() else {}
+    row = tally.setdefault(campaign.name, {"kill": 0, "power": 0, "faults": 0})
+    for mode, count in campaign.points.items():
+        row[mode] += count
+    row["faults"] += campaign.faults
+    path.write_text(json.dumps(tally, indent=1) + "\n")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--points", type=int, default=100)
+    parser.add_argument("--seconds", type=float, default=1e9, help="of each scenario, at most")
+    parser.add_argument("--seed", default=str(time.time_ns()))
+    parser.add_argument("--tally", type=pathlib.Path)
+    parser.add_argument("scenario", nargs="*")
+    args = parser.parse_args()
+    unknown = [name for name in args.scenario if name not in SCENARIOS]
+    if unknown:
+        sys.exit(f"crash: there is no scenario {unknown[0]}; there are: {' '.join(SCENARIOS)}")
+    faults = 0
+    shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    for name in args.scenario or SCENARIOS:
+        with tempfile.TemporaryDirectory(prefix="vitrine-crash-", dir=shm) as room:
+            campaign = Campaign(name, SCENARIOS[name], args.seed, pathlib.Path(room))
+            until = time.monotonic() + args.seconds
+            for number in range(args.points):
+                if time.monotonic() > until:
+                    break
+                campaign.point(number)
+        row = " ".join(f"{mode} {count}" for mode, count in campaign.points.items())
+        print(f"{name}: {row}, operations {campaign.operations}, faults {campaign.faults}",
+              flush=True)
+        faults += campaign.faults
+        if args.tally:
+            add_to_tally(args.tally, campaign)
+    if faults:
+        print(f"again with --seed {args.seed}")
+    return 1 if faults else 0
+
+
+sys.exit(main())
