@@ -79,9 +79,9 @@ write_something(Writer *writer)
     }
     mark("w %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT, writer->number, first,
          count);
-    g_assert_cmpint(block_test_drive_write(&writer->test, writer->drive, first * SECTOR, buf,
-                                           count * SECTOR),
-                    ==, 0);
+    g_assert_cmpint(
+        block_test_drive_write(&writer->test, writer->drive, first * SECTOR, buf, count * SECTOR),
+        ==, 0);
 }
 
 static void
