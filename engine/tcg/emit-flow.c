@@ -113,6 +113,7 @@ take_link(TcgEmit *e, uint64_t pc, size_t jump)
     e->links[e->n_links].backward = pc <= e->pc;
     e->links[e->n_links].in_memory = e->flags_saved;
     e->links[e->n_links].mode = (uint16_t)e->mode;
+    e->links[e->n_links].ungrouped = 0;
     e->n_links++;
     return true;
 }
@@ -132,6 +133,17 @@ tcg_emit_goto_mode(TcgEmit *e, uint64_t pc, unsigned mode)
     }
 }
 
+void
+tcg_emit_goto_ungrouped(TcgEmit *e, uint64_t pc, unsigned count, bool flags_saved)
+{
+    tcg_emit_goto(e, pc);
+    if (!tcg_asm_failed(&e->a)) {
+        e->links[e->n_links - 1].ungrouped = (uint8_t)count;
+        e->links[e->n_links - 1].in_memory = flags_saved;
+        e->links[e->n_links - 1].backward = true;
+    }
+}
+
 static void
 emit_branch(TcgEmit *e, TcgCond cond, uint64_t pc)
 {
@@ -147,6 +159,9 @@ tcg_emit_links(TcgEmit *e, TcgBlock *block)
         e->links[i].stub_at = tcg_asm_here(a);
         tcg_asm_mov_ri(a, TCG_T1, e->links[i].pc);
         tcg_asm_mov_ri(a, TCG_T0, (uintptr_t)&block->links[i]);
+        if (e->links[i].ungrouped) {
+            tcg_asm_mov_mi(a, 2, ctx(TCG_OFFSET(hot.ungrouped)), e->links[i].ungrouped);
+        }
         tcg_asm_jmp_to(a, e->links[i].in_memory ? e->machine->thunks.leave_link_in_memory
                                                 : e->machine->thunks.leave_link);
         if (!tcg_asm_failed(a)) {

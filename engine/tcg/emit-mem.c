@@ -8,6 +8,10 @@
  * register, so RCX waits in the context meanwhile: PEXT takes the table index and later what is
  * left of page and offset, LEA adds, JRCXZ decides; none of them touches a flag.
  *
+ * A group of accesses (group.h) is checked once, by the first of them, for all the bytes they
+ * touch; the host address of the lowest waits in the context. When that check cannot succeed,
+ * another block has the same instructions without groups.
+ *
  * A failed check goes to a stub behind the block: it computes the address again and calls the slow
  * thunk, followed by one byte that describes the site and two jumps, back to the check (the page
  * was entered) and behind the instruction (the interpreter has run it). Thread: the translating
@@ -17,37 +21,25 @@
 #include "emit.h"
 #include "fpstate.h"
 
-enum { SITE_WRITE = 1, SITE_FLOW = 2, SITE_SAVED = 4, SITE_JUMP_SHIFT = 4 };
+enum {
+    SITE_WRITE = 1,
+    SITE_FLOW = 2,
+    SITE_OWN_WRITE = 2, /* of a group: the instruction itself writes */
+    SITE_SAVED = 4,
+    SITE_GROUP = 8,
+    SITE_JUMP_SHIFT = 4
+};
 
 TcgEa
 tcg_ea_operand(const TcgEmit *e)
 {
-    const X86Insn *insn = e->insn;
-    TcgEa ea = { .base = insn->base,
-                 .index = insn->index,
-                 .scale = insn->scale,
-                 .address_size = insn->address_size,
-                 .segment = insn->segment,
-                 .disp = insn->disp };
-
-    if (!insn->has_modrm) { /* A0..A3 */
-        ea.base = ea.index = X86_NO_REG;
-        ea.disp = (int64_t)insn->imm;
-    } else if (insn->base == X86_REG_RIP) {
-        ea.base = X86_NO_REG;
-        ea.disp += (int64_t)e->next_pc;
-    }
-    return ea;
+    return tcg_ea_of(e->insn, e->next_pc);
 }
 
 TcgEa
 tcg_ea_stack(const TcgEmit *e, int64_t disp)
 {
-    return (TcgEa){ .base = X86_RSP,
-                    .index = X86_NO_REG,
-                    .address_size = e->code64 ? 8 : 4,
-                    .segment = X86_SS,
-                    .disp = disp };
+    return tcg_ea_of_stack(e->code64, disp);
 }
 
 /* Base and index as host registers; those that live in the state are loaded into T0 and T1. */
@@ -146,14 +138,15 @@ check_normal(TcgEmit *e, TcgCold *cold, unsigned size, bool write)
     tcg_asm_jcc(a, TCG_A, &cold->slow);
 }
 
-TcgMem
-tcg_emit_mem(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
+/* T0 = offset in the page, T1 = the page. NULL: failed. */
+static TcgCold *
+check(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
 {
     TcgCold *cold;
 
     if (e->n_cold == TCG_COLD_MAX) {
         e->a.state = TCG_ASM_RANGE;
-        return tcg_mem(TCG_T0, 0);
+        return NULL;
     }
     cold = &e->cold[e->n_cold++];
     *cold = (TcgCold){ .ea = *ea,
@@ -169,13 +162,73 @@ tcg_emit_mem(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
     } else {
         check_normal(e, cold, size, write);
     }
-    return tcg_mem_index(TCG_T0, TCG_T1, 0, 0);
+    return cold;
+}
+
+static TcgMem
+group_slot(unsigned group)
+{
+    return tcg_mem(TCG_CTX, TCG_OFFSET(group) + (int32_t)(group * sizeof(uintptr_t)));
+}
+
+/* An access of a group: the first one checks for all and keeps the address. False: it is for
+ * itself. */
+static bool
+emit_grouped(TcgEmit *e, const TcgEa *ea, unsigned size, bool write, TcgMem *out_mem)
+{
+    const TcgAccess *access = tcg_groups_access(&e->groups, e->index, ea, size, write);
+    TcgGroup *group = access ? &e->groups.group[access->group] : NULL;
+    TcgAsm *a = &e->a;
+    TcgEa low = *ea;
+    TcgCold *cold;
+
+    if (!access || (!group->ready && group->first != e->index)) {
+        return false;
+    }
+    *out_mem = tcg_mem(TCG_T0, (int32_t)(access->offset - group->low));
+    if (group->ready) {
+        tcg_asm_mov_rm(a, 8, TCG_T0, group_slot(access->group));
+        return true;
+    }
+    low.disp -= access->offset - group->low;
+    if (!e->code64) {
+        low.disp = (int32_t)low.disp;
+    }
+    if ((ea->base != X86_NO_REG || ea->index != X86_NO_REG) && low.disp != (int32_t)low.disp) {
+        return false;
+    }
+    cold = check(e, &low, (unsigned)(group->high - group->low), group->write);
+    if (cold) {
+        cold->span = (uint16_t)(group->high - group->low);
+        cold->count = group->last - group->first + 1;
+        cold->own_write = write;
+    }
+    tcg_asm_lea(a, 8, TCG_T0, tcg_mem_index(TCG_T0, TCG_T1, 0, 0));
+    tcg_asm_mov_mr(a, 8, group_slot(access->group), TCG_T0);
+    group->ready = true;
+    return true;
+}
+
+TcgMem
+tcg_emit_mem(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
+{
+    TcgMem mem = tcg_mem_index(TCG_T0, TCG_T1, 0, 0);
+
+    if (!emit_grouped(e, ea, size, write, &mem)) {
+        check(e, ea, size, write);
+    }
+    return mem;
 }
 
 TcgMem
 tcg_emit_mem_single(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
 {
-    tcg_asm_lea(&e->a, 8, TCG_T0, tcg_emit_mem(e, ea, size, write));
+    TcgMem mem = tcg_emit_mem(e, ea, size, write);
+
+    if (mem.index == TCG_NO_REG) {
+        return mem;
+    }
+    tcg_asm_lea(&e->a, 8, TCG_T0, mem);
     return tcg_mem(TCG_T0, 0);
 }
 
@@ -187,36 +240,82 @@ tcg_emit_mem_done(TcgEmit *e)
     }
 }
 
+/* A group that does not fit into one page goes to its instructions without groups at once. Flags
+ * are left alone. */
+static void
+test_span(TcgEmit *e, const TcgCold *cold, TcgLabel *ungrouped)
+{
+    TcgAsm *a = &e->a;
+    TcgLabel fits = { 0 };
+
+    tcg_asm_pushf(a);
+    tcg_asm_mov_rr(a, 4, TCG_T1, TCG_T0);
+    tcg_asm_alu_ri(a, TCG_AND, 4, TCG_T1, VIT_PAGE_SIZE - 1);
+    tcg_asm_alu_ri(a, TCG_CMP, 4, TCG_T1, (int32_t)(VIT_PAGE_SIZE - cold->span));
+    tcg_asm_jcc_short(a, TCG_BE, &fits);
+    tcg_asm_popf(a);
+    tcg_asm_bind(a, ungrouped);
+    tcg_emit_goto_ungrouped(e, cold->pc, cold->count, cold->flags_saved);
+    tcg_asm_bind(a, &fits);
+    tcg_asm_popf(a);
+}
+
+static void
+emit_stub(TcgEmit *e, TcgCold *cold)
+{
+    uint8_t info = (cold->is_write ? SITE_WRITE : 0) | (cold->flags_saved ? SITE_SAVED : 0);
+    TcgLabel ungrouped = { 0 };
+    TcgAsm *a = &e->a;
+    uint8_t *info_at, *again_at;
+
+    tcg_asm_bind(a, &cold->slow);
+    if (cold->parked) {
+        tcg_asm_mov_rm(a, 8, X86_RCX, hot(offsetof(TcgHot, park)));
+    }
+    tcg_emit_ea(e, &cold->ea);
+    if (cold->span) {
+        test_span(e, cold, &ungrouped);
+        info |= SITE_GROUP | (cold->own_write ? SITE_OWN_WRITE : 0);
+    } else {
+        info |= cold->is_flow ? SITE_FLOW : 0;
+    }
+    tcg_asm_mov_ri(a, TCG_T1, cold->pc);
+    tcg_asm_call_to(a, e->machine->thunks.slow);
+    info_at = a->at;
+    tcg_asm_bytes(a, &info, 1);
+    again_at = a->at;
+    tcg_asm_jmp(a, &cold->again);
+    if (!tcg_asm_failed(a)) {
+        *info_at |= (uint8_t)((a->at - again_at) << SITE_JUMP_SHIFT);
+    }
+    if (cold->span) {
+        tcg_asm_jmp(a, &ungrouped);
+    } else if (cold->done.place) {
+        tcg_asm_jmp(a, &cold->done);
+    } else {
+        tcg_asm_ud2(a); /* flow: never comes back */
+    }
+}
+
 void
 tcg_emit_cold(TcgEmit *e)
 {
-    TcgAsm *a = &e->a;
-
     for (unsigned i = 0; i < e->n_cold; i++) {
-        TcgCold *cold = &e->cold[i];
-        TcgEmit *at = e;
-        uint8_t info = (cold->is_write ? SITE_WRITE : 0) | (cold->is_flow ? SITE_FLOW : 0) |
-                       (cold->flags_saved ? SITE_SAVED : 0);
-
-        tcg_asm_bind(a, &cold->slow);
-        if (cold->parked) {
-            tcg_asm_mov_rm(a, 8, X86_RCX, hot(offsetof(TcgHot, park)));
-        }
-        tcg_emit_ea(at, &cold->ea);
-        tcg_asm_mov_ri(a, TCG_T1, cold->pc);
-        tcg_asm_call_to(a, e->machine->thunks.slow);
-        uint8_t *info_at = a->at;
-        tcg_asm_bytes(a, &info, 1);
-        tcg_asm_jmp(a, &cold->again);
-        if (!tcg_asm_failed(a)) {
-            *info_at |= (uint8_t)((a->at - info_at - 1) << SITE_JUMP_SHIFT);
-        }
-        if (cold->done.place) {
-            tcg_asm_jmp(a, &cold->done);
-        } else {
-            tcg_asm_ud2(a); /* flow: never comes back */
-        }
+        emit_stub(e, &e->cold[i]);
     }
+}
+
+/* Whether the page of a group may be entered. A group that writes later must not mark the page
+ * dirty before it does. */
+static bool
+fill_group(TcgCpu *cpu, uint64_t linear, uint8_t info)
+{
+    const X86Core *core = &cpu->core;
+    X86View view = x86_view(core);
+
+    return (!(info & SITE_WRITE) || (info & SITE_OWN_WRITE) ||
+            x86_tlb_hit(core, x86_tlb_slot(core, linear, view), linear, X86_ACCESS_WRITE)) &&
+           tcg_tlb_fill(cpu, linear, info & SITE_WRITE, view);
 }
 
 /* Called by the thunk: enters the page or has the interpreter run the instruction. What is returned
@@ -234,6 +333,9 @@ tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *site)
     }
     tcg_flags_to_state(cpu);
     tcg_fp_settle(cpu);
+    if (info & SITE_GROUP) {
+        return 1 + (fill_group(cpu, linear, info) ? 0 : info >> SITE_JUMP_SHIFT);
+    }
     if (tcg_tlb_fill(cpu, linear, info & SITE_WRITE, x86_view(core))) {
         return 1;
     }

@@ -12,24 +12,19 @@
  * the instruction does, unless e->flags_live says that nobody wants the rest.
  */
 
-#include "machine.h"
+#include "group.h"
 #include "reencode.h"
 
 enum { TCG_COLD_MAX = 3 * TCG_BLOCK_INSNS };
-
-/* An address to be checked, so that it can be computed twice. */
-typedef struct TcgEa {
-    uint8_t base, index, scale; /* guest registers, X86_REG_RIP is folded into disp */
-    uint8_t address_size;
-    uint8_t segment; /* X86_FS and X86_GS add their base; others have none */
-    int64_t disp;
-} TcgEa;
 
 typedef struct TcgCold {
     TcgLabel slow, again, done;
     TcgEa ea;
     uint64_t pc;
     bool is_write, parked, is_flow, flags_saved;
+    uint16_t span;     /* of a group: what has to be in one page; 0 = one access */
+    uint8_t count;     /* of a group: instructions up to its last */
+    uint8_t own_write; /* of a group: its first instruction writes */
 } TcgCold;
 
 typedef struct TcgEmit {
@@ -51,6 +46,8 @@ typedef struct TcgEmit {
     uint16_t live_in[TCG_BLOCK_INSNS];
     bool exit_live[TCG_BLOCK_INSNS];
     TcgPlace places[TCG_BLOCK_INSNS];
+    TcgGroups groups;
+    unsigned ungrouped; /* see tcg_translate() */
 
     /* The current instruction. */
     unsigned index;
@@ -68,7 +65,8 @@ typedef struct TcgEmit {
         const uint8_t *stub_at;
         bool backward, in_memory;
         uint16_t mode;
-    } links[TCG_BLOCK_INSNS + 2];
+        uint8_t ungrouped;
+    } links[TCG_BLOCK_INSNS + 2 + TCG_GROUPS];
     unsigned n_links;
     bool vec_checked; /* residency of vectors was tested in this block (emit-vec.c) */
     bool x87_checked;
@@ -86,7 +84,7 @@ void tcg_emit_ea(TcgEmit *e, const TcgEa *ea);
  * [T0 + T1]; both are taken until it has been used. The slow path runs the whole instruction in the
  * interpreter and goes on behind the place where tcg_emit_mem_done() was called. */
 TcgMem tcg_emit_mem(TcgEmit *e, const TcgEa *ea, unsigned size, bool write);
-/* The same with the operand at [T0] and T1 free. */
+/* The same with the operand at T0 and a displacement, and T1 free. */
 TcgMem tcg_emit_mem_single(TcgEmit *e, const TcgEa *ea, unsigned size, bool write);
 /* After the last host instruction of an instruction with checks. */
 void tcg_emit_mem_done(TcgEmit *e);
@@ -120,6 +118,8 @@ void tcg_emit_restore_flags(TcgEmit *e);
 /* Leaves for PC by a jump that can be linked; the second form for code in another mode. */
 void tcg_emit_goto(TcgEmit *e, uint64_t pc);
 void tcg_emit_goto_mode(TcgEmit *e, uint64_t pc, unsigned mode);
+/* To COUNT instructions from PC on, in a block without groups. */
+void tcg_emit_goto_ungrouped(TcgEmit *e, uint64_t pc, unsigned count, bool flags_saved);
 /* ---- emit-system.c ---- */
 /* System instructions that need no helper. */
 bool tcg_emit_system(TcgEmit *e);

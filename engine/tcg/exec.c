@@ -170,6 +170,7 @@ static __attribute__((noinline)) const void *
 find_block(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64_t pc, TcgLink *link,
            uint64_t link_age)
 {
+    unsigned ungrouped = cpu->hot.ungrouped;
     TcgMachine *machine = cpu->machine;
     const void *code = NULL;
     TcgBlock *block;
@@ -179,18 +180,20 @@ find_block(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64_t 
     if (second) {
         watch_again(cpu, second);
     }
-    block = tcg_block_find(machine, fetch, second, pc & 0xfff);
+    block = tcg_block_find(machine, fetch, second, pc & 0xfff, ungrouped);
     if (!block) {
         int64_t start = g_get_monotonic_time();
-        block = tcg_translate(cpu, fetch, second, pc);
+        block = tcg_translate(cpu, fetch, second, pc, ungrouped);
         machine->translate_us += g_get_monotonic_time() - start;
     }
     if (block) {
         TcgJump *jump = &cpu->jump[fetch->mode & TCG_MODE_VIEW][tcg_jump_slot(pc)];
         code = block->entry_far;
-        jump->code = block->entry_indirect;
-        cpu->jump_stamp[fetch->mode & TCG_MODE_VIEW][tcg_jump_slot(pc)] = fetch->stamp;
-        __atomic_store_n(&jump->key, pc, __ATOMIC_RELEASE);
+        if (!ungrouped) {
+            jump->code = block->entry_indirect;
+            cpu->jump_stamp[fetch->mode & TCG_MODE_VIEW][tcg_jump_slot(pc)] = fetch->stamp;
+            __atomic_store_n(&jump->key, pc, __ATOMIC_RELEASE);
+        }
         if (link && link_age == machine->full_flushes && !machine->options.force_exits) {
             tcg_link(machine, link, block);
         }
@@ -252,7 +255,8 @@ find_code(TcgCpu *cpu, unsigned mode, TcgLink *link, uint64_t link_age)
     if (!fetch || (over && !second)) {
         return NULL;
     }
-    if (!over && !link && jump->key == pc && cpu->jump_stamp[view][slot] == fetch->stamp) {
+    if (!over && !link && !cpu->hot.ungrouped && jump->key == pc &&
+        cpu->jump_stamp[view][slot] == fetch->stamp) {
         return jump->code;
     }
     code = find_block(cpu, fetch, second, pc, link, link_age);
@@ -351,6 +355,7 @@ static void
 run_code(TcgCpu *cpu, const void *code)
 {
     cpu->hot.link = NULL;
+    cpu->hot.ungrouped = 0;
     cpu->hot.after_exit = TCG_EXIT_LOOKUP;
     cpu->dispatches++;
     tcg_flags_from_state(cpu);
@@ -375,7 +380,8 @@ loop(TcgCpu *cpu, VitCpuExit *out_exit)
 
         __atomic_store_n(&cpu->hot.exit_request, 0, __ATOMIC_SEQ_CST);
         x86_interp_pending_traps(core);
-        if (G_UNLIKELY(machine->stop_every) && turns++ == machine->stop_every) {
+        if (G_UNLIKELY(machine->stop_every) && !cpu->hot.ungrouped &&
+            turns++ == machine->stop_every) {
             *out_exit = VIT_CPU_EXIT_REQUEST;
             return;
         }

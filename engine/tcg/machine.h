@@ -30,6 +30,7 @@ typedef struct TcgLink {
     const uint8_t *stub; /* where it leads while to is NULL */
     bool backward;       /* needs the exit test */
     bool in_memory;      /* flags are in hot.exit_flags */
+    uint8_t ungrouped;   /* leads to a block of so many instructions without groups */
 } TcgLink;
 
 enum { TCG_PLACE_OFFSET = 0xfff, TCG_PLACE_FLAGS_SAVED = 0x8000 };
@@ -54,6 +55,7 @@ struct TcgBlock {
     const uint8_t *entry_loop;     /* exit test: backward jumps inside the page */
     const uint8_t *entry_far;      /* page still mapped, exit test: all others */
     const uint8_t *entry_indirect; /* the same with the flags in hot.exit_flags */
+    uint8_t ungrouped;             /* a block of so many instructions without groups; 0 = none */
     bool flags_live;               /* somebody reads the flags it is entered with */
     TcgLink *incoming;
     uint16_t n_links, n_places;
@@ -137,8 +139,10 @@ bool tcg_thunks_make(TcgMachine *machine);
 
 /* ---- translate.c ---- */
 /* Makes the block at PC, whose page's entry is FETCH; SECOND is not NULL when the instruction there
- * runs into the next page. Lock held. NULL: no room left. */
-TcgBlock *tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64_t pc);
+ * runs into the next page; UNGROUPED not 0: so many instructions, each access checked for itself.
+ * Lock held. NULL: no room left. */
+TcgBlock *tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64_t pc,
+                        unsigned ungrouped);
 
 /* ---- smc.c, lock held unless said otherwise ---- */
 TcgPage *tcg_page_get(TcgCpu *cpu, uint64_t linear, const uint8_t *host, uint16_t mode,
@@ -149,7 +153,7 @@ void tcg_block_add(TcgMachine *machine, TcgBlock *block);
 /* The block made of the bytes at OFFSET of FETCH's page (and on in SECOND's); one that died is
  * brought back when it was made of the same. NULL: there is none. */
 TcgBlock *tcg_block_find(TcgMachine *machine, const TcgFetch *fetch, const TcgFetch *second,
-                         unsigned offset);
+                         unsigned offset, unsigned ungrouped);
 void tcg_link(TcgMachine *machine, TcgLink *link, TcgBlock *to);
 /* Everything translated is dropped; no CPU is in translated code. */
 void tcg_drop_all(TcgMachine *machine, bool memory_is_gone);

@@ -33,9 +33,10 @@ bucket(TcgMachine *machine, uint32_t stamp, unsigned offset)
 }
 
 static bool
-is_at(const TcgBlock *block, uint32_t stamp, unsigned offset, uint32_t second_stamp)
+is_at(const TcgBlock *block, uint32_t stamp, unsigned offset, uint32_t second_stamp,
+      unsigned ungrouped)
 {
-    return block->stamp == stamp && block->offset == offset &&
+    return block->stamp == stamp && block->offset == offset && block->ungrouped == ungrouped &&
            (block->second ? block->second->stamp : 0) == second_stamp;
 }
 
@@ -76,13 +77,14 @@ enter_pages(TcgBlock *block)
 }
 
 TcgBlock *
-tcg_block_find(TcgMachine *machine, const TcgFetch *fetch, const TcgFetch *second, unsigned offset)
+tcg_block_find(TcgMachine *machine, const TcgFetch *fetch, const TcgFetch *second, unsigned offset,
+               unsigned ungrouped)
 {
     TcgBlock **head = bucket(machine, fetch->stamp, offset), *dead = NULL;
     uint32_t second_stamp = second ? second->stamp : 0;
 
     for (TcgBlock *block = *head; block; block = block->next_in_hash) {
-        if (!is_at(block, fetch->stamp, offset, second_stamp)) {
+        if (!is_at(block, fetch->stamp, offset, second_stamp, ungrouped)) {
             continue;
         }
         if (!block->dead) {
@@ -112,7 +114,8 @@ limit_versions(TcgBlock **head, const TcgBlock *block)
     unsigned count = 0;
 
     for (TcgBlock *other = *head; other; other = other->next_in_hash) {
-        if (other->dead && is_at(other, block->stamp, block->offset, second_stamp)) {
+        if (other->dead &&
+            is_at(other, block->stamp, block->offset, second_stamp, block->ungrouped)) {
             last = other;
             count++;
         }
@@ -146,8 +149,8 @@ tcg_link(TcgMachine *machine, TcgLink *link, TcgBlock *to)
                            : link->backward                  ? to->entry_loop
                                                              : to->entry;
 
-    if (link->to || to->mode != link->mode || link->pc != to->pc ||
-        !tcg_asm_patch(link->jump, tcg_exec_delta(machine), entry)) {
+    if (link->to || to->mode != link->mode || to->ungrouped != link->ungrouped ||
+        link->pc != to->pc || !tcg_asm_patch(link->jump, tcg_exec_delta(machine), entry)) {
         return;
     }
     link->to = to;

@@ -62,6 +62,7 @@ enum {
     TCG_JUMP_BITS = 14,
     TCG_JUMP_ENTRIES = 1 << TCG_JUMP_BITS,
     TCG_LOG_ENTRIES = 8192,
+    TCG_GROUPS = 24, /* of accesses, in a block */
 };
 
 /* A page that an access may go straight to. An empty entry has the tag of a page that never
@@ -108,7 +109,8 @@ typedef struct TcgHot {
     uint32_t x87_segment; /* X86_DS.. whose selector goes with it, X86_SEG_LAST = as it is */
     uint32_t x87_env[7];  /* what FNSTENV tells of the last x87 instruction */
     uint16_t exit_flags;  /* the same at a jump that leaves them here: see emit-flow.c */
-    uint16_t reserve[3];
+    uint16_t ungrouped;   /* so many instructions are wanted without groups, from rIP on */
+    uint16_t reserve[2];
 } TcgHot;
 _Static_assert(sizeof(TcgHot) == 128, "reached with one byte");
 
@@ -130,6 +132,7 @@ typedef struct TcgCpu {
     unsigned tlb_entries;
     bool running; /* atomic; in translated code, or holding what belongs to it */
 
+    uintptr_t group[TCG_GROUPS];             /* host address of a group's first byte: see group.h */
     X86Fpu x87_image;                        /* what FXSAVE gave; see fpstate.c */
     TcgHot hot __attribute__((aligned(64))); /* right before the core: see TcgHot */
     X86Core core __attribute__((aligned(64)));

@@ -46,7 +46,9 @@ read_source(TcgEmit *e, const TcgFetch *fetch, unsigned offset)
 static void
 choose(TcgEmit *e, size_t len, unsigned offset)
 {
-    unsigned limit = e->machine->options.one_insn_per_tb || e->second ? 1 : TCG_BLOCK_INSNS;
+    unsigned limit = e->machine->options.one_insn_per_tb || e->second ? 1
+                     : e->ungrouped                                   ? e->ungrouped
+                                                                      : TCG_BLOCK_INSNS;
     size_t at = 0;
 
     while (e->n_insns < limit && at < len) {
@@ -177,6 +179,7 @@ emit_insn(TcgEmit *e, unsigned index)
     }
     e->n_cold = n_cold;
     e->n_links = n_links;
+    tcg_groups_forget(&e->groups, index);
     if (e->flags_saved) {
         tcg_emit_restore_flags(e);
     }
@@ -213,7 +216,8 @@ finish_links(TcgEmit *e, TcgBlock *block)
                                      .jump = e->a.start + e->links[i].jump,
                                      .stub = e->links[i].stub_at,
                                      .backward = e->links[i].backward,
-                                     .in_memory = e->links[i].in_memory };
+                                     .in_memory = e->links[i].in_memory,
+                                     .ungrouped = e->links[i].ungrouped };
     }
 }
 
@@ -266,7 +270,8 @@ begin_block(TcgEmit *e, TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *seco
 }
 
 TcgBlock *
-tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64_t pc)
+tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64_t pc,
+              unsigned ungrouped)
 {
     TcgMachine *machine = cpu->machine;
     TcgEmit *e = machine->emit;
@@ -276,7 +281,8 @@ tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64
                        .pc = pc,
                        .offset = (uint16_t)offset,
                        .mode = fetch->mode,
-                       .stamp = fetch->stamp };
+                       .stamp = fetch->stamp,
+                       .ungrouped = (uint8_t)ungrouped };
     const X86Insn *last;
     TcgBlock *block;
 
@@ -284,8 +290,10 @@ tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64
         return NULL;
     }
     begin_block(e, cpu, fetch, second);
+    e->ungrouped = ungrouped;
     choose(e, read_source(e, fetch, offset), offset);
     find_live_flags(e);
+    tcg_groups_find(&e->groups, e->insns, e->pcs, ungrouped ? 0 : e->n_insns, e->code64);
     last = &e->insns[MAX(e->n_insns, 1) - 1];
     draft.len = e->n_insns ? (uint16_t)(e->pcs[e->n_insns - 1] + last->length - pc)
                            : (uint16_t)MIN(TCG_INSN_BYTES, VIT_PAGE_SIZE - offset);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+#pragma once
+
+/* Which accesses of a block lie a known distance from each other, so that one check does for all.
+ * Before anything is emitted; thread: the translating CPU's. */
+
+#include "machine.h"
+#include "x86-insn.h"
+
+enum {
+    TCG_GROUP_SPAN = 1024, /* bytes from the first to the last */
+    TCG_GROUP_NONE = 0xff,
+};
+
+/* An address to be checked, so that it can be computed twice. */
+typedef struct TcgEa {
+    uint8_t base, index, scale; /* guest registers, X86_REG_RIP is folded into disp */
+    uint8_t address_size;
+    uint8_t segment; /* X86_FS and X86_GS add their base; others have none */
+    int64_t disp;
+} TcgEa;
+
+/* One access of an instruction. */
+typedef struct TcgAccess {
+    TcgEa ea;
+    uint8_t size;
+    bool write;
+    uint8_t group;  /* of TcgGroups.group, or TCG_GROUP_NONE */
+    int64_t offset; /* from the group's symbolic address */
+} TcgAccess;
+
+typedef struct TcgGroup {
+    int64_t low, high;   /* offsets of the first byte and behind the last */
+    bool write;          /* some member writes: the page must let all of them */
+    bool ready;          /* the check has been emitted: hot.group[] has the address of LOW */
+    uint8_t first, last; /* instructions */
+    uint8_t count;
+} TcgGroup;
+
+typedef struct TcgGroups {
+    TcgAccess access[TCG_BLOCK_INSNS][2];
+    TcgGroup group[TCG_GROUPS];
+    unsigned count;
+} TcgGroups;
+
+/* The memory operand of INSN, whose next instruction is at NEXT_PC. */
+TcgEa tcg_ea_of(const X86Insn *insn, uint64_t next_pc);
+/* The stack at guest rSP + DISP. */
+TcgEa tcg_ea_of_stack(bool code64, int64_t disp);
+
+/* INSNS at PCS, N of them. Groups of one access are none. */
+void tcg_groups_find(TcgGroups *groups, const X86Insn *insns, const uint64_t *pcs, unsigned n,
+                     bool code64);
+/* Instruction INDEX was not emitted after all. */
+void tcg_groups_forget(TcgGroups *groups, unsigned index);
+/* The record of an access as it is about to be emitted; NULL: nothing is known of it. */
+const TcgAccess *tcg_groups_access(const TcgGroups *groups, unsigned index, const TcgEa *ea,
+                                   unsigned size, bool write);
