@@ -261,6 +261,30 @@ on_signal(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
+/* The one control of GTK's shortcuts window that has no name. */
+static void
+name_search_button(GtkWidget *widget, gpointer data)
+{
+    if (GTK_IS_TOGGLE_BUTTON(widget)) {
+        atk_object_set_name(gtk_widget_get_accessible(widget), _("Find shortcuts"));
+    } else if (GTK_IS_CONTAINER(widget)) {
+        gtk_container_forall(GTK_CONTAINER(widget), name_search_button, data);
+    }
+}
+
+static void
+on_window_added(GtkApplication *application, GtkWindow *window)
+{
+    GtkShortcutsWindow *help =
+        GTK_IS_APPLICATION_WINDOW(window)
+            ? gtk_application_window_get_help_overlay(GTK_APPLICATION_WINDOW(window))
+            : NULL;
+
+    if (help) {
+        name_search_button(gtk_window_get_titlebar(GTK_WINDOW(help)), NULL);
+    }
+}
+
 static void
 ui_application_startup(GApplication *gapplication)
 {
@@ -282,6 +306,7 @@ ui_application_startup(GApplication *gapplication)
     gtk_css_provider_load_from_resource(css, "/org/vitrine/Vitrine/style.css");
     gtk_style_context_add_provider_for_screen(gdk_screen_get_default(), GTK_STYLE_PROVIDER(css),
                                               GTK_STYLE_PROVIDER_PRIORITY_APPLICATION);
+    g_signal_connect(application, "window-added", G_CALLBACK(on_window_added), NULL);
     application->library = app_library_new(NULL, application->demo_guest);
     application->keeper = ui_keeper_new(GTK_APPLICATION(application), application->library);
     g_unix_signal_add(SIGTERM, on_signal, application);

@@ -35,11 +35,22 @@ static const char *const layout_titles[] = { N_("US English"), N_("British"), N_
 
 /* ---- Rows ---- */
 
+/* The control is spoken by its row's title, without the mark of the mnemonic. */
+static void
+name_control(GtkWidget *control, const char *title)
+{
+    g_auto(GStrv) parts = g_strsplit(title, "_", -1);
+    g_autofree char *plain = g_strjoinv("", parts);
+
+    atk_object_set_name(gtk_widget_get_accessible(control), plain);
+}
+
 static GtkWidget *
 add_row(GtkWidget *group, const char *title, const char *subtitle, GtkWidget *control)
 {
     GtkWidget *row = hdy_action_row_new();
 
+    name_control(row, title);
     hdy_preferences_row_set_title(HDY_PREFERENCES_ROW(row), title);
     hdy_preferences_row_set_use_underline(HDY_PREFERENCES_ROW(row), TRUE);
     hdy_action_row_set_use_underline(HDY_ACTION_ROW(row), TRUE);
@@ -49,16 +60,6 @@ add_row(GtkWidget *group, const char *title, const char *subtitle, GtkWidget *co
     hdy_action_row_set_activatable_widget(HDY_ACTION_ROW(row), control);
     gtk_container_add(GTK_CONTAINER(group), row);
     return row;
-}
-
-/* The control is spoken by its row's title, without the mark of the mnemonic. */
-static void
-name_control(GtkWidget *control, const char *title)
-{
-    g_auto(GStrv) parts = g_strsplit(title, "_", -1);
-    g_autofree char *plain = g_strjoinv("", parts);
-
-    atk_object_set_name(gtk_widget_get_accessible(control), plain);
 }
 
 static void

@@ -162,6 +162,10 @@ on_toggled(GtkToggleButton *button, Add *add)
     if (gtk_toggle_button_get_active(button) && !gtk_bin_get_child(GTK_BIN(add->popover))) {
         gtk_container_add(GTK_CONTAINER(add->popover), make_popover_content(add));
     }
+    if (gtk_toggle_button_get_active(button)) {
+        /* the popover was shown before it had content that could take the focus */
+        gtk_widget_grab_focus(add->search);
+    }
 }
 
 GtkWidget *

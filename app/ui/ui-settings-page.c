@@ -394,6 +394,9 @@ new_page(AppSettings *settings)
                                         GTK_POLICY_NEVER, "visible", TRUE, NULL);
 
     page->settings = g_object_ref(settings);
+    /* what gets the focus by keys is brought into sight */
+    gtk_container_set_focus_vadjustment(
+        GTK_CONTAINER(page->box), gtk_scrolled_window_get_vadjustment(GTK_SCROLLED_WINDOW(page)));
     g_signal_connect_object(settings, "changed", G_CALLBACK(on_changed), page, 0);
     return page;
 }

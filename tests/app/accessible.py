@@ -2,6 +2,7 @@
 """The application as assistive technology sees it: find controls by role and name, press, read and
 write them. Made after an app_driver.Desktop, whose bus it uses."""
 import os
+import subprocess
 import sys
 import time
 
@@ -15,6 +16,21 @@ if __name__ != "__main__":
 
 ENVIRONMENT = ("DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_DATA_HOME",
                "XDG_CONFIG_HOME", "XDG_CACHE_HOME")
+
+
+def alone(path, test, seconds=60):
+    """Runs TEST of the file PATH in a process of its own: a process is connected to one
+    accessibility bus for good."""
+    def run():
+        patience = float(os.environ.get("VITRINE_TEST_PATIENCE", "1"))
+        result = subprocess.run([sys.executable, path, test.__name__], timeout=seconds * patience,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                check=False)
+        print("".join(line + "\n" for line in result.stdout.splitlines() if line[:2] == "# "),
+              end="", flush=True)
+        assert result.returncode == 0, result.stdout[-3000:]
+    run.__name__ = test.__name__
+    return run
 
 
 class Tree:

@@ -10,6 +10,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "guest"))
+import accessible  # noqa: E402
 import app_driver  # noqa: E402
 import machine  # noqa: E402
 import test_settings  # noqa: E402
@@ -220,4 +221,4 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         machine.main([test for test in TESTS if test.__name__ == sys.argv[1]])
     else:
-        machine.main([test_settings.alone(test, __file__) for test in TESTS])
+        machine.main([accessible.alone(__file__, test) for test in TESTS])

@@ -315,26 +315,6 @@ def large_text():
 TESTS = [both_places, devices_and_search, disks, new_machine, names_and_keyboard, dark, large_text]
 
 
-def alone(test, program=__file__):
-    """Runs TEST in a process of its own: a process is connected to one accessibility bus for
-    good."""
-    def attempt():
-        return subprocess.run([sys.executable, program, test.__name__],
-                              timeout=60 * machine.PATIENCE, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, check=False)
-
-    def run():
-        try:
-            result = attempt()
-        except subprocess.TimeoutExpired:
-            # A walk over all controls has hung on the accessibility bus beside other such tests,
-            # cause not known. A hang gets one second try, a failure none.
-            machine.note(f"{test.__name__} hung on the accessibility bus: once more")
-            result = attempt()
-        assert result.returncode == 0, result.stdout[-3000:]
-    run.__name__ = test.__name__
-    return run
-
-
 if __name__ == "__main__":
-    machine.main(TESTS if len(sys.argv) > 1 else [alone(test) for test in TESTS])
+    machine.main(TESTS if len(sys.argv) > 1 else
+                 [accessible.alone(__file__, test) for test in TESTS])
