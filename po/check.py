@@ -11,6 +11,8 @@ PO = pathlib.Path(sys.argv[1])
 ROOT = PO.parent
 MARKED = re.compile(r'(?<![\w])(_|N_|ngettext|C_)\s*\(\s*"')
 
+DECLARED = re.compile(r'\bVIT_N_\s*\(\s*"')
+
 
 def words(path):
     return [line.strip() for line in path.read_text(encoding="utf-8").splitlines()
@@ -24,6 +26,9 @@ def main():
              if MARKED.search(path.read_text(encoding="utf-8"))}
     found |= {str(path.relative_to(ROOT)) for path in ROOT.glob("app/**/*.ui")
               if 'translatable="yes"' in path.read_text(encoding="utf-8")}
+    found |= {str(path.relative_to(ROOT)) for path in ROOT.glob("engine/**/*.c")
+              if "monitor" not in path.parts and
+              DECLARED.search(path.read_text(encoding="utf-8"))}
     for name in sorted(found - listed):
         print(f"po/POTFILES lacks {name}")
         bad += 1

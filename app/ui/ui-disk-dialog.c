@@ -145,6 +145,20 @@ attach(UiDiskDialog *dialog, const Work *work, GError **error)
                           "format", work->new_format, "if", bus, NULL) != 0;
 }
 
+/* xgettext knows no G_GUINT64_FORMAT inside a message. */
+static char *
+describe_found(const Work *work)
+{
+    g_autofree char *errors = g_strdup_printf("%" G_GUINT64_FORMAT, work->found.errors);
+    g_autofree char *mended = g_strdup_printf("%" G_GUINT64_FORMAT, work->found.errors_mended);
+    g_autofree char *lost = g_strdup_printf("%" G_GUINT64_FORMAT, work->found.leaks);
+    g_autofree char *regained = g_strdup_printf("%" G_GUINT64_FORMAT, work->found.leaks_mended);
+
+    /* Translators: a checked disk image: four numbers */
+    return g_strdup_printf(_("Errors: %s, mended %s; lost space: %s, regained %s"), errors, mended,
+                           lost, regained);
+}
+
 /* The drive names the new image; its old one is left where it is. */
 static gboolean
 change_image(UiDiskDialog *dialog, const Work *work, GError **error)
@@ -188,13 +202,8 @@ finish_work(UiDiskDialog *dialog, const Work *work)
         break;
     case WORK_CHECK:
     case WORK_REPAIR:
-        text = work->found.errors + work->found.leaks == 0
-                   ? g_strdup(_("No errors were found"))
-                   : g_strdup_printf(_("Errors: %" G_GUINT64_FORMAT ", mended %" G_GUINT64_FORMAT
-                                       "; lost space: %" G_GUINT64_FORMAT
-                                       ", regained %" G_GUINT64_FORMAT),
-                                     work->found.errors, work->found.errors_mended,
-                                     work->found.leaks, work->found.leaks_mended);
+        text = work->found.errors + work->found.leaks == 0 ? g_strdup(_("No errors were found"))
+                                                           : describe_found(work);
         break;
     }
     if (!error) {

@@ -32,8 +32,8 @@ def make_catalogue(folder):
     po = os.path.join(folder, "qps.po")
     template = subprocess.run(
         ["xgettext", f"--files-from={ROOT}/po/POTFILES", f"--directory={ROOT}",
-         "--from-code=UTF-8", "--keyword=_", "--keyword=N_", "--keyword=VIT_N_",
-         "--keyword=ngettext:1,2", "-o", "-"], check=True, stdout=subprocess.PIPE,
+         "--from-code=UTF-8", *(ROOT / "po" / "KEYWORDS").read_text().split(), "-o", "-"],
+        check=True, stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL).stdout
     text = subprocess.run(["msgen", "-"], input=template, check=True,
                           stdout=subprocess.PIPE).stdout.decode("utf-8")
