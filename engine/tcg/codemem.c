@@ -91,6 +91,8 @@ map_once(TcgCodeMemory *memory, size_t len_bytes)
     if (both == MAP_FAILED) {
         return false;
     }
+    /* translated code is spread wide: a program's start makes tens of MiB of it */
+    madvise(both, len_bytes, MADV_HUGEPAGE);
     *memory = (TcgCodeMemory){ both, both, len_bytes };
     return true;
 }

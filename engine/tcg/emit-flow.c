@@ -67,15 +67,12 @@ void
 tcg_emit_entry(TcgEmit *e, TcgBlock *block, unsigned fetch_slot, uint32_t stamp)
 {
     TcgAsm *a = &e->a;
-    TcgLabel fail = { 0 };
+    TcgLabel *fail = &e->entry_failed;
     bool flags_live = e->live_in[0] || e->machine->options.exact;
     bool along = !flags_live && e->exit_live[0];
     TcgMem slot = stamp_of(e, fetch_slot);
 
-    /* before the block: out of the way of what falls through */
-    tcg_asm_bind(a, &fail);
-    tcg_asm_mov_ri(a, TCG_T1, block->pc);
-    tcg_asm_jmp_to(a, along ? e->machine->thunks.leave_at_in_memory : e->machine->thunks.leave_at);
+    e->entry_along = along;
     tcg_asm_align(a, 16);
     block->flags_live = flags_live || along;
     if (along) {
@@ -83,9 +80,9 @@ tcg_emit_entry(TcgEmit *e, TcgBlock *block, unsigned fetch_slot, uint32_t stamp)
         block->entry = block->entry_loop = block->entry_far = tcg_asm_here(a);
         tcg_emit_save_flags(e);
         block->entry_indirect = tcg_asm_here(a);
-        test_word(e, slot, stamp, false, &fail);
-        test_word(e, ctx(TCG_OFFSET(hot.exit_request)), 0, false, &fail);
-        test_second(e, false, &fail);
+        test_word(e, slot, stamp, false, fail);
+        test_word(e, ctx(TCG_OFFSET(hot.exit_request)), 0, false, fail);
+        test_second(e, false, fail);
         return;
     }
     block->entry_indirect = tcg_asm_here(a);
@@ -93,11 +90,11 @@ tcg_emit_entry(TcgEmit *e, TcgBlock *block, unsigned fetch_slot, uint32_t stamp)
         tcg_emit_restore_flags(e);
     }
     block->entry_far = tcg_asm_here(a);
-    test_word(e, slot, stamp, flags_live, &fail);
+    test_word(e, slot, stamp, flags_live, fail);
     block->entry_loop = tcg_asm_here(a);
-    test_word(e, ctx(TCG_OFFSET(hot.exit_request)), 0, flags_live, &fail);
+    test_word(e, ctx(TCG_OFFSET(hot.exit_request)), 0, flags_live, fail);
     block->entry = tcg_asm_here(a);
-    test_second(e, flags_live, &fail);
+    test_second(e, flags_live, fail);
 }
 
 static bool
@@ -155,6 +152,10 @@ tcg_emit_links(TcgEmit *e, TcgBlock *block)
 {
     TcgAsm *a = &e->a;
 
+    tcg_asm_bind(a, &e->entry_failed);
+    tcg_asm_mov_ri(a, TCG_T1, block->pc);
+    tcg_asm_jmp_to(a, e->entry_along ? e->machine->thunks.leave_at_in_memory
+                                     : e->machine->thunks.leave_at);
     for (unsigned i = 0; i < e->n_links; i++) {
         e->links[i].stub_at = tcg_asm_here(a);
         tcg_asm_mov_ri(a, TCG_T1, e->links[i].pc);

@@ -107,15 +107,17 @@ vit_tcg_print_statistics(TcgMachine *machine, GString *out)
         out,
         "translated code   %zu of %zu KiB\n"
         "blocks            %" G_GUINT64_FORMAT " (%.1f instructions, %.1f bytes each)\n"
-        "host bytes        %.2f per guest byte\n"
+        "host bytes        %.2f per guest byte, %.0f %% of them rarely executed\n"
         "translation       %.0f ns per instruction, %.0f ms in all\n"
         "links             %" G_GUINT64_FORMAT "\n"
         "dropped blocks    %" G_GUINT64_FORMAT ", all code %" G_GUINT64_FORMAT " times\n"
         "writes beside     %" G_GUINT64_FORMAT "\n",
-        machine->code_used / 1024, machine->code_len / 1024, machine->translated_blocks,
+        (machine->code_used + machine->cold_used - machine->cold_start) / 1024,
+        machine->code_len / 1024, machine->translated_blocks,
         (double)machine->translated_insns / MAX(machine->translated_blocks, 1),
         (double)machine->translated_guest_bytes / MAX(machine->translated_blocks, 1),
         (double)machine->host_bytes / MAX(machine->translated_guest_bytes, 1),
+        100.0 * (double)machine->cold_bytes / MAX(machine->host_bytes, 1),
         1e3 * machine->translate_us / MAX(machine->translated_insns, 1),
         machine->translate_us / 1e3, machine->links_made, machine->invalidated,
         machine->full_flushes, machine->writes_beside);

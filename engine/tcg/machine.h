@@ -110,7 +110,10 @@ struct TcgMachine {
 
     TcgCodeMemory memory;
     uint8_t *code, *code_exec; /* its writable and executable mapping */
-    size_t code_len, code_used, code_fixed;
+    size_t code_len;
+    /* What blocks execute fills the memory from code_fixed on, what they rarely come to from
+     * cold_start on: the more of the former is in a page or a cache line the better. */
+    size_t code_used, code_fixed, cold_used, cold_start;
     bool flush_wanted; /* atomic */
     GMutex flush_lock; /* outermost: held while everything is dropped */
 
@@ -123,7 +126,7 @@ struct TcgMachine {
     GHashTable *by_dirty; /* dirty byte -> TcgPhysical */
     uint32_t last_stamp;
 
-    uint64_t translated_blocks, translated_insns, translated_guest_bytes, host_bytes;
+    uint64_t translated_blocks, translated_insns, translated_guest_bytes, host_bytes, cold_bytes;
     uint64_t links_made, invalidated, revived, full_flushes, writes_beside, given_up;
     int64_t translate_us;
 };

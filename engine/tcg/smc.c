@@ -413,5 +413,6 @@ tcg_drop_all(TcgMachine *machine, bool memory_is_gone)
         }
     }
     machine->code_used = machine->code_fixed;
+    machine->cold_used = machine->cold_start;
     machine->full_flushes++;
 }

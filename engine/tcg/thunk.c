@@ -186,5 +186,6 @@ tcg_thunks_make(TcgMachine *machine)
     emit_call(a, t, (const void *)(uintptr_t)tcg_helper_slow, &out);
 
     machine->code_fixed = machine->code_used = (tcg_asm_offset(a) + 63) & ~(size_t)63;
+    machine->cold_start = machine->cold_used = machine->code_len / 8 * 5;
     return !tcg_asm_failed(a);
 }

@@ -221,6 +221,19 @@ finish_links(TcgEmit *e, TcgBlock *block)
     }
 }
 
+/* What follows is emitted among that which is rarely executed. */
+static bool
+begin_cold(TcgEmit *e)
+{
+    if (tcg_asm_failed(&e->a)) {
+        return false;
+    }
+    e->hot_end = e->a.at;
+    e->a.at = e->machine->code + e->machine->cold_used;
+    e->a.end = e->a.at + HOST_BYTES_MAX;
+    return true;
+}
+
 /* NULL: the code did not fit. */
 static TcgBlock *
 emit_block(TcgEmit *e, TcgBlock *draft, const TcgFetch *fetch)
@@ -239,6 +252,9 @@ emit_block(TcgEmit *e, TcgBlock *draft, const TcgFetch *fetch)
     } else if (!e->ended) {
         tcg_emit_goto(e, e->next_pc);
     }
+    if (!begin_cold(e)) {
+        return NULL;
+    }
     tcg_emit_cold(e);
     draft->n_links = (uint16_t)e->n_links;
     draft->n_places = (uint16_t)e->n_insns;
@@ -249,7 +265,7 @@ emit_block(TcgEmit *e, TcgBlock *draft, const TcgFetch *fetch)
         return NULL;
     }
     finish_links(e, block);
-    block->end = tcg_asm_here(&e->a);
+    block->end = e->hot_end + e->a.exec_delta;
     return block;
 }
 
@@ -265,6 +281,7 @@ begin_block(TcgEmit *e, TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *seco
     e->second = second;
     e->n_insns = e->n_cold = e->n_links = 0;
     e->vec_checked = e->x87_checked = e->ended = e->flags_saved = false;
+    e->entry_failed = (TcgLabel){ 0 };
     e->live_in[0] = X86_FLAGS_ARITH;
     e->exit_live[0] = false;
 }
@@ -285,8 +302,10 @@ tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64
                        .ungrouped = (uint8_t)ungrouped };
     const X86Insn *last;
     TcgBlock *block;
+    size_t hot, cold;
 
-    if (machine->code_len - machine->code_used < HOST_BYTES_MAX) {
+    if (machine->cold_start - machine->code_used < HOST_BYTES_MAX ||
+        machine->code_len - machine->cold_used < HOST_BYTES_MAX) {
         return NULL;
     }
     begin_block(e, cpu, fetch, second);
@@ -303,11 +322,15 @@ tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64
     if (!block) {
         return NULL;
     }
-    machine->code_used += (tcg_asm_offset(&e->a) + 15) & ~(size_t)15;
+    hot = (size_t)(e->hot_end - e->a.start);
+    cold = (size_t)(e->a.at - machine->code) - machine->cold_used;
+    machine->code_used += (hot + 15) & ~(size_t)15;
+    machine->cold_used += cold;
     machine->translated_blocks++;
     machine->translated_insns += e->n_insns;
     machine->translated_guest_bytes += block->len;
-    machine->host_bytes += tcg_asm_offset(&e->a);
+    machine->host_bytes += hot + cold;
+    machine->cold_bytes += cold;
     tcg_block_add(machine, block);
     return block;
 }
