@@ -279,6 +279,8 @@ on_page_changed(UiCreateDialog *dialog)
     }
     show_text(dialog->problem_label, NULL);
     refresh(dialog);
+    /* a page that needs less room leaves none empty */
+    gtk_window_resize(GTK_WINDOW(dialog), 560, 1);
 }
 
 /* ---- Creation ---- */

@@ -364,7 +364,7 @@ test_command_lines(void)
             n++;
         }
     }
-    g_assert_cmpuint(n, >=, 190);
+    g_assert_cmpuint(n, >=, 200);
 }
 
 int

@@ -23,7 +23,7 @@ SHOTS = os.environ.get("VITRINE_SCREENSHOTS")
 ROLES = {"push button", "toggle button", "label", "menu", "menu item", "check box", "radio button",
          "page tab", "heading"}
 # names of things, numbers and units, and what toolkit and desktop say in their own catalogues
-OWN = re.compile(r"^(Vitrine|Demo|Box|Close|Minimize|Maximize|Restore|Search|Add|Remove|"
+OWN = re.compile(r"^(-[a-z].*|Vitrine|Demo|Box|Close|Minimize|Maximize|Restore|Search|Add|Remove|"
                  r"[\W\d_]*|.*\d (MiB|GiB|%).*|Icon|F\d+|[A-Z]|.*Ctrl.*|.*tcg.*)$")
 
 
@@ -111,6 +111,12 @@ def made_up_language():
             time.sleep(2)
             session.shot("pseudo")
             found = list(texts(session))
+            # a machine's settings: words of the engine's declarations
+            app.action("settings", session_demo_name(session))
+            app.wait("settings", lambda: app.window("⟦.*Demo.*Settings.*"), 20)
+            time.sleep(2)
+            session.shot("pseudo-settings")
+            found += list(texts(session))
             marked = [text for _, text in found if "⟦" in text]
             plain = sorted({f"{role}: {text}" for role, text in found
                             if "⟦" not in text and not OWN.match(text)})
