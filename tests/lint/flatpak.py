@@ -4,10 +4,14 @@
 none that opens the host's files. Reads the few YAML forms the manifest uses; builds nothing."""
 import pathlib
 import re
+import shutil
+import subprocess
 import sys
+import tempfile
 
-ROOT = pathlib.Path(sys.argv[1])
-TEXT = (ROOT / "flatpak" / "org.vitrine.Vitrine.yml").read_text(encoding="utf-8")
+ROOT = pathlib.Path(sys.argv[1]).resolve()
+MANIFEST = ROOT / "flatpak" / "org.vitrine.Vitrine.yml"
+TEXT = MANIFEST.read_text(encoding="utf-8")
 NEEDED = ["--socket=wayland", "--socket=fallback-x11", "--share=ipc", "--device=dri",
           "--device=kvm", "--socket=pulseaudio", "--share=network"]
 
@@ -31,6 +35,22 @@ def main():
     sources = len(re.findall(r"^    sources:$", TEXT, re.M))
     if sources != len(modules):
         faults.append(f"{len(modules)} modules, {sources} lists of sources")
+    for kind, pin in (("archive", "sha256"), ("git", "commit")):
+        for source in re.findall(rf"- type: {kind}\n((?: {{8}}\S.*\n)+)", TEXT):
+            if not re.search(rf"^ +{pin}: [0-9a-f]{{40,64}}$", source, re.M):
+                faults.append(f"{kind} without {pin}: {source.split()[1]}")
+    folder = re.search(r'"(/app/[^"]*)", /\* Flatpak', (
+        ROOT / "engine" / "machine" / "firmware-path.c").read_text(encoding="utf-8"))[1]
+    for path in re.findall(r"(/app/\S+\.bin)\b", TEXT):
+        if not path.startswith(folder + "/"):
+            faults.append(f"firmware in {path}, looked for in {folder}")
+    if shutil.which("flatpak-builder"):
+        with tempfile.TemporaryDirectory() as place:
+            read = subprocess.run(["flatpak-builder", "--show-manifest", str(MANIFEST)], cwd=place,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                  check=False)
+        if read.returncode:
+            faults.append("flatpak-builder does not read it: " + read.stdout[-200:])
     for fault in faults:
         print("flatpak/org.vitrine.Vitrine.yml:", fault)
     print(f"{len(modules)} modules, {len(arguments)} permissions and options, {len(faults)} faults")
