@@ -317,8 +317,8 @@ blk_luks_parse(BlkLuks *luks, const uint8_t *buf, size_t len, const char *name, 
     return true;
 }
 
-static void
-put_header(const BlkLuks *luks, uint8_t *buf)
+void
+blk_luks_put_header(const BlkLuks *luks, uint8_t *buf)
 {
     memcpy(buf, "LUKS\xba\xbe\0\1", 8);
     memcpy(buf + AT_CIPHER, luks->cipher, 32);
@@ -541,15 +541,16 @@ fill_slot(const BlkLuks *luks, const BlkLuksSlot *slot, const char *password, co
           uint8_t *area)
 {
     uint8_t *stripes = area + (size_t)slot->offset_sectors * SECTOR_BYTES;
-    size_t whole = (size_t)slot_sectors(luks) * SECTOR_BYTES, key_bytes = luks->key_bytes;
+    size_t key_bytes = luks->key_bytes, last_at = (size_t)(slot->stripes - 1) * key_bytes;
+    size_t whole = (last_at + key_bytes + SECTOR_BYTES - 1) / SECTOR_BYTES * SECTOR_BYTES;
     uint8_t slot_key[MAX_KEY_BYTES], last[MAX_KEY_BYTES];
     BlkCipher *cipher;
     bool ok;
 
-    gcry_randomize(stripes, (size_t)(STRIPES - 1) * key_bytes, GCRY_STRONG_RANDOM);
-    merge_stripes(find_hash(luks->hash), stripes, STRIPES, last, key_bytes);
+    gcry_randomize(stripes, last_at, GCRY_STRONG_RANDOM);
+    merge_stripes(find_hash(luks->hash), stripes, slot->stripes, last, key_bytes);
     xor_into(last, key, key_bytes);
-    memcpy(stripes + (size_t)(STRIPES - 1) * key_bytes, last, key_bytes);
+    memcpy(stripes + last_at, last, key_bytes);
     ok = derive(luks->hash, password, strlen(password), slot->salt, slot->iterations, slot_key,
                 key_bytes);
     cipher = ok ? blk_cipher_new(luks->cipher, luks->mode, slot_key, key_bytes) : NULL;
@@ -559,6 +560,64 @@ fill_slot(const BlkLuks *luks, const BlkLuksSlot *slot, const char *password, co
     explicit_bzero(last, sizeof(last));
     return ok;
 }
+
+/* ---- changing key slots ---- */
+
+bool
+blk_luks_slot_place(const BlkLuks *luks, unsigned index, size_t len, size_t *out_at,
+                    size_t *out_len)
+{
+    const BlkLuksSlot *slot = &luks->slots[index];
+
+    *out_at = (size_t)slot->offset_sectors * SECTOR_BYTES;
+    *out_len =
+        ((size_t)slot->stripes * luks->key_bytes + SECTOR_BYTES - 1) / SECTOR_BYTES * SECTOR_BYTES;
+    return slot->stripes > 0 && slot->stripes <= BLK_LUKS_MAX_AREA_BYTES / luks->key_bytes &&
+           *out_at >= BLK_LUKS_HEADER_BYTES && *out_at <= len && *out_len <= len - *out_at;
+}
+
+bool
+blk_luks_set_key(BlkLuks *luks, uint8_t *area, size_t len, unsigned index, const BlkCipher *master,
+                 const char *password, uint64_t iter_time_ms)
+{
+    BlkLuksSlot *slot = &luks->slots[index];
+    size_t at, bytes;
+
+    if (!blk_luks_slot_place(luks, index, len, &at, &bytes) ||
+        master->key_bytes != luks->key_bytes) {
+        return false;
+    }
+    gcry_randomize(slot->salt, sizeof(slot->salt), GCRY_STRONG_RANDOM);
+    slot->iterations = calibrate(luks, iter_time_ms);
+    slot->active = true;
+    return fill_slot(luks, slot, password, master->key, area);
+}
+
+bool
+blk_luks_slot_opens(const BlkLuks *luks, const uint8_t *area, size_t len, unsigned index,
+                    const char *password)
+{
+    uint8_t key[MAX_KEY_BYTES];
+    bool opens = try_slot(luks, &luks->slots[index], area, len, password, key);
+
+    explicit_bzero(key, sizeof(key));
+    return opens;
+}
+
+void
+blk_luks_clear_key(BlkLuks *luks, uint8_t *area, size_t len, unsigned index)
+{
+    size_t at, bytes;
+
+    luks->slots[index].active = false;
+    luks->slots[index].iterations = 0;
+    memset(luks->slots[index].salt, 0, sizeof(luks->slots[index].salt));
+    if (blk_luks_slot_place(luks, index, len, &at, &bytes)) {
+        gcry_randomize(area + at, bytes, GCRY_STRONG_RANDOM);
+    }
+}
+
+/* ---- new volumes ---- */
 
 uint8_t *
 blk_luks_format(const BlkLuksWish *wish, const char *password, size_t *out_len, GError **error)
@@ -587,7 +646,7 @@ blk_luks_format(const BlkLuksWish *wish, const char *password, size_t *out_len, 
     ok = derive(luks.hash, key, luks.key_bytes, luks.digest_salt, luks.digest_iterations,
                 luks.digest, sizeof(luks.digest)) &&
          fill_slot(&luks, &luks.slots[0], password, key, area);
-    put_header(&luks, area);
+    blk_luks_put_header(&luks, area);
     explicit_bzero(key, sizeof(key));
     if (!ok) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_FAILED, "The key slot cannot be encrypted.");

@@ -63,3 +63,17 @@ uint8_t *blk_luks_format(const BlkLuksWish *wish, const char *password, size_t *
 size_t blk_luks_area_bytes(const BlkLuksWish *wish);
 /* "aes-256" of a header. Ownership: caller. */
 char *blk_luks_dup_cipher_alg(const BlkLuks *luks);
+
+/* ---- changing key slots; the caller writes what has changed of AREA ---- */
+
+/* Where a slot's key material lies in the area of LEN bytes; false when it does not fit. */
+bool blk_luks_slot_place(const BlkLuks *luks, unsigned slot, size_t len, size_t *out_at,
+                         size_t *out_len);
+/* Puts the key of MASTER into SLOT under PASSWORD, its material into AREA. Takes ITER_TIME_MS. */
+bool blk_luks_set_key(BlkLuks *luks, uint8_t *area, size_t len, unsigned slot,
+                      const BlkCipher *master, const char *password, uint64_t iter_time_ms);
+bool blk_luks_slot_opens(const BlkLuks *luks, const uint8_t *area, size_t len, unsigned slot,
+                         const char *password);
+/* Marks SLOT as unused and fills its material with noise. */
+void blk_luks_clear_key(BlkLuks *luks, uint8_t *area, size_t len, unsigned slot);
+void blk_luks_put_header(const BlkLuks *luks, uint8_t *area);

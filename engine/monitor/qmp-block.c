@@ -64,6 +64,10 @@ const QmpMember qmp_blockdev_create_args[] = {
     { 0 },
 };
 
+const QmpMember qmp_blockdev_amend_args[] = {
+    TEXT("job-id"), TEXT("node-name"), { "options", QMP_OBJECT }, OPT_BOOL("force"), { 0 },
+};
+
 const QmpMember qmp_insert_medium_args[] = {
     OPT_TEXT("device"), OPT_TEXT("id"), TEXT("node-name"), { 0 }
 };

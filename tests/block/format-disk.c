@@ -199,6 +199,10 @@ format_disk_begin(FormatDisk *disk, const FormatRow *row, uint64_t len, bool the
     }
     format_disk_open(disk);
     g_assert_cmpuint(disk->len, >=, len);
+    if (!theirs && (row->flags & FORMAT_SECRET)) {
+        /* What nobody has written is noise. */
+        g_assert_cmpint(blk_image_write_zeroes(disk->image, 0, disk->len, false), ==, 0);
+    }
 }
 
 void

@@ -11,7 +11,18 @@
 
 enum { DISK_BYTES = 5 * 1024 * 1024 + 512 };
 
+#define LUKS_KEY "key-secret=s0,iter-time=10"
+
 static const FormatRow rows[] = {
+    { "luks", "luks", LUKS_KEY, NULL, NULL, FORMAT_NO_CHECK | FORMAT_SECRET | FORMAT_SHRINKS },
+    { "luks/essiv", "luks",
+      LUKS_KEY ",cipher-alg=aes-128,cipher-mode=cbc,ivgen-alg=essiv,ivgen-hash-alg=sha256", NULL,
+      NULL, FORMAT_NO_CHECK | FORMAT_SECRET | FORMAT_SHRINKS },
+    { "luks/serpent", "luks",
+      LUKS_KEY ",cipher-alg=serpent-256,ivgen-alg=plain,hash-alg=sha512,preallocation=falloc", NULL,
+      NULL, FORMAT_NO_CHECK | FORMAT_SECRET | FORMAT_FIXED_LEN },
+    { "luks/twofish", "luks", LUKS_KEY ",cipher-alg=twofish-128,hash-alg=sha1", NULL, NULL,
+      FORMAT_NO_CHECK | FORMAT_SECRET | FORMAT_FIXED_LEN },
     { "parallels", "parallels", "", NULL, NULL, 0 },
     { "parallels/clusters-64k", "parallels", "cluster_size=64k", NULL, NULL, 0 },
     { "qed", "qed", "", NULL, NULL, FORMAT_BACKING },
@@ -20,6 +31,11 @@ static const FormatRow rows[] = {
     { "vdi", "vdi", "", NULL, NULL, 0 },
     { "vdi/static", "vdi", "static=on", NULL, NULL, 0 },
     { "vdi/preallocated", "vdi", "preallocation=falloc", "static=on", NULL, 0 },
+    { "vhdx", "vhdx", "", NULL, NULL, FORMAT_FIXED_LEN },
+    { "vhdx/blocks-1m", "vhdx", "block_size=1M,log_size=2M", NULL, NULL, FORMAT_FIXED_LEN },
+    { "vhdx/not-present", "vhdx", "block_size=1M,block_state_zero=off", NULL, NULL,
+      FORMAT_FIXED_LEN },
+    { "vhdx/fixed", "vhdx", "subformat=fixed", NULL, NULL, FORMAT_FIXED_LEN },
     { "vmdk", "vmdk", "", NULL, NULL, FORMAT_FIXED_LEN | FORMAT_BACKING },
     { "vmdk/zeroed-grain", "vmdk", "zeroed_grain=on", NULL, NULL,
       FORMAT_FIXED_LEN | FORMAT_BACKING },
@@ -93,6 +109,10 @@ resize(FormatDisk *disk, uint64_t len)
     g_assert_no_error(error);
     if (len < disk->len) {
         memset(disk->copy + len, 0, disk->len - len);
+    }
+    if ((disk->row->flags & FORMAT_SECRET) && len > disk->len) {
+        g_assert_cmpint(blk_image_write_zeroes(disk->image, disk->len, len - disk->len, false), ==,
+                        0);
     }
     disk->len = blk_image_get_len(disk->image);
     g_assert_cmpuint(disk->len, >=, len);
@@ -171,10 +191,18 @@ typedef struct BadRow {
     int at; /* negative: from the end */
     const char *bytes;
     unsigned len;
-    const char *words;
+    const char *words; /* of the message; NULL: it is opened all the same */
 } BadRow;
 
 static const BadRow bad_rows[] = {
+    { "luks", LUKS_KEY, 0, "x", 1, "offset 0 (LUKS magic)" },
+    { "luks", LUKS_KEY, 7, "\2", 1, "offset 6 (LUKS version)" },
+    { "luks", LUKS_KEY, 72, "x", 1, "offset 72 (LUKS hash)" },
+    { "luks", LUKS_KEY, 104, "\1", 1, "offset 104 (LUKS payload offset)" },
+    { "luks", LUKS_KEY, 108, "\1", 1, "offset 108 (LUKS key length)" },
+    { "luks", LUKS_KEY, 164, "\xff", 1, "offset 164 (LUKS digest iterations)" },
+    { "luks", LUKS_KEY, 208 + 40, "\xff", 1, "offset 208 (LUKS key slot)" },
+    { "luks", LUKS_KEY, 112, "xyz", 3, "password is wrong" },
     { "parallels", "", 0, "x", 1, "offset 0 (magic)" },
     { "parallels", "", 16, "\3", 1, "offset 16 (version)" },
     { "parallels", "", 28, "\0\0\0\0", 4, "offset 28 (cluster size)" },
@@ -194,6 +222,15 @@ static const BadRow bad_rows[] = {
     { "qed", "", 46, "\x10", 1, "offset 40 (L1 table offset)" },
     { "qed", "", 48, "\1", 1, "offset 48 (image size)" },
     { "qed", "", 55, "\x40", 1, "offset 48 (image size)" },
+    { "vhdx", "", 0, "x", 1, "offset 0 (file identifier)" },
+    { "vhdx", "", 0x30020, "x", 1, NULL },
+    { "vhdx", "", 0x300000, "x", 1, "offset 3145728 (metadata table)" },
+    { "vhdx", "", 0x300030, "\xff", 1, "(file parameters)" },
+    { "vhdx", "", 0x310000, "\1", 1, "(file parameters)" },
+    { "vhdx", "", 0x310004, "\2", 1, "(file parameters)" },
+    { "vhdx", "", 0x310008, "\1", 1, "(virtual disk size)" },
+    { "vhdx", "", 0x31000f, "\1", 1, "(virtual disk size)" },
+    { "vhdx", "", 0x310020, "\1", 1, "(logical sector size)" },
     { "vmdk", "", 4, "\7", 1, "offset 4 (version)" },
     { "vmdk", "", 19, "\x7f", 1, "offset 12 (capacity)" },
     { "vmdk", "", 20, "\0", 1, "offset 20 (grain size)" },
@@ -241,6 +278,13 @@ assert_refused(FormatDisk *disk, const BadRow *row, const char *good, gsize len)
     blk_options_set(options, "driver", row->format);
     if (disk->row->flags & FORMAT_SECRET) {
         blk_options_set(options, "key-secret", "s0");
+    }
+    if (!row->words) {
+        /* There is a second copy of that. */
+        blk_options_set(options, "read-only", "on");
+        blk_node_unref(blk_open(disk->test.graph, disk->path, options, &error));
+        g_assert_no_error(error);
+        return;
     }
     g_assert_null(blk_open(disk->test.graph, disk->path, options, &error));
     g_assert_nonnull(error);

@@ -388,15 +388,19 @@ static const BlkTaskType create_type = {
     .cleanup = create_cleanup,
 };
 
-/* "cluster-size" is "cluster_size" in the tables of the formats. */
+/* "cluster-size" is "cluster_size" in the tables of the formats, except where it is not. */
 static BlkOptions *
-create_options(BlkOptions *given)
+create_options(BlkControl *control, const char *driver, BlkOptions *given)
 {
+    const VitProp *props = blk_driver_create_options(control->graph, driver);
     BlkOptions *options = blk_options_new();
     const char *key;
 
     while ((key = blk_options_first_key(given))) {
-        g_autofree char *own_key = g_strdelimit(g_strdup(key), "-", '_');
+        g_autofree char *own_key = g_strdup(key);
+        if (!props || !vit_prop_find(props, key)) {
+            g_strdelimit(own_key, "-", '_');
+        }
         g_autofree char *value = blk_options_take(given, key);
         blk_options_set(options, own_key, value);
     }
@@ -430,14 +434,93 @@ blockdev_create(BlkControl *control, GError **error)
     }
     create->driver = strcmp(driver, "file") == 0 ? g_strdup("raw") : g_strdup(driver);
     create->filename = filename ? g_strdup(filename) : g_strdup(node->filename);
-    create->options = create_options(options);
+    create->options = create_options(control, create->driver, options);
     blk_task_start(&create->task);
     return blk_control_done(true);
 }
 
+/* ---- x-blockdev-amend ---- */
+
+typedef struct AmendTask {
+    BlkTask task;
+    BlkNode *node;
+    BlkOptions *options;
+    bool force;
+} AmendTask;
+
+static int
+amend_run(BlkTask *task, GError **error)
+{
+    AmendTask *amend = (AmendTask *)task;
+
+    task->len = 1;
+    if (!amend->node->driver->format->amend(amend->node, amend->options, amend->force, NULL, NULL,
+                                            error)) {
+        return -EIO;
+    }
+    task->offset = 1;
+    return 0;
+}
+
+static void
+amend_cleanup(BlkTask *task)
+{
+    AmendTask *amend = (AmendTask *)task;
+
+    g_clear_pointer(&amend->node, blk_node_unref);
+    g_clear_pointer(&amend->options, blk_options_free);
+}
+
+static const BlkTaskType amend_type = {
+    .name = "amend",
+    .size = sizeof(AmendTask),
+    .run = amend_run,
+    .cleanup = amend_cleanup,
+};
+
+static JsonNode *
+blockdev_amend(BlkControl *control, GError **error)
+{
+    const BlkTaskOptions task_options = { .id = blk_arg_string(control, "job-id"),
+                                          .manual_dismiss = true };
+    g_autoptr(BlkOptions) options =
+        blk_options_from_object(json_object_get_object_member(control->args, "options"), error);
+    g_autofree char *driver = options ? blk_options_take(options, "driver") : NULL;
+    BlkNode *node =
+        options ? blk_control_node(control, blk_arg_string(control, "node-name"), error) : NULL;
+    AmendTask *amend;
+
+    if (!node) {
+        return NULL;
+    }
+    if (g_strcmp0(driver, node->driver->name) != 0 || !node->driver->format ||
+        !node->driver->format->amend) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "x-blockdev-amend: node '%s' is of driver '%s', which %s.", node->name,
+                    node->driver->name,
+                    g_strcmp0(driver, node->driver->name) == 0 ? "has nothing that can be changed"
+                                                               : "is not the one that was named");
+        return NULL;
+    }
+    amend = blk_task_new(control->graph, &amend_type, &task_options, error);
+    if (!amend) {
+        return NULL;
+    }
+    amend->node = blk_node_ref(node);
+    amend->options = g_steal_pointer(&options);
+    amend->force = blk_arg_bool(control, "force", false);
+    blk_task_start(&amend->task);
+    return blk_control_done(true);
+}
+
 const BlkControlCommand blk_control_start_commands[] = {
-    { "block-stream", block_stream },       { "block-commit", block_commit },
-    { "blockdev-mirror", blockdev_mirror }, { "blockdev-backup", blockdev_backup },
-    { "drive-mirror", drive_mirror },       { "drive-backup", drive_backup },
-    { "blockdev-create", blockdev_create }, { 0 },
+    { "block-stream", block_stream },
+    { "block-commit", block_commit },
+    { "blockdev-mirror", blockdev_mirror },
+    { "blockdev-backup", blockdev_backup },
+    { "drive-mirror", drive_mirror },
+    { "drive-backup", drive_backup },
+    { "blockdev-create", blockdev_create },
+    { "x-blockdev-amend", blockdev_amend },
+    { 0 },
 };

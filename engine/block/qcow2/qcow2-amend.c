@@ -6,6 +6,8 @@
 
 #include "qcow2.h"
 
+#include "qcow2-crypt.h"
+
 #include <string.h>
 
 typedef struct Amend {
@@ -257,6 +259,21 @@ change_size(const Amend *amend)
     return ok;
 }
 
+/* Passwords, where one of those options is there. */
+static bool
+change_passwords(const Amend *amend, bool force)
+{
+    static const char *const keys[] = { "encrypt.state", "encrypt.new-secret", "encrypt.old-secret",
+                                        "encrypt.keyslot", "encrypt.iter-time" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(keys); i++) {
+        if (blk_options_get(amend->options, keys[i])) {
+            return qcow2_crypt_amend(amend->node, amend->options, force, amend->error);
+        }
+    }
+    return true;
+}
+
 bool
 qcow2_amend(BlkNode *node, const BlkOptions *options, bool force, BlkProgressFunc progress,
             void *opaque, GError **error)
@@ -269,5 +286,5 @@ qcow2_amend(BlkNode *node, const BlkOptions *options, bool force, BlkProgressFun
     }
     return check_keys(&amend) && change_version(&amend, progress, opaque) && change_size(&amend) &&
            change_backing_names(&amend) && change_lazy_refcounts(&amend) &&
-           change_data_file(&amend);
+           change_data_file(&amend) && change_passwords(&amend, force);
 }

@@ -11,44 +11,22 @@
 
 #include "qcow2-crypt.h"
 
-#include "blk-luks.h"
+#include "luks-amend.h"
 
 #include <json-glib/json-glib.h>
 #include <string.h>
 
 struct Qcow2Crypt {
     bool is_luks;
-    BlkLuks luks;
-    BlkCipher *cipher; /* NULL: no password was given */
+    FmtLuks luks; /* its master is the cipher of AES images too; NULL: no password was given */
 };
 
 /* ---- opening ---- */
-
-typedef struct UnlockJob {
-    Qcow2Crypt *crypt;
-    const uint8_t *area;
-    size_t len;
-    const char *password;
-    GError *error;
-} UnlockJob;
-
-static int
-unlock_worker(void *arg)
-{
-    UnlockJob *job = arg;
-
-    job->crypt->cipher =
-        blk_luks_unlock(&job->crypt->luks, job->area, job->len, job->password, &job->error);
-    return job->crypt->cipher ? 0 : -1;
-}
 
 static bool
 open_luks(BlkNode *node, Qcow2Crypt *crypt, const char *password, GError **error)
 {
     const Qcow2 *q = node->state;
-    g_autofree uint8_t *area = NULL;
-    UnlockJob job = { .crypt = crypt, .password = password };
-    int ret;
 
     if (q->crypto_len < BLK_LUKS_HEADER_BYTES || q->crypto_len > BLK_LUKS_MAX_AREA_BYTES ||
         q->crypto_offset > INT64_MAX - BLK_LUKS_MAX_AREA_BYTES) {
@@ -57,24 +35,10 @@ open_luks(BlkNode *node, Qcow2Crypt *crypt, const char *password, GError **error
                       q->crypto_offset);
         return false;
     }
-    area = g_malloc(q->crypto_len);
-    ret = blk_read_buffer(node->file, q->crypto_offset, area, q->crypto_len);
-    if (ret < 0) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_IO, "'%s': the LUKS header cannot be read: %s.",
-                    node->filename, g_strerror(-ret));
-        return false;
-    }
-    if (!blk_luks_parse(&crypt->luks, area, q->crypto_len, node->filename, q->crypto_offset,
-                        error)) {
-        return false;
-    }
-    job.area = area;
-    job.len = q->crypto_len;
-    if (password && blk_pool_run(node->context, unlock_worker, &job) < 0) {
-        g_propagate_prefixed_error(error, job.error, "'%s' cannot be decrypted: ", node->filename);
-        return false;
-    }
-    return true;
+    crypt->luks.file = node->file;
+    crypt->luks.offset = q->crypto_offset;
+    crypt->luks.len = q->crypto_len;
+    return fmt_luks_open(node, &crypt->luks, password, error);
 }
 
 static bool
@@ -84,7 +48,7 @@ open_aes(BlkNode *node, Qcow2Crypt *crypt, const char *password, GError **error)
 
     if (password) {
         memcpy(key, password, MIN(strlen(password), sizeof(key)));
-        crypt->cipher = blk_cipher_new("aes", "cbc-plain64", key, sizeof(key));
+        crypt->luks.master = blk_cipher_new("aes", "cbc-plain64", key, sizeof(key));
         explicit_bzero(key, sizeof(key));
     }
     return true;
@@ -142,7 +106,7 @@ void
 qcow2_crypt_free(Qcow2Crypt *crypt)
 {
     if (crypt) {
-        blk_cipher_free(crypt->cipher);
+        blk_cipher_free(crypt->luks.master);
         g_free(crypt);
     }
 }
@@ -170,13 +134,13 @@ qcow2_crypt_run(BlkContext *context, Qcow2Crypt *crypt, bool encrypt, uint64_t g
                 uint64_t host_offset, void *buf, size_t len)
 {
     uint64_t offset = crypt->is_luks ? host_offset : guest_offset;
-    CryptJob job = { .cipher = crypt->cipher,
+    CryptJob job = { .cipher = crypt->luks.master,
                      .encrypt = encrypt,
                      .sector = offset / QCOW2_SECTOR_BYTES,
                      .buf = buf,
                      .len = len };
 
-    return crypt->cipher ? blk_pool_run(context, crypt_worker, &job) : -EACCES;
+    return crypt->luks.master ? blk_pool_run(context, crypt_worker, &job) : -EACCES;
 }
 
 /* ---- new images ---- */
@@ -298,57 +262,28 @@ qcow2_crypt_measure(const Qcow2Create *create)
     return (blk_luks_area_bytes(&wish) + cluster - 1) / cluster * cluster;
 }
 
-/* ---- info ---- */
-
-static JsonObject *
-describe_slot(const BlkLuksSlot *slot)
-{
-    JsonObject *object = json_object_new();
-
-    json_object_set_boolean_member(object, "active", slot->active);
-    if (slot->active) {
-        json_object_set_int_member(object, "iters", slot->iterations);
-    }
-    json_object_set_int_member(object, "key-offset",
-                               (gint64)slot->offset_sectors * QCOW2_SECTOR_BYTES);
-    if (slot->active) {
-        json_object_set_int_member(object, "stripes", slot->stripes);
-    }
-    return object;
-}
+/* ---- info, passwords ---- */
 
 JsonObject *
 qcow2_crypt_describe(const Qcow2Crypt *crypt)
 {
-    JsonObject *object = json_object_new();
-    const BlkLuks *luks = &crypt->luks;
-    g_auto(GStrv) mode = NULL, iv = NULL;
-    g_autofree char *alg = NULL;
-    JsonArray *slots;
+    JsonObject *object =
+        crypt->is_luks ? fmt_luks_describe(&crypt->luks.header) : json_object_new();
 
-    if (!crypt->is_luks) {
-        json_object_set_string_member(object, "format", "aes");
-        return object;
-    }
-    mode = g_strsplit(luks->mode, "-", 2);
-    iv = g_strsplit(mode[0] && mode[1] ? mode[1] : "", ":", 2);
-    alg = blk_luks_dup_cipher_alg(luks);
-    json_object_set_string_member(object, "ivgen-alg", iv[0] ? iv[0] : "");
-    if (iv[0] && iv[1]) {
-        json_object_set_string_member(object, "ivgen-hash-alg", iv[1]);
-    }
-    json_object_set_string_member(object, "hash-alg", luks->hash);
-    json_object_set_string_member(object, "cipher-alg", alg);
-    json_object_set_string_member(object, "uuid", luks->uuid);
-    json_object_set_string_member(object, "format", "luks");
-    json_object_set_string_member(object, "cipher-mode", mode[0] ? mode[0] : "");
-    slots = json_array_new();
-    for (unsigned i = 0; i < BLK_LUKS_SLOTS; i++) {
-        json_array_add_object_element(slots, describe_slot(&luks->slots[i]));
-    }
-    json_object_set_array_member(object, "slots", slots);
-    json_object_set_int_member(object, "payload-offset",
-                               (gint64)luks->payload_sectors * QCOW2_SECTOR_BYTES);
-    json_object_set_int_member(object, "master-key-iters", luks->digest_iterations);
+    json_object_set_string_member(object, "format", crypt->is_luks ? "luks" : "aes");
     return object;
+}
+
+bool
+qcow2_crypt_amend(BlkNode *node, const BlkOptions *options, bool force, GError **error)
+{
+    Qcow2 *q = node->state;
+
+    if (!q->crypt || !q->crypt->is_luks) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "'%s' is not encrypted with LUKS: it has no passwords that could be changed.",
+                    node->filename);
+        return false;
+    }
+    return fmt_luks_amend(node, &q->crypt->luks, options, "encrypt.", force, error);
 }

@@ -18,3 +18,5 @@ bool qcow2_crypt_format_image(BlkNode *node, const Qcow2Create *create, GError *
 uint64_t qcow2_crypt_measure(const Qcow2Create *create);
 /* "encrypt" of info. Ownership: caller. */
 JsonObject *qcow2_crypt_describe(const Qcow2Crypt *crypt);
+/* Changes passwords as the options encrypt.state, encrypt.new-secret, ... say. */
+bool qcow2_crypt_amend(BlkNode *node, const BlkOptions *options, bool force, GError **error);
