@@ -325,14 +325,9 @@ open_dynamic(BlkNode *node, GError **error)
     if (vpc->type != VPC_DIFFERENCING) {
         return true;
     }
-    if (!node->read_only && !node->auto_read_only) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
-                    "'%s' is a differencing VHD image, which can only be read: open it with "
-                    "read-only=on, or convert it.",
-                    node->filename);
+    if (!fmt_make_read_only(node, error)) {
         return false;
     }
-    node->read_only = true;
     vpc->bitmaps = fmt_tables_new((uint32_t)vpc->bitmap_bytes, 64);
     node->backing_file = vpc_dup_parent_name(node, header, error);
     node->backing_format = g_strdup("vpc");
@@ -379,12 +374,7 @@ vpc_set_read_only(BlkNode *node, bool read_only, GError **error)
 {
     const Vpc *vpc = node->state;
 
-    if (!read_only && vpc->type == VPC_DIFFERENCING) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
-                    "'%s' is a differencing VHD image, which can only be read.", node->filename);
-        return false;
-    }
-    return true;
+    return vpc->type != VPC_DIFFERENCING || fmt_refuse_writing(node, read_only, error);
 }
 
 static int64_t

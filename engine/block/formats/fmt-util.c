@@ -110,6 +110,28 @@ fmt_open_beside(BlkNode *node, const char *path, const char *slot, GError **erro
     return blk_node_update_perm(node, error);
 }
 
+bool
+fmt_refuse_writing(BlkNode *node, bool read_only, GError **error)
+{
+    if (!read_only) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "'%s': images like this one, in format '%s', can only be read: open it with "
+                    "read-only=on, or convert it.",
+                    node->filename, node->driver->name);
+    }
+    return read_only;
+}
+
+bool
+fmt_make_read_only(BlkNode *node, GError **error)
+{
+    if (!node->read_only && !node->auto_read_only) {
+        return fmt_refuse_writing(node, false, error);
+    }
+    node->read_only = true;
+    return true;
+}
+
 /* ---- new files ---- */
 
 static const char *

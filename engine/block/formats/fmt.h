@@ -136,6 +136,11 @@ uint64_t fmt_file_len(const BlkChild *file);
 /* Another file beside the image as a protocol node in SLOT, opened as NODE is. */
 bool fmt_open_beside(BlkNode *node, const char *path, const char *slot, GError **error);
 
+/* For formats that are only read: makes NODE read-only where it may, else refuses. */
+bool fmt_make_read_only(BlkNode *node, GError **error);
+/* Their set_read_only. */
+bool fmt_refuse_writing(BlkNode *node, bool read_only, GError **error);
+
 /* ---- new files ---- */
 
 typedef bool (*FmtFill)(BlkChild *file, const void *create, GError **error);
