@@ -60,6 +60,11 @@ wants_window(VitConfig *config)
 {
     const char *type = vit_config_get(config, "display", "type");
 
+    if (strcmp(type ? type : vit_config_find(config, "sdl", NULL) ? "sdl" : "", "sdl") == 0) {
+        g_printerr("%s: -display sdl is shown in the same window as -display gtk\n",
+                   g_get_prgname());
+        return true;
+    }
     if (type) {
         return strcmp(type, "gtk") == 0;
     }

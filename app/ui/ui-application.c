@@ -416,34 +416,12 @@ on_single_signal(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-/* What -display gtk,... and -full-screen ask of the window. */
-static void
-apply_display_options(VitConfig *config, GActionGroup *window)
-{
-    bool on;
-
-    if (vit_config_find(config, "full-screen", NULL) ||
-        (vit_config_get_bool(config, "display", "full-screen", &on) && on)) {
-        g_action_group_change_action_state(window, "fullscreen", g_variant_new_boolean(TRUE));
-    }
-    if (vit_config_get_bool(config, "display", "show-tabs", &on) && on) {
-        g_action_group_change_action_state(window, "show-consoles", g_variant_new_boolean(TRUE));
-    }
-    /* not said: as the preferences have it */
-    if (vit_config_get(config, "display", "zoom-to-fit") &&
-        vit_config_get_bool(config, "display", "zoom-to-fit", &on)) {
-        g_action_group_change_action_state(window, "scale-mode",
-                                           g_variant_new_string(on ? "fit" : "one"));
-    }
-}
-
 static void
 on_single_activate(GApplication *application, Single *single)
 {
     UiMachineWindow *window = ui_machine_window_new(GTK_APPLICATION(application), single->session,
                                                     single->config, "Vitrine");
 
-    apply_display_options(single->config, G_ACTION_GROUP(window));
     gtk_window_present(GTK_WINDOW(window));
     g_signal_connect(single->session, "changed", G_CALLBACK(on_single_changed), single);
     app_session_start(single->session);

@@ -52,6 +52,7 @@ ui_display_grab(UiDisplay *display, gboolean keyboard, gboolean pointer)
         return;
     }
     if (!keyboard && !pointer) {
+        display->hover_grabbed = FALSE;
         ungrab(display);
         ui_display_release_keys(display);
     } else if (display->input && window && seat && gtk_widget_get_mapped(GTK_WIDGET(display))) {
@@ -124,6 +125,13 @@ ui_display_set_grabbed(UiDisplay *display, gboolean grabbed)
     } else {
         ui_display_grab(display, FALSE, FALSE);
     }
+}
+
+void
+ui_display_grab_keyboard(UiDisplay *display)
+{
+    prepare_wayland(display);
+    ui_display_grab(display, TRUE, display->pointer_grabbed);
 }
 
 void

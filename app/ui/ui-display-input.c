@@ -135,6 +135,26 @@ on_focus_in(GtkWidget *widget, GdkEventFocus *event)
     return GDK_EVENT_PROPAGATE;
 }
 
+/* grab-on-hover: the keyboard alone, and not while somebody else has it. */
+static gboolean
+on_crossing(GtkWidget *widget, GdkEventCrossing *event)
+{
+    UiDisplay *display = UI_DISPLAY(widget);
+
+    if (!display->grab_on_hover || !display->input || event->mode != GDK_CROSSING_NORMAL) {
+        return GDK_EVENT_PROPAGATE;
+    }
+    if (event->type == GDK_ENTER_NOTIFY && !ui_display_is_grabbed(display)) {
+        gtk_widget_grab_focus(widget);
+        ui_display_grab_keyboard(display);
+        display->hover_grabbed = ui_display_is_grabbed(display);
+    } else if (event->type == GDK_LEAVE_NOTIFY && display->hover_grabbed &&
+               !display->pointer_grabbed) {
+        ui_display_set_grabbed(display, FALSE);
+    }
+    return GDK_EVENT_PROPAGATE;
+}
+
 static gboolean
 on_focus_out(GtkWidget *widget, GdkEventFocus *event)
 {
@@ -314,8 +334,9 @@ ui_display_update_cursor(UiDisplay *display)
     if (!window) {
         return;
     }
-    if (display->pointer_grabbed ||
-        (display->painter.frame && display->input && vit_input_is_absolute(display->input))) {
+    if (!display->show_cursor &&
+        (display->pointer_grabbed ||
+         (display->painter.frame && display->input && vit_input_is_absolute(display->input)))) {
         blank = gdk_cursor_new_for_display(gdk_window_get_display(window), GDK_BLANK_CURSOR);
     }
     gdk_window_set_cursor(window, blank);
@@ -326,7 +347,42 @@ ui_display_update_cursor(UiDisplay *display)
 void
 ui_display_set_release_key(UiDisplay *display, const char *text)
 {
+    char *copy = g_strdup(text);
+
+    g_free(display->release_key);
+    display->release_key = copy;
     app_hotkeys_init(&display->hotkeys, text);
+}
+
+void
+ui_display_set_show_cursor(UiDisplay *display, gboolean show)
+{
+    display->show_cursor = show;
+    ui_display_update_cursor(display);
+}
+
+void
+ui_display_set_grab_on_hover(UiDisplay *display, gboolean grab)
+{
+    display->grab_on_hover = grab;
+    if (!grab && display->hover_grabbed) {
+        ui_display_set_grabbed(display, FALSE);
+    }
+}
+
+void
+ui_display_copy_settings(UiDisplay *display, UiDisplay *from)
+{
+    display->painter.mode = from->painter.mode;
+    display->painter.filter = from->painter.filter;
+    display->painter.correct_aspect = from->painter.correct_aspect;
+    display->grab_on = from->grab_on;
+    display->grab_on_hover = from->grab_on_hover;
+    display->show_cursor = from->show_cursor;
+    g_array_set_size(display->host_keys, 0);
+    g_array_append_vals(display->host_keys, from->host_keys->data, from->host_keys->len);
+    ui_display_set_release_key(display, from->release_key);
+    gtk_widget_queue_draw(display->painter.widget);
 }
 
 void
@@ -352,7 +408,8 @@ ui_display_init_input(UiDisplay *display)
     gtk_widget_add_events(GTK_WIDGET(display), GDK_POINTER_MOTION_MASK | GDK_BUTTON_PRESS_MASK |
                                                    GDK_BUTTON_RELEASE_MASK | GDK_SCROLL_MASK |
                                                    GDK_SMOOTH_SCROLL_MASK | GDK_KEY_PRESS_MASK |
-                                                   GDK_KEY_RELEASE_MASK | GDK_FOCUS_CHANGE_MASK);
+                                                   GDK_KEY_RELEASE_MASK | GDK_FOCUS_CHANGE_MASK |
+                                                   GDK_ENTER_NOTIFY_MASK | GDK_LEAVE_NOTIFY_MASK);
 }
 
 void
@@ -363,6 +420,8 @@ ui_display_class_init_input(GtkWidgetClass *klass)
     klass->focus_in_event = on_focus_in;
     klass->focus_out_event = on_focus_out;
     klass->grab_broken_event = on_grab_broken;
+    klass->enter_notify_event = on_crossing;
+    klass->leave_notify_event = on_crossing;
     klass->motion_notify_event = on_motion;
     klass->button_press_event = on_button;
     klass->button_release_event = on_button;

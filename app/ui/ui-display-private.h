@@ -23,15 +23,18 @@ struct _UiDisplay {
     AppHotkeys hotkeys;
     guint32 sent[24];  /* keys the guest has been told are down */
     GArray *host_keys; /* UiHostKey */
+    char *release_key;
 
     /* grab */
     guint grab_on;
+    gboolean grab_on_hover, hover_grabbed;
     gboolean fullscreen;
     gboolean keyboard_grabbed, pointer_grabbed;
     gboolean shortcuts_inhibited; /* Wayland: the compositor agrees */
     UiWayland *wayland;
 
     /* pointer */
+    gboolean show_cursor;
     double last_x, last_y; /* of the root window */
     gboolean have_last;
     double rest_x, rest_y; /* of relative motion, below one */
@@ -47,4 +50,5 @@ void ui_display_update_cursor(UiDisplay *display);
 
 /* KEYBOARD and POINTER: what to have from now on. */
 void ui_display_grab(UiDisplay *display, gboolean keyboard, gboolean pointer);
+void ui_display_grab_keyboard(UiDisplay *display);
 void ui_display_finish_grab(UiDisplay *display);

@@ -160,10 +160,38 @@ ui_display_get_natural_size(UiDisplay *display, int *out_width, int *out_height)
     }
 }
 
+VitDisplay *
+ui_display_get_screen(UiDisplay *display)
+{
+    return display->screen;
+}
+
 const char *
 ui_display_get_painter_name(UiDisplay *display)
 {
     return display->painter.ops->name;
+}
+
+static void
+make_painter(UiDisplay *display)
+{
+    display->painter.widget = display->painter.ops->create(&display->painter);
+    gtk_widget_set_size_request(display->painter.widget, 320, 200);
+    gtk_widget_show(display->painter.widget);
+    gtk_container_add(GTK_CONTAINER(display), display->painter.widget);
+}
+
+void
+ui_display_set_painter(UiDisplay *display, const char *name)
+{
+    const UiPainterOps *ops = ui_painter_find(name);
+
+    if (ops != display->painter.ops) {
+        gtk_widget_destroy(display->painter.widget);
+        display->painter.ops = ops;
+        display->painter.data = NULL;
+        make_painter(display);
+    }
 }
 
 /* ---- GObject ---- */
@@ -201,6 +229,7 @@ ui_display_dispose(GObject *object)
     g_clear_object(&display->screen);
     g_clear_object(&display->input);
     g_clear_pointer(&display->host_keys, g_array_unref);
+    g_clear_pointer(&display->release_key, g_free);
     G_OBJECT_CLASS(ui_display_parent_class)->dispose(object);
 }
 
@@ -233,10 +262,7 @@ ui_display_init(UiDisplay *display)
     ui_display_init_input(display);
     gtk_event_box_set_above_child(GTK_EVENT_BOX(display), TRUE);
     display->painter.ops = ui_painter_choose();
-    display->painter.widget = display->painter.ops->create(&display->painter);
-    gtk_widget_set_size_request(display->painter.widget, 320, 200);
-    gtk_widget_show(display->painter.widget);
-    gtk_container_add(GTK_CONTAINER(display), display->painter.widget);
+    make_painter(display);
 }
 
 GtkWidget *

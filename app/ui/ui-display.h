@@ -45,6 +45,8 @@ extern const UiPainterOps ui_painter_cairo;
 extern const UiPainterOps ui_painter_gl;
 /* Which of the two fits this display: VITRINE_PAINTER=gl|cairo, else by looking at the renderer. */
 const UiPainterOps *ui_painter_choose(void);
+/* By name; what ui_painter_choose() says for NULL. */
+const UiPainterOps *ui_painter_find(const char *name);
 /* Where the picture lies, in device pixels of the painter's widget. */
 AppViewport ui_painter_viewport(UiPainter *painter);
 /* Whether pixels are to be shown as they are: as wished, or because they fit. */
@@ -93,6 +95,16 @@ gboolean ui_display_is_grabbed(UiDisplay *display);
 void ui_display_set_grabbed(UiDisplay *display, gboolean grabbed);
 /* The window went to full screen or back. */
 void ui_display_set_fullscreen(UiDisplay *display, gboolean fullscreen);
+/* The host's pointer stays visible over the guest's picture. Default FALSE. */
+void ui_display_set_show_cursor(UiDisplay *display, gboolean show);
+/* The keyboard is taken while the pointer is over the screen. Default FALSE. */
+void ui_display_set_grab_on_hover(UiDisplay *display, gboolean grab);
+/* Shows and takes input as FROM does. */
+void ui_display_copy_settings(UiDisplay *display, UiDisplay *from);
+/* What it shows; NULL. Borrowed. */
+VitDisplay *ui_display_get_screen(UiDisplay *display);
+/* "gl", "cairo", or NULL: whichever fits. */
+void ui_display_set_painter(UiDisplay *display, const char *name);
 const char *ui_display_get_painter_name(UiDisplay *display);
 
 G_END_DECLS

@@ -225,9 +225,7 @@ ui_machine_window_ask_path(UiMachineWindow *window, const char *title, const cha
 static VitDisplay *
 get_screen(UiMachineWindow *window)
 {
-    VitMachine *machine = app_session_get_machine(window->session);
-
-    return machine ? vit_machine_get_display(machine, 0) : NULL;
+    return ui_display_get_screen(window->display);
 }
 
 /* Path NULL: to the clipboard. */
@@ -379,7 +377,12 @@ act_console(GSimpleAction *action, GVariant *value, gpointer data)
     GtkWidget *page = gtk_stack_get_child_by_name(window->pages, g_variant_get_string(value, NULL));
 
     if (page) {
+        UiScreen *screen = ui_machine_window_screen_of(window, page);
+
         gtk_stack_set_visible_child(window->pages, page);
+        if (screen && screen->own) {
+            gtk_window_present(screen->own);
+        }
         if (UI_IS_TERMINAL_PAGE(page)) {
             g_action_group_change_action_state(G_ACTION_GROUP(window), "show-consoles",
                                                g_variant_new_boolean(TRUE));
@@ -447,12 +450,30 @@ index_of(const char *const *names, guint count, GVariant *value)
 }
 
 static void
+set_scale_mode(UiDisplay *display, gpointer mode)
+{
+    ui_display_set_scale_mode(display, (AppScaleMode)GPOINTER_TO_UINT(mode));
+}
+
+static void
+set_filter(UiDisplay *display, gpointer filter)
+{
+    ui_display_set_filter(display, (UiFilter)GPOINTER_TO_UINT(filter));
+}
+
+static void
+set_correct_aspect(UiDisplay *display, gpointer correct)
+{
+    ui_display_set_correct_aspect(display, GPOINTER_TO_INT(correct));
+}
+
+static void
 act_scale_mode(GSimpleAction *action, GVariant *value, gpointer data)
 {
     guint mode = index_of(scale_names, G_N_ELEMENTS(scale_names), value);
 
     if (mode < G_N_ELEMENTS(scale_names)) {
-        ui_display_set_scale_mode(UI_MACHINE_WINDOW(data)->display, (AppScaleMode)mode);
+        ui_machine_window_each_display(data, set_scale_mode, GUINT_TO_POINTER(mode));
         g_simple_action_set_state(action, value);
     }
 }
@@ -463,7 +484,7 @@ act_filter(GSimpleAction *action, GVariant *value, gpointer data)
     guint filter = index_of(filter_names, G_N_ELEMENTS(filter_names), value);
 
     if (filter < G_N_ELEMENTS(filter_names)) {
-        ui_display_set_filter(UI_MACHINE_WINDOW(data)->display, (UiFilter)filter);
+        ui_machine_window_each_display(data, set_filter, GUINT_TO_POINTER(filter));
         g_simple_action_set_state(action, value);
     }
 }
@@ -471,7 +492,8 @@ act_filter(GSimpleAction *action, GVariant *value, gpointer data)
 static void
 act_correct_aspect(GSimpleAction *action, GVariant *value, gpointer data)
 {
-    ui_display_set_correct_aspect(UI_MACHINE_WINDOW(data)->display, g_variant_get_boolean(value));
+    ui_machine_window_each_display(data, set_correct_aspect,
+                                   GINT_TO_POINTER(g_variant_get_boolean(value)));
     g_simple_action_set_state(action, value);
 }
 
@@ -484,6 +506,18 @@ act_fullscreen(GSimpleAction *action, GVariant *value, gpointer data)
         gtk_window_unfullscreen(GTK_WINDOW(data));
     }
     g_simple_action_set_state(action, value);
+}
+
+/* The screen looked at goes into a window of its own, or comes back. */
+static void
+act_detach_screen(GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+    UiMachineWindow *window = data;
+    UiScreen *screen = ui_machine_window_screen_of(window, window->display);
+
+    if (screen) {
+        ui_machine_window_set_detached(window, screen, screen->own == NULL);
+    }
 }
 
 static void
@@ -612,6 +646,7 @@ static const GActionEntry actions[] = {
     { .name = "filter", .parameter_type = "s", .state = "'sharp'", .change_state = act_filter },
     { .name = "correct-aspect", .state = "false", .change_state = act_correct_aspect },
     { .name = "fullscreen", .state = "false", .change_state = act_fullscreen },
+    { .name = "detach-screen", .activate = act_detach_screen },
     { .name = "grab", .state = "false", .change_state = act_grab },
     { .name = "zoom-in", .activate = act_zoom_in },
     { .name = "zoom-out", .activate = act_zoom_out },
@@ -652,7 +687,7 @@ ui_machine_window_update_actions(UiMachineWindow *window)
     gboolean active = state == APP_SESSION_RUNNING || state == APP_SESSION_PAUSED;
     gboolean running = state == APP_SESSION_RUNNING;
     GAction *pause = g_action_map_lookup_action(G_ACTION_MAP(window), "pause");
-    gboolean has_screen = machine && vit_machine_get_display(machine, 0);
+    gboolean has_screen = machine && get_screen(window);
 
     set_enabled(window, "start", state == APP_SESSION_OFF || state == APP_SESSION_FAILED);
     set_enabled(window, "pause", active);
@@ -670,6 +705,7 @@ ui_machine_window_update_actions(UiMachineWindow *window)
     set_enabled(window, "screenshot-copy", has_screen);
     set_enabled(window, "show-text", has_screen);
     set_enabled(window, "grab", running);
+    set_enabled(window, "detach-screen", has_screen);
     g_simple_action_set_state(G_SIMPLE_ACTION(pause),
                               g_variant_new_boolean(state == APP_SESSION_PAUSED));
 }

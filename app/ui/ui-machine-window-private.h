@@ -12,6 +12,16 @@
 #include "ui-terminal-page.h"
 #include "ui-text-window.h"
 
+/* One screen of the guest (ui-machine-screens.c). */
+typedef struct {
+    UiMachineWindow *window;
+    UiDisplay *display;
+    GtkWidget *page, *elsewhere; /* of the stack; what it shows while DISPLAY is in OWN */
+    GtkWindow *own;              /* a window of its own; NULL */
+    gboolean own_fullscreen;
+    char *title;
+} UiScreen;
+
 struct _UiMachineWindow {
     GtkApplicationWindow parent;
     GtkHeaderBar *header;
@@ -28,7 +38,10 @@ struct _UiMachineWindow {
     GtkToggleButton *fullscreen_pin;
     GMenu *consoles_section, *media_section, *keys_section;
 
-    UiDisplay *display;
+    GPtrArray *screens; /* UiScreen, at least one */
+    UiDisplay *display; /* the screen looked at last */
+    VitConfig *shown;   /* whose window options were applied last */
+    gboolean keep_open; /* the close button does nothing: window-close=off */
     UiStatusBar *status_bar;
     AppTypist *typist;
     AppSession *session;
@@ -52,6 +65,29 @@ void ui_machine_window_update_keys_menu(UiMachineWindow *window);
 typedef void (*UiSaveFunc)(UiMachineWindow *window, const char *path);
 void ui_machine_window_ask_path(UiMachineWindow *window, const char *title, const char *suffix,
                                 UiSaveFunc save);
+
+void ui_machine_window_on_grab(UiDisplay *display, UiMachineWindow *window);
+void ui_machine_window_on_hotkey(UiDisplay *display, int hotkey, guint number,
+                                 UiMachineWindow *window);
+void ui_machine_window_update_release_key(UiMachineWindow *window);
+
+/* ui-machine-screens.c */
+void ui_machine_window_init_screens(UiMachineWindow *window);
+void ui_machine_window_make_screens(UiMachineWindow *window, VitMachine *machine);
+/* MACHINE NULL: none. */
+void ui_machine_window_show_machine(UiMachineWindow *window, VitMachine *machine, gboolean live);
+UiDisplay *ui_machine_window_first_display(UiMachineWindow *window);
+void ui_machine_window_each_display(UiMachineWindow *window, void (*call)(UiDisplay *, gpointer),
+                                    gpointer data);
+/* By its page, display or own window; NULL. */
+UiScreen *ui_machine_window_screen_of(UiMachineWindow *window, gpointer widget);
+void ui_machine_window_set_detached(UiMachineWindow *window, UiScreen *screen, gboolean detached);
+
+/* ui-machine-options.c */
+void ui_machine_window_apply_options(UiMachineWindow *window, VitConfig *config);
+const char *ui_machine_window_option_release_key(VitConfig *config);
+/* Something to say about them; NULL. */
+const char *ui_machine_window_option_note(VitConfig *config);
 
 /* ui-media-menu.c */
 void ui_machine_window_add_media_actions(UiMachineWindow *window);

@@ -33,10 +33,12 @@ on_info_response(GtkInfoBar *bar, int response, UiMachineWindow *window)
     gtk_info_bar_set_revealed(bar, FALSE);
 }
 
+static char *dup_release_key(UiMachineWindow *window);
+
 static char *
 describe_grab(UiMachineWindow *window)
 {
-    g_autofree char *setting = g_settings_get_string(app_prefs_get(), "release-key");
+    g_autofree char *setting = dup_release_key(window);
     g_autofree char *key = app_release_key_describe(setting);
 
     switch (ui_display_get_grab_state(window->display)) {
@@ -93,9 +95,9 @@ show_message(UiMachineWindow *window, AppSessionState state)
     gtk_widget_set_visible(window->message_reset, failed && has_machine);
     gtk_widget_set_visible(window->message_off, failed);
     gtk_widget_set_visible(window->message_report, failed);
-    gtk_widget_set_visible(
-        window->message_box,
-        text != NULL && strcmp(gtk_stack_get_visible_child_name(window->pages), "screen") == 0);
+    gtk_widget_set_visible(window->message_box,
+                           text != NULL && ui_machine_window_screen_of(
+                                               window, gtk_stack_get_visible_child(window->pages)));
 }
 
 /* ---- Terminals ---- */
@@ -122,11 +124,17 @@ add_console_item(UiMachineWindow *window, const char *title, const char *name)
     g_menu_append_item(window->consoles_section, item);
 }
 
-/* The screen, then monitors, serial and parallel ports: the numbers of the manual's keys. */
+/* The screens, then monitors, serial and parallel ports: the numbers of the manual's keys. */
 static void
 add_terminals(UiMachineWindow *window, VitMachine *machine)
 {
-    add_console_item(window, _("Screen"), "screen");
+    for (guint i = 0; i < window->screens->len; i++) {
+        UiScreen *screen = window->screens->pdata[i];
+        g_autofree char *name = NULL;
+
+        gtk_container_child_get(GTK_CONTAINER(window->pages), screen->page, "name", &name, NULL);
+        add_console_item(window, screen->title, name);
+    }
     for (guint role = VIT_TERMINAL_MONITOR; role <= VIT_TERMINAL_OTHER; role++) {
         for (guint i = 0; i < vit_machine_get_n_terminals(machine); i++) {
             VitTerminal *terminal = vit_machine_get_terminal(machine, i);
@@ -149,12 +157,17 @@ on_page_changed(GtkStack *pages, GParamSpec *spec, UiMachineWindow *window)
 {
     GtkWidget *page = gtk_stack_get_visible_child(pages);
     const char *name = gtk_stack_get_visible_child_name(pages);
+    UiScreen *screen = page ? ui_machine_window_screen_of(window, page) : NULL;
     GAction *console = g_action_map_lookup_action(G_ACTION_MAP(window), "console");
     GAction *save = g_action_map_lookup_action(G_ACTION_MAP(window), "terminal-save");
 
     if (!page || !name || !window->session) {
         return;
     }
+    if (screen) {
+        window->display = screen->display;
+    }
+    ui_machine_window_update_actions(window);
     g_simple_action_set_state(G_SIMPLE_ACTION(console), g_variant_new_string(name));
     g_simple_action_set_enabled(G_SIMPLE_ACTION(save), UI_IS_TERMINAL_PAGE(page));
     gtk_widget_grab_focus(UI_IS_TERMINAL_PAGE(page)
@@ -179,6 +192,7 @@ take_machine(UiMachineWindow *window, VitMachine *machine)
     window->machine = machine;
     if (machine) {
         remove_terminals(window);
+        ui_machine_window_make_screens(window, machine);
         add_terminals(window, machine);
         g_signal_connect_object(machine, "media-changed", G_CALLBACK(on_media_changed), window, 0);
     }
@@ -190,7 +204,6 @@ on_session_changed(AppSession *session, UiMachineWindow *window)
 {
     AppSessionState state = app_session_get_state(session);
     VitMachine *machine = state == APP_SESSION_OFF ? NULL : app_session_get_machine(session);
-    VitDisplay *screen = machine ? vit_machine_get_display(machine, 0) : NULL;
 
     if (window->closing && state == APP_SESSION_OFF) {
         gtk_widget_destroy(GTK_WIDGET(window));
@@ -199,8 +212,7 @@ on_session_changed(AppSession *session, UiMachineWindow *window)
     if (machine != window->machine) {
         take_machine(window, machine);
     }
-    ui_display_set_source(window->display, screen, machine ? vit_machine_get_input(machine) : NULL);
-    ui_display_set_live(window->display, state != APP_SESSION_PAUSED);
+    ui_machine_window_show_machine(window, machine, state != APP_SESSION_PAUSED);
     ui_machine_window_update_actions(window);
     gtk_header_bar_set_subtitle(window->header, app_session_state_text(state));
     ui_status_bar_update(window->status_bar, session);
@@ -222,8 +234,8 @@ on_log(AppSession *session, const char *line, UiMachineWindow *window)
     }
 }
 
-static void
-on_grab_changed(UiDisplay *display, UiMachineWindow *window)
+void
+ui_machine_window_on_grab(UiDisplay *display, UiMachineWindow *window)
 {
     GAction *grab = g_action_map_lookup_action(G_ACTION_MAP(window), "grab");
 
@@ -234,23 +246,70 @@ on_grab_changed(UiDisplay *display, UiMachineWindow *window)
     }
 }
 
-static void
-on_hotkey(UiDisplay *display, int hotkey, guint number, UiMachineWindow *window)
+void
+ui_machine_window_on_hotkey(UiDisplay *display, int hotkey, guint number, UiMachineWindow *window)
 {
+    UiScreen *screen = ui_machine_window_screen_of(window, display);
+
+    if (screen && screen->own && hotkey == APP_HOTKEY_FULLSCREEN) {
+        if (screen->own_fullscreen) {
+            gtk_window_unfullscreen(screen->own);
+        } else {
+            gtk_window_fullscreen(screen->own);
+        }
+        return;
+    }
     ui_machine_window_hotkey(window, hotkey, number);
 }
 
 /* ---- Preferences ---- */
 
 static void
+set_release_key(UiDisplay *display, gpointer key)
+{
+    ui_display_set_release_key(display, key);
+}
+
+static void
+set_host_keys(UiDisplay *display, gpointer keys)
+{
+    ui_display_set_host_keys(display, keys);
+}
+
+static void
+set_grab_on(UiDisplay *display, gpointer bits)
+{
+    ui_display_set_grab_on(display, GPOINTER_TO_UINT(bits));
+}
+
+/* The arguments' own, else the preferences'. Ownership: caller. */
+static char *
+dup_release_key(UiMachineWindow *window)
+{
+    const char *asked = window->shown ? ui_machine_window_option_release_key(window->shown) : NULL;
+
+    return asked ? g_strdup(asked) : g_settings_get_string(app_prefs_get(), "release-key");
+}
+
+void
+ui_machine_window_update_release_key(UiMachineWindow *window)
+{
+    g_autofree char *key = dup_release_key(window);
+
+    ui_machine_window_each_display(window, set_release_key, key);
+    if (window->session) {
+        update_status(window);
+    }
+}
+
+static void
 on_setting_changed(GSettings *settings, const char *key, UiMachineWindow *window)
 {
-    g_autofree char *release_key = g_settings_get_string(settings, "release-key");
     g_auto(GStrv) host_keys = g_settings_get_strv(settings, "host-keys");
 
-    ui_display_set_release_key(window->display, release_key);
-    ui_display_set_host_keys(window->display, (const char *const *)host_keys);
-    ui_display_set_grab_on(window->display, g_settings_get_flags(settings, "grab-on"));
+    ui_machine_window_each_display(window, set_host_keys, host_keys);
+    ui_machine_window_each_display(window, set_grab_on,
+                                   GUINT_TO_POINTER(g_settings_get_flags(settings, "grab-on")));
     gtk_widget_set_visible(window->status_slot,
                            g_settings_get_boolean(settings, "show-status-bar") &&
                                !window->fullscreen);
@@ -258,7 +317,7 @@ on_setting_changed(GSettings *settings, const char *key, UiMachineWindow *window
     if (key && strcmp(key, "recent-media") == 0) {
         ui_machine_window_update_media(window);
     }
-    update_status(window);
+    ui_machine_window_update_release_key(window);
 }
 
 /* ---- Full screen ---- */
@@ -351,7 +410,7 @@ on_window_key(GtkWidget *widget, GdkEventKey *event)
                             ? ui_terminal_page_get_view(UI_TERMINAL_PAGE(page))
                             : GTK_WIDGET(window->display);
 
-    if (target && gtk_widget_has_focus(target)) {
+    if (target && gtk_widget_has_focus(target) && gtk_widget_get_toplevel(target) == widget) {
         if (UI_IS_TERMINAL_PAGE(page) && terminal_hotkey(window, event)) {
             return TRUE;
         }
@@ -455,6 +514,12 @@ on_delete(GtkWidget *widget, GdkEventAny *event)
     int policy = g_settings_get_enum(app_prefs_get(), "closing");
 
     ui_display_set_grabbed(window->display, FALSE);
+    if (window->keep_open && app_session_is_active(window->session)) {
+        ui_machine_window_show_info(window, GTK_MESSAGE_INFO,
+                                    _("This window stays: its machine was told so by "
+                                      "window-close=off or -no-quit."));
+        return TRUE;
+    }
     if (!app_session_is_active(window->session)) {
         if (app_session_get_state(window->session) == APP_SESSION_FAILED) {
             app_session_force_off(window->session);
@@ -473,12 +538,24 @@ on_delete(GtkWidget *widget, GdkEventAny *event)
 
 /* ---- Life ---- */
 
+/* What the machine is like changed, its window options perhaps. */
+static void
+on_live(AppSession *session, UiMachineWindow *window)
+{
+    AppLive *live = app_session_get_live(session);
+
+    if (live) {
+        ui_machine_window_apply_options(window, app_live_get_running(live));
+    }
+}
+
 UiMachineWindow *
 ui_machine_window_new(GtkApplication *application, AppSession *session, VitConfig *config,
                       const char *title)
 {
     UiMachineWindow *window =
         g_object_new(UI_TYPE_MACHINE_WINDOW, "application", application, "title", title, NULL);
+    const char *note;
 
     window->title = g_strdup(title);
     window->session = g_object_ref(session);
@@ -490,7 +567,13 @@ ui_machine_window_new(GtkApplication *application, AppSession *session, VitConfi
     g_signal_connect_object(session, "meter", G_CALLBACK(on_meter), window, 0);
     g_signal_connect_object(session, "log", G_CALLBACK(on_log), window, 0);
     g_signal_connect_object(app_prefs_get(), "changed", G_CALLBACK(on_setting_changed), window, 0);
+    g_signal_connect_object(session, "live", G_CALLBACK(on_live), window, 0);
+    ui_machine_window_apply_options(window, config);
     on_setting_changed(app_prefs_get(), NULL, window);
+    note = ui_machine_window_option_note(config);
+    if (note) {
+        ui_machine_window_show_info(window, GTK_MESSAGE_INFO, note);
+    }
     on_session_changed(session, window);
     on_page_changed(window->pages, NULL, window);
     return window;
@@ -513,6 +596,10 @@ ui_machine_window_dispose(GObject *object)
         window->log_window = NULL;
     }
     g_clear_object(&window->typist);
+    g_clear_object(&window->shown);
+    if (window->screens) {
+        g_ptr_array_set_size(window->screens, 0);
+    }
     g_clear_object(&window->config);
     g_clear_object(&window->session);
     G_OBJECT_CLASS(ui_machine_window_parent_class)->dispose(object);
@@ -522,6 +609,7 @@ static void
 ui_machine_window_finalize(GObject *object)
 {
     g_free(UI_MACHINE_WINDOW(object)->title);
+    g_ptr_array_unref(UI_MACHINE_WINDOW(object)->screens);
     G_OBJECT_CLASS(ui_machine_window_parent_class)->finalize(object);
 }
 
@@ -568,16 +656,12 @@ ui_machine_window_init(UiMachineWindow *window)
 {
     gtk_widget_init_template(GTK_WIDGET(window));
     window->zoom = 1;
-    window->display = UI_DISPLAY(ui_display_new());
-    gtk_widget_show(GTK_WIDGET(window->display));
-    gtk_stack_add_titled(window->pages, GTK_WIDGET(window->display), "screen", _("Screen"));
+    ui_machine_window_init_screens(window);
     window->status_bar = UI_STATUS_BAR(ui_status_bar_new());
     gtk_container_add(GTK_CONTAINER(window->status_slot), GTK_WIDGET(window->status_bar));
     ui_machine_window_add_actions(window);
     ui_machine_window_add_media_actions(window);
     g_signal_connect(window->info_bar, "response", G_CALLBACK(on_info_response), window);
-    g_signal_connect(window->display, "grab-changed", G_CALLBACK(on_grab_changed), window);
-    g_signal_connect(window->display, "hotkey", G_CALLBACK(on_hotkey), window);
     g_signal_connect(window->pages, "notify::visible-child", G_CALLBACK(on_page_changed), window);
     gtk_drag_dest_set(GTK_WIDGET(window), GTK_DEST_DEFAULT_ALL, NULL, 0, GDK_ACTION_COPY);
     gtk_drag_dest_add_uri_targets(GTK_WIDGET(window));

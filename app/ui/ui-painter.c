@@ -75,15 +75,24 @@ renderer_is_hardware(void)
 }
 
 const UiPainterOps *
+ui_painter_find(const char *name)
+{
+    if (g_strcmp0(name, "gl") == 0) {
+        return &ui_painter_gl;
+    }
+    if (g_strcmp0(name, "cairo") == 0) {
+        return &ui_painter_cairo;
+    }
+    return ui_painter_choose();
+}
+
+const UiPainterOps *
 ui_painter_choose(void)
 {
     const char *wish = g_getenv("VITRINE_PAINTER");
 
-    if (g_strcmp0(wish, "gl") == 0) {
-        return &ui_painter_gl;
-    }
-    if (g_strcmp0(wish, "cairo") == 0) {
-        return &ui_painter_cairo;
+    if (wish && *wish) {
+        return g_strcmp0(wish, "gl") == 0 ? &ui_painter_gl : &ui_painter_cairo;
     }
     return renderer_is_hardware() ? &ui_painter_gl : &ui_painter_cairo;
 }

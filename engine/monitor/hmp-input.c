@@ -123,6 +123,7 @@ hmp_screendump(HmpCall *call)
         g_autofree char *lower = g_ascii_strdown(path, -1);
         format = g_str_has_suffix(lower, ".png") ? "png" : "ppm";
     }
-    mon_screendump(call->monitors, path, format, hmp_text(call, "device"), &error);
+    mon_screendump(call->monitors, path, format, hmp_text(call, "device"),
+                   hmp_value(call, "head")->given ? hmp_number(call, "head") : -1, &error);
     hmp_error(call, error);
 }

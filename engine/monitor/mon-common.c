@@ -108,7 +108,7 @@ mon_save_memory(VitMonitors *monitors, int cpu, uint64_t address, uint64_t len, 
 
 bool
 mon_screendump(VitMonitors *monitors, const char *path, const char *format, const char *device,
-               GError **error)
+               int64_t head, GError **error)
 {
     GPtrArray *consoles = monitors->platform->consoles;
     VitConsole *console = NULL;
@@ -123,6 +123,17 @@ mon_screendump(VitMonitors *monitors, const char *path, const char *format, cons
         g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_FOUND,
                     device ? "there is no display device '%s'" : "this machine has no screen%.0s",
                     device ? device : "");
+        return false;
+    }
+    if (head >= 0 && !device) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "'head' must be specified together with 'device'");
+        return false;
+    }
+    if (head > 0) { /* every display device has one */
+        g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_FOUND,
+                    "display device '%s' has no head %" G_GINT64_FORMAT "; its only one is 0",
+                    device, head);
         return false;
     }
     vit_console_update(console, true);

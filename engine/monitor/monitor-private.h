@@ -59,7 +59,7 @@ bool mon_save_memory(VitMonitors *monitors, int cpu, uint64_t address, uint64_t 
 /* Virtual where CPU >= 0. False at the first byte that is not there. */
 bool mon_read_memory(VitMonitors *monitors, int cpu, uint64_t address, void *buf, size_t len);
 bool mon_screendump(VitMonitors *monitors, const char *path, const char *format, const char *device,
-                    GError **error);
+                    int64_t head, GError **error);
 bool mon_set_link(VitMonitors *monitors, const char *name, bool up, GError **error);
 VitChardev *mon_find_chardev(VitMonitors *monitors, const char *id, GError **error);
 /* A drive by id, qdev or node name; NULL with ERROR. DRIVES keeps it alive. */

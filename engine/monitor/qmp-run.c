@@ -140,7 +140,8 @@ qmp_screendump(QmpCall *call, GError **error)
     const char *format = qmp_string(call, "format");
 
     return qmp_done(mon_screendump(call->monitors, qmp_string(call, "filename"),
-                                   format ? format : "ppm", qmp_string(call, "device"), error));
+                                   format ? format : "ppm", qmp_string(call, "device"),
+                                   qmp_int(call, "head", -1), error));
 }
 
 JsonNode *

@@ -286,7 +286,7 @@ note_replaced(VitNormalizer *norm, const char *driver)
         { "isa-fdc floppy", offsetof(VitNormalizer, default_floppy) },
         { "ide-cd ide-hd scsi-cd scsi-hd", offsetof(VitNormalizer, default_cdrom) },
         { "VGA isa-vga cirrus-vga isa-cirrus-vga vmware-svga qxl-vga virtio-vga virtio-vga-gl "
-          "ati-vga bochs-display ramfb",
+          "ati-vga",
           offsetof(VitNormalizer, default_vga) },
     };
 

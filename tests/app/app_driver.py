@@ -71,7 +71,8 @@ class Desktop:
 
     def pixel(self, x, y):
         """0xRRGGBB of a point of the screen."""
-        text = self.run("import", "-window", "root", "-crop", f"1x1+{x}+{y}", "txt:-")
+        text = self.run("import", "-window", "root", "-crop", f"1x1+{x}+{y}", "-depth", "8",
+                        "txt:-")
         return int(re.search(r"#([0-9A-Fa-f]{6})", text).group(1), 16)
 
 

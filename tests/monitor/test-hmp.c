@@ -98,6 +98,7 @@ static const struct {
     { "change ide1-cd0 x raw sideways", "must be one of retain read-only read-write", true },
     { "screendump /nonexistent/x.ppm", "/nonexistent/x.ppm", true },
     { "screendump", "filename is missing", true },
+    { "screendump /nonexistent/x.ppm nosuch 0", "no display device 'nosuch'", true },
     { "screendump x -f", "a value is missing after -f", true },
     { "memsave 0xc0000000 16 \"unfinished", "closing quote", true },
 };
