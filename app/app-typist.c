@@ -67,6 +67,21 @@ app_typist_list_layouts(void)
     return list;
 }
 
+const char *
+app_typist_layout_for(const char *k_name)
+{
+    static const char *const names[][2] = {
+        { "en-us", "us" }, { "en-gb", "uk" }, { "de", "de" }, { "fr", "fr" }
+    };
+
+    for (guint i = 0; k_name && i < G_N_ELEMENTS(names); i++) {
+        if (strcmp(names[i][0], k_name) == 0) {
+            return names[i][1];
+        }
+    }
+    return NULL;
+}
+
 static int
 find_in(const char *row, gunichar c)
 {

@@ -16,6 +16,8 @@ G_DECLARE_FINAL_TYPE(AppTypist, app_typist, APP, TYPIST, GObject)
 /* Signals: "done" (). */
 
 /* Names of layouts, NULL-terminated: "us", "uk", "de", "fr". */
+/* The layout that -k NAME means ("en-gb"); NULL: not known. */
+const char *app_typist_layout_for(const char *k_name);
 const char *const *app_typist_list_layouts(void);
 /* The characters of TEXT that LAYOUT has no key for, each once, or NULL when all can be typed.
  * Ownership: caller. */

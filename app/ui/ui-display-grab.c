@@ -41,6 +41,18 @@ ungrab(UiDisplay *display)
     display->shortcuts_inhibited = FALSE;
 }
 
+/* Where the next motion starts from: without it the first one would be lost. */
+static void
+remember_position(UiDisplay *display, GdkSeat *seat)
+{
+    GdkDevice *device = seat ? gdk_seat_get_pointer(seat) : NULL;
+
+    display->have_last = display->pointer_grabbed && device && !display->wayland;
+    if (display->have_last) {
+        gdk_device_get_position_double(device, NULL, &display->last_x, &display->last_y);
+    }
+}
+
 void
 ui_display_grab(UiDisplay *display, gboolean keyboard, gboolean pointer)
 {
@@ -64,7 +76,7 @@ ui_display_grab(UiDisplay *display, gboolean keyboard, gboolean pointer)
             display->pointer_grabbed = grab_pointer(display, window, seat);
         }
     }
-    display->have_last = FALSE;
+    remember_position(display, seat);
     display->rest_x = display->rest_y = 0;
     ui_display_update_cursor(display);
     g_signal_emit_by_name(display, "grab-changed");

@@ -79,7 +79,10 @@ static void
 type_text(UiMachineWindow *window, const char *text)
 {
     VitMachine *machine = app_session_get_machine(window->session);
-    g_autofree char *layout = g_settings_get_string(app_prefs_get(), "typing-layout");
+    /* the machine's own, -k, before the one of all machines */
+    const char *own = app_typist_layout_for(vit_config_get(window->config, "k", NULL));
+    g_autofree char *layout =
+        own ? g_strdup(own) : g_settings_get_string(app_prefs_get(), "typing-layout");
     g_autoptr(GError) error = NULL;
 
     if (!machine) {

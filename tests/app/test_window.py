@@ -41,8 +41,10 @@ CONTROLS = {"push button", "toggle button", "text", "combo box", "spin button", 
 class Session:
     """A desktop, three machines that need no firmware, the application."""
 
-    def __init__(self, tree=False, env=None, machines=3):
+    def __init__(self, tree=False, env=None, machines=3, prepare=None):
         self.desktop = app_driver.Desktop()
+        if prepare:
+            prepare(self.desktop)
         self.root = os.path.join(self.desktop.dir, "data", "vitrine", "machines")
         for number in range(machines):
             folder = os.path.join(self.root, f"Box {number}.vitrine")

@@ -154,9 +154,9 @@ static const Mistake mistakes[] = {
                        "    -display gtkk\n"
                        "             ^^^^\n"
                        "    did you mean 'gtk'?\n" },
-    { "-display sdl", "vitrine-run: not available yet: -display sdl\n"
-                      "    -display sdl\n"
-                      "             ^^^\n" },
+    { "-display dbus", "vitrine-run: not available yet: -display dbus\n"
+                       "    -display dbus\n"
+                       "             ^^^^\n" },
     { "-vga cirrus", "vitrine-run: not available yet: -vga cirrus\n"
                      "    -vga cirrus\n"
                      "         ^^^^^^\n" },
