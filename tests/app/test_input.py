@@ -196,8 +196,9 @@ def nothing_sticks():
         assert session.guest.keys()[:1] == [0x30]
         session.set_state("grab", "false", 2)
         assert 0xb0 in session.guest.keys()
+        # it goes on repeating for the focus; at the end it is up
         session.desktop.run("xdotool", "keyup", "b")
-        assert session.guest.keys() == []
+        assert session.guest.keys()[-1:] in ([], [0xb0])
 
 
 def locks():
