@@ -58,46 +58,30 @@ stop(ImgArgs *args, int status)
     args->status = status;
 }
 
-/* "secret,id=ID,data=TEXT" or file=PATH, format=raw|base64. */
+/* "KIND,id=ID,...": secrets, TLS credentials, and what else images name. */
 static bool
-add_secret(BlkGraph *graph, const char *text, GError **error)
+add_object(BlkGraph *graph, const char *text, GError **error)
 {
     g_autoptr(BlkOptions) options = blk_options_new();
-    const char *id, *data, *file, *format;
-    g_autofree char *content = NULL;
-    gsize len;
+    g_autofree char *kind = g_strndup(text, strcspn(text, ","));
+    g_autofree char *id = NULL;
 
-    if (!g_str_has_prefix(text, "secret,")) {
+    if (!blk_object_is_known(kind)) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
-                    "--object %s: only objects of type secret have a use here.", text);
+                    "--object %s: objects of this type have no use here; secret and tls-creds-x509 "
+                    "are some that have.",
+                    text);
         return false;
     }
-    if (!img_parse_options(options, text + strlen("secret,"), error)) {
+    if (text[strlen(kind)] && !img_parse_options(options, text + strlen(kind) + 1, error)) {
         return false;
     }
-    id = blk_options_get(options, "id");
-    data = blk_options_get(options, "data");
-    file = blk_options_get(options, "file");
-    format = blk_options_get(options, "format");
-    if (!id || !data == !file) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
-                    "--object secret needs id=, and either data= or file=.");
+    id = blk_options_take(options, "id");
+    if (!id) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT, "--object %s needs id=.", kind);
         return false;
     }
-    if (file && !g_file_get_contents(file, &content, &len, error)) {
-        return false;
-    }
-    if (!file) {
-        content = g_strdup(data);
-        len = strlen(data);
-    }
-    if (format && strcmp(format, "base64") == 0) {
-        guchar *decoded = g_base64_decode(content, &len);
-        g_free(content);
-        content = (char *)decoded;
-    }
-    blk_graph_add_secret(graph, id, g_bytes_new(content, len));
-    return true;
+    return blk_graph_add_object(graph, kind, id, options, error);
 }
 
 int
@@ -116,7 +100,7 @@ img_args_next(ImgArgs *args)
         } else if (id == '?') {
             stop(args, img_usage());
         } else if (id == IMG_OPT_OBJECT) {
-            if (!add_secret(args->graph, optarg, &error)) {
+            if (!add_object(args->graph, optarg, &error)) {
                 stop(args, img_error_take(error));
             }
         } else {

@@ -260,6 +260,12 @@ BlkNode *blk_node_open_internal(BlkGraph *graph, const BlkDriver *driver, BlkNod
 /* For tools that run fibers of their own. Borrowed. */
 BlkChild *blk_image_get_root(BlkImage *image);
 BlkContext *blk_graph_get_context(BlkGraph *graph);
+/* Credentials of -object for one side of a connection. Ownership: caller has a reference. */
+struct VitTlsCreds *blk_graph_ref_tls_creds(BlkGraph *graph, const char *id, bool for_server,
+                                            GError **error);
+/* Whether the authorisation object ID (NULL: there is none) lets IDENTITY (may be NULL) in. An
+ * object that has gone lets nobody in. */
+bool blk_graph_is_authorised(BlkGraph *graph, const char *id, const char *identity);
 /* Borrowed; NULL: there are none. */
 const BlkOptions *blk_graph_get_defaults(BlkGraph *graph, const char *driver);
 const BlkDriver *blk_graph_find_driver(BlkGraph *graph, const char *name);

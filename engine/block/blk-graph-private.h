@@ -14,6 +14,8 @@ struct BlkGraph {
     GPtrArray *drives;           /* BlkBackend *, owned */
     GHashTable *throttle_groups; /* name -> BlkThrottleGroup * */
     GHashTable *secrets;         /* id -> GBytes * */
+    GHashTable *tls_creds;       /* id -> VitTlsCreds * */
+    GHashTable *authz;           /* id -> VitAuthz * */
     GHashTable *defaults;        /* driver -> BlkOptions * */
     GPtrArray *tasks;            /* BlkTask * */
     GPtrArray *exports;          /* BlkExport * */

@@ -8,6 +8,8 @@
 #include "blk-graph-private.h"
 
 #include "blk-aio.h"
+#include "vit-authz.h"
+#include "vit-tls.h"
 #include "jobs/blk-task.h"
 #include "nbd/nbd-server.h"
 
@@ -32,6 +34,10 @@ blk_graph_new(GMainContext *main_context, VitLock *lock, GError **error)
     graph->tasks = g_ptr_array_new();
     graph->exports = g_ptr_array_new();
     graph->secrets = blk_secrets_new();
+    graph->tls_creds =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)vit_tls_creds_unref);
+    graph->authz =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)vit_authz_free);
     graph->defaults =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)blk_options_free);
     graph->throttle_groups = g_hash_table_new(g_str_hash, g_str_equal);
@@ -61,6 +67,8 @@ blk_graph_free(BlkGraph *graph)
     g_hash_table_unref(graph->throttle_groups);
     g_hash_table_unref(graph->secrets);
     g_hash_table_unref(graph->defaults);
+    g_hash_table_unref(graph->tls_creds);
+    g_hash_table_unref(graph->authz);
     g_ptr_array_unref(graph->drives);
     g_ptr_array_unref(graph->drivers);
     blk_context_free(graph->context);

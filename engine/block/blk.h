@@ -59,6 +59,12 @@ void blk_graph_remove_secret(BlkGraph *graph, const char *id);
 GBytes *blk_graph_find_secret(BlkGraph *graph, const char *id, GError **error);
 /* The same as text, without a line end; NULL with ERROR when it is not text. Ownership: caller. */
 char *blk_graph_dup_secret_text(BlkGraph *graph, const char *id, GError **error);
+/* -object KIND for the kinds that the block layer has a use for: secret, secret_keyring,
+ * tls-creds-x509, -psk, -anon, authz-simple, authz-list-file, throttle-group. */
+bool blk_object_is_known(const char *kind);
+bool blk_graph_add_object(BlkGraph *graph, const char *kind, const char *id,
+                          const BlkOptions *props, GError **error);
+bool blk_graph_remove_object(BlkGraph *graph, const char *kind, const char *id, GError **error);
 /* -object throttle-group; OPTIONS are its properties. */
 bool blk_graph_add_throttle_group(BlkGraph *graph, const char *id, const BlkOptions *options,
                                   GError **error);

@@ -102,11 +102,17 @@ bool
 block_server_run(const char *format, ...)
 {
     g_autofree char *line = NULL;
+    g_auto(GStrv) argv = NULL;
     va_list args;
     int status = -1;
 
     va_start(args, format);
     line = g_strdup_vprintf(format, args);
     va_end(args);
-    return g_spawn_command_line_sync(line, NULL, NULL, &status, NULL) && status == 0;
+    return g_shell_parse_argv(line, NULL, &argv, NULL) &&
+           g_spawn_sync(NULL, argv, NULL,
+                        G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL |
+                            G_SPAWN_STDERR_TO_DEV_NULL,
+                        NULL, NULL, NULL, NULL, &status, NULL) &&
+           status == 0;
 }

@@ -10,16 +10,6 @@
 
 #include <string.h>
 
-static bool
-refuse_tls(const char *creds, GError **error)
-{
-    if (creds) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_AVAILABLE_YET,
-                    "An encrypting NBD server (tls-creds) is not available yet");
-    }
-    return creds != NULL;
-}
-
 static JsonNode *
 server_start(BlkControl *control, GError **error)
 {
@@ -27,13 +17,15 @@ server_start(BlkControl *control, GError **error)
     BlkNbdServerOptions server = { 0 };
     const char *type;
 
-    if (!options || refuse_tls(blk_arg_string(control, "tls-creds"), error)) {
+    if (!options) {
         return NULL;
     }
     type = blk_options_get(options, "addr.type");
     server.path = g_strcmp0(type, "unix") == 0 ? blk_options_get(options, "addr.data.path") : NULL;
     server.host = blk_options_get(options, "addr.data.host");
     server.port = blk_options_get(options, "addr.data.port");
+    server.tls_creds = blk_arg_string(control, "tls-creds");
+    server.tls_authz = blk_arg_string(control, "tls-authz");
     server.max_connections = (unsigned)CLAMP(blk_arg_int(control, "max-connections", 0), 0, 65536);
     if (!server.path && (g_strcmp0(type, "inet") != 0 || !server.port)) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,

@@ -21,7 +21,7 @@
 
 #include <stdio.h>
 
-enum { SLOTS = 16 };
+enum { SLOTS = 16, SILENCE_S = 10 };
 
 typedef struct NbdRequest {
     bool used, done;
@@ -38,10 +38,11 @@ typedef struct NbdRequest {
 
 typedef struct Nbd {
     /* options */
-    char *host, *port, *path, *type, *export, *tls_creds;
+    char *host, *port, *path, *type, *export, *tls_creds, *tls_hostname;
     uint32_t reconnect_delay_s, open_timeout_s;
     /* connection */
     NbdAddress address;
+    VitTlsCreds *creds; /* or NULL */
     NbdAgreement agreement;
     NbdChannel *channel;
     bool connecting, closing, reader_runs;
@@ -336,8 +337,14 @@ connect_once(BlkNode *node, GError **error)
     if (!channel) {
         return false;
     }
-    if (!nbd_negotiate(channel, nbd->export ? nbd->export : "", node->filename, &agreement,
-                       error)) {
+    NbdWanted wanted = {
+        .export = nbd->export ? nbd->export : "",
+        .title = node->filename,
+        .creds = nbd->creds,
+        .hostname = nbd->tls_hostname ? nbd->tls_hostname : nbd->address.host,
+        .timeout_s = nbd->open_timeout_s ? MIN(nbd->open_timeout_s, SILENCE_S) : SILENCE_S,
+    };
+    if (!nbd_negotiate(channel, &wanted, &agreement, error)) {
         nbd_channel_free(channel);
         return false;
     }
@@ -590,11 +597,6 @@ check_address(BlkNode *node, GError **error)
     Nbd *nbd = node->state;
     bool is_unix = nbd->path && (!nbd->type || strcmp(nbd->type, "unix") == 0);
 
-    if (nbd->tls_creds) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_AVAILABLE_YET,
-                    "nbd: encrypted connections (tls-creds=) are not available yet.");
-        return false;
-    }
     if (!is_unix && (!nbd->host || (nbd->type && strcmp(nbd->type, "inet") != 0))) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
                     "nbd needs a server: server.type=inet,server.host=...,server.port=... or "
@@ -628,6 +630,10 @@ nbd_open(BlkNode *node, GError **error)
     g_autoptr(GError) cause = NULL;
 
     if (!check_address(node, error)) {
+        return false;
+    }
+    if (nbd->tls_creds &&
+        !(nbd->creds = blk_graph_ref_tls_creds(node->graph, nbd->tls_creds, false, error))) {
         return false;
     }
     while (!connect_once(node, &cause)) {
@@ -678,6 +684,7 @@ nbd_close(BlkNode *node)
     while (nbd->reader_runs) {
         blk_wait(node->context, &nbd->reader_gone);
     }
+    g_clear_pointer(&nbd->creds, vit_tls_creds_unref);
 }
 
 static const VitProp options[] = {
@@ -687,6 +694,8 @@ static const VitProp options[] = {
     VIT_PROP_STRING(Nbd, path, "server.path", NULL, VIT_N_("Its unix socket")),
     VIT_PROP_STRING(Nbd, export, "export", NULL, VIT_N_("Name of the export")),
     VIT_PROP_STRING(Nbd, tls_creds, "tls-creds", NULL, VIT_N_("Credentials for TLS")),
+    VIT_PROP_STRING(Nbd, tls_hostname, "tls-hostname", NULL,
+                    VIT_N_("What the server's certificate has to be for, if not the host")),
     VIT_PROP_UINT(Nbd, reconnect_delay_s, "reconnect-delay", 0, 0, UINT32_MAX,
                   VIT_N_("How long requests wait for a broken connection to come back"),
                   .unit = "s"),

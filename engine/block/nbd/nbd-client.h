@@ -23,6 +23,14 @@ typedef struct NbdAgreement {
 
 /* A connected channel, or NULL with ERROR. [fiber] */
 NbdChannel *nbd_connect(BlkContext *context, const NbdAddress *address, GError **error);
-/* Asks for EXPORT ("" is the server's default). [fiber] */
-bool nbd_negotiate(NbdChannel *channel, const char *export, const char *title, NbdAgreement *out,
-                   GError **error);
+/* What is asked for. */
+typedef struct NbdWanted {
+    const char *export; /* "" is the server's default */
+    const char *title;  /* of the server, for messages */
+    VitTlsCreds *creds; /* or NULL: not encrypted */
+    const char *hostname;
+    unsigned timeout_s;
+} NbdWanted;
+
+/* [fiber] */
+bool nbd_negotiate(NbdChannel *channel, const NbdWanted *wanted, NbdAgreement *out, GError **error);

@@ -4,8 +4,9 @@
 /* The beginning of a connection, on the client's side: fixed newstyle with NBD_OPT_GO where the
  * server has it, else NBD_OPT_EXPORT_NAME; the old style as well. Structured replies and the
  * context base:allocation are asked for. Specification: "The NBD protocol", baseline and
- * "structured replies", "metadata querying". Lengths the server says are bounded before anything
- * is allocated. Not yet: TLS. Thread: in a fiber. */
+ * "structured replies", "metadata querying". Lengths the server says are bounded before anything is
+ * allocated. With credentials nothing is said
+ * before STARTTLS. Who stays silent is hung up on after a while. Thread: in a fiber. */
 
 #include "nbd-client.h"
 
@@ -109,6 +110,7 @@ nbd_connect(BlkContext *context, const NbdAddress *address, GError **error)
 typedef struct Talk {
     NbdChannel *channel;
     const char *title; /* of the server, for messages */
+    const NbdWanted *wanted;
     GError **error;
 } Talk;
 
@@ -176,7 +178,7 @@ ask_structured(Talk *talk, NbdAgreement *out)
         return false;
     }
     if (type == NBD_REP_ERR_TLS_REQD) {
-        return fail(talk, "accepts only encrypted connections, which are not available yet");
+        return fail(talk, "accepts only encrypted connections: add tls-creds=ID");
     }
     out->structured = type == NBD_REP_ACK;
     return true;
@@ -234,8 +236,8 @@ set_refusal(Talk *talk, const char *export, uint32_t type, const uint8_t *data, 
                 type == NBD_REP_ERR_UNKNOWN ? VIT_ERROR_NOT_FOUND : VIT_ERROR_IO,
                 type == NBD_REP_ERR_UNKNOWN ? "The NBD server %s has no export '%s'.%s%s"
                 : type == NBD_REP_ERR_TLS_REQD
-                    ? "The NBD server %s gives '%s' only over encrypted connections, which are "
-                      "not available yet.%s%s"
+                    ? "The NBD server %s gives '%s' only over encrypted connections: add "
+                      "tls-creds=ID.%s%s"
                     : "The NBD server %s refuses the export '%s'.%s%s",
                 talk->title, export, said ? " It says: " : "", said ? said : "");
     return false;
@@ -287,6 +289,29 @@ ask_export_name(Talk *talk, const char *export, bool no_zeroes, NbdAgreement *ou
 }
 
 static bool
+start_tls(Talk *talk)
+{
+    g_autofree uint8_t *data = NULL;
+    g_autoptr(GError) cause = NULL;
+    uint32_t type, len;
+
+    if (!send_option(talk, NBD_OPT_STARTTLS, NULL, 0) ||
+        !read_reply(talk, NBD_OPT_STARTTLS, &type, &data, &len)) {
+        return false;
+    }
+    if (type != NBD_REP_ACK) {
+        return fail(talk, "does not encrypt, but credentials (tls-creds=) were given");
+    }
+    if (!nbd_channel_start_tls(talk->channel, talk->wanted->creds, talk->wanted->hostname,
+                               &cause)) {
+        g_set_error(talk->error, VIT_ERROR, cause->code, "The NBD server %s: %s", talk->title,
+                    cause->message);
+        return false;
+    }
+    return true;
+}
+
+static bool
 negotiate_new(Talk *talk, const char *export, NbdAgreement *out)
 {
     bool unsupported = false;
@@ -300,6 +325,9 @@ negotiate_new(Talk *talk, const char *export, NbdAgreement *out)
     nbd_put32(buf, hello & (NBD_HELLO_FIXED | NBD_HELLO_NO_ZEROES));
     if (!check(talk, nbd_channel_write(talk->channel, buf, 4))) {
         return false;
+    }
+    if (talk->wanted->creds && (!(hello & NBD_HELLO_FIXED) || !start_tls(talk))) {
+        return hello & NBD_HELLO_FIXED ? false : fail(talk, "is too old for encryption");
     }
     if (!(hello & NBD_HELLO_FIXED)) {
         return ask_export_name(talk, export, hello & NBD_HELLO_NO_ZEROES, out);
@@ -316,8 +344,9 @@ negotiate_old(Talk *talk, const char *export, NbdAgreement *out)
 {
     uint8_t rest[136];
 
-    if (*export) {
-        return fail(talk, "is of the old sort that has no names of exports");
+    if (*export || talk->wanted->creds) {
+        return fail(talk, *export ? "is of the old sort that has no names of exports"
+                                  : "is too old for encryption");
     }
     if (!check(talk, nbd_channel_read(talk->channel, rest, sizeof(rest)))) {
         return false;
@@ -346,27 +375,38 @@ check_agreement(Talk *talk, NbdAgreement *out)
     return true;
 }
 
-bool
-nbd_negotiate(NbdChannel *channel, const char *export, const char *title, NbdAgreement *out,
-              GError **error)
+static bool
+negotiate(Talk *talk, NbdAgreement *out)
 {
-    Talk talk = { channel, title, error };
+    const char *export = talk->wanted->export;
     uint8_t magic[16];
     bool ok;
 
     *out = (NbdAgreement){ 0 };
-    if (!check(&talk, nbd_channel_read(channel, magic, sizeof(magic)))) {
+    if (!check(talk, nbd_channel_read(talk->channel, magic, sizeof(magic)))) {
         return false;
     }
     if (nbd_get64(magic) != NBD_MAGIC) {
-        return fail(&talk, "is none: it does not greet as one");
+        return fail(talk, "is none: it does not greet as one");
     }
     if (nbd_get64(magic + 8) == NBD_OPTION_MAGIC) {
-        ok = negotiate_new(&talk, export, out);
+        ok = negotiate_new(talk, export, out);
     } else if (nbd_get64(magic + 8) == NBD_OLD_MAGIC) {
-        ok = negotiate_old(&talk, export, out);
+        ok = negotiate_old(talk, export, out);
     } else {
-        return fail(&talk, "speaks a version nobody knows");
+        return fail(talk, "speaks a version nobody knows");
     }
-    return ok && check_agreement(&talk, out);
+    return ok && check_agreement(talk, out);
+}
+
+bool
+nbd_negotiate(NbdChannel *channel, const NbdWanted *wanted, NbdAgreement *out, GError **error)
+{
+    Talk talk = { channel, wanted->title, wanted, error };
+    bool ok;
+
+    nbd_channel_limit_time(channel, wanted->timeout_s);
+    ok = negotiate(&talk, out);
+    nbd_channel_unlimit_time(channel);
+    return ok;
 }

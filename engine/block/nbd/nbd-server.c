@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 struct BlkNbdServer {
+    VitTlsCreds *creds; /* or NULL */
+    char *authz;
     BlkGraph *graph;
     int fd;
     char *path; /* of a unix socket, removed at the end */
@@ -158,11 +160,16 @@ accept_fiber(void *opaque)
 bool
 blk_nbd_server_start(BlkGraph *graph, const BlkNbdServerOptions *options, GError **error)
 {
+    g_autoptr(VitTlsCreds) creds = NULL;
     BlkNbdServer *server;
     int fd;
 
     if (graph->nbd_server) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_STATE, "NBD server already running");
+        return false;
+    }
+    if (options->tls_creds &&
+        !(creds = blk_graph_ref_tls_creds(graph, options->tls_creds, true, error))) {
         return false;
     }
     fd = options->path ? listen_unix(options->path, error)
@@ -175,6 +182,8 @@ blk_nbd_server_start(BlkGraph *graph, const BlkNbdServerOptions *options, GError
     server->fd = fd;
     server->path = g_strdup(options->path);
     server->port = bound_port(fd);
+    server->creds = g_steal_pointer(&creds);
+    server->authz = g_strdup(options->tls_authz);
     server->max_connections = options->max_connections;
     server->channels = g_ptr_array_new();
     server->accepting = true;
@@ -215,10 +224,24 @@ blk_nbd_server_stop(BlkGraph *graph, GError **error)
         unlink(server->path);
     }
     g_ptr_array_unref(server->channels);
+    vit_tls_creds_unref(server->creds);
+    g_free(server->authz);
     g_free(server->path);
     g_free(server);
     graph->nbd_server = NULL;
     return true;
+}
+
+VitTlsCreds *
+nbd_server_creds(BlkGraph *graph)
+{
+    return graph->nbd_server->creds;
+}
+
+const char *
+nbd_server_authz(BlkGraph *graph)
+{
+    return graph->nbd_server->authz;
 }
 
 unsigned

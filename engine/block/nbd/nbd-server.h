@@ -22,6 +22,8 @@ typedef struct BlkNbdServerOptions {
     const char *host, *port; /* or */
     const char *path;
     unsigned max_connections; /* 0: any number */
+    const char *tls_creds;    /* NULL: not encrypted; else nothing else is accepted */
+    const char *tls_authz;    /* who may; NULL: whoever the credentials let in */
 } BlkNbdServerOptions;
 
 bool blk_nbd_server_start(BlkGraph *graph, const BlkNbdServerOptions *options, GError **error);
@@ -49,3 +51,6 @@ typedef struct BlkNbdServer BlkNbdServer;
 /* One client; runs until it goes. [fiber] */
 void nbd_session_run(BlkGraph *graph, NbdChannel *channel);
 BlkExport *nbd_export_by_name(BlkGraph *graph, const char *name);
+/* Borrowed; NULL: the server does not encrypt. */
+VitTlsCreds *nbd_server_creds(BlkGraph *graph);
+const char *nbd_server_authz(BlkGraph *graph);

@@ -4,7 +4,8 @@
 /* One client of the NBD server: the agreement, then its requests, each in a fiber of its own, up
  * to MOST_REQUESTS at once. Structured replies, base:allocation and qemu:dirty-bitmap:NAME are
  * offered. Specification: "The NBD protocol". What the client says is checked before anything is
- * allocated or done; who does not keep to the protocol is hung up on. Not yet: TLS.
+ * allocated or done; who does not keep to the protocol, or stays silent, is hung up on.
+ * With credentials everything but STARTTLS waits until the talk is encrypted.
  * Thread: in fibers, the graph's lock held. */
 
 #include "nbd-server.h"
@@ -14,7 +15,13 @@
 
 #include <stdlib.h>
 
-enum { MOST_REQUESTS = 16, MOST_CONTEXTS = 8, MOST_EXTENTS = 1024, BASE_CONTEXT = 0 };
+enum {
+    SILENCE_S = 20,
+    MOST_REQUESTS = 16,
+    MOST_CONTEXTS = 8,
+    MOST_EXTENTS = 1024,
+    BASE_CONTEXT = 0
+};
 
 typedef struct NbdSession {
     BlkGraph *graph;
@@ -265,10 +272,50 @@ handle_export_name(NbdSession *session, const uint8_t *data, uint32_t len, bool 
 }
 
 static int
+handle_starttls(NbdSession *session, uint32_t len)
+{
+    VitTlsCreds *creds = nbd_server_creds(session->graph);
+    g_autofree char *peer = NULL;
+    g_autoptr(GError) error = NULL;
+    int ret;
+
+    if (len > 0 || !creds || nbd_channel_is_encrypted(session->channel)) {
+        return reply(session, NBD_OPT_STARTTLS,
+                     len > 0 || creds ? NBD_REP_ERR_INVALID : NBD_REP_ERR_POLICY, NULL, 0);
+    }
+    ret = reply(session, NBD_OPT_STARTTLS, NBD_REP_ACK, NULL, 0);
+    if (ret < 0) {
+        return ret;
+    }
+    if (!nbd_channel_start_tls(session->channel, creds, NULL, &error)) {
+        g_info("NBD client: %s", error->message);
+        return -EPROTO;
+    }
+    peer = nbd_channel_dup_peer(session->channel);
+    return blk_graph_is_authorised(session->graph, nbd_server_authz(session->graph), peer)
+               ? 0
+               : -EACCES;
+}
+
+/* What may be said before the talk is encrypted, when it has to be. */
+static bool
+is_early(const NbdSession *session, uint32_t option)
+{
+    return !nbd_server_creds(session->graph) || nbd_channel_is_encrypted(session->channel) ||
+           option == NBD_OPT_STARTTLS || option == NBD_OPT_ABORT;
+}
+
+static int
 handle_option(NbdSession *session, uint32_t option, const uint8_t *data, uint32_t len,
               bool *out_done)
 {
+    if (!is_early(session, option)) {
+        return option == NBD_OPT_EXPORT_NAME
+                   ? -EACCES
+                   : reply(session, option, NBD_REP_ERR_TLS_REQD, NULL, 0);
+    }
     switch (option) {
+    case NBD_OPT_STARTTLS: return handle_starttls(session, len);
     case NBD_OPT_EXPORT_NAME: return handle_export_name(session, data, len, out_done);
     case NBD_OPT_ABORT: reply(session, option, NBD_REP_ACK, NULL, 0); return -ECONNABORTED;
     case NBD_OPT_LIST: return send_list(session, option, len);
@@ -705,8 +752,12 @@ void
 nbd_session_run(BlkGraph *graph, NbdChannel *channel)
 {
     NbdSession session = { .graph = graph, .channel = channel };
+    int ret;
 
-    if (agree(&session) < 0) {
+    nbd_channel_limit_time(channel, SILENCE_S);
+    ret = agree(&session);
+    nbd_channel_unlimit_time(channel);
+    if (ret < 0) {
         return;
     }
     session.export->clients++;
