@@ -83,6 +83,8 @@ typedef struct VitRegionOps {
     uint8_t min_size, max_size; /* sizes the callbacks take: 1, 2, 4, 8; 0 = 1 and 4 */
     bool unaligned;             /* callbacks take any offset at these sizes */
     bool lockless;              /* callbacks guard themselves; the device lock is not taken */
+    bool late_writes;           /* an executor may hold writes back, in order, until the CPU's next
+                                   exit: no write has an effect but on what is stored */
 } VitRegionOps;
 
 typedef enum VitRegionType {

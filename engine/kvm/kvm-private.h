@@ -36,8 +36,14 @@ struct VitKvm {
     GMutex lock;
     GArray *slots;           /* KvmSlot */
     int64_t dirty_synced_us; /* monotonic time of the last look at the kernel's dirty log */
-    unsigned failures;       /* atomic */
-    bool given_up;           /* atomic: the interpreter runs every CPU from now on */
+    /* kvm-coalesced.c; ring and ring_vcpu with `lock` held, or by a CPU's thread */
+    unsigned ring_page; /* of the CPUs' shared pages; 0: the kernel collects no writes */
+    GArray *zones;      /* struct kvm_coalesced_mmio_zone */
+    struct kvm_coalesced_mmio_ring *ring;
+    struct KvmVcpu *ring_vcpu; /* in whose shared pages `ring` is */
+    GMutex ring_lock;          /* one drains at a time */
+    unsigned failures;         /* atomic */
+    bool given_up;             /* atomic: the interpreter runs every CPU from now on */
 };
 
 typedef struct KvmVcpu {
@@ -88,6 +94,19 @@ void kvm_signal_thread(pthread_t thread);
 void kvm_vm_watch(VitKvm *kvm, VitAddressSpace *space);
 /* Gives up on KVM for this machine, with a line on stderr the first time. */
 void kvm_vm_give_up(VitKvm *kvm, const char *why);
+
+/* ---- kvm-coalesced.c ---- */
+
+/* A CPU with its shared pages mapped, before it runs; and before they are unmapped. */
+void kvm_ring_attach(KvmVcpu *vcpu);
+void kvm_ring_detach(KvmVcpu *vcpu);
+/* Carries out what has been collected. The CPU's thread, no lock held. */
+void kvm_ring_drain(KvmVcpu *vcpu);
+/* Someone looks at what the writes change: gets the CPU out of the kernel when there are any.
+ * `lock` held. */
+void kvm_ring_hurry(VitKvm *kvm);
+/* Device lock and `lock` held. */
+void kvm_ring_update_zones(VitKvm *kvm, const VitFlatView *view);
 
 /* ---- kvm-cpuid.c ---- */
 

@@ -43,7 +43,10 @@ complete_io(KvmVcpu *vcpu)
     for (unsigned i = 0; vcpu->io_pending && i < 16; i++) {
         vcpu->io_pending = false;
         vcpu->run->immediate_exit = 1;
-        if (ioctl(vcpu->fd, KVM_RUN, 0) == 0) {
+        bool more = ioctl(vcpu->fd, KVM_RUN, 0) == 0;
+
+        kvm_ring_drain(vcpu);
+        if (more) {
             kvm_exit_access(vcpu); /* the second half of an access in two pieces */
         }
     }
@@ -195,6 +198,7 @@ enter(KvmVcpu *vcpu)
     __atomic_store_n(&vcpu->in_kvm, false, __ATOMIC_SEQ_CST);
     vcpu->run->immediate_exit = 0;
     vcpu->io_pending = false;
+    kvm_ring_drain(vcpu);
     apic_from_run(vcpu);
     return result == 0;
 }
@@ -319,6 +323,7 @@ kvm_cpu_destroy(VitCpu *cpu)
 
     if (vcpu) {
         if (vcpu->run) {
+            kvm_ring_detach(vcpu);
             munmap(vcpu->run, vcpu->kvm->run_bytes);
         }
         if (vcpu->fd >= 0) {
@@ -352,6 +357,7 @@ make_vcpu(KvmVcpu *vcpu, GError **error)
         return false;
     }
     vcpu->run = run;
+    kvm_ring_attach(vcpu);
     if (kvm->mce_cap) {
         ioctl(vcpu->fd, KVM_X86_SETUP_MCE, &kvm->mce_cap);
     }

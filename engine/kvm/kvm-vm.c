@@ -51,6 +51,8 @@ read_capabilities(VitKvm *kvm)
     kvm->has_xcrs = has(kvm, KVM_CAP_XCRS);
     kvm->has_debugregs = has(kvm, KVM_CAP_DEBUGREGS);
     kvm->has_events = has(kvm, KVM_CAP_VCPU_EVENTS);
+    int ring_page = ioctl(kvm->fd, KVM_CHECK_EXTENSION, KVM_CAP_COALESCED_MMIO);
+    kvm->ring_page = ring_page > 0 ? ring_page : 0;
     if (ioctl(kvm->fd, KVM_X86_GET_MCE_CAP_SUPPORTED, &kvm->mce_cap) == 0) {
         kvm->mce_cap = (kvm->mce_cap & (1ull << 8)) | MCE_BANKS;
     } else {
@@ -111,7 +113,9 @@ vit_kvm_new(const char *device_path, uint32_t flags, GError **error)
     kvm->fd = fd;
     kvm->vm_fd = -1;
     kvm->slots = g_array_new(FALSE, TRUE, sizeof(KvmSlot));
+    kvm->zones = g_array_new(FALSE, TRUE, sizeof(struct kvm_coalesced_mmio_zone));
     g_mutex_init(&kvm->lock);
+    g_mutex_init(&kvm->ring_lock);
     kvm_signal_init();
     if (!create_vm(kvm, error)) {
         g_clear_pointer(&kvm, vit_kvm_free);
@@ -204,6 +208,7 @@ sync_dirty(VitRamBlock *block, void *opaque)
         return;
     }
     g_mutex_lock(&kvm->lock);
+    kvm_ring_hurry(kvm);
     for (guint i = 0; i < kvm->slots->len; i++) {
         const KvmSlot *slot = &g_array_index(kvm->slots, KvmSlot, i);
         if (slot->region.memory_size && (slot->region.flags & KVM_MEM_LOG_DIRTY_PAGES)) {
@@ -293,6 +298,7 @@ update_slots(VitKvm *kvm, const VitFlatView *view)
     for (guint j = 0; j < wanted->len; j++) {
         slot_add(kvm, &g_array_index(wanted, KvmSlot, j));
     }
+    kvm_ring_update_zones(kvm, view);
     g_mutex_unlock(&kvm->lock);
 }
 
@@ -331,11 +337,13 @@ vit_kvm_free(VitKvm *kvm)
         }
     }
     g_array_unref(kvm->slots);
+    g_array_unref(kvm->zones);
     if (kvm->vm_fd >= 0) {
         close(kvm->vm_fd);
     }
     close(kvm->fd);
     g_free(kvm->supported);
+    g_mutex_clear(&kvm->ring_lock);
     g_mutex_clear(&kvm->lock);
     g_free(kvm);
 }

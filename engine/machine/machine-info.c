@@ -307,10 +307,6 @@ machine_info(Machine *machine, const char *topic, unsigned cpu, GString *out, GE
     if (strcmp(topic, "jit") == 0) {
         return info_jit(machine, out, error);
     }
-    if (strcmp(topic, "jit") == 0 && machine->tcg) {
-        vit_tcg_print_statistics(machine->tcg, out);
-        return true;
-    }
     if (strcmp(topic, "lapic") == 0 && describe_kinds(machine, lapics, out)) {
         return true;
     }

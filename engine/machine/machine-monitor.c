@@ -135,22 +135,32 @@ get_cpu(void *opaque, unsigned cpu, VitMonitorCpu *out)
 static void
 dump_registers(void *opaque, unsigned cpu, GString *out)
 {
+    bool held = machine_vcpus_hold(opaque);
+
     machine_dump_registers(opaque, cpu, out);
+    machine_vcpus_release(opaque, held);
 }
 
 static bool
 get_register(void *opaque, unsigned cpu, const char *name, uint64_t *out_value)
 {
-    return machine_get_register(opaque, cpu, name, out_value);
+    bool held = machine_vcpus_hold(opaque);
+    bool known = machine_get_register(opaque, cpu, name, out_value);
+
+    machine_vcpus_release(opaque, held);
+    return known;
 }
 
 static bool
 translate(void *opaque, unsigned cpu, uint64_t guest_virtual, uint64_t *out_guest_physical)
 {
     Machine *machine = opaque;
+    bool held = machine_vcpus_hold(machine);
+    bool mapped =
+        x86_mmu_translate_debug(machine->vcpus[cpu].cpu.state, guest_virtual, out_guest_physical);
 
-    return x86_mmu_translate_debug(machine->vcpus[cpu].cpu.state, guest_virtual,
-                                   out_guest_physical);
+    machine_vcpus_release(machine, held);
+    return mapped;
 }
 
 static void
@@ -166,7 +176,11 @@ inject_nmi(void *opaque)
 static bool
 info(void *opaque, const char *topic, unsigned cpu, GString *out, GError **error)
 {
-    return machine_info(opaque, topic, cpu, out, error);
+    bool held = machine_vcpus_hold(opaque);
+    bool known = machine_info(opaque, topic, cpu, out, error);
+
+    machine_vcpus_release(opaque, held);
+    return known;
 }
 
 static bool

@@ -173,6 +173,11 @@ void machine_vcpus_start(Machine *machine);
 /* Wait until none runs; device lock not held. */
 void machine_vcpus_park(Machine *machine);
 void machine_vcpus_unpark(Machine *machine);
+/* The CPUs' registers are in host registers or the kernel's while they run: stands them still for a
+ * look. Machine thread, device lock held; the lock is let go while they come to a stop. What it
+ * returns is for machine_vcpus_release(). */
+bool machine_vcpus_hold(Machine *machine);
+void machine_vcpus_release(Machine *machine, bool held);
 void machine_vcpus_stop(Machine *machine);
 void machine_vcpus_destroy(Machine *machine);
 /* One run() of the executor and what follows from its end. The CPU's thread. */

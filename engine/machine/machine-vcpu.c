@@ -229,6 +229,26 @@ machine_vcpus_unpark(Machine *machine)
     g_mutex_unlock(&machine->control);
 }
 
+bool
+machine_vcpus_hold(Machine *machine)
+{
+    if (machine->state != VIT_MACHINE_RUNNING || machine->is_qtest) {
+        return false;
+    }
+    vit_lock_release(&machine->lock);
+    machine_vcpus_park(machine);
+    vit_lock_take(&machine->lock);
+    return true;
+}
+
+void
+machine_vcpus_release(Machine *machine, bool held)
+{
+    if (held) {
+        machine_vcpus_unpark(machine);
+    }
+}
+
 void
 machine_vcpus_stop(Machine *machine)
 {

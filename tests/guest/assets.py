@@ -70,13 +70,30 @@ def unpacked(package, arch="amd64"):
     return tree
 
 
-def kernel(meta="linux-image-amd64", arch="amd64"):
-    """(path of vmlinuz, folder of its modules) of the kernel that a metapackage names."""
+def names_folder():
+    """Where kernel() keeps the package that each metapackage named: for hosts without apt."""
+    folder = os.path.join(CACHE, "names")
+    os.makedirs(folder, exist_ok=True)
+    return folder
+
+
+def kernel_package(meta, arch):
+    kept = os.path.join(names_folder(), f"{meta}.{arch}")
+    if not shutil.which("apt-cache"):
+        with open(kept, encoding="ascii") as stream:
+            return stream.read()
     with Locked():
         options = apt_options(arch)
     text = run("apt-cache", *options, "depends", meta)
     package = re.search(r"Depends: (linux-image-\S+)", text).group(1)
-    tree = unpacked(package, arch)
+    with open(kept, "w", encoding="ascii") as stream:
+        stream.write(package)
+    return package
+
+
+def kernel(meta="linux-image-amd64", arch="amd64"):
+    """(path of vmlinuz, folder of its modules) of the kernel that a metapackage names."""
+    tree = unpacked(kernel_package(meta, arch), arch)
     # beside it may lie what vmlinux() made of it
     image = [path for path in glob.glob(tree + "/boot/vmlinuz-*") if ".elf" not in path][0]
     return image, glob.glob(tree + "/lib/modules/*")[0]
@@ -124,7 +141,7 @@ class Cpio:
 
 APPLETS = """sh cat cp dd echo expr false grep head ls mkdir mount mv poweroff reboot printf rm sed sleep
 stty sync tail tr true wc nc ip ifconfig route udhcpc wget insmod umount dmesg ps md5sum sha256sum
-hexdump mknod eject""".split()
+hexdump mknod eject chroot""".split()
 
 
 def module_order(modules_dir, wanted):
@@ -191,6 +208,15 @@ def initrd(script, arch="amd64", modules_dir=None, modules=(), name="initrd"):
     with open(out, "wb") as stream:
         stream.write(cpio.finish())
     return out
+
+
+def installer_folder():
+    """Kernel and initrd of the network installer for the text console."""
+    tree = unpacked("debian-installer-12-netboot-amd64", "amd64")
+    for folder, _, files in os.walk(tree):
+        if folder.endswith("text/debian-installer/amd64") and "linux" in files:
+            return folder
+    raise FileNotFoundError(f"no text installer in {tree}")
 
 
 def first_existing(*paths):

@@ -8,11 +8,14 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 PROGRAM = os.environ.get("VITRINE_RUN", "vitrine-run")
 # A slow or busy machine: every wait is longer by this.
 PATIENCE = float(os.environ.get("VITRINE_TEST_PATIENCE", "3"))
+# What runs the guests where a test does not say: kvm in tests/kvm.
+ACCEL = os.environ.get("VITRINE_TEST_ACCEL", "tcg")
 
 KEYS = {" ": "spc", "\n": "ret", "-": "minus", "=": "equal", "/": "slash", ".": "dot",
         ",": "comma", ";": "semicolon", "'": "apostrophe", "[": "bracket_left",
@@ -28,12 +31,19 @@ def note(text):
     print("\n".join("# " + line for line in str(text).splitlines()), flush=True)
 
 
+def kill_after(process, seconds):
+    """A started timer that ends PROCESS; cancel() it."""
+    timer = threading.Timer(seconds, process.kill)
+    timer.start()
+    return timer
+
+
 class Failure(AssertionError):
     pass
 
 
 class Machine:
-    def __init__(self, *args, accel=("-accel", "tcg"), qmp=True):
+    def __init__(self, *args, accel=("-accel", ACCEL), qmp=True):
         self.dir = tempfile.mkdtemp(prefix="vitrine-guest-")
         self.serial_path = os.path.join(self.dir, "serial.txt")
         self.log_path = os.path.join(self.dir, "stderr.txt")
@@ -66,6 +76,9 @@ class Machine:
                 self.process.wait()
                 if kind is None:
                     raise Failure("the machine did not end within 20 s of SIGTERM")
+        if kind is None and "kvm" in self.command and "KVM" in self.messages():
+            # what vitrine-run says when it gives up on KVM and interprets
+            raise Failure("not by KVM: " + self.messages()[:500])
         if self.socket:
             self.socket.close()
         self.log.close()

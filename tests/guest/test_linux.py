@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Debian's stock kernels, booted directly, to a busybox shell on ttyS0 and to power-off."""
+import time
+
 import assets
 import machine
 
@@ -49,5 +51,26 @@ def i386_pae_two_cpus():
     boot(assets.kernel("linux-image-686-pae", "i386")[0], COUNT, 2, 240, cpu="max", arch="i386")
 
 
+def pause():
+    """stop and cont: a paused guest says nothing, and then goes on where it was."""
+    initrd = assets.initrd("i=0; while [ $i -lt 400 ]; do echo TICK-$i; i=$((i+1)); sleep 0.1; done",
+                           name="pause")
+    with machine.Machine("-nodefaults", "-m", "256", "-smp", "2", "-vga", "none", "-cpu", "max",
+                         "-kernel", assets.kernel("linux-image-cloud-amd64")[0], "-initrd", initrd,
+                         "-append", QUIET, "-no-reboot") as vm:
+        vm.wait_serial("TICK-5\\b", 120)
+        vm.qmp("stop")
+        assert vm.qmp("query-status")["status"] == "paused"
+        paused = vm.serial()
+        time.sleep(3)
+        assert vm.serial() == paused, "a paused guest wrote on"
+        ticks = [int(line[5:]) for line in paused.split() if line.startswith("TICK-")]
+        vm.qmp("cont")
+        vm.wait_serial(f"TICK-{ticks[-1] + 5}\\b", 60)
+        written = [line for line in vm.serial().split() if line.startswith("TICK-")]
+        assert written[:ticks[-1] + 5] == [f"TICK-{i}" for i in range(ticks[-1] + 5)], written
+
+
 if __name__ == "__main__":
-    machine.main([amd64_two_cpus, amd64_qemu64, amd64_one_cpu, i386_one_cpu, i386_pae_two_cpus])
+    machine.main([amd64_two_cpus, amd64_qemu64, amd64_one_cpu, i386_one_cpu, i386_pae_two_cpus,
+                  pause])

@@ -64,11 +64,7 @@ def ipxe_dhcp():
 
 def installer():
     """Debian's network installer shows its first dialog in the text console."""
-    tree = assets.unpacked("debian-installer-12-netboot-amd64", "amd64")
-    base = None
-    for folder, _, files in os.walk(tree):
-        if folder.endswith("text/debian-installer/amd64") and "linux" in files:
-            base = folder
+    base = assets.installer_folder()
     with machine.Machine("-nodefaults", "-m", "1024", "-vga", "std", "-cpu", "max", "-kernel",
                          base + "/linux", "-initrd", base + "/initrd.gz", "-append",
                          "vga=normal nomodeset fb=false TERM=linux") as vm:

@@ -212,6 +212,7 @@ static const VitRegionOps window_ops = {
     .max_size = 8,
     .unaligned = true,
     .lockless = true,
+    .late_writes = true,
 };
 
 /* Whether the window behaves as memory, so that it can be mapped. */
