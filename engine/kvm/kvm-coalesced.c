@@ -70,8 +70,7 @@ kvm_ring_drain(KvmVcpu *vcpu)
         unsigned size = MIN(entry->len, 8);
 
         vit_address_space_write_bytes(vcpu->cpu->host->memory, entry->phys_addr, entry->data, size);
-        __atomic_store_n(&ring->first, (ring->first + 1) % RING_ENTRIES,
-                         __ATOMIC_RELEASE);
+        __atomic_store_n(&ring->first, (ring->first + 1) % RING_ENTRIES, __ATOMIC_RELEASE);
     }
     g_mutex_unlock(&kvm->ring_lock);
 }
