@@ -192,9 +192,10 @@ class Machine:
     def screen(self, columns=80, rows=204):
         """The VGA text memory from B8000h on. Linux scrolls by moving the start of the picture, so
         all 32 KiB are read: what is shown is among it."""
-        text = self.hmp(f"xp /{columns * rows * 2}xb 0xb8000")
-        cells = [int(word, 16) for line in text.splitlines() if ":" in line
-                 for word in line.split(":", 1)[1].split()]
+        path = os.path.join(self.dir, "screen.bin")
+        self.qmp("pmemsave", val=0xb8000, size=columns * rows * 2, filename=path)
+        with open(path, "rb") as stream:
+            cells = stream.read()
         chars = [bytes([cell]).decode("cp437") if cell >= 32 else " " for cell in cells[::2]]
         lines = ["".join(chars[row * columns:(row + 1) * columns]).rstrip() for row in range(rows)]
         return "\n".join(line for line in lines if line)

@@ -81,7 +81,7 @@ class Tree:
 
 
 def fill(tree):
-    for folder in ("dev", "proc", "sys", "tmp", "root", "bin", "etc"):
+    for folder in ("dev", "proc", "sys", "tmp", "root", "bin", "etc", "var/tmp"):
         os.makedirs(tree.inside(folder), exist_ok=True)
     busybox = assets.unpacked("busybox-static") + "/bin/busybox"
     tree.add(busybox)
