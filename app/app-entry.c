@@ -34,6 +34,13 @@ on_session_changed(AppSession *session, AppEntry *entry)
     g_signal_emit(entry, signals[SIGNAL_CHANGED], 0);
 }
 
+/* Another memory size is another line on the card. */
+static void
+on_config_changed(VitConfig *config, AppEntry *entry)
+{
+    g_signal_emit(entry, signals[SIGNAL_CHANGED], 0);
+}
+
 static void
 on_session_meter(AppSession *session, AppEntry *entry)
 {
@@ -81,6 +88,7 @@ entry_set_config(AppEntry *entry, VitConfig *config)
         g_free(entry->name);
         entry->name = g_strdup(name);
     }
+    g_signal_connect_object(config, "changed", G_CALLBACK(on_config_changed), entry, 0);
     entry->session = app_local_session_new(config);
     g_signal_connect_object(entry->session, "changed", G_CALLBACK(on_session_changed), entry, 0);
     g_signal_connect_object(entry->session, "meter", G_CALLBACK(on_session_meter), entry, 0);

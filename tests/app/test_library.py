@@ -45,6 +45,7 @@ class Session:
         os.makedirs(self.root)
         for number in range(machines):
             self.make(self.root, f"Box {number}")
+        self.make_file_manager()
         self.tree = accessible.Tree(self.desktop)
         self.app = app_driver.Application(
             self.desktop, PROGRAM,
@@ -74,6 +75,30 @@ class Session:
             self.app.__exit__(*args)
         finally:
             self.desktop.__exit__()
+
+    def bring(self, title):
+        """The window in sight with this title to the front, with the focus."""
+        window = self.desktop.run("xdotool", "search", "--onlyvisible", "--name",
+                                  f"^{title}$").split()[-1]
+        self.desktop.run("xdotool", "windowmove", window, "0", "0", "windowraise", window,
+                         "windowfocus", window)
+        time.sleep(0.3)
+
+    def make_file_manager(self):
+        """A program for folders that writes down which one it was given."""
+        applications = os.path.join(self.desktop.dir, "data", "applications")
+        config = os.path.join(self.desktop.dir, "config")
+        os.makedirs(applications)
+        os.makedirs(config, exist_ok=True)
+        script = os.path.join(self.desktop.dir, "files.sh")
+        with open(script, "w", encoding="utf-8") as stream:
+            stream.write(f'#!/bin/sh\necho "$1" > {self.desktop.dir}/shown-folder\n')
+        os.chmod(script, 0o755)
+        with open(os.path.join(applications, "files.desktop"), "w", encoding="utf-8") as stream:
+            stream.write(f"[Desktop Entry]\nType=Application\nName=Files\nExec={script} %u\n"
+                         "MimeType=inode/directory;\n")
+        with open(os.path.join(config, "mimeapps.list"), "w", encoding="utf-8") as stream:
+            stream.write("[Default Applications]\ninode/directory=files.desktop\n")
 
     def shot(self, name):
         time.sleep(0.3)
@@ -376,7 +401,99 @@ def looks():
                     desktop.screenshot(os.path.join(SHOTS, f"new-{name}.png"))
 
 
-TESTS = [jobs, drops, views_and_notes, sources, preferences, activation, looks]
+def first_day():
+    """What a person wants on the first day, by pressing what is in sight and nothing else: a machine
+    from an ISO in at most four steps, one from pasted arguments, more memory in either place, the
+    file of the disk. mission: ui.window"""
+    with Session(machines=0) as s:
+        app, tree, run = s.app, s.tree, s.desktop.run
+        # from an ISO: New Machine, Choose, Open, Create
+        tree.press(tree.wait("New Machine", "push button", root=s.main))
+        app.wait("dialog", s.dialog)
+        steps = 1
+        tree.press(tree.wait("Choose an ISO image…", "push button", root=s.dialog))
+        steps += 1
+        chooser = app.wait("file dialog", lambda: app.window("Choose an ISO image…"))
+        time.sleep(0.7)
+        run("xdotool", "windowfocus", chooser)
+        time.sleep(0.3)
+        app.known.append("WIDGET_REALIZED_FOR_EVENT")  # GTK's own dialog, of this key
+        run("xdotool", "key", "ctrl+l")
+        place = app.wait("the place to type", lambda: [
+            node for node in tree.walk(tree.window("Choose an ISO image…"))
+            if node.get_role_name() == "text" and tree.has(node, "EDITABLE")])[0]
+        tree.type(place, GRUB_CD)
+        s.shot("day-iso-chosen")
+        tree.press(tree.wait("Open", "push button",
+                             root=lambda: tree.window("Choose an ISO image…")))
+        steps += 1
+        name = app.wait("recognised", lambda: tree.text(tree.find("Name", "text", s.dialog())))
+        s.shot("day-iso")
+        tree.press(tree.wait("Create", "push button", root=s.dialog))
+        steps += 1
+        app.wait("running", lambda: app.enabled("power-button", 2), 60)
+        assert steps <= 4, steps
+        s.shot("day-running")
+        app.action("force-off", None, 2)
+        app.wait("off", lambda: app.enabled("start", 2), 30)
+        app.action("close", None, 2)
+        # pasted arguments
+        s.bring("Vitrine")
+        tree.press(tree.wait("New Machine", "push button", root=s.main))
+        app.wait("dialog", s.dialog)
+        s.page("Arguments")
+        tree.type(tree.wait("Arguments", "text", root=s.dialog),
+                  "qemu-system-x86_64 -m 96 -accel qtest -nic none")
+        s.shot("day-arguments")
+        s.create("Pasted")
+        # its memory, in the settings from the card's menu
+        s.bring("Vitrine")
+        app.action("select", "Pasted", 1)
+        app.action("force-off", None, 1)
+        app.wait("off", lambda: app.enabled("start", 1), 20)
+        tree.press(tree.wait("Machine", "toggle button", root=s.main))
+        item = app.wait("menu", lambda: [node for node in tree.walk(s.main())
+                                         if node.get_name() == "Settings"])[0]
+        s.shot("day-menu")
+        tree.press(item)
+        app.wait("settings", lambda: tree.window("Pasted – Settings"))
+        s.bring("Pasted – Settings")
+
+        def settings():
+            return tree.window("Pasted – Settings")
+        row = tree.wait("Memory", "list item", root=settings)
+        run("xdotool", "mousemove", *tree.centre(row), "click", "1")
+        entry = tree.wait("Memory size", "text", root=settings)
+        tree.type(entry, "160")
+        app.wait("saved", lambda: "size=160M" in s.conf("Pasted"))
+        s.shot("day-memory")
+        row = tree.wait("Command Line", "list item", root=settings)
+        run("xdotool", "mousemove", *tree.centre(row), "click", "1")
+        pane = tree.wait("Arguments", "text", root=settings)
+        app.wait("text", lambda: "-m 160M" in tree.text(pane))
+        tree.type(pane, tree.text(pane).replace("160M", "192M"))
+        apply = tree.wait("Apply", "push button", root=settings)
+        app.wait("Apply", lambda: tree.has(apply, "SENSITIVE"))
+        s.shot("day-command-line")
+        tree.press(apply)
+        app.wait("saved", lambda: "192M" in s.conf("Pasted"))
+        # where the disk is: the first machine's folder, named where no file manager is
+        s.bring("Vitrine")
+        app.action("select", name, 1)
+        tree.press(tree.wait("Machine", "toggle button", root=s.main))
+        item = app.wait("menu", lambda: [node for node in tree.walk(s.main())
+                                         if node.get_name() == "Show Files"])[0]
+        tree.press(item)
+        seen = os.path.join(s.desktop.dir, "shown-folder")
+        app.wait("the file manager", lambda: os.path.exists(seen) and os.path.getsize(seen))
+        with open(seen, encoding="utf-8") as stream:
+            folder = stream.read().strip().replace("file://", "").replace("%20", " ")
+        assert os.path.exists(os.path.join(folder, "disks", "disk.raw")), folder
+        s.shot("day-files")
+        app.wait("the card's memory", lambda: s.wait_label(s.main, "192.0\u00a0MiB"))
+
+
+TESTS = [first_day, jobs, drops, views_and_notes, sources, preferences, activation, looks]
 
 if __name__ == "__main__":
     machine.main(TESTS if len(sys.argv) > 1 else
