@@ -197,12 +197,12 @@ tcg_emit_restore_flags(TcgEmit *e)
     e->flags_saved = false;
 }
 
-/* To the guest address in T0: through the table of recent ones, or out. The flags are saved. */
-static void
-emit_indirect(TcgEmit *e)
+/* Looks the guest address in T0 up in the table of recent ones. Returns where its code is told, an
+ * operand with T1. The flags are saved. */
+static TcgMem
+look_up(TcgEmit *e, TcgLabel *miss)
 {
     TcgAsm *a = &e->a;
-    TcgLabel miss = { 0 };
     int32_t table = TCG_OFFSET(jump) + (int32_t)(e->view * sizeof(e->cpu->jump[0]));
     _Static_assert(sizeof(TcgJump) == 16, "shifted by four");
 
@@ -211,8 +211,18 @@ emit_indirect(TcgEmit *e)
     tcg_asm_alu_ri(a, TCG_AND, 4, TCG_T1, (TCG_JUMP_ENTRIES - 1) << 4);
     tcg_asm_alu_rm(a, TCG_CMP, 8, TCG_T0,
                    tcg_mem_index(TCG_CTX, TCG_T1, 0, table + (int32_t)offsetof(TcgJump, key)));
-    tcg_asm_jcc_short(a, TCG_NE, &miss);
-    tcg_asm_jmp_m(a, tcg_mem_index(TCG_CTX, TCG_T1, 0, table + (int32_t)offsetof(TcgJump, code)));
+    tcg_asm_jcc(a, TCG_NE, miss);
+    return tcg_mem_index(TCG_CTX, TCG_T1, 0, table + (int32_t)offsetof(TcgJump, code));
+}
+
+/* To the guest address in T0, or out. The flags are saved. */
+static void
+emit_indirect(TcgEmit *e)
+{
+    TcgAsm *a = &e->a;
+    TcgLabel miss = { 0 };
+
+    tcg_asm_jmp_m(a, look_up(e, &miss));
     tcg_asm_bind(a, &miss);
     tcg_asm_mov_ri(a, TCG_T1, e->pc);
     tcg_asm_jmp_to(a, e->machine->thunks.jump_miss);
@@ -242,22 +252,36 @@ push_return(TcgEmit *e, unsigned size)
     tcg_emit_add(e, X86_RSP, -(int32_t)size, size);
 }
 
-/* The target of JMP and CALL through a register or memory, into hot.spare or a register that keeps
- * it. */
-static TcgMem
+/* The target of JMP and CALL through a register or memory, into T0. */
+static void
 indirect_target(TcgEmit *e, unsigned size)
 {
-    TcgMem kept = ctx(TCG_OFFSET(hot.spare));
     TcgEa ea = tcg_ea_operand(e);
 
-    if (!e->insn->is_memory) {
-        tcg_asm_mov_mr(&e->a, 8, kept, tcg_emit_use(e, e->insn->rm, TCG_T0));
-        return kept;
+    if (e->insn->is_memory) {
+        tcg_asm_mov_rm(&e->a, size, TCG_T0, tcg_emit_mem(e, &ea, size, false));
+    } else {
+        tcg_asm_mov_rr(&e->a, size, TCG_T0, tcg_emit_use(e, e->insn->rm, TCG_T0));
     }
-    TcgMem mem = tcg_emit_mem(e, &ea, size, false);
-    tcg_asm_mov_rm(&e->a, size, TCG_T0, mem);
-    tcg_asm_mov_mr(&e->a, 8, kept, TCG_T0);
-    return kept;
+}
+
+/* A call through register or memory. A target that is not in the table is left to the interpreter
+ * before anything is pushed: it may be no address at all. */
+static void
+emit_indirect_call(TcgEmit *e, unsigned size)
+{
+    TcgMem kept = ctx(TCG_OFFSET(hot.spare));
+    TcgLabel miss = { 0 };
+    TcgAsm *a = &e->a;
+
+    indirect_target(e, size);
+    tcg_asm_mov_rm(a, 8, TCG_T1, look_up(e, &miss));
+    tcg_asm_mov_mr(a, 8, kept, TCG_T1);
+    push_return(e, size);
+    tcg_asm_jmp_m(a, kept);
+    tcg_asm_bind(a, &miss);
+    tcg_asm_mov_ri(a, TCG_T1, e->pc);
+    tcg_asm_jmp_to(a, e->machine->thunks.interpret_leave_in_memory);
 }
 
 static void
@@ -299,10 +323,6 @@ tcg_emit_flow(TcgEmit *e)
     if (insn->operand_size != size || insn->address_size == 2) {
         return false;
     }
-    /* a call to what is no address leaves its push behind: take_back_jump() in exec.c */
-    if (exec == x86_exec_call_e && e->machine->options.exact) {
-        return false;
-    }
     if (exec == x86_exec_jcc) {
         emit_branch(e, (TcgCond)(insn->opcode & 15), branch_target(e));
         return true;
@@ -322,19 +342,10 @@ tcg_emit_flow(TcgEmit *e)
         push_return(e, size);
         tcg_emit_goto(e, branch_target(e));
     } else if (exec == x86_exec_jmp_e) {
-        if (insn->is_memory) {
-            TcgEa ea = tcg_ea_operand(e);
-            TcgMem mem = tcg_emit_mem(e, &ea, size, false);
-            tcg_asm_mov_rm(a, size, TCG_T0, mem);
-        } else {
-            tcg_asm_mov_rr(a, size, TCG_T0, tcg_emit_use(e, insn->rm, TCG_T0));
-        }
+        indirect_target(e, size);
         emit_indirect(e);
     } else if (exec == x86_exec_call_e) {
-        TcgMem kept = indirect_target(e, size);
-        push_return(e, size);
-        tcg_asm_mov_rm(a, size, TCG_T0, kept);
-        emit_indirect(e);
+        emit_indirect_call(e, size);
     } else if (exec == x86_exec_ret || exec == x86_exec_ret_imm) {
         TcgEa ea = tcg_ea_stack(e, 0);
         TcgMem mem = tcg_emit_mem(e, &ea, size, false);

@@ -331,13 +331,15 @@ tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *site)
     if (info & SITE_SAVED) {
         cpu->hot.flags = cpu->hot.exit_flags;
     }
-    tcg_flags_to_state(cpu);
     tcg_fp_settle(cpu);
-    if (info & SITE_GROUP) {
-        return 1 + (fill_group(cpu, linear, info) ? 0 : info >> SITE_JUMP_SHIFT);
-    }
-    if (tcg_tlb_fill(cpu, linear, info & SITE_WRITE, x86_view(core))) {
+    if (info & SITE_GROUP ? fill_group(cpu, linear, info)
+                          : tcg_tlb_fill(cpu, linear, info & SITE_WRITE, x86_view(core))) {
         return 1;
+    }
+    tcg_recover_flags(cpu, NULL, site);
+    if (info & SITE_GROUP) {
+        tcg_flags_from_state(cpu);
+        return 1 + (info >> SITE_JUMP_SHIFT);
     }
     cpu->interpreted++;
     cpu->code_dropped = false;

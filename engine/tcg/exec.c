@@ -291,14 +291,15 @@ tcg_interpret_one(TcgCpu *cpu)
 }
 
 int
-tcg_helper_interpret(X86State *state)
+tcg_helper_interpret(X86State *state, uint64_t unused, const uint8_t *site)
 {
     X86Core *core = (X86Core *)state;
     TcgCpu *cpu = tcg_cpu_of(core);
     uint64_t rip = state->rip;
 
     cpu->interpreted++;
-    tcg_flags_to_state(cpu);
+    (void)unused;
+    tcg_recover_flags(cpu, NULL, site);
     tcg_fp_settle(cpu);
     cpu->code_dropped = false;
     do { /* repeated string instructions stop in between */
@@ -316,7 +317,7 @@ tcg_helper_interpret(X86State *state)
 
 /* A near jump to a non-canonical address faults before it has done anything. Translated code finds
  * out when no block is there: takes the jump back, so that the interpreter can make the fault of
- * it. What a call wrote below the stack pointer stays. Intel SDM volume 2 JMP, CALL, RET. */
+ * it. Intel SDM volume 2 JMP, RET. */
 static bool
 take_back_jump(TcgCpu *cpu)
 {
@@ -341,9 +342,7 @@ take_back_jump(TcgCpu *cpu)
         s->rip = target;
         return false;
     }
-    if (insn.row->exec == x86_exec_call_e) {
-        s->gpr[X86_RSP] += 8;
-    } else if (insn.row->exec == x86_exec_ret || insn.row->exec == x86_exec_ret_imm) {
+    if (insn.row->exec == x86_exec_ret || insn.row->exec == x86_exec_ret_imm) {
         s->gpr[X86_RSP] -= 8 + (insn.row->exec == x86_exec_ret_imm ? insn.imm : 0);
     }
     return true;
@@ -360,8 +359,13 @@ run_code(TcgCpu *cpu, const void *code)
     cpu->dispatches++;
     tcg_flags_from_state(cpu);
     cpu->hot.exit_flags = cpu->hot.flags; /* where an indirect entry looks */
+    cpu->fault_pc = NULL;
     cpu->machine->thunks.enter(&cpu->core.s, code);
-    tcg_flags_to_state(cpu);
+    if (cpu->fault_pc || cpu->hot.ungrouped) {
+        tcg_recover_flags(cpu, cpu->fault_pc ? NULL : cpu->hot.link->from, cpu->fault_pc);
+    } else {
+        tcg_flags_to_state(cpu);
+    }
     tcg_fp_settle(cpu);
 }
 

@@ -31,7 +31,8 @@ typedef struct Finder {
     unsigned size; /* of addresses and of the stack's items */
     Value value[16];
     uint32_t last_symbol;
-    unsigned at; /* instruction */
+    unsigned at;    /* instruction */
+    unsigned noted; /* accesses of it */
     unsigned n_open;
     struct {
         Key key;
@@ -255,14 +256,10 @@ join(Finder *f, const Key *key, TcgAccess *access, bool may_lead)
 static void
 note(Finder *f, TcgEa ea, unsigned size, bool write)
 {
-    TcgAccess *access = f->groups->access[f->at];
+    TcgAccess *access = &f->groups->access[f->at][f->noted++];
     Key key = { .scale = ea.scale, .segment = ea.segment };
-    bool is_first = access->size == 0;
     int64_t offset = ea.disp;
 
-    if (!is_first) {
-        access++;
-    }
     if (ea.address_size != f->size || size == 0 || size > 64) {
         return;
     }
@@ -286,7 +283,7 @@ note(Finder *f, TcgEa ea, unsigned size, bool write)
         .ea = ea, .size = (uint8_t)size, .write = write, .group = TCG_GROUP_NONE, .offset = offset
     };
     /* the slow path of the first access would pass over the check that the second makes */
-    join(f, &key, access, is_first);
+    join(f, &key, access, f->noted == 1);
 }
 
 /* What the emitters will ask for, in the registers' values before the instruction. */
@@ -331,6 +328,7 @@ tcg_groups_find(TcgGroups *groups, const X86Insn *insns, const uint64_t *pcs, un
     set_all_unknown(&finder);
     for (unsigned i = 0; i < n; i++) {
         finder.at = i;
+        finder.noted = 0;
         note_accesses(&finder, &insns[i], pcs[i] + insns[i].length);
         follow(&finder, &insns[i]);
     }

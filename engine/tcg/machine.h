@@ -33,7 +33,11 @@ typedef struct TcgLink {
     uint8_t ungrouped;   /* leads to a block of so many instructions without groups */
 } TcgLink;
 
-enum { TCG_PLACE_OFFSET = 0xfff, TCG_PLACE_FLAGS_SAVED = 0x8000 };
+enum {
+    TCG_PLACE_OFFSET = 0xfff,
+    TCG_PLACE_FLAGS_DEAD = 0x4000, /* the host's may be anything: see flags.h */
+    TCG_PLACE_FLAGS_SAVED = 0x8000,
+};
 
 /* For a host fault: which instruction, and whether its flags are in hot.exit_flags. */
 typedef struct TcgPlace {
@@ -49,11 +53,12 @@ struct TcgBlock {
     uint16_t mode;
     bool dead; /* is not found; lives again if memory has its bytes again */
     uint32_t stamp;
-    const uint8_t *bytes;          /* what it was made from */
-    const uint8_t *start, *end;    /* of the host code */
-    const uint8_t *entry;          /* no test: forward jumps inside the page */
-    const uint8_t *entry_loop;     /* exit test: backward jumps inside the page */
-    const uint8_t *entry_far;      /* page still mapped, exit test: all others */
+    const uint8_t *bytes;       /* what it was made from */
+    const uint8_t *start, *end; /* of the host code */
+    const uint8_t *cold_end;    /* of what is rarely executed; begins where the last one's ends */
+    const uint8_t *entry;       /* no test: forward jumps inside the page */
+    const uint8_t *entry_loop;  /* exit test: backward jumps inside the page */
+    const uint8_t *entry_far;   /* page still mapped, exit test: all others */
     const uint8_t *entry_indirect; /* the same with the flags in hot.exit_flags */
     uint8_t ungrouped;             /* a block of so many instructions without groups; 0 = none */
     bool flags_live;               /* somebody reads the flags it is entered with */
@@ -164,7 +169,7 @@ void tcg_drop_all(TcgMachine *machine, bool memory_is_gone);
 /* ---- exec.c: what translated code calls; 0 = go on or again, 1 = done, 2 = leave ---- */
 /* The instruction at rIP, in the mode of the block it was in. Faults. */
 void tcg_interpret_one(TcgCpu *cpu);
-int tcg_helper_interpret(X86State *state);
+int tcg_helper_interpret(X86State *state, uint64_t unused, const uint8_t *site);
 int tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *site);
 
 /* ---- recover.c ---- */
@@ -174,5 +179,8 @@ void tcg_recover_init(void);
  * no block. */
 bool tcg_recover_rip(const TcgMachine *machine, const uint8_t *pc, uint64_t *out_rip,
                      const uint8_t **out_bytes, bool *out_flags_saved);
+/* After a spill at host code PC (NULL: somewhere in BLOCK), with rIP at the instruction: the flags
+ * before it to the state. */
+void tcg_recover_flags(TcgCpu *cpu, const TcgBlock *block, const uint8_t *pc);
 void tcg_recover_add(TcgMachine *machine);
 void tcg_recover_remove(TcgMachine *machine);

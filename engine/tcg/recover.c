@@ -11,6 +11,7 @@
  * else to go by. What is not ours goes to the handler that was there before.
  * Thread: the handler runs on the thread that faulted. */
 
+#include "flags.h"
 #include "machine.h"
 #include "x86-host-fault.h"
 
@@ -34,22 +35,25 @@ machine_of(uintptr_t pc)
     return NULL;
 }
 
-/* The block that PC lies in: blocks are in order of their addresses. */
+/* The block that PC lies in: blocks are in order of their addresses, in both parts of the memory.
+ */
 static const TcgBlock *
 block_of(const TcgMachine *machine, const uint8_t *pc)
 {
     size_t low = 0, high = __atomic_load_n(&machine->n_blocks, __ATOMIC_ACQUIRE);
     size_t count = high;
+    bool cold = pc >= machine->code_exec + machine->cold_start;
 
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (machine->blocks[middle]->end <= pc) {
+        const TcgBlock *block = machine->blocks[middle];
+        if ((cold ? block->cold_end : block->end) <= pc) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
-    return low < count && machine->blocks[low]->start <= pc ? machine->blocks[low] : NULL;
+    return low < count && (cold || machine->blocks[low]->start <= pc) ? machine->blocks[low] : NULL;
 }
 
 bool
@@ -72,6 +76,39 @@ tcg_recover_rip(const TcgMachine *machine, const uint8_t *pc, uint64_t *out_rip,
         *out_flags_saved = guest & TCG_PLACE_FLAGS_SAVED;
     }
     return true;
+}
+
+void
+tcg_recover_flags(TcgCpu *cpu, const TcgBlock *block, const uint8_t *pc)
+{
+    X86Insn insns[TCG_BLOCK_INSNS];
+    X86State *s = &cpu->core.s;
+    uint64_t told, flags;
+    unsigned place = 0;
+
+    if (!block) {
+        block = block_of(cpu->machine, pc);
+    }
+    while (block && place < block->n_places &&
+           (block->places[place].guest & TCG_PLACE_OFFSET) != (s->rip & TCG_PLACE_OFFSET)) {
+        place++;
+    }
+    if (!block || place == block->n_places ||
+        !(block->places[place].guest & TCG_PLACE_FLAGS_DEAD)) {
+        tcg_flags_to_state(cpu);
+        return;
+    }
+    for (unsigned i = 0, at = 0; i < place; i++) {
+        if (x86_decode(block->bytes + at, block->len - at,
+                       (block->mode & TCG_MODE_SIZE) == TCG_MODE_CODE64 ? 8 : 4,
+                       &insns[i]) != X86_DECODE_OK) {
+            return;
+        }
+        at += insns[i].length;
+    }
+    told = tcg_flags_tell(&cpu->core, insns, place, s->rflags, &flags);
+    tcg_flags_to_state(cpu);
+    s->rflags = (s->rflags & ~told) | (flags & told);
 }
 
 static void
@@ -99,6 +136,7 @@ on_fault(int number, siginfo_t *info, void *context)
     uint64_t rip;
 
     if (machine && tcg_recover_rip(machine, pc, &rip, &bytes, &saved)) {
+        tcg_cpu_of((X86Core *)regs[REG_RBP])->fault_pc = pc;
         regs[REG_R15] = (greg_t)rip;
         regs[REG_RIP] = (greg_t)(saved ? machine->thunks.interpret_leave_in_memory
                                        : machine->thunks.interpret_leave);

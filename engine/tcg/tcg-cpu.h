@@ -130,7 +130,8 @@ typedef struct TcgCpu {
     unsigned fills_since_flush;
     uint64_t dispatches, slow, interpreted, fills, flushes;
     unsigned tlb_entries;
-    bool running; /* atomic; in translated code, or holding what belongs to it */
+    const uint8_t *fault_pc; /* a host fault has ended translated code there; NULL = none */
+    bool running;            /* atomic; in translated code, or holding what belongs to it */
 
     uintptr_t group[TCG_GROUPS];             /* host address of a group's first byte: see group.h */
     X86Fpu x87_image;                        /* what FXSAVE gave; see fpstate.c */

@@ -9,6 +9,7 @@
  * machine's lock held. */
 
 #include "emit.h"
+#include "flags.h"
 
 enum { HOST_BYTES_MAX = 96 * 1024, HOST_BYTES_TYPICAL = 8 * 1024 };
 
@@ -80,6 +81,22 @@ takes_flags_along(const X86Insn *insn)
            exec == x86_exec_ret || exec == x86_exec_ret_imm;
 }
 
+/* Whether a fault may come of instruction INDEX, or somebody else runs it. */
+static bool
+may_fault(const TcgEmit *e, unsigned index)
+{
+    const X86Insn *insn = &e->insns[index];
+    void (*exec)(X86Core *, const X86Insn *) = insn->row->exec;
+
+    switch (insn->row->class_) {
+    case X86_CLASS_INT:
+        return insn->is_memory || !insn->has_modrm || exec == x86_exec_div || exec == x86_exec_idiv;
+    case X86_CLASS_STACK: break;
+    default: return true;
+    }
+    return true;
+}
+
 static void
 find_live_flags(TcgEmit *e)
 {
@@ -94,11 +111,16 @@ find_live_flags(TcgEmit *e)
             (row->flags & X86_ROW_END)) {
             live = X86_FLAGS_ARITH;
             exit = 0;
+            written = 0; /* it may fault first */
         }
         live = (live & ~written) | (row->flags_read & X86_FLAGS_ARITH);
         if (written) {
             live |= exit & ~written; /* to be saved behind it */
             exit = 0;
+        }
+        if (!exit && live != X86_FLAGS_ARITH && may_fault(e, i)) {
+            uint64_t flags;
+            live |= X86_FLAGS_ARITH & ~tcg_flags_tell(NULL, e->insns, i, 0, &flags);
         }
         e->live_in[i] = live;
         e->exit_live[i] = exit;
@@ -168,6 +190,8 @@ emit_insn(TcgEmit *e, unsigned index)
     }
     if (e->flags_saved) {
         e->places[index].guest |= TCG_PLACE_FLAGS_SAVED;
+    } else if (!e->machine->options.exact && e->live_in[index] != X86_FLAGS_ARITH) {
+        e->places[index].guest |= TCG_PLACE_FLAGS_DEAD;
     }
     if (!ends_block(e, e->insn) && emit_one(e)) {
         tcg_emit_mem_done(e);
@@ -266,6 +290,7 @@ emit_block(TcgEmit *e, TcgBlock *draft, const TcgFetch *fetch)
     }
     finish_links(e, block);
     block->end = e->hot_end + e->a.exec_delta;
+    block->cold_end = tcg_asm_here(&e->a);
     return block;
 }
 

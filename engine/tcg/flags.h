@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+#pragma once
+
+/* Flags that nobody reads before they are written again are not kept: a check of an address may
+ * destroy them. A fault shows them all the same, in the image of RFLAGS that it pushes. They are
+ * then worked out again from what the instruction that wrote them left in the registers. */
+
+#include "x86-interp.h"
+
+/* The arithmetic flags before INSNS[INDEX], of a block that begins at INSNS[0]: the bits that can
+ * be told, with ENTRY where nothing in the block has written them. CORE has the registers before
+ * that instruction; NULL: which bits, the values are not asked for. Any thread. */
+uint16_t tcg_flags_tell(const X86Core *core, const X86Insn *insns, unsigned index, uint64_t entry,
+                        uint64_t *out_flags);
