@@ -13,8 +13,9 @@
  * another block has the same instructions without groups.
  *
  * A failed check goes to a stub behind the block: it computes the address again and calls the slow
- * thunk, followed by one byte that describes the site and two jumps, back to the check (the page
- * was entered) and behind the instruction (the interpreter has run it). Thread: the translating
+ * thunk, followed by some bytes that describe the site and two jumps, back to the check (the page
+ * was entered) and behind the instruction (the interpreter has run it). A read that lies in two
+ * pages is gathered in the context and the instruction goes on from there. Thread: the translating
  * CPU's.
  */
 
@@ -27,7 +28,8 @@ enum {
     SITE_OWN_WRITE = 2, /* of a group: the instruction itself writes */
     SITE_SAVED = 4,
     SITE_GROUP = 8,
-    SITE_JUMP_SHIFT = 4
+    SITE_JUMP_SHIFT = 4,
+    SITE_BYTES = 3, /* the above, bytes of the operand, where a read in two pages goes on */
 };
 
 TcgEa
@@ -150,6 +152,7 @@ check(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
     }
     cold = &e->cold[e->n_cold++];
     *cold = (TcgCold){ .ea = *ea,
+                       .size = (uint8_t)MIN(size, 64),
                        .pc = e->pc,
                        .is_write = write,
                        .parked = e->flags_live,
@@ -162,6 +165,7 @@ check(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
     } else {
         check_normal(e, cold, size, write);
     }
+    tcg_asm_bind(&e->a, &cold->hit);
     return cold;
 }
 
@@ -263,10 +267,12 @@ test_span(TcgEmit *e, const TcgCold *cold, TcgLabel *ungrouped)
 static void
 emit_stub(TcgEmit *e, TcgCold *cold)
 {
-    uint8_t info = (cold->is_write ? SITE_WRITE : 0) | (cold->flags_saved ? SITE_SAVED : 0);
+    uint8_t site[SITE_BYTES] = {
+        (cold->is_write ? SITE_WRITE : 0) | (cold->flags_saved ? SITE_SAVED : 0), cold->size
+    };
     TcgLabel ungrouped = { 0 };
     TcgAsm *a = &e->a;
-    uint8_t *info_at, *again_at;
+    uint8_t *site_at, *again_at;
 
     tcg_asm_bind(a, &cold->slow);
     if (cold->parked) {
@@ -275,18 +281,18 @@ emit_stub(TcgEmit *e, TcgCold *cold)
     tcg_emit_ea(e, &cold->ea);
     if (cold->span) {
         test_span(e, cold, &ungrouped);
-        info |= SITE_GROUP | (cold->own_write ? SITE_OWN_WRITE : 0);
+        site[0] |= SITE_GROUP | (cold->own_write ? SITE_OWN_WRITE : 0);
     } else {
-        info |= cold->is_flow ? SITE_FLOW : 0;
+        site[0] |= cold->is_flow ? SITE_FLOW : 0;
     }
     tcg_asm_mov_ri(a, TCG_T1, cold->pc);
     tcg_asm_call_to(a, e->machine->thunks.slow);
-    info_at = a->at;
-    tcg_asm_bytes(a, &info, 1);
+    site_at = a->at;
+    tcg_asm_bytes(a, site, SITE_BYTES);
     again_at = a->at;
     tcg_asm_jmp(a, &cold->again);
     if (!tcg_asm_failed(a)) {
-        *info_at |= (uint8_t)((a->at - again_at) << SITE_JUMP_SHIFT);
+        site_at[0] |= (uint8_t)((a->at - again_at) << SITE_JUMP_SHIFT);
     }
     if (cold->span) {
         tcg_asm_jmp(a, &ungrouped);
@@ -294,6 +300,14 @@ emit_stub(TcgEmit *e, TcgCold *cold)
         tcg_asm_jmp(a, &cold->done);
     } else {
         tcg_asm_ud2(a); /* flow: never comes back */
+    }
+    if (!cold->span && !cold->is_write) {
+        if (!tcg_asm_failed(a)) {
+            site_at[2] = (uint8_t)(a->at - site_at);
+        }
+        tcg_asm_mov_rm(a, 8, TCG_T0, tcg_mem(TCG_CTX, TCG_OFFSET(across_at)));
+        tcg_asm_mov_ri(a, TCG_T1, 0);
+        tcg_asm_jmp(a, &cold->hit);
     }
 }
 
@@ -318,6 +332,34 @@ fill_group(TcgCpu *cpu, uint64_t linear, uint8_t info)
            tcg_tlb_fill(cpu, linear, info & SITE_WRITE, view);
 }
 
+/* A read of SIZE bytes in two pages, both plain memory: gathers them. */
+static bool
+read_across(TcgCpu *cpu, uint64_t linear, unsigned size)
+{
+    unsigned first = VIT_PAGE_SIZE - (linear & (VIT_PAGE_SIZE - 1));
+    X86View view = x86_view(&cpu->core);
+    uint64_t next = linear + first;
+    const uint8_t *page;
+    uint8_t *at;
+
+    if (first >= size || (!x86_long_mode(&cpu->core.s) && next > UINT32_MAX)) {
+        return false;
+    }
+    at = cpu->across + (linear & 63);
+    page = tcg_tlb_page(cpu, linear, view);
+    if (!page) {
+        return false;
+    }
+    memcpy(at, page + VIT_PAGE_SIZE - first, first);
+    page = tcg_tlb_page(cpu, next, view);
+    if (!page) {
+        return false;
+    }
+    memcpy(at + first, page, size - first);
+    cpu->across_at = (uintptr_t)at;
+    return true;
+}
+
 /* Called by the thunk: enters the page or has the interpreter run the instruction. What is returned
  * is where to go on, from the site's descriptor on; negative = leave. */
 int
@@ -334,12 +376,15 @@ tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *site)
     tcg_fp_settle(cpu);
     if (info & SITE_GROUP ? fill_group(cpu, linear, info)
                           : tcg_tlb_fill(cpu, linear, info & SITE_WRITE, x86_view(core))) {
-        return 1;
+        return SITE_BYTES;
+    }
+    if (!(info & (SITE_GROUP | SITE_WRITE | SITE_FLOW)) && read_across(cpu, linear, site[1])) {
+        return site[2];
     }
     tcg_recover_flags(cpu, NULL, site);
     if (info & SITE_GROUP) {
         tcg_flags_from_state(cpu);
-        return 1 + (info >> SITE_JUMP_SHIFT);
+        return SITE_BYTES + (info >> SITE_JUMP_SHIFT);
     }
     cpu->interpreted++;
     cpu->code_dropped = false;
@@ -348,5 +393,5 @@ tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *site)
         return -1;
     }
     tcg_flags_from_state(cpu);
-    return 1 + (info >> SITE_JUMP_SHIFT);
+    return SITE_BYTES + (info >> SITE_JUMP_SHIFT);
 }

@@ -19,6 +19,8 @@ enum { TCG_COLD_MAX = 3 * TCG_BLOCK_INSNS };
 
 typedef struct TcgCold {
     TcgLabel slow, again, done;
+    TcgLabel hit; /* behind the check; T0 and T1 say where the operand is */
+    uint8_t size;
     TcgEa ea;
     uint64_t pc;
     bool is_write, parked, is_flow, flags_saved;

@@ -133,6 +133,8 @@ typedef struct TcgCpu {
     const uint8_t *fault_pc; /* a host fault has ended translated code there; NULL = none */
     bool running;            /* atomic; in translated code, or holding what belongs to it */
 
+    uint8_t across[128] __attribute__((aligned(64))); /* what a read found in two pages */
+    uintptr_t across_at;                              /* where in it, aligned as in the guest */
     uintptr_t group[TCG_GROUPS];             /* host address of a group's first byte: see group.h */
     X86Fpu x87_image;                        /* what FXSAVE gave; see fpstate.c */
     TcgHot hot __attribute__((aligned(64))); /* right before the core: see TcgHot */
@@ -206,5 +208,7 @@ extern const X86CoreHooks tcg_core_hooks;
 /* Enters the page of LINEAR when an access may go straight to it. May raise no fault: false =
  * somebody else has to make this access. */
 bool tcg_tlb_fill(TcgCpu *cpu, uint64_t linear, bool write, X86View view);
+/* The host's page of LINEAR for reading, entered first when it has to be; NULL as above. */
+const uint8_t *tcg_tlb_page(TcgCpu *cpu, uint64_t linear, X86View view);
 /* Takes write entries that lead to the page at HOST out of every CPU's tables; lock held. */
 void tcg_tlb_protect(TcgMachine *machine, const uint8_t *host);

@@ -246,6 +246,19 @@ tcg_tlb_fill(TcgCpu *cpu, uint64_t linear, bool write, X86View view)
     return good;
 }
 
+const uint8_t *
+tcg_tlb_page(TcgCpu *cpu, uint64_t linear, X86View view)
+{
+    uint64_t page = linear & ~(uint64_t)0xfff;
+    const TcgTlbEntry *entry = &cpu->tlb[view][0][page >> 12 & (cpu->tlb_entries - 1)];
+
+    if (entry->tag != -page && !tcg_tlb_fill(cpu, linear, false, view)) {
+        return NULL;
+    }
+    entry = &cpu->tlb[view][0][page >> 12 & (cpu->tlb_entries - 1)]; /* the table may have grown */
+    return (const uint8_t *)entry->host;
+}
+
 /* Write entries are entered with the lock held, and the log is only rewritten so. */
 static void
 protect_cpu(TcgCpu *cpu, const uint8_t *host)
