@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors
+ *
+ * Guest programs of test-access.c: 64-bit code at privilege 0, copied to guest address 0x10000 and
+ * run from there to HLT with interrupts off. The pages from 0x200000 on are mapped so that
+ * neighbours lie apart (the test makes the table). Results in RBX. */
+
+#define PROGRAM(name) .globl tcg_program_##name; tcg_program_##name:
+#define END(name) .globl tcg_program_##name##_end; tcg_program_##name##_end:
+
+    .section .rodata
+
+/* Structures of 40 bytes one after the other over three pages, written and summed by several
+ * accesses off one base, which is moved between two of them; 10 times. */
+    .balign 16
+PROGRAM(structures)
+    xorl %ebx, %ebx
+    movl $10, %ebp
+1:  movl $0x200ff0 - 40 * 60, %edi
+    movl $120, %ecx
+2:  movq %rcx, (%rdi)
+    movl %ecx, 8(%rdi)
+    addq $24, %rdi
+    movq %rbp, (%rdi)
+    movw %cx, 8(%rdi)
+    incq (%rdi)
+    addq -24(%rdi), %rbx
+    movl -16(%rdi), %eax
+    addq %rax, %rbx
+    addq (%rdi), %rbx
+    movzwl 8(%rdi), %eax
+    xorq %rax, %rbx
+    addq $16, %rdi
+    decl %ecx
+    jnz 2b
+    decl %ebp
+    jnz 1b
+    hlt
+END(structures)
+
+/* A stack that goes over a page boundary: calls with frames, pushes and pops, LEAVE. */
+    .balign 16
+PROGRAM(stack)
+    xorl %ebx, %ebx
+    movl $400, %ecx
+1:  movl $0x201000, %esp
+    leal (%rcx,%rcx,2), %eax
+    andl $0xf8, %eax
+    addq %rax, %rsp
+    pushq %rcx
+    pushq %rbx
+    call 2f
+    popq %rbx
+    popq %rcx
+    addq %rax, %rbx
+    loop 1b
+    hlt
+2:  pushq %rbp
+    movq %rsp, %rbp
+    subq $64, %rsp
+    movq %rcx, -8(%rbp)
+    movq 16(%rbp), %rax
+    movq %rax, -40(%rbp)
+    pushq -8(%rbp)
+    popq %rdx
+    leaq -40(%rbp), %rsi
+    addq (%rsi), %rdx
+    movq %rdx, 8(%rsi)
+    movq -32(%rbp), %rax
+    xorq 24(%rbp), %rax
+    leave
+    ret
+END(stack)
+
+/* Reads of all widths at every place around a page boundary. */
+    .balign 16
+PROGRAM(across)
+    movl $0x200fc0, %edi
+    movl $128, %ecx
+1:  leal (%rcx,%rcx,4), %eax
+    movb %al, -1(%rdi,%rcx)
+    loop 1b
+    xorl %ebx, %ebx
+    movl $64, %ecx
+2:  movq (%rdi), %rax
+    addq %rax, %rbx
+    addl 3(%rdi), %ebx
+    movzwl 1(%rdi), %eax
+    adcq %rax, %rbx
+    rolq $3, %rbx
+    cmpq %rbx, 5(%rdi)
+    setc %al
+    addb %al, %bl
+    movups (%rdi), %xmm0
+    movups 16(%rdi), %xmm1
+    paddb %xmm1, %xmm0
+    movq %xmm0, %rax
+    xorq %rax, %rbx
+    incq %rdi
+    loop 2b
+    hlt
+END(across)
+
+/* A block that reads at one place, and would write beside it but for a jump that is taken. The
+ * second time it writes. */
+    .balign 16
+PROGRAM(dirty)
+    movl $0x200100, %edi
+    movl 0x104000, %edx         /* the test puts it there */
+    cmpl $0, (%rdi)
+    je 1f
+    movl %edx, 8(%rdi)
+1:  movl 0x103000, %ebx         /* the page's entry */
+    hlt
+END(dirty)
+
+/* Several accesses of a device window off one base, and of memory beside them. */
+    .balign 16
+PROGRAM(window)
+    movl $0x202000, %edi
+    movl $0x200000, %esi
+    movl $3, %ecx
+1:  movl %ecx, (%rdi)
+    movl 4(%rdi), %eax
+    addl %eax, 8(%rdi)
+    movl %eax, 16(%rsi)
+    addl %eax, 24(%rsi)
+    addl 16(%rsi), %eax
+    loop 1b
+    movl 24(%rsi), %ebx
+    shll $8, %ebx
+    addl %eax, %ebx
+    hlt
+END(window)
+
+    .section .note.GNU-stack, "", @progbits

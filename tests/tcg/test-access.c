@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* Accesses that share a check, and those over page boundaries (engine/tcg/group.h, emit-mem.c).
+ * Guest programs (access.S) over pages whose neighbours lie apart, in the interpreter and in every
+ * mode of the translator: what they compute is the same; what they did it with, figures tell. */
+
+#include "machine.h" /* of engine/tcg */
+#include "x86-rig.h"
+
+#define PROGRAM(name) extern const uint8_t tcg_program_##name[], tcg_program_##name##_end[]
+PROGRAM(structures);
+PROGRAM(stack);
+PROGRAM(across);
+PROGRAM(dirty);
+PROGRAM(window);
+
+enum { BASE = 0x10000, TABLE = 0x103000, DATA = 0x400000, WORD = 0x104000 };
+enum { PTE_ACCESSED = 0x20, PTE_DIRTY = 0x40 };
+
+typedef struct Fixture {
+    Rig *rig;
+    TcgMachine *tcg;
+} Fixture;
+
+static void
+fixture_init(Fixture *f, const TcgOptions *options)
+{
+    g_autoptr(GError) error = NULL;
+    bool made;
+
+    f->rig = rig_new("max");
+    x86_core_free(f->rig->core);
+    f->tcg = vit_tcg_new(options, &error);
+    g_assert_no_error(error);
+    f->rig->cpu.executor = &vit_tcg_executor;
+    f->rig->cpu.executor_machine = f->tcg;
+    made = vit_tcg_executor.create(&f->rig->cpu, &f->rig->model, &error);
+    g_assert_no_error(error);
+    g_assert_true(made);
+    f->rig->core = f->rig->cpu.state;
+    x86_state_reset(f->rig->core, false);
+    rig_long(f->rig, 0);
+    /* the second 2 MiB by pages of 4 KiB, the later ones before the earlier */
+    for (unsigned i = 0; i < 512; i++) {
+        rig_put(f->rig, TABLE + i * 8, (DATA + (511 - i) * 0x1000) | 3, 8);
+    }
+    rig_put(f->rig, TABLE + 2 * 8, RIG_WINDOW | 3, 8);
+    rig_put(f->rig, 0x102008, TABLE | 7, 8);
+}
+
+static void
+fixture_finish(Fixture *f)
+{
+    vit_tcg_executor.destroy(&f->rig->cpu);
+    f->rig->core = NULL;
+    vit_tcg_free(f->tcg);
+    rig_free(f->rig);
+}
+
+static uint64_t
+run(Fixture *f, const uint8_t *program, const uint8_t *end)
+{
+    X86State *s = &f->rig->core->s;
+    VitCpuExit reason;
+
+    vit_address_space_write_bytes(f->rig->host.memory, BASE, program, (size_t)(end - program));
+    s->rip = BASE;
+    s->gpr[X86_RSP] = 0x8000;
+    s->cr4 |= X86_CR4_OSFXSR;
+    s->activity = X86_ACTIVE;
+    x86_state_changed(f->rig->core);
+    do {
+        reason = vit_tcg_executor.run(&f->rig->cpu);
+    } while (reason == VIT_CPU_EXIT_REQUEST);
+    g_assert_cmpint(reason, ==, VIT_CPU_EXIT_HALT);
+    return s->gpr[X86_RBX];
+}
+#define RUN(f, name) run(f, tcg_program_##name, tcg_program_##name##_end)
+
+static const TcgOptions modes[] = {
+    { .interpret = true },
+    { 0 },
+    { .exact = true },
+    { .force_exits = true },
+    { .one_insn_per_tb = true },
+    { .invalidate_every = 1 },
+    { .tlb_entries = 4 },
+    { .exact = true, .tlb_entries = 4 },
+    { .force_exits = true, .invalidate_every = 3, .tlb_entries = 4 },
+};
+
+typedef struct Values {
+    uint64_t structures, stack, across, window;
+} Values;
+
+static Values
+compute(const TcgOptions *options)
+{
+    Values values;
+    Fixture f;
+
+    fixture_init(&f, options);
+    values.structures = RUN(&f, structures);
+    values.stack = RUN(&f, stack);
+    values.across = RUN(&f, across);
+    values.window = RUN(&f, window);
+    g_assert_cmpuint(f.rig->window_writes, ==, 6);
+    g_assert_cmpuint(f.rig->window_reads, ==, 6);
+    fixture_finish(&f);
+    return values;
+}
+
+/* The interpreter's values in every mode of the translator. */
+static void
+test_values(void)
+{
+    Values right = compute(&modes[0]);
+
+    for (unsigned i = 1; i < VIT_ARRAY_LEN(modes); i++) {
+        Values values = compute(&modes[i]);
+        g_assert_cmphex(values.structures, ==, right.structures);
+        g_assert_cmphex(values.stack, ==, right.stack);
+        g_assert_cmphex(values.across, ==, right.across);
+        g_assert_cmphex(values.window, ==, right.window);
+    }
+}
+
+/* Groups that lie in two pages go to instructions without groups by a jump, not by the dispatcher;
+ * what lies in one page is checked without help. Single accesses over the boundary that write are
+ * the interpreter's. */
+static void
+test_groups(void)
+{
+    TcgCpu *cpu;
+    Fixture f;
+
+    fixture_init(&f, &(TcgOptions){ 0 });
+    cpu = tcg_cpu_of(f.rig->core);
+    RUN(&f, structures);
+    g_assert_cmpuint(cpu->dispatches, <, 40);
+    g_assert_cmpuint(cpu->slow, <, 100);
+    RUN(&f, stack);
+    g_assert_cmpuint(cpu->dispatches, <, 120);
+    g_assert_cmpuint(cpu->slow, <, 200);
+    g_assert_cmpuint(cpu->interpreted, <, 100);
+    fixture_finish(&f);
+}
+
+/* Reads in two pages are not the interpreter's. */
+static void
+test_across(void)
+{
+    uint64_t interpreted;
+    TcgCpu *cpu;
+    Fixture f;
+
+    fixture_init(&f, &(TcgOptions){ 0 });
+    cpu = tcg_cpu_of(f.rig->core);
+    RUN(&f, across);
+    interpreted = cpu->interpreted;
+    g_assert_cmpuint(interpreted, <, 8);
+    g_assert_cmpuint(cpu->slow, >, 40);
+    fixture_finish(&f);
+}
+
+/* A page is dirty when it has been written, not when a block could. */
+static void
+test_dirty(void)
+{
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(modes); i++) {
+        Fixture f;
+
+        fixture_init(&f, &modes[i]);
+        for (unsigned turn = 0; turn < 3; turn++) {
+            g_assert_cmphex(RUN(&f, dirty) & (PTE_ACCESSED | PTE_DIRTY), ==, PTE_ACCESSED);
+        }
+        rig_put(f.rig, DATA + 511 * 0x1000 + 0x100, 1, 4);
+        rig_put(f.rig, WORD, 77, 4);
+        g_assert_cmphex(RUN(&f, dirty) & PTE_DIRTY, ==, PTE_DIRTY);
+        g_assert_cmpuint(rig_get(f.rig, DATA + 511 * 0x1000 + 0x108, 4), ==, 77);
+        fixture_finish(&f);
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/tcg/access/values", test_values);
+    g_test_add_func("/tcg/access/groups", test_groups);
+    g_test_add_func("/tcg/access/across", test_across);
+    g_test_add_func("/tcg/access/dirty", test_dirty);
+    return g_test_run();
+}
