@@ -352,7 +352,7 @@ build_facs(AcpiTables *tables)
 }
 
 static void
-build_fadt(AcpiTables *tables, uint32_t facs, uint32_t dsdt)
+build_fadt(AcpiTables *tables, uint32_t facs, uint32_t dsdt, bool smm)
 {
     uint32_t table = acpi_begin(tables, "FACP", 1);
     uint32_t pointers = tables->blob->len;
@@ -364,9 +364,10 @@ build_fadt(AcpiTables *tables, uint32_t facs, uint32_t dsdt)
     acpi_put8(tables, 1); /* dual PIC */
     acpi_put8(tables, 0);
     acpi_put16(tables, 9); /* SCI_INT */
-    acpi_put32(tables, VIT_PIIX4_SMI_PORT);
-    acpi_put8(tables, VIT_PIIX4_ACPI_ENABLE);
-    acpi_put8(tables, VIT_PIIX4_ACPI_DISABLE);
+    /* without SMM the machine is in ACPI mode from the start: no port to ask at */
+    acpi_put32(tables, smm ? VIT_PIIX4_SMI_PORT : 0);
+    acpi_put8(tables, smm ? VIT_PIIX4_ACPI_ENABLE : 0);
+    acpi_put8(tables, smm ? VIT_PIIX4_ACPI_DISABLE : 0);
     acpi_put8(tables, 0); /* S4BIOS_REQ */
     acpi_put8(tables, 0);
     acpi_put32(tables, PM_BASE);     /* PM1a_EVT_BLK */
@@ -596,7 +597,7 @@ board_pc_fill_tables(Machine *machine, GError **error)
     tables = acpi_tables_new();
     facs = build_facs(tables);
     dsdt = build_dsdt(machine, tables);
-    build_fadt(tables, facs, dsdt);
+    build_fadt(tables, facs, dsdt, machine->plan->smm);
     build_madt(machine, tables);
     if (pc(machine)->hpet) {
         build_hpet(tables);

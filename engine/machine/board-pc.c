@@ -254,8 +254,8 @@ build_piix_functions(Machine *machine, GError **error)
     if (!machine->plan->acpi) {
         return true;
     }
-    board->pm =
-        machine_add_device(machine, &vit_PIIX4_PM_kind, NULL, bus, error, "addr", "01.3", NULL);
+    board->pm = machine_add_device(machine, &vit_PIIX4_PM_kind, NULL, bus, error, "addr", "01.3",
+                                   "smm-enabled", machine->plan->smm ? "on" : "off", NULL);
     if (!board->pm) {
         return false;
     }

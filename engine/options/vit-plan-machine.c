@@ -113,6 +113,7 @@ read_machine(VitNormalizer *norm)
         bool_of(norm, "machine", "usb", false) || has(norm, "usb") || has(norm, "usbdevice");
     plan->acpi = bool_of(norm, "machine", "acpi", true) && !has(norm, "no-acpi");
     plan->hpet = bool_of(norm, "machine", "hpet", true) && !has(norm, "no-hpet");
+    plan->smm = g_strcmp0(value_of(norm, "machine", "smm", NULL), "off") != 0; /* auto: on */
     plan->graphics = bool_of(norm, "machine", "graphics", true);
     plan->nodefaults = has(norm, "nodefaults");
 }

@@ -193,7 +193,7 @@ typedef struct {
     const char *machine; /* as given or "pc" */
     VitPlanSrc machine_src;
     VitPlanProps machine_props; /* without type and accel */
-    bool usb, acpi, hpet, graphics;
+    bool usb, acpi, hpet, smm, graphics;
 
     /* execution */
     GPtrArray *accels;     /* VitPlanAccel, in the order to try; at least one */

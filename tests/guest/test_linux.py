@@ -6,6 +6,10 @@ import time
 import assets
 import machine
 
+# QEMU's translator, on which tests/kvm has its KVM, ends itself ("invalid tss type") at the first
+# fault after a 32-bit guest's task register was set as the architecture has it, busy: an SMI, which
+# our interpreter takes, does that.
+I386_MACHINE = ("-M", "pc,smm=off") if machine.ACCEL == "kvm" else ()
 QUIET = "console=ttyS0 panic=-1 "
 
 
@@ -44,11 +48,20 @@ def amd64_qemu64():
 
 def i386_one_cpu():
     """The non-PAE 686 kernel: two-level paging."""
-    boot(assets.kernel("linux-image-686", "i386")[0], COUNT, 1, 240, cpu="qemu32", arch="i386")
+    boot(assets.kernel("linux-image-686", "i386")[0], COUNT, 1, 240, cpu="qemu32", arch="i386",
+         extra=I386_MACHINE)
 
 
 def i386_pae_two_cpus():
-    boot(assets.kernel("linux-image-686-pae", "i386")[0], COUNT, 2, 240, cpu="max", arch="i386")
+    boot(assets.kernel("linux-image-686-pae", "i386")[0], COUNT, 2, 240, cpu="max", arch="i386",
+         extra=I386_MACHINE)
+
+
+def no_smm():
+    """Without SMM the machine is in ACPI mode from the start. mission: x.machine.smm"""
+    text = boot(assets.kernel("linux-image-cloud-amd64")[0],
+                "cat /proc/interrupts | grep acpi; " + COUNT, 1, 120, extra=("-M", "pc,smm=off"))
+    assert "acpi" in text.split("SHELL-READY")[1], text[-1000:]
 
 
 def pause():
@@ -73,4 +86,4 @@ def pause():
 
 if __name__ == "__main__":
     machine.main([amd64_two_cpus, amd64_qemu64, amd64_one_cpu, i386_one_cpu, i386_pae_two_cpus,
-                  pause])
+                  pause, no_smm])

@@ -59,7 +59,7 @@ typedef struct PiixPm {
     uint8_t apm_control, apm_status;
     uint8_t other[PM_BLOCK_BYTES]; /* registers that only keep what is written */
     VitPiixSmbus smbus;
-    bool disable_s3, disable_s4;
+    bool disable_s3, disable_s4, smm_enabled;
     uint8_t s4_type;
 } PiixPm;
 VIT_DEVICE_LAYOUT(PiixPm)
@@ -306,7 +306,7 @@ apm_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
     } else if (value == VIT_PIIX4_ACPI_DISABLE) {
         pm->pm1_control &= ~PM1_CONTROL_SCI_EN;
     }
-    if ((pm->pci.config[PM_SMI_ENABLE_BYTE] & PM_SMI_ON_APM) && platform->ops &&
+    if (pm->smm_enabled && (pm->pci.config[PM_SMI_ENABLE_BYTE] & PM_SMI_ON_APM) && platform->ops &&
         platform->ops->raise_smi) {
         platform->ops->raise_smi(platform->opaque);
     }
@@ -408,6 +408,11 @@ pm_reset(VitDevice *dev)
     config[PM_SMB_BASE] = 0x01;
     config[VIT_PCI_INTERRUPT_LINE] = 9;
     pm->pm1_status = pm->pm1_enable = pm->pm1_control = 0;
+    if (!pm->smm_enabled) {
+        /* firmware takes SMM for set up already, and nobody could ask for ACPI mode */
+        config[PM_SMI_ENABLE_BYTE] = PM_SMI_ON_APM;
+        pm->pm1_control = PM1_CONTROL_SCI_EN;
+    }
     pm->gpe_status[0] = pm->gpe_status[1] = pm->gpe_enable[0] = pm->gpe_enable[1] = 0;
     pm->apm_control = pm->apm_status = 0;
     for (unsigned i = 0; i < sizeof(pm->other); i++) {
@@ -439,6 +444,7 @@ static const VitProp pm_props[] = {
     VIT_PROP_BOOL(PiixPm, disable_s3, "disable_s3", 0, VIT_N_("No suspend to memory")),
     VIT_PROP_BOOL(PiixPm, disable_s4, "disable_s4", 0, VIT_N_("No suspend to disk")),
     VIT_PROP_UINT(PiixPm, s4_type, "s4_val", 2, 0, 7, VIT_N_("Sleep type that means S4")),
+    VIT_PROP_BOOL(PiixPm, smm_enabled, "smm-enabled", 1, VIT_N_("System management interrupts")),
     { 0 },
 };
 
