@@ -394,6 +394,12 @@ SCENARIOS = {
     "amend-v2": Chain("amend", "-o", "compat=0.10", "DIR/top.qcow2"),
     "amend-v3": Command("amend", "-o", "compat=1.1,lazy_refcounts=on,size=2M", "DIR/disk.qcow2",
                         options=CLUSTER + ",compat=0.10", compare=lambda shown: None),
+    "amend-refcounts": Snapshots("amend", "-o", "refcount_bits=8,lazy_refcounts=on",
+                                 "DIR/disk.qcow2"),
+    "amend-backing": Chain("amend", "-o", "backing_fmt=raw,backing_fmt=qcow2,backing_file=" +
+                           "./" * 200 + "mid.qcow2", "DIR/top.qcow2"),
+    "rebase-u": Chain("rebase", "-u", "-F", "qcow2", "-b", "./" * 150 + "mid.qcow2",
+                      "DIR/top.qcow2"),
     "check-r": Repair("check", "-q", "-r", "all", "DIR/disk.qcow2"),
     "bitmap-add": Bitmaps("bitmap", "--add", "DIR/disk.qcow2", "c"),
     "bitmap-merge": Bitmaps("bitmap", "--merge", "b", "--clear", "--merge", "b", "DIR/disk.qcow2",

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* Changing what creation has chosen: compat, size, backing file, lazy refcounts, data file names.
- * Thread: in a fiber. */
+/* Changing what creation has chosen: compat, refcount bits, size, backing file, lazy refcounts,
+ * data file names. Thread: in a fiber. */
 
 #include "qcow2.h"
 
 #include "qcow2-crypt.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct Amend {
@@ -49,8 +50,8 @@ commit_header(const Amend *amend)
 static bool
 check_keys(const Amend *amend)
 {
-    static const char *const fixed[] = { "cluster_size",     "preallocation", "extended_l2",
-                                         "compression_type", "nocow",         "refcount_bits" };
+    static const char *const fixed[] = { "cluster_size", "preallocation", "extended_l2",
+                                         "compression_type", "nocow" };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(fixed); i++) {
         if (blk_options_get(amend->options, fixed[i])) {
@@ -59,6 +60,62 @@ check_keys(const Amend *amend)
         }
     }
     return true;
+}
+
+/* ---- refcount_bits ---- */
+
+static bool
+is_version_2(const char *compat)
+{
+    return strcmp(compat, "0.10") == 0 || strcmp(compat, "v2") == 0;
+}
+
+static bool
+check_refcount_bits(const Amend *amend)
+{
+    const Qcow2 *q = amend->node->state;
+    const char *text = blk_options_get(amend->options, "refcount_bits");
+    const char *compat = blk_options_get(amend->options, "compat");
+    uint64_t bits;
+
+    if (!text) {
+        return true;
+    }
+    if (!g_ascii_string_to_unsigned(text, 10, 1, 64, &bits, NULL) || (bits & (bits - 1))) {
+        return refuse(amend, "refcount_bits=%s is not a power of two from 1 to 64", text);
+    }
+    if (bits != 16 && (compat ? is_version_2(compat) : q->version < 3)) {
+        return refuse(amend, "refcounts of %s bits need compat=1.1", text);
+    }
+    return true;
+}
+
+static bool
+change_refcount_bits(const Amend *amend)
+{
+    BlkNode *node = amend->node;
+    Qcow2 *q = node->state;
+    const char *text = blk_options_get(amend->options, "refcount_bits");
+    BlkRange gate;
+    uint64_t bits;
+    bool ok;
+    int ret;
+
+    bits = text ? (uint64_t)atoi(text) : 0;
+    if (!text || bits == UINT64_C(1) << q->refcount_order) {
+        return true;
+    }
+    qcow2_enter(node, &gate, true);
+    qcow2_lock(node);
+    ret = qcow2_commit(node, true);
+    ret = ret < 0 ? ret : qcow2_commit(node, true);
+    /* Lazy refcounts are nowhere but in memory. */
+    ret = ret < 0 ? ret : qcow2_mark_clean(node);
+    ok = ret == 0 ? qcow2_change_refcount_order(node, (unsigned)__builtin_ctzll(bits), amend->error)
+                  : refuse(amend, "it cannot be brought up to date: %s", g_strerror(-ret));
+    qcow2_unlock(node);
+    qcow2_leave(node, &gate);
+    return ok;
 }
 
 /* ---- compat ---- */
@@ -131,7 +188,7 @@ change_version(const Amend *amend, BlkProgressFunc progress, void *opaque)
     if (!compat) {
         return true;
     }
-    if (strcmp(compat, "0.10") == 0 || strcmp(compat, "v2") == 0) {
+    if (is_version_2(compat)) {
         version = 2;
     } else if (strcmp(compat, "1.1") == 0 || strcmp(compat, "v3") == 0) {
         version = 3;
@@ -279,12 +336,16 @@ qcow2_amend(BlkNode *node, const BlkOptions *options, bool force, BlkProgressFun
             void *opaque, GError **error)
 {
     Amend amend = { .node = node, .options = options, .error = error };
+    const Qcow2 *q = node->state;
     int ret = qcow2_before_write(node);
 
     if (ret < 0) {
         return refuse(&amend, "it cannot be written: %s", g_strerror(-ret));
     }
-    return check_keys(&amend) && change_version(&amend, progress, opaque) && change_size(&amend) &&
-           change_backing_names(&amend) && change_lazy_refcounts(&amend) &&
+    /* Version 2 knows 16 bits only: there they come first. */
+    return check_keys(&amend) && check_refcount_bits(&amend) &&
+           (q->version < 3 || change_refcount_bits(&amend)) &&
+           change_version(&amend, progress, opaque) && change_refcount_bits(&amend) &&
+           change_size(&amend) && change_backing_names(&amend) && change_lazy_refcounts(&amend) &&
            change_data_file(&amend) && change_passwords(&amend, force);
 }

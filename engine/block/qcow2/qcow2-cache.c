@@ -275,6 +275,13 @@ qcow2_cache_forget(Qcow2Cache *cache, uint64_t offset, uint64_t len)
 }
 
 void
+qcow2_cache_forget_all(Qcow2Cache *cache)
+{
+    g_hash_table_remove_all(cache->tables);
+    cache->dirty_count = 0;
+}
+
+void
 qcow2_cache_clean(Qcow2Cache *cache)
 {
     GHashTableIter iter;

@@ -6,6 +6,8 @@
  * given away a second time. Refcount blocks that are themselves unsound are not mended but replaced
  * by a new table and new blocks behind the end of the image.
  *
+ * The same gives an image refcounts of another width.
+ *
  * The data of a guest is never changed: an L2 entry that makes no sense is reported.
  *
  * Thread: in a fiber; the gate is held alone, or the image is being opened. */
@@ -499,6 +501,8 @@ static int
 rebuild_refcounts(const Count *count)
 {
     Qcow2 *q = count->node->state;
+    uint64_t old_offset = q->reftable_offset;
+    uint32_t old_clusters = q->reftable_clusters;
     Rebuild rebuild = { 0 };
     int ret;
 
@@ -515,16 +519,20 @@ rebuild_refcounts(const Count *count)
     }
     q->reftable_offset = rebuild.first << q->cluster_bits;
     q->reftable_clusters = (uint32_t)rebuild.table_clusters;
+    ret = qcow2_update_header(count->node);
+    if (ret < 0) {
+        q->reftable_offset = old_offset;
+        q->reftable_clusters = old_clusters;
+        g_free(rebuild.table);
+        return ret;
+    }
     g_free(q->reftable);
     q->reftable = rebuild.table;
     q->reftable_size = (rebuild.table_clusters << q->cluster_bits) / 8;
     q->reftable_dirty_from = q->reftable_dirty_to = 0;
     q->free_hint = 0;
-    uint32_t block_bytes = qcow2_cache_table_bytes(q->ref_cache);
-    qcow2_cache_free(q->ref_cache);
-    q->ref_cache = qcow2_cache_new(block_bytes, 16);
-    ret = qcow2_update_header(count->node);
-    return ret < 0 ? ret : blk_flush(count->node->file);
+    qcow2_cache_forget_all(q->ref_cache);
+    return blk_flush(count->node->file);
 }
 
 static bool
@@ -550,6 +558,78 @@ replace_refcounts(Count *count, GError **error)
     check->corruptions_fixed = bad;
     check->leaks_fixed = leaks;
     return true;
+}
+
+/* ---- refcounts of another width ---- */
+
+static bool
+fits_order(const Count *count, unsigned order)
+{
+    uint64_t max = order == 6 ? INT64_MAX : (UINT64_C(1) << (1u << order)) - 1;
+
+    for (uint64_t i = 0; i < count->clusters; i++) {
+        if (count->refs[i] > max) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* New blocks and a new table behind the image, then the header, whose sector says both where they
+ * are and how wide. The old ones are free by the new ones' count. */
+static bool
+change_order(Count *count, unsigned order, GError **error)
+{
+    Qcow2 *q = count->node->state;
+    unsigned old_order = q->refcount_order;
+    int ret;
+
+    if (count_content(count, error) < 0) {
+        return false;
+    }
+    if (count->check->corruptions > 0) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_STATE,
+                    "'%s' is damaged: repair it with check -r all first.", count->node->filename);
+        return false;
+    }
+    if (!fits_order(count, order)) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "'%s': clusters are shared by more snapshots than refcounts of %u bits can "
+                    "tell: delete some, or choose more bits.",
+                    count->node->filename, 1u << order);
+        return false;
+    }
+    qcow2_set_refcount_order(q, order);
+    ret = rebuild_refcounts(count);
+    if (ret < 0) {
+        qcow2_set_refcount_order(q, old_order);
+        g_set_error(error, VIT_ERROR, VIT_ERROR_IO,
+                    "'%s': new refcount blocks cannot be written: %s.", count->node->filename,
+                    g_strerror(-ret));
+    }
+    return ret == 0;
+}
+
+bool
+qcow2_change_refcount_order(BlkNode *node, unsigned order, GError **error)
+{
+    Qcow2 *q = node->state;
+    uint64_t file_len = blk_node_get_len(node->file->node);
+    BlkCheck check = { 0 };
+    Count count = { .node = node, .check = &check, .clusters = qcow2_clusters_for(q, file_len) };
+    bool ok = false;
+
+    count.refs =
+        count.clusters < MAX_CLUSTERS ? g_try_new0(uint32_t, MAX(count.clusters, 1)) : NULL;
+    if (count.refs) {
+        ok = change_order(&count, order, error);
+    } else {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_NO_MEMORY,
+                    "'%s' has %" PRIu64 " clusters: there is no memory to count them.",
+                    node->filename, count.clusters);
+    }
+    g_free(count.refs);
+    return ok;
 }
 
 /* ---- the whole ---- */

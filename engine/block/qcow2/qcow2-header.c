@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* The header of a qcow2 image: reading it with every field checked, writing it back.
+/* The header of a qcow2 image: reading it with every field checked.
  *
  * Specification: docs/interop/qcow2, sections "Header", "Header extensions", "Feature name table".
  * Extensions that are not known are kept byte by byte. Unknown compatible features are ignored,
@@ -15,16 +15,6 @@
 #include <string.h>
 
 static const char *const feature_types[] = { "incompatible", "compatible", "autoclear" };
-
-/* Written to v3 images for the sake of other programs' messages. */
-static const struct {
-    uint8_t type, bit;
-    const char *name;
-} known_features[] = {
-    { 0, 0, "dirty bit" },        { 0, 1, "corrupt bit" },         { 0, 2, "external data file" },
-    { 0, 3, "compression type" }, { 0, 4, "extended L2 entries" }, { 1, 0, "lazy refcounts" },
-    { 2, 0, "bitmaps" },          { 2, 1, "raw external data" },
-};
 
 enum { FEATURE_ROW_BYTES = 48, FEATURE_NAME_BYTES = 46 };
 
@@ -341,6 +331,14 @@ check_bitmaps(Parse *parse)
 
 /* ---- the whole ---- */
 
+void
+qcow2_set_refcount_order(Qcow2 *q, unsigned order)
+{
+    q->refcount_order = order;
+    q->refblock_bits = q->cluster_bits + 3 - order;
+    q->refcount_max = order == 6 ? INT64_MAX : (UINT64_C(1) << (1u << order)) - 1;
+}
+
 static void
 derive(Qcow2 *q)
 {
@@ -350,9 +348,7 @@ derive(Qcow2 *q)
     q->l2_bits = q->cluster_bits - (q->extended_l2 ? 4 : 3);
     q->subcluster_bits = q->cluster_bits - (q->extended_l2 ? 5 : 0);
     if (q->refcount_order <= 6) {
-        q->refblock_bits = q->cluster_bits + 3 - q->refcount_order;
-        q->refcount_max =
-            q->refcount_order == 6 ? INT64_MAX : (UINT64_C(1) << (1u << q->refcount_order)) - 1;
+        qcow2_set_refcount_order(q, q->refcount_order);
     }
 }
 
@@ -428,192 +424,4 @@ qcow2_free_header(Qcow2 *q)
     g_clear_pointer(&q->extensions, g_array_unref);
     g_clear_pointer(&q->feature_names, g_ptr_array_unref);
     g_clear_pointer(&q->data_file_name, g_free);
-}
-
-/* ---- writing ---- */
-
-static void
-fill_fields(const Qcow2 *q, uint8_t *buf)
-{
-    qcow2_put32(buf + QCOW2_AT_MAGIC, QCOW2_MAGIC);
-    qcow2_put32(buf + QCOW2_AT_VERSION, q->version);
-    qcow2_put32(buf + QCOW2_AT_CLUSTER_BITS, q->cluster_bits);
-    qcow2_put64(buf + QCOW2_AT_SIZE, q->size);
-    qcow2_put32(buf + QCOW2_AT_CRYPT_METHOD, q->crypt_method);
-    qcow2_put32(buf + QCOW2_AT_L1_SIZE, q->l1_size);
-    qcow2_put64(buf + QCOW2_AT_L1_TABLE_OFFSET, q->l1_offset);
-    qcow2_put64(buf + QCOW2_AT_REFCOUNT_TABLE_OFFSET, q->reftable_offset);
-    qcow2_put32(buf + QCOW2_AT_REFCOUNT_TABLE_CLUSTERS, q->reftable_clusters);
-    qcow2_put32(buf + QCOW2_AT_NB_SNAPSHOTS, q->snapshots ? q->snapshots->len : 0);
-    qcow2_put64(buf + QCOW2_AT_SNAPSHOTS_OFFSET, q->snapshots_offset);
-    if (q->version >= 3) {
-        qcow2_put64(buf + QCOW2_AT_INCOMPATIBLE_FEATURES, q->incompatible);
-        qcow2_put64(buf + QCOW2_AT_COMPATIBLE_FEATURES, q->compatible);
-        qcow2_put64(buf + QCOW2_AT_AUTOCLEAR_FEATURES, q->autoclear);
-        qcow2_put32(buf + QCOW2_AT_REFCOUNT_ORDER, q->refcount_order);
-        qcow2_put32(buf + QCOW2_AT_HEADER_LENGTH, QCOW2_HEADER_BYTES);
-        buf[QCOW2_AT_COMPRESSION_TYPE] = (uint8_t)q->compression_type;
-    }
-}
-
-typedef struct Fill {
-    uint8_t *buf;
-    uint64_t at, end;
-    bool ok;
-} Fill;
-
-static uint8_t *
-add_extension(Fill *fill, uint32_t type, const void *data, uint32_t len)
-{
-    uint64_t room = 8 + (((uint64_t)len + 7) & ~UINT64_C(7));
-    uint8_t *body;
-
-    if (!fill->ok || room > fill->end - fill->at) {
-        fill->ok = false;
-        return NULL;
-    }
-    qcow2_put32(fill->buf + fill->at, type);
-    qcow2_put32(fill->buf + fill->at + 4, len);
-    body = fill->buf + fill->at + 8;
-    if (data) {
-        memcpy(body, data, len);
-    }
-    fill->at += room;
-    return body;
-}
-
-static void
-add_string_extension(Fill *fill, uint32_t type, const char *text)
-{
-    if (text) {
-        add_extension(fill, type, text, (uint32_t)strlen(text));
-    }
-}
-
-/* Left out where there is no room: it only serves messages. */
-static void
-add_feature_names(Fill *fill, uint64_t keep_bytes)
-{
-    uint8_t rows[G_N_ELEMENTS(known_features) * FEATURE_ROW_BYTES] = { 0 };
-
-    if (fill->end - fill->at < sizeof(rows) + 16 + keep_bytes) {
-        return;
-    }
-    for (unsigned i = 0; i < G_N_ELEMENTS(known_features); i++) {
-        uint8_t *row = rows + (size_t)i * FEATURE_ROW_BYTES;
-        row[0] = known_features[i].type;
-        row[1] = known_features[i].bit;
-        memcpy(row + 2, known_features[i].name, strlen(known_features[i].name));
-    }
-    add_extension(fill, QCOW2_EXT_FEATURE_NAMES, rows, sizeof(rows));
-}
-
-static void
-add_pointer_extensions(const Qcow2 *q, Fill *fill)
-{
-    uint8_t data[24] = { 0 };
-
-    if (q->crypto_len) {
-        qcow2_put64(data, q->crypto_offset);
-        qcow2_put64(data + 8, q->crypto_len);
-        add_extension(fill, QCOW2_EXT_CRYPTO, data, 16);
-    }
-    if (q->bitmap_count) {
-        memset(data, 0, sizeof(data));
-        qcow2_put32(data, q->bitmap_count);
-        qcow2_put64(data + 8, q->bitmap_dir_bytes);
-        qcow2_put64(data + 16, q->bitmap_dir_offset);
-        add_extension(fill, QCOW2_EXT_BITMAPS, data, 24);
-    }
-}
-
-bool
-qcow2_fill_header(const Qcow2 *q, const char *backing_file, const char *backing_format,
-                  uint8_t *buf)
-{
-    size_t name_len = backing_file ? strlen(backing_file) : 0;
-    uint64_t extra = 8 + name_len;
-    Fill fill = { .buf = buf,
-                  .at = q->version >= 3 ? QCOW2_HEADER_BYTES : QCOW2_V2_HEADER_BYTES,
-                  .end = q->cluster_bytes,
-                  .ok = true };
-
-    if (name_len > QCOW2_MAX_BACKING_NAME) {
-        return false;
-    }
-    memset(buf, 0, q->cluster_bytes);
-    fill_fields(q, buf);
-    add_string_extension(&fill, (uint32_t)QCOW2_EXT_BACKING_FORMAT,
-                         backing_file ? backing_format : NULL);
-    add_string_extension(&fill, QCOW2_EXT_DATA_FILE,
-                         qcow2_has_data_file(q) ? q->data_file_name : NULL);
-    add_pointer_extensions(q, &fill);
-    for (unsigned i = 0; q->extensions && i < q->extensions->len; i++) {
-        const Qcow2Extension *extension = &g_array_index(q->extensions, Qcow2Extension, i);
-        add_extension(&fill, extension->type, extension->data, extension->len);
-    }
-    if (q->version >= 3 && fill.ok) {
-        add_feature_names(&fill, extra);
-    }
-    add_extension(&fill, QCOW2_EXT_END, NULL, 0);
-    if (!fill.ok || name_len > fill.end - fill.at) {
-        return false;
-    }
-    if (name_len > 0) {
-        qcow2_put64(buf + QCOW2_AT_BACKING_FILE_OFFSET, fill.at);
-        qcow2_put32(buf + QCOW2_AT_BACKING_FILE_SIZE, (uint32_t)name_len);
-        memcpy(buf + fill.at, backing_file, name_len);
-    }
-    return true;
-}
-
-int
-qcow2_write_header(BlkNode *node)
-{
-    Qcow2 *q = node->state;
-    g_autofree uint8_t *buf = g_malloc(q->cluster_bytes);
-
-    if (!qcow2_fill_header(q, node->backing_file, node->backing_format, buf)) {
-        return -ENOSPC;
-    }
-    q->header_length = q->version >= 3 ? QCOW2_HEADER_BYTES : QCOW2_V2_HEADER_BYTES;
-    return qcow2_write_meta(node, 0, buf, q->cluster_bytes, QCOW2_OL_HEADER);
-}
-
-int
-qcow2_update_header(BlkNode *node)
-{
-    Qcow2 *q = node->state;
-    uint8_t old[QCOW2_HEADER_BYTES], buf[QCOW2_HEADER_BYTES] = { 0 };
-    /* The fields of an older header end earlier, extensions follow at once. */
-    uint32_t len = MIN(q->header_length, QCOW2_HEADER_BYTES);
-    int ret = blk_read_buffer(node->file, 0, old, len);
-
-    if (ret < 0) {
-        return ret;
-    }
-    memcpy(buf, old, len);
-    fill_fields(q, buf);
-    if (q->version >= 3) {
-        qcow2_put32(buf + QCOW2_AT_HEADER_LENGTH, q->header_length);
-    }
-    return qcow2_write_meta(node, 0, buf, len, QCOW2_OL_HEADER);
-}
-
-int
-qcow2_change_incompatible(BlkNode *node, uint64_t set, uint64_t clear)
-{
-    Qcow2 *q = node->state;
-    uint64_t old = q->incompatible;
-    int ret = blk_flush(node->file);
-
-    q->incompatible = (old | set) & ~clear;
-    if (ret == 0 && q->incompatible != old) {
-        ret = qcow2_update_header(node);
-        ret = ret < 0 ? ret : blk_flush(node->file);
-    }
-    if (ret < 0) {
-        q->incompatible = old;
-    }
-    return ret;
 }

@@ -91,7 +91,6 @@ bool
 qcow2_change_backing(BlkNode *node, const char *filename, const char *format, GError **error)
 {
     Qcow2 *q = node->state;
-    g_autofree uint8_t *buf = g_malloc(q->cluster_bytes);
     BlkRange gate;
     int ret;
 
@@ -104,13 +103,10 @@ qcow2_change_backing(BlkNode *node, const char *filename, const char *format, GE
     }
     qcow2_enter(node, &gate, false);
     qcow2_lock(node);
-    if (!qcow2_fill_header(q, filename, format, buf)) {
-        ret = -ENOSPC;
-    } else {
-        q->header_length = q->version >= 3 ? QCOW2_HEADER_BYTES : QCOW2_V2_HEADER_BYTES;
-        ret = qcow2_write_meta(node, 0, buf, q->cluster_bytes, QCOW2_OL_HEADER);
-        ret = ret < 0 ? ret : blk_flush(node->file);
-    }
+    /* What was written because of the new name comes before it. */
+    ret = qcow2_commit(node, true);
+    ret = ret < 0 ? ret : qcow2_write_header_with(node, filename, format);
+    ret = ret < 0 ? ret : blk_flush(node->file);
     qcow2_unlock(node);
     qcow2_leave(node, &gate);
     if (ret < 0) {

@@ -285,8 +285,11 @@ int qcow2_settle(BlkNode *node);
 void qcow2_set_bad(BlkNode *node, GError **error, uint64_t offset, const char *field,
                    const char *format, ...) G_GNUC_PRINTF(5, 6);
 bool qcow2_read_header(BlkNode *node, GError **error);
-/* The whole first cluster: header, extensions, names. 0 or a negative errno. */
+/* The whole first cluster: header, extensions, names; at any moment either all of the old ones or
+ * all of the new ones are there. 0 or a negative errno. */
 int qcow2_write_header(BlkNode *node);
+/* The same with another backing file than the node has. */
+int qcow2_write_header_with(BlkNode *node, const char *backing_file, const char *backing_format);
 /* Only the fixed fields, which lie in one sector. */
 int qcow2_update_header(BlkNode *node);
 /* Sets or clears bits of the incompatible features on disk, with a flush on both sides. */
@@ -294,6 +297,7 @@ int qcow2_change_incompatible(BlkNode *node, uint64_t set, uint64_t clear);
 /* Puts the header into BUF of cluster size. False when it does not fit. */
 bool qcow2_fill_header(const Qcow2 *q, const char *backing_file, const char *backing_format,
                        uint8_t *buf);
+void qcow2_set_refcount_order(Qcow2 *q, unsigned order);
 void qcow2_free_header(Qcow2 *q);
 
 /* ---- qcow2-cache.c ---- */
@@ -315,6 +319,8 @@ bool qcow2_cache_is_full(const Qcow2Cache *cache);
 int qcow2_cache_write(BlkNode *node, Qcow2Cache *cache, unsigned check);
 /* Forgets clean tables at [offset, offset + len), without writing dirty ones. */
 void qcow2_cache_forget(Qcow2Cache *cache, uint64_t offset, uint64_t len);
+/* Forgets every table, dirty ones too. None is pinned. */
+void qcow2_cache_forget_all(Qcow2Cache *cache);
 /* Frees clean tables that were not used since the last call. */
 void qcow2_cache_clean(Qcow2Cache *cache);
 uint32_t qcow2_cache_table_bytes(const Qcow2Cache *cache);
@@ -453,6 +459,9 @@ bool qcow2_each_bitmap_range(BlkNode *node,
 
 bool qcow2_check(BlkNode *node, BlkCheck *check, GError **error);
 bool qcow2_check_inside(BlkNode *node, BlkCheck *check, GError **error);
+/* Counts all references and writes them anew with 1 << ORDER bits each. Everything is committed,
+ * the gate held alone, the lock held. */
+bool qcow2_change_refcount_order(BlkNode *node, unsigned order, GError **error);
 
 /* ---- qcow2-resize.c, qcow2-create.c, qcow2-info.c ---- */
 
