@@ -189,8 +189,8 @@ qcow2_fill_header(const Qcow2 *q, const char *backing_file, const char *backing_
 static bool
 drop_feature_names(const Qcow2 *q, const uint8_t *old, uint8_t *sector)
 {
-    uint64_t at = q->version >= 3 ? qcow2_get32(old + QCOW2_AT_HEADER_LENGTH)
-                                  : QCOW2_V2_HEADER_BYTES;
+    uint64_t at =
+        q->version >= 3 ? qcow2_get32(old + QCOW2_AT_HEADER_LENGTH) : QCOW2_V2_HEADER_BYTES;
     Fill fill = { .buf = sector, .at = at, .end = QCOW2_SECTOR_BYTES, .ok = true };
 
     if (at < QCOW2_V2_HEADER_BYTES || at > QCOW2_SECTOR_BYTES) {
@@ -216,8 +216,7 @@ write_header_sector(BlkNode *node, const uint8_t *sector)
 {
     int ret = blk_flush(node->file);
 
-    return ret < 0 ? ret
-                   : qcow2_write_meta(node, 0, sector, QCOW2_SECTOR_BYTES, QCOW2_OL_HEADER);
+    return ret < 0 ? ret : qcow2_write_meta(node, 0, sector, QCOW2_SECTOR_BYTES, QCOW2_OL_HEADER);
 }
 
 static int
@@ -267,7 +266,8 @@ qcow2_write_header_with(BlkNode *node, const char *backing_file, const char *bac
     if (!fill_all(q, backing_file, backing_format, &fill)) {
         return -ENOSPC;
     }
-    if (fill.at <= fill.keep_from || qcow2_get64(buf + QCOW2_AT_BACKING_FILE_OFFSET) >= fill.keep_to) {
+    if (fill.at <= fill.keep_from ||
+        qcow2_get64(buf + QCOW2_AT_BACKING_FILE_OFFSET) >= fill.keep_to) {
         memcpy(buf + fill.keep_from, old + fill.keep_from, fill.keep_to - fill.keep_from);
     }
     q->header_length = q->version >= 3 ? QCOW2_HEADER_BYTES : QCOW2_V2_HEADER_BYTES;
