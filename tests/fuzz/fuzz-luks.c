@@ -20,8 +20,8 @@ static bool
 is_quick(const BlkLuks *luks)
 {
     for (unsigned i = 0; i < BLK_LUKS_SLOTS; i++) {
-        if (luks->slots[i].active && (luks->slots[i].iterations > MAX_ITERATIONS ||
-                                      luks->slots[i].stripes > MAX_STRIPES)) {
+        if (luks->slots[i].active &&
+            (luks->slots[i].iterations > MAX_ITERATIONS || luks->slots[i].stripes > MAX_STRIPES)) {
             return false;
         }
     }
