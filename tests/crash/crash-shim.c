@@ -2,16 +2,19 @@
  * Copyright the Vitrine authors */
 
 /* Preloaded into a program that writes images: counts what it does to regular files (writes, holes,
- * sizes, flushes) and ends it at one of these, or writes all of them down.
+ * sizes, flushes) ends it at one of these or lets them fail, and writes them down.
  *
  *   CRASH_AT=N         SIGKILL in place of operation N, counted from 1
  *   CRASH_TEAR=BYTES   of operation N, when it is a write, that much is done first
+ *   CRASH_FAIL=N       operation N fails, and with CRASH_FAIL_ALL=1 every later one
+ *   CRASH_ERRNO=E      how
  *   CRASH_LOG=FILE     operations and marks, as below; CRASH_DATA=1: writes with their bytes
  *   CRASH_COUNT=FILE   how many operations there were, at a normal end
  *
  * A record is: a letter, inode, offset, length (uint64_t each), then LENGTH bytes for 'w' (and 'm',
  * whose text they are); 'W' is a write without its bytes. 'p' zeroes a range and may lengthen the
- * file, 't' sets the length OFFSET, 's' is a flush that has ended.
+ * file, 't' sets the length OFFSET, 's' is a flush that has ended, 'x' an operation that was made
+ * to fail.
  *
  * Operations are done one at a time, so that the order written down is the order they had.
  * Interfaces: ld.so(8). Thread: any. */
@@ -33,8 +36,9 @@
 void crash_mark(const char *text);
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static uint64_t count, crash_at, tear_bytes;
-static bool is_ready, with_data;
+static uint64_t count, crash_at, tear_bytes, fail_at;
+static int fail_errno;
+static bool is_ready, with_data, fail_all;
 static int log_fd = -1;
 
 static void *
@@ -62,6 +66,9 @@ prepare(void)
     is_ready = true;
     crash_at = number("CRASH_AT");
     tear_bytes = number("CRASH_TEAR");
+    fail_at = number("CRASH_FAIL");
+    fail_all = number("CRASH_FAIL_ALL") != 0;
+    fail_errno = (int)number("CRASH_ERRNO");
     with_data = number("CRASH_DATA") != 0;
     log_fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644) : -1;
 }
@@ -127,6 +134,19 @@ begin(int fd, uint64_t *out_inode, const struct iovec *iov, int iov_count, off_t
     return true;
 }
 
+/* Whether the operation that has begun is to fail; errno is set then. */
+static bool
+fails(void)
+{
+    bool is_failing = fail_at && (count == fail_at || (fail_all && count > fail_at));
+
+    if (is_failing) {
+        put_record('x', 0, 0, 0);
+        errno = fail_errno;
+    }
+    return is_failing;
+}
+
 static void
 end(void)
 {
@@ -145,7 +165,7 @@ write_vector(int fd, const struct iovec *iov, int iov_count, off_t offset, int f
     if (!begin(fd, &inode, iov, iov_count, offset)) {
         return real(fd, iov, iov_count, offset, flags);
     }
-    ssize_t ret = real(fd, iov, iov_count, offset, flags);
+    ssize_t ret = fails() ? -1 : real(fd, iov, iov_count, offset, flags);
     if (ret > 0) {
         size_t left = (size_t)ret;
         put_record(with_data ? 'w' : 'W', inode, (uint64_t)offset, left);
@@ -186,7 +206,7 @@ change_range(int fd, int mode, off_t offset, off_t len)
     if (!begin(fd, &inode, NULL, 0, 0)) {
         return real(fd, mode, offset, len);
     }
-    int ret = real(fd, mode, offset, len);
+    int ret = fails() ? -1 : real(fd, mode, offset, len);
     if (ret == 0 && mode != 0) {
         put_record('p', inode, (uint64_t)offset, (uint64_t)len);
     }
@@ -209,7 +229,7 @@ change_length(int fd, off_t len)
     if (!begin(fd, &inode, NULL, 0, 0)) {
         return real(fd, len);
     }
-    int ret = real(fd, len);
+    int ret = fails() ? -1 : real(fd, len);
     if (ret == 0) {
         put_record('t', inode, (uint64_t)len, 0);
     }
@@ -233,9 +253,12 @@ sync_file(int fd, const char *name)
         return real(fd);
     }
     /* Memory is where the images of these tests lie: only the order counts. */
-    put_record('s', inode, 0, 0);
+    int ret = fails() ? -1 : 0;
+    if (ret == 0) {
+        put_record('s', inode, 0, 0);
+    }
     end();
-    return 0;
+    return ret;
 }
 
 int

@@ -9,8 +9,8 @@
  *
  * Every sector it writes holds the number of the write, eight bytes at a time. It tells the shim
  * "w NUMBER OFFSET LENGTH" before a write or zeroing ("z") begins, "f NUMBER" when a flush after
- * write NUMBER has ended, "p NAME" when the disk is in another file from now on, "c" when the job
- * has ended well.
+ * write NUMBER has ended, "x NUMBER" when a write has failed, "p NAME" when the disk is in another
+ * file from now on, "c" when the job has ended well.
  *
  * judge prints for every image its corruptions, leaks and whether it is dirty, or why it cannot be
  * opened, and writes what TOP shows to OUT. A dirty image is first mended by being opened, as it
@@ -57,12 +57,19 @@ note_event(void *opaque, const char *name, const char *data)
     Writer *writer = opaque;
 
     if (strcmp(name, "BLOCK_JOB_COMPLETED") == 0) {
-        g_assert_null(strstr(data, "error"));
-        writer->completed = true;
+        writer->completed = !strstr(data, "\"error\"");
     }
 }
 
 /* ---- the guest ---- */
+
+static void
+note_result(Writer *writer, int ret)
+{
+    if (ret < 0) {
+        mark("x %" G_GUINT64_FORMAT, writer->number);
+    }
+}
 
 static void
 write_something(Writer *writer)
@@ -79,9 +86,8 @@ write_something(Writer *writer)
     }
     mark("w %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT, writer->number, first,
          count);
-    g_assert_cmpint(
-        block_test_drive_write(&writer->test, writer->drive, first * SECTOR, buf, count * SECTOR),
-        ==, 0);
+    note_result(writer, block_test_drive_write(&writer->test, writer->drive, first * SECTOR, buf,
+                                               count * SECTOR));
 }
 
 static void
@@ -97,7 +103,7 @@ zero_something(Writer *writer)
          count);
     writer->drive->ops->write_zeroes(writer->drive, first * SECTOR, count * SECTOR, true,
                                      block_test_done, &pending);
-    g_assert_cmpint(block_test_wait(&writer->test, &pending), ==, 0);
+    note_result(writer, block_test_wait(&writer->test, &pending));
 }
 
 static void
@@ -106,8 +112,9 @@ act(Writer *writer)
     unsigned kind = g_rand_int(writer->rand) % 12;
 
     if (kind == 0) {
-        g_assert_cmpint(block_test_drive_flush(&writer->test, writer->drive), ==, 0);
-        mark("f %" G_GUINT64_FORMAT, writer->number);
+        if (block_test_drive_flush(&writer->test, writer->drive) == 0) {
+            mark("f %" G_GUINT64_FORMAT, writer->number);
+        }
     } else if (kind == 1) {
         zero_something(writer);
     } else {
@@ -157,7 +164,6 @@ start_job(Writer *writer)
         mark("b %" G_GUINT64_FORMAT, writer->number);
         task = blk_backup_start(graph, top, target, &backup, &options, &error);
     }
-    g_assert_no_error(error);
     return task;
 }
 

@@ -2,18 +2,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Writers of images that end at any moment.
 
-crash.py [--points N] [--seconds S] [--seed N] [--tally FILE] [SCENARIO...]
+crash.py [--points N] [--seconds S] [--mode MODE] [--seed N] [--tally FILE] [SCENARIO...]
 
 Each scenario is run once whole, under a library that counts what it does to its files; then, for
 every point, again from the same start, and
   kill   it is ended by SIGKILL at a random operation, a third of the time in the middle of a write;
   power  its files are put together as a power failure at a random operation could leave them: what
-         was flushed is whole, of what came since anything may be missing or torn at a sector.
+         was flushed is whole, of what came since anything may be missing or torn at a sector;
+  fail   a random operation on its files fails, or all from it on: a full disk or an I/O error. A
+         command must say so, end with 1 and leave no new file; nothing may die.
 Then every image must check clean but for leaks (ours always, qemu-img every fifth time), and what
 it shows must be what it had to keep: every flushed write of the guest, the content of a chain that
 a job or command works on, the other snapshots. --tally adds the points to a table in FILE.
 mission: intro.tool.image-create blockdev.qcow2.backing"""
 import argparse
+import errno
 import json
 import os
 import pathlib
@@ -163,8 +166,7 @@ def after_power_loss(start, log, end, source):
 class Scenario:
     """prepare() makes the files; command() is what is ended; verify() looks at what is left. DONE:
     it came to its end."""
-    modes = ("kill", "power")
-    leaves_new = False  # the command makes a file that need not be there
+    modes = ("kill", "power", "fail")
 
     def prepare(self, folder):
         pass
@@ -174,6 +176,9 @@ class Scenario:
 
     def verify(self, folder, marks, ask_qemu):
         raise NotImplementedError
+
+    def verify_failure(self, folder, done):
+        """Of one that was made to fail."""
 
 
 def make_chain(folder):
@@ -204,7 +209,7 @@ class Job(Scenario):
 
     def verify(self, folder, marks, ask_qemu):
         versions = [[] for _ in self.start]
-        flushed, active, begun, done = 0, "top.qcow2", None, False
+        flushed, active, begun, done, failed = 0, "top.qcow2", None, False, set()
         for mark in marks:
             words = mark.split()
             if words[0] in "wz":
@@ -213,6 +218,8 @@ class Job(Scenario):
                     versions[sector].append((number, 0 if words[0] == "z" else number))
             elif words[0] == "f":
                 flushed = int(words[1])
+            elif words[0] == "x":
+                failed.add(int(words[1]))
             elif words[0] == "p":
                 active = words[1]
             elif words[0] == "b":
@@ -229,14 +236,14 @@ class Job(Scenario):
             allowed = set()
             for number, content_tag in reversed(versions[sector]):
                 allowed.add(content_tag)
-                if number <= flushed:
+                if number <= flushed and number not in failed:
                     break
             else:
                 allowed.add(self.start[sector])
             if value not in allowed:
                 raise Fault(f"{active}: sector {sector} holds {value}, not one of {allowed}; "
                             f"flushed up to {flushed}")
-        if self.job == "backup" and done:
+        if self.job == "backup" and done and not failed:
             shown = tags(judge(folder, [folder / "target.qcow2"], False))
             for sector, value in enumerate(shown):
                 wanted = self.start[sector]
@@ -270,6 +277,14 @@ class Command(Scenario):
 
     def command(self, folder, seed):
         return [IMG] + [word.replace("DIR", str(folder)) for word in self.words]
+
+    def verify_failure(self, folder, done):
+        if done.returncode == 1 and not done.stderr.strip():
+            raise Fault("it has failed and does not say so")
+        if done.returncode not in (0, 1, 2, 3):
+            raise Fault(f"it has ended with {done.returncode}: {done.stderr}")
+        if done.returncode == 1 and (folder / "out.qcow2").exists():
+            raise Fault("it has failed and leaves its target")
 
     def verify(self, folder, marks, ask_qemu):
         images = [folder / name for name in self.images]
@@ -356,7 +371,7 @@ class Bitmaps(Command):
 
 class Making(Command):
     """A command that writes a new file from disk.qcow2, which it may not touch."""
-    modes = ("kill",)
+    modes = ("kill", "fail")
 
     def prepare_more(self, folder):
         self.bytes = (folder / "disk.qcow2").read_bytes()
@@ -457,6 +472,24 @@ class Campaign:
             raise Fault(f"ended by itself: {done.returncode}: {done.stderr}")
         return f"--seed at operation {at}, {tear} bytes of it", log
 
+    def fail(self):
+        at = self.source.randrange(1, self.operations + 1)
+        error = self.source.choice((errno.ENOSPC, errno.EIO))
+        if isinstance(self.scenario, Job):
+            error = errno.EIO  # a full disk stops the guest, and there is nobody to let it go on
+        forever = self.source.randrange(2)
+        self.reset()
+        done, log = self.execute(self.seed, CRASH_FAIL=at, CRASH_FAIL_ALL=forever,
+                                 CRASH_ERRNO=error)
+        what = f"operation {at}{' and later' if forever else ''}: {os.strerror(error)}"
+        if done.returncode < 0:
+            raise Fault(f"{what}: ended with {done.returncode}: {done.stderr}")
+        try:
+            self.scenario.verify_failure(self.work, done)
+        except Fault as fault:
+            raise Fault(f"{what}: {fault}") from fault
+        return f"{what}, exit {done.returncode}", log
+
     def power(self):
         at = self.source.randrange(len(self.log) + 1)
         left = after_power_loss(self.before, self.log, at, self.source)
@@ -473,8 +506,8 @@ class Campaign:
         self.uses += 1
         what = ""
         try:
-            what, log = self.kill() if mode == "kill" else self.power()
-            self.scenario.verify(self.work, marks_of(log), number // 2 % 5 == 0)
+            what, log = getattr(self, mode)()
+            self.scenario.verify(self.work, marks_of(log), number // 3 % 5 == 0)
         except Fault as fault:
             self.faults += 1
             print(f"{self.name} {mode}, seed {self.seed}, {what}: {fault}", flush=True)
@@ -486,16 +519,16 @@ class Campaign:
 
 def add_to_tally(path, campaign):
     tally = json.loads(path.read_text()) if path.exists() else {}
-    row = tally.setdefault(campaign.name, {"kill": 0, "power": 0, "faults": 0})
-    for mode, count in campaign.points.items():
-        row[mode] += count
-    row["faults"] += campaign.faults
+    row = tally.setdefault(campaign.name, {})
+    for mode, count in {**campaign.points, "faults": campaign.faults}.items():
+        row[mode] = row.get(mode, 0) + count
     path.write_text(json.dumps(tally, indent=1) + "\n")
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--points", type=int, default=100)
+    parser.add_argument("--mode", choices=("kill", "power", "fail"), help="of the points; all")
     parser.add_argument("--seconds", type=float, default=1e9, help="of each scenario, at most")
     parser.add_argument("--seed", default=str(time.time_ns()))
     parser.add_argument("--tally", type=pathlib.Path)
@@ -508,6 +541,9 @@ def main():
     shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     for name in args.scenario or SCENARIOS:
         with tempfile.TemporaryDirectory(prefix="vitrine-crash-", dir=shm) as room:
+            if args.mode and args.mode not in SCENARIOS[name].modes:
+                continue
+            SCENARIOS[name].modes = (args.mode,) if args.mode else SCENARIOS[name].modes
             campaign = Campaign(name, SCENARIOS[name], args.seed, pathlib.Path(room))
             until = time.monotonic() + args.seconds
             for number in range(args.points):
