@@ -155,7 +155,7 @@ tcg_reg_use(const X86Insn *insn, TcgRegUse *out_use)
             if (insn->is_memory) {
                 break;
             }
-            /* fall through */
+            __attribute__((fallthrough));
         case X86_OP_MODRM_R:
         case X86_OP_OPCODE_REG: use_register(out_use, insn, operand, insn->rm); break;
         case X86_OP_VVVV: use_register(out_use, insn, operand, insn->vvvv); break;
