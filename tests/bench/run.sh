@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# ./dev bench [startup] [ARGS]: speed of guests beside QEMU, or what starting and waiting cost.
+# ./dev bench [startup|img] [ARGS]: speed of guests beside QEMU, what starting and waiting cost, or
+# vitrine-img beside qemu-img.
 # SPDX-License-Identifier: GPL-2.0-or-later
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -8,5 +9,9 @@ shift
 if [ "${1:-}" = startup ]; then
     shift
     exec python3 "$here/startup.py" "$build" "$@"
+fi
+if [ "${1:-}" = img ]; then
+    shift
+    exec python3 "$here/img.py" "$build" "$@"
 fi
 exec python3 "$here/compare.py" "$build" "$@"

@@ -81,7 +81,7 @@ moved(void *opaque, int ret)
             request->nvme->stopped_count++;
             return;
         }
-        /* fall through */
+        G_GNUC_FALLTHROUGH;
     case VIT_DRIVE_REPORT: nvme_complete(request, status_of(request, -ret)); return;
     case VIT_DRIVE_IGNORE: break;
     }
