@@ -94,7 +94,7 @@ def main():
     parser.add_argument("--mib", type=int, default=256)
     parser.add_argument("--dir", action="append")
     parser.add_argument("name", nargs="*")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     ours, theirs = str(args.build / "img" / "vitrine-img"), shutil.which("qemu-img")
     if not theirs:
         sys.exit("bench: there is no qemu-img to compare with")

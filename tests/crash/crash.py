@@ -533,7 +533,7 @@ def main():
     parser.add_argument("--seed", default=str(time.time_ns()))
     parser.add_argument("--tally", type=pathlib.Path)
     parser.add_argument("scenario", nargs="*")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     unknown = [name for name in args.scenario if name not in SCENARIOS]
     if unknown:
         sys.exit(f"crash: there is no scenario {unknown[0]}; there are: {' '.join(SCENARIOS)}")
