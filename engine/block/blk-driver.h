@@ -126,6 +126,9 @@ struct BlkDriver {
     void (*abort_perm)(BlkNode *node);
     /* Changes between read-only and writable. NULL: nothing to do. [fiber] */
     bool (*set_read_only)(BlkNode *node, bool read_only, GError **error);
+    /* Takes the options of STATE, which differ from those there are, while nothing runs; on failure
+     * all is as before. NULL: they cannot be changed. [fiber] */
+    bool (*reopen)(BlkNode *node, const void *state, GError **error);
     /* Makes a new, empty image. STATE is the filled create_options. [fiber] */
     bool (*create)(BlkGraph *graph, const char *filename, const void *state, GError **error);
     /* Snapshots, checks, compression, ...: see blk-format.h; NULL = none of it. */

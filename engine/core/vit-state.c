@@ -228,7 +228,7 @@ vit_state_reader_new(GBytes *bytes, GError **error)
     VitStateReader *reader = g_new0(VitStateReader, 1);
     size_t len;
     const uint8_t *data = g_bytes_get_data(bytes, &len);
-    Cursor cursor = { data, data + len };
+    Cursor cursor = { data, len > 0 ? data + len : data };
     char magic[sizeof(stream_magic)];
     uint32_t format;
     char tag = 0;

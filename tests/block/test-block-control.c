@@ -319,6 +319,22 @@ test_nodes(void)
     g_assert_cmpstr(desk.log->str, ==, "BLOCK_WRITE_THRESHOLD ");
     ok(&desk, "blockdev-reopen",
        "{'options': [{'driver': 'qcow2', 'node-name': 'disk', 'discard': 'unmap'}]}");
+    ok(&desk, "blockdev-reopen",
+       "{'options': [{'driver': 'qcow2', 'node-name': 'disk', 'lazy-refcounts': true, "
+       "'l2-cache-size': 65536, 'refcount-cache-size': 262144, 'l2-cache-entry-size': 4096, "
+       "'overlap-check': 'all', 'cache-clean-interval': 5, 'pass-discard-other': true}]}");
+    write_byte(&desk, 2 << 20, 1);
+    refused(&desk, "blockdev-reopen",
+            "{'options': [{'driver': 'qcow2', 'node-name': 'disk', 'cache-size': 65536, "
+            "'l2-cache-size': 131072}]}",
+            "l2-cache-size");
+    refused(&desk, "blockdev-reopen",
+            "{'options': [{'driver': 'qcow2', 'node-name': 'disk', 'encrypt.format': 'luks'}]}",
+            "encrypt.format");
+    write_byte(&desk, 2 << 20, 2);
+    ok(&desk, "blockdev-reopen",
+       "{'options': [{'driver': 'qcow2', 'node-name': 'disk', 'overlap-check.template': 'none'}]}");
+    write_byte(&desk, 2 << 20, 3);
     refused(&desk, "blockdev-reopen",
             "{'options': [{'driver': 'qcow2', 'node-name': 'disk', 'read-only': true}]}",
             "read-only");
@@ -332,7 +348,7 @@ test_nodes(void)
     judge(&desk, "new");
     g_autoptr(JsonNode) stats = run(&desk, "query-blockstats", NULL);
     g_autofree char *stats_text = json_to_string(stats, FALSE);
-    g_assert_nonnull(strstr(stats_text, "\"wr_operations\":4"));
+    g_assert_nonnull(strstr(stats_text, "\"wr_operations\":7"));
     g_autoptr(JsonNode) graph = run(&desk, "x-debug-query-block-graph", NULL);
     g_assert_nonnull(graph);
     finish(&desk);

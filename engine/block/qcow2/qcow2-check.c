@@ -16,8 +16,11 @@
 
 #include <string.h>
 
-/* A file with more is sparse beyond reason; counting takes four bytes each. */
+/* Counting takes four bytes for each cluster of the file, holes too. */
 #define MAX_CLUSTERS (UINT64_C(1) << 32)
+/* Beyond this a file that has more clusters than bytes is sparse without reason: what refers to a
+ * cluster takes eight of them. */
+#define MAX_SPARSE_CLUSTERS (UINT64_C(1) << 26)
 
 typedef struct Count {
     BlkNode *node;
@@ -47,6 +50,29 @@ static void
 found_corruption(Count *count)
 {
     count->check->corruptions += !count->quiet;
+}
+
+static bool
+start_count(Count *count, GError **error)
+{
+    BlkNode *file = count->node->file->node;
+    int64_t held = file->driver->get_allocated_len ? file->driver->get_allocated_len(file) : -1;
+
+    count->clusters = qcow2_clusters_for(count->node->state, blk_node_get_len(file));
+    if (held >= 0 && count->clusters > MAX_SPARSE_CLUSTERS && count->clusters > (uint64_t)held) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_CORRUPT,
+                    "'%s' is damaged: %" PRIu64 " clusters long, it holds only %" PRIi64 " bytes.",
+                    count->node->filename, count->clusters, held);
+        return false;
+    }
+    count->refs =
+        count->clusters < MAX_CLUSTERS ? g_try_new0(uint32_t, MAX(count->clusters, 1)) : NULL;
+    if (!count->refs) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_NO_MEMORY,
+                    "'%s' has %" PRIu64 " clusters: there is no memory to count them.",
+                    count->node->filename, count->clusters);
+    }
+    return count->refs != NULL;
 }
 
 static void
@@ -613,21 +639,10 @@ change_order(Count *count, unsigned order, GError **error)
 bool
 qcow2_change_refcount_order(BlkNode *node, unsigned order, GError **error)
 {
-    Qcow2 *q = node->state;
-    uint64_t file_len = blk_node_get_len(node->file->node);
     BlkCheck check = { 0 };
-    Count count = { .node = node, .check = &check, .clusters = qcow2_clusters_for(q, file_len) };
-    bool ok = false;
+    Count count = { .node = node, .check = &check };
+    bool ok = start_count(&count, error) && change_order(&count, order, error);
 
-    count.refs =
-        count.clusters < MAX_CLUSTERS ? g_try_new0(uint32_t, MAX(count.clusters, 1)) : NULL;
-    if (count.refs) {
-        ok = change_order(&count, order, error);
-    } else {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_NO_MEMORY,
-                    "'%s' has %" PRIu64 " clusters: there is no memory to count them.",
-                    node->filename, count.clusters);
-    }
     g_free(count.refs);
     return ok;
 }
@@ -672,17 +687,11 @@ bool
 qcow2_check_inside(BlkNode *node, BlkCheck *check, GError **error)
 {
     Qcow2 *q = node->state;
-    uint64_t file_len = blk_node_get_len(node->file->node);
-    Count count = { .node = node, .check = check, .clusters = qcow2_clusters_for(q, file_len) };
+    Count count = { .node = node, .check = check };
     bool was_lazy = q->is_lazy, ok;
     int ret = 0;
 
-    count.refs =
-        count.clusters < MAX_CLUSTERS ? g_try_new0(uint32_t, MAX(count.clusters, 1)) : NULL;
-    if (!count.refs) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_NO_MEMORY,
-                    "'%s' has %" PRIu64 " clusters: there is no memory to count them.",
-                    node->filename, count.clusters);
+    if (!start_count(&count, error)) {
         return false;
     }
     q->is_lazy = false;

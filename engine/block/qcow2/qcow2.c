@@ -275,6 +275,81 @@ qcow2_refresh_limits(BlkNode *node)
     node->limits.request_align = q->crypt ? QCOW2_SECTOR_BYTES : 1;
 }
 
+/* ---- other options while it is open ---- */
+
+static bool
+same_fixed_options(BlkNode *node, const Qcow2Options *now, const Qcow2Options *wanted,
+                   GError **error)
+{
+    const char *key = NULL;
+
+    if (wanted->encrypt_format && g_strcmp0(now->encrypt_format, wanted->encrypt_format) != 0) {
+        key = "encrypt.format";
+    } else if (wanted->key_secret && g_strcmp0(now->key_secret, wanted->key_secret) != 0) {
+        key = "encrypt.key-secret";
+    } else if (wanted->for_check != now->for_check) {
+        key = "x-for-check";
+    }
+    if (key) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "Cannot change the option '%s' of '%s' while it is open", key, node->name);
+    }
+    return !key;
+}
+
+/* Both caches are made anew, empty; what they held is on disk. */
+static bool
+replace_caches(BlkNode *node, GError **error)
+{
+    Qcow2 *q = node->state;
+    Qcow2Cache *l2_cache = q->l2_cache, *ref_cache = q->ref_cache;
+    uint32_t slice_bytes = q->slice_bytes;
+
+    if (!make_caches(node, error)) {
+        q->l2_cache = l2_cache;
+        q->ref_cache = ref_cache;
+        q->slice_bytes = slice_bytes;
+        return false;
+    }
+    qcow2_cache_free(l2_cache);
+    qcow2_cache_free(ref_cache);
+    return true;
+}
+
+static bool
+qcow2_reopen(BlkNode *node, const void *state, GError **error)
+{
+    Qcow2 *q = node->state;
+    const Qcow2Options *wanted = state;
+    Qcow2Options old = q->options;
+    int ret = 0;
+
+    if (!same_fixed_options(node, &old, wanted, error)) {
+        return false;
+    }
+    if (!node->read_only && !q->is_corrupt) {
+        qcow2_lock(node);
+        ret = qcow2_commit(node, true);
+        ret = ret < 0 ? ret : qcow2_commit(node, false);
+        ret = ret < 0 ? ret : qcow2_mark_clean(node);
+        qcow2_unlock(node);
+    }
+    if (ret < 0) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_IO, "'%s' cannot be brought up to date: %s.",
+                    node->filename, g_strerror(-ret));
+        return false;
+    }
+    q->options = *wanted;
+    q->options.encrypt_format = old.encrypt_format;
+    q->options.key_secret = old.key_secret;
+    if (!replace_caches(node, error)) {
+        q->options = old;
+        return false;
+    }
+    apply_options(node);
+    return true;
+}
+
 /* ---- writing begins and ends ---- */
 
 int
@@ -510,6 +585,7 @@ const BlkDriver blk_qcow2_driver = {
     .refresh_limits = qcow2_refresh_limits,
     .child_perm = qcow2_child_perm,
     .set_read_only = qcow2_set_read_only,
+    .reopen = qcow2_reopen,
     .create = qcow2_create,
     .format = &format_ops,
 };
