@@ -68,7 +68,7 @@ adopt(AppLibrary *library, GFile *folder, const char *name, GError **error)
 AppEntry *
 app_library_rename(AppLibrary *library, AppEntry *entry, const char *name, GError **error)
 {
-    g_autoptr(AppEntry) keep = g_object_ref(entry);
+    g_autoptr(AppEntry) keep G_GNUC_UNUSED = g_object_ref(entry);
     g_autoptr(GFile) folder = NULL;
     const char *old_path;
 

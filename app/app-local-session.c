@@ -119,7 +119,7 @@ on_live_changed(AppLive *live, AppLocalSession *self)
 static void
 on_state_changed(VitMachine *machine, int state, AppLocalSession *self)
 {
-    g_autoptr(AppLocalSession) keep = g_object_ref(self);
+    g_autoptr(AppLocalSession) keep G_GNUC_UNUSED = g_object_ref(self);
 
     switch (state) {
     case VIT_MACHINE_RUNNING: set_state(self, APP_SESSION_RUNNING, NULL); break;

@@ -10,6 +10,7 @@
 
 #include "vit-error.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 struct _VitDisplay {
@@ -64,7 +65,7 @@ on_cursor(void *opaque)
 {
     VitDisplay *display = opaque;
 
-    if (!__atomic_exchange_n(&display->cursor_posted, true, __ATOMIC_SEQ_CST)) {
+    if (!atomic_exchange(&display->cursor_posted, true)) {
         facade_post(display->app_context, emit_cursor, g_object_ref(display), g_object_unref);
     }
 }

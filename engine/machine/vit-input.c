@@ -8,6 +8,8 @@
 
 #include "vit-error.h"
 
+#include <stdatomic.h>
+
 struct _VitInput {
     GObject parent;
     Machine *machine; /* NULL once detached */
@@ -195,7 +197,7 @@ update_absolute(VitInput *input)
 {
     bool absolute = vit_input_wants_absolute(input->hub);
 
-    if (__atomic_exchange_n(&input->absolute, absolute, __ATOMIC_SEQ_CST) != absolute) {
+    if (atomic_exchange(&input->absolute, absolute) != absolute) {
         facade_post(input->app_context, emit_pointer_mode, g_object_ref(input), g_object_unref);
     }
 }
