@@ -115,6 +115,20 @@ init_state(Qcow2 *q, const Qcow2Create *create)
     q->data_file_name = create->data_file;
 }
 
+/* The first sector, which makes it an image, comes last; before that it is none, also where one was
+ * before. */
+static int
+write_in_order(BlkChild *file, const uint8_t *buf, size_t len)
+{
+    uint8_t nothing[QCOW2_SECTOR_BYTES] = { 0 };
+    int ret = blk_write_buffer(file, 0, nothing, sizeof(nothing), 0);
+
+    ret = ret < 0 ? ret
+                  : blk_write_buffer(file, QCOW2_SECTOR_BYTES, buf + QCOW2_SECTOR_BYTES,
+                                     len - QCOW2_SECTOR_BYTES, 0);
+    return ret < 0 ? ret : blk_write_buffer(file, 0, buf, QCOW2_SECTOR_BYTES, 0);
+}
+
 static bool
 write_first_clusters(BlkChild *file, const Qcow2Create *create, GError **error)
 {
@@ -132,7 +146,7 @@ write_first_clusters(BlkChild *file, const Qcow2Create *create, GError **error)
     for (uint64_t i = 0; i < FIRST_CLUSTERS; i++) {
         qcow2_refcount_write(&q, buf + ((size_t)REFBLOCK_CLUSTER << q.cluster_bits), i, 1);
     }
-    ret = blk_write_buffer(file, 0, buf, (size_t)FIRST_CLUSTERS << q.cluster_bits, 0);
+    ret = write_in_order(file, buf, (size_t)FIRST_CLUSTERS << q.cluster_bits);
     if (ret < 0) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_IO, "The new image '%s' cannot be written: %s.",
                     file->node->filename, g_strerror(-ret));
