@@ -111,6 +111,7 @@ take_link(TcgEmit *e, uint64_t pc, size_t jump)
     e->links[e->n_links].in_memory = e->flags_saved;
     e->links[e->n_links].mode = (uint16_t)e->mode;
     e->links[e->n_links].ungrouped = 0;
+    e->links[e->n_links].flags_dead = false;
     e->n_links++;
     return true;
 }

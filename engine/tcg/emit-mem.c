@@ -381,7 +381,7 @@ tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *site)
     if (!(info & (SITE_GROUP | SITE_WRITE | SITE_FLOW)) && read_across(cpu, linear, site[1])) {
         return site[2];
     }
-    tcg_recover_flags(cpu, NULL, site);
+    tcg_recover_flags(cpu, site);
     if (info & SITE_GROUP) {
         tcg_flags_from_state(cpu);
         return SITE_BYTES + (info >> SITE_JUMP_SHIFT);

@@ -48,6 +48,11 @@ typedef struct TcgEmit {
     uint16_t live_in[TCG_BLOCK_INSNS];
     bool exit_live[TCG_BLOCK_INSNS];
     TcgPlace places[TCG_BLOCK_INSNS];
+    /* Where the block goes on in its page: flags that are wanted there, and the bytes that say so.
+     */
+    uint16_t ahead_live, ahead_offset;
+    unsigned ahead_len;
+    uint8_t ahead[64];
     TcgGroups groups;
     unsigned ungrouped; /* see tcg_translate() */
 
@@ -68,6 +73,7 @@ typedef struct TcgEmit {
         bool backward, in_memory;
         uint16_t mode;
         uint8_t ungrouped;
+        bool flags_dead;
     } links[TCG_BLOCK_INSNS + 2 + TCG_GROUPS];
     unsigned n_links;
     bool vec_checked; /* residency of vectors was tested in this block (emit-vec.c) */

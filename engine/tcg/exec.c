@@ -299,7 +299,7 @@ tcg_helper_interpret(X86State *state, uint64_t unused, const uint8_t *site)
 
     cpu->interpreted++;
     (void)unused;
-    tcg_recover_flags(cpu, NULL, site);
+    tcg_recover_flags(cpu, site);
     tcg_fp_settle(cpu);
     cpu->code_dropped = false;
     do { /* repeated string instructions stop in between */
@@ -361,8 +361,10 @@ run_code(TcgCpu *cpu, const void *code)
     cpu->hot.exit_flags = cpu->hot.flags; /* where an indirect entry looks */
     cpu->fault_pc = NULL;
     cpu->machine->thunks.enter(&cpu->core.s, code);
-    if (cpu->fault_pc || cpu->hot.ungrouped) {
-        tcg_recover_flags(cpu, cpu->fault_pc ? NULL : cpu->hot.link->from, cpu->fault_pc);
+    if (cpu->fault_pc) {
+        tcg_recover_flags(cpu, cpu->fault_pc);
+    } else if (cpu->hot.link && (cpu->hot.link->flags_dead || cpu->hot.link->ungrouped)) {
+        tcg_recover_flags_of_link(cpu, cpu->hot.link);
     } else {
         tcg_flags_to_state(cpu);
     }

@@ -30,6 +30,7 @@ typedef struct TcgLink {
     const uint8_t *stub; /* where it leads while to is NULL */
     bool backward;       /* needs the exit test */
     bool in_memory;      /* flags are in hot.exit_flags */
+    bool flags_dead;     /* some of the host's may be anything: see flags.h */
     uint8_t ungrouped;   /* leads to a block of so many instructions without groups */
 } TcgLink;
 
@@ -50,6 +51,8 @@ struct TcgBlock {
     TcgBlock *next_in_page, *next_in_second, *next_in_hash;
     uint64_t pc;
     uint16_t offset, len; /* in the page; runs past its end when there is a second */
+    /* Bytes further on in the page that it relies on as well; they follow its own in BYTES. */
+    uint16_t ahead_offset, ahead_len;
     uint16_t mode;
     bool dead; /* is not found; lives again if memory has its bytes again */
     uint32_t stamp;
@@ -179,8 +182,9 @@ void tcg_recover_init(void);
  * no block. */
 bool tcg_recover_rip(const TcgMachine *machine, const uint8_t *pc, uint64_t *out_rip,
                      const uint8_t **out_bytes, bool *out_flags_saved);
-/* After a spill at host code PC (NULL: somewhere in BLOCK), with rIP at the instruction: the flags
- * before it to the state. */
-void tcg_recover_flags(TcgCpu *cpu, const TcgBlock *block, const uint8_t *pc);
+/* After a spill at host code PC, with rIP at the instruction: the flags before it to the state. */
+void tcg_recover_flags(TcgCpu *cpu, const uint8_t *pc);
+/* The same where LINK has led out. */
+void tcg_recover_flags_of_link(TcgCpu *cpu, const TcgLink *link);
 void tcg_recover_add(TcgMachine *machine);
 void tcg_recover_remove(TcgMachine *machine);

@@ -78,37 +78,64 @@ tcg_recover_rip(const TcgMachine *machine, const uint8_t *pc, uint64_t *out_rip,
     return true;
 }
 
-void
-tcg_recover_flags(TcgCpu *cpu, const TcgBlock *block, const uint8_t *pc)
+/* The number of the instruction at rIP, n_places when it is not in BLOCK. */
+static unsigned
+place_of(const TcgBlock *block, uint64_t rip)
 {
+    unsigned place = 0;
+
+    while (place < block->n_places &&
+           (block->places[place].guest & TCG_PLACE_OFFSET) != (rip & TCG_PLACE_OFFSET)) {
+        place++;
+    }
+    return place;
+}
+
+/* The flags before instruction INDEX of BLOCK, dead ones told. */
+static void
+recover_at(TcgCpu *cpu, const TcgBlock *block, unsigned index)
+{
+    unsigned size = (block->mode & TCG_MODE_SIZE) == TCG_MODE_CODE64 ? 8 : 4, at = 0;
     X86Insn insns[TCG_BLOCK_INSNS];
     X86State *s = &cpu->core.s;
     uint64_t told, flags;
-    unsigned place = 0;
 
-    if (!block) {
-        block = block_of(cpu->machine, pc);
-    }
-    while (block && place < block->n_places &&
-           (block->places[place].guest & TCG_PLACE_OFFSET) != (s->rip & TCG_PLACE_OFFSET)) {
-        place++;
-    }
-    if (!block || place == block->n_places ||
-        !(block->places[place].guest & TCG_PLACE_FLAGS_DEAD)) {
-        tcg_flags_to_state(cpu);
-        return;
-    }
-    for (unsigned i = 0, at = 0; i < place; i++) {
-        if (x86_decode(block->bytes + at, block->len - at,
-                       (block->mode & TCG_MODE_SIZE) == TCG_MODE_CODE64 ? 8 : 4,
-                       &insns[i]) != X86_DECODE_OK) {
+    for (unsigned i = 0; i < index; i++) {
+        if (x86_decode(block->bytes + at, block->len - at, size, &insns[i]) != X86_DECODE_OK) {
             return;
         }
         at += insns[i].length;
     }
-    told = tcg_flags_tell(&cpu->core, insns, place, s->rflags, &flags);
+    told = tcg_flags_tell(&cpu->core, insns, index, s->rflags, &flags);
     tcg_flags_to_state(cpu);
     s->rflags = (s->rflags & ~told) | (flags & told);
+}
+
+void
+tcg_recover_flags(TcgCpu *cpu, const uint8_t *pc)
+{
+    const TcgBlock *block = block_of(cpu->machine, pc);
+    unsigned place = block ? place_of(block, cpu->core.s.rip) : 0;
+
+    if (block && place < block->n_places && (block->places[place].guest & TCG_PLACE_FLAGS_DEAD)) {
+        recover_at(cpu, block, place);
+    } else {
+        tcg_flags_to_state(cpu);
+    }
+}
+
+void
+tcg_recover_flags_of_link(TcgCpu *cpu, const TcgLink *link)
+{
+    const TcgBlock *block = link->from;
+    unsigned place = link->ungrouped ? place_of(block, link->pc) : block->n_places;
+
+    if (link->flags_dead ||
+        (place < block->n_places && (block->places[place].guest & TCG_PLACE_FLAGS_DEAD))) {
+        recover_at(cpu, block, place);
+    } else {
+        tcg_flags_to_state(cpu);
+    }
 }
 
 static void

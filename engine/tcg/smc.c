@@ -55,7 +55,15 @@ same_bytes(const TcgBlock *block, const uint8_t *page, const uint8_t *second)
     size_t first = MIN(block->len, (size_t)VIT_PAGE_SIZE - block->offset);
 
     return memcmp(block->bytes, page + block->offset, first) == 0 &&
+           memcmp(block->bytes + block->len, page + block->ahead_offset, block->ahead_len) == 0 &&
            (first == block->len || memcmp(block->bytes + first, second, block->len - first) == 0);
+}
+
+static uint64_t
+own_granules(const TcgBlock *block)
+{
+    return granules_of(block->offset, block->len) |
+           (block->ahead_len ? granules_of(block->ahead_offset, block->ahead_len) : 0);
 }
 
 static void
@@ -65,7 +73,7 @@ enter_pages(TcgBlock *block)
 
     block->next_in_page = page->blocks;
     page->blocks = block;
-    page->physical->granules |= granules_of(block->offset, block->len);
+    page->physical->granules |= own_granules(block);
     page->physical->writes = 0;
     if (block->second) {
         TcgPhysical *second = block->second->physical;
@@ -264,12 +272,6 @@ tcg_page_get(TcgCpu *cpu, uint64_t linear, const uint8_t *host, uint16_t mode,
     page->next = physical->pages;
     physical->pages = page;
     return page;
-}
-
-static uint64_t
-own_granules(const TcgBlock *block)
-{
-    return granules_of(block->offset, block->len);
 }
 
 /* Takes BLOCK, which dies, out of the list of its other page. */

@@ -97,11 +97,70 @@ may_fault(const TcgEmit *e, unsigned index)
     return true;
 }
 
+/* The flags that the code at PC reads before it writes them, as far as can be seen from what is in
+ * the block's page. */
+static uint16_t
+live_at(TcgEmit *e, const TcgFetch *fetch, uint64_t pc)
+{
+    uint16_t live = 0, open = X86_FLAGS_ARITH;
+    unsigned len = MIN(sizeof(e->ahead), VIT_PAGE_SIZE - (pc & 0xfff)), at = 0;
+    X86Insn insn;
+
+    memcpy(e->ahead, fetch->host + (pc & 0xfff), len);
+    while (open) {
+        if (x86_decode(e->ahead + at, len - at, e->code64 ? 8 : 4, &insn) != X86_DECODE_OK ||
+            !x86_interp_row_allowed(&e->cpu->core, insn.row)) {
+            return X86_FLAGS_ARITH;
+        }
+        at += insn.length;
+        live |= insn.row->flags_read & open;
+        if (insn.row->class_ == X86_CLASS_FLOW || insn.row->class_ == X86_CLASS_SYSTEM ||
+            insn.row->class_ == X86_CLASS_STRING || (insn.row->flags & X86_ROW_END)) {
+            live |= open;
+            break;
+        }
+        open &= ~(insn.row->flags_written | insn.row->flags_undefined);
+    }
+    e->ahead_offset = pc & 0xfff;
+    e->ahead_len = at;
+    return live;
+}
+
+/* Flags that are wanted where the block goes on: all of them where that is not known. */
+static void
+look_ahead(TcgEmit *e, const TcgFetch *fetch)
+{
+    const X86Insn *last = &e->insns[MAX(e->n_insns, 1) - 1];
+    uint64_t pc, flags;
+
+    e->ahead_live = X86_FLAGS_ARITH;
+    e->ahead_len = 0;
+    if (e->n_insns == 0 || e->second || e->machine->options.exact ||
+        e->machine->options.one_insn_per_tb) {
+        return;
+    }
+    pc = e->pcs[e->n_insns - 1] + last->length;
+    if (last->row->exec == x86_exec_jmp_rel && last->operand_size == (e->code64 ? 8 : 4) &&
+        last->address_size != 2) { /* that it is emitted */
+        pc += last->imm;
+    } else if (ends_block(e, last) || last->row->class_ == X86_CLASS_FLOW ||
+               last->row->class_ == X86_CLASS_SYSTEM) {
+        return;
+    }
+    if ((pc & ~(uint64_t)0xfff) == e->page_pc) {
+        e->ahead_live = live_at(e, fetch, pc);
+        e->ahead_live |= X86_FLAGS_ARITH & ~tcg_flags_tell(NULL, e->insns, e->n_insns, 0, &flags);
+    }
+    if (e->ahead_live == X86_FLAGS_ARITH) {
+        e->ahead_len = 0;
+    }
+}
+
 static void
 find_live_flags(TcgEmit *e)
 {
     bool leaves = e->n_insns && takes_flags_along(&e->insns[e->n_insns - 1]);
-    uint16_t live = leaves ? 0 : X86_FLAGS_ARITH, exit = leaves ? X86_FLAGS_ARITH : 0;
+    uint16_t live = leaves ? 0 : e->ahead_live, exit = leaves ? X86_FLAGS_ARITH : 0;
 
     for (unsigned i = e->n_insns; i-- > 0;) {
         const X86OpRow *row = e->insns[i].row;
@@ -109,7 +168,7 @@ find_live_flags(TcgEmit *e)
 
         if ((row->class_ == X86_CLASS_FLOW && !(leaves && i == e->n_insns - 1)) ||
             (row->flags & X86_ROW_END)) {
-            live = X86_FLAGS_ARITH;
+            live = row->exec == x86_exec_jmp_rel ? e->ahead_live : X86_FLAGS_ARITH;
             exit = 0;
             written = 0; /* it may fault first */
         }
@@ -219,7 +278,8 @@ static TcgBlock *
 new_block(TcgEmit *e, const TcgBlock *draft)
 {
     size_t links = e->n_links * sizeof(TcgLink), places = e->n_insns * sizeof(TcgPlace);
-    TcgBlock *block = g_malloc(sizeof(*block) + links + places + draft->len + TCG_INSN_BYTES);
+    TcgBlock *block =
+        g_malloc(sizeof(*block) + links + places + draft->len + e->ahead_len + TCG_INSN_BYTES);
 
     *block = *draft;
     block->links = (TcgLink *)(block + 1);
@@ -227,6 +287,9 @@ new_block(TcgEmit *e, const TcgBlock *draft)
     block->bytes = (uint8_t *)block->places + places;
     memcpy(block->places, e->places, places);
     memcpy((uint8_t *)block->bytes, e->source, draft->len);
+    memcpy((uint8_t *)block->bytes + draft->len, e->ahead, e->ahead_len);
+    block->ahead_offset = e->ahead_offset;
+    block->ahead_len = (uint16_t)e->ahead_len;
     return block;
 }
 
@@ -241,6 +304,7 @@ finish_links(TcgEmit *e, TcgBlock *block)
                                      .stub = e->links[i].stub_at,
                                      .backward = e->links[i].backward,
                                      .in_memory = e->links[i].in_memory,
+                                     .flags_dead = e->links[i].flags_dead,
                                      .ungrouped = e->links[i].ungrouped };
     }
 }
@@ -278,6 +342,9 @@ emit_block(TcgEmit *e, TcgBlock *draft, const TcgFetch *fetch)
     }
     if (!begin_cold(e)) {
         return NULL;
+    }
+    if (e->ahead_len && e->n_links) {
+        e->links[e->n_links - 1].flags_dead = true;
     }
     tcg_emit_cold(e);
     draft->n_links = (uint16_t)e->n_links;
@@ -336,6 +403,7 @@ tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64
     begin_block(e, cpu, fetch, second);
     e->ungrouped = ungrouped;
     choose(e, read_source(e, fetch, offset), offset);
+    look_ahead(e, fetch);
     find_live_flags(e);
     tcg_groups_find(&e->groups, e->insns, e->pcs, ungrouped ? 0 : e->n_insns, e->code64);
     last = &e->insns[MAX(e->n_insns, 1) - 1];

@@ -133,4 +133,31 @@ PROGRAM(window)
     hlt
 END(window)
 
+/* A block that ends by a jump to code which does not read the flags, until it is changed to do so:
+ * the check of the access between must no longer destroy them. RBX = 3. */
+    .balign 16
+PROGRAM(ahead)
+    movl $0x200000, %esi
+    xorl %ebx, %ebx
+    movl $3, %edi
+    movl $2, %edx
+    movl $6, %ecx
+1:  cmpl %edx, %edi
+    movl (%rsi), %eax
+    jmp 2f
+    .fill 192, 1, 0x90
+2:  xorl %eax, %eax             /* from the fourth time on setnc %al */
+    nop
+    movzbl %al, %eax
+    addl %eax, %ebx
+    cmpl $4, %ecx
+    jne 3f
+    movb $0x0f, 2b(%rip)
+    movb $0x93, 2b+1(%rip)
+    movb $0xc0, 2b+2(%rip)
+3:  decl %ecx
+    jnz 1b
+    hlt
+END(ahead)
+
     .section .note.GNU-stack, "", @progbits

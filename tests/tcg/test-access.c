@@ -14,6 +14,7 @@ PROGRAM(stack);
 PROGRAM(across);
 PROGRAM(dirty);
 PROGRAM(window);
+PROGRAM(ahead);
 
 enum { BASE = 0x10000, TABLE = 0x103000, DATA = 0x400000, WORD = 0x104000 };
 enum { PTE_ACCESSED = 0x20, PTE_DIRTY = 0x40 };
@@ -183,6 +184,20 @@ test_dirty(void)
     }
 }
 
+static void
+test_ahead(void)
+{
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(modes); i++) {
+        Fixture f;
+
+        fixture_init(&f, &modes[i]);
+        for (unsigned turn = 0; turn < 3; turn++) {
+            g_assert_cmpuint(RUN(&f, ahead), ==, 3);
+        }
+        fixture_finish(&f);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -191,5 +206,6 @@ main(int argc, char **argv)
     g_test_add_func("/tcg/access/groups", test_groups);
     g_test_add_func("/tcg/access/across", test_across);
     g_test_add_func("/tcg/access/dirty", test_dirty);
+    g_test_add_func("/tcg/access/ahead", test_ahead);
     return g_test_run();
 }
