@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* Images on other hosts: HTTP from nginx, SSH from sshd, both started here where they are
+/* Images on other hosts: HTTP and HTTPS from nginx, FTP from vsftpd, SSH from sshd, both started here where they are
  * installed, without rights and on free ports of this host. */
 
 #include "block-server.h"
@@ -10,6 +10,7 @@
 
 #include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* mission: url.curl url.curl.url url.curl.readahead url.curl.timeout */
 static void
@@ -60,6 +61,160 @@ test_http(void)
         g_autofree char *folder = g_strdup_printf("%s/t%u", test.dir, i);
         g_rmdir(folder);
     }
+    block_test_finish(&test);
+}
+
+/* A certificate nobody trusts, in server.pem of the test's folder with its key in key.pem. */
+static bool
+make_certificate(BlockTest *test)
+{
+    g_autofree char *template = block_test_path(test, "template");
+
+    return g_file_set_contents(template,
+                               "cn = localhost\nip_address = 127.0.0.1\ntls_www_server\n"
+                               "signing_key\nencryption_key\nexpiration_days = 2\n",
+                               -1, NULL) &&
+           block_server_run("certtool --generate-privkey --key-type ecdsa --curve secp256r1 "
+                            "--outfile %s/key.pem",
+                            test->dir) &&
+           block_server_run("certtool --generate-self-signed --load-privkey %s/key.pem "
+                            "--template %s --outfile %s/server.pem",
+                            test->dir, template, test->dir);
+}
+
+/* Opening URL has to fail, or to work and give the pattern. */
+static void
+expect(BlockTest *test, bool works, const char *url, const char *more)
+{
+    g_autofree char *text = g_strconcat("driver=raw,read-only=on", more, NULL);
+    g_autoptr(BlkOptions) options = block_test_options(text);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(BlkNode) node = blk_open(test->graph, url, options, &error);
+
+    if (works) {
+        g_assert_no_error(error);
+        block_server_check(node);
+    } else {
+        g_assert_null(node);
+        g_assert_error(error, VIT_ERROR, VIT_ERROR_IO);
+    }
+}
+
+static char *
+nginx_conf(BlockTest *test, unsigned port)
+{
+    g_autofree char *users = block_test_path(test, "users");
+
+    g_assert_true(g_file_set_contents(users, "ann:{PLAIN}let@me\n", -1, NULL));
+    return g_strdup_printf(
+        "daemon off; master_process off; pid %s/pid; error_log /dev/null; events {}\n"
+        "http { access_log off; client_body_temp_path %s/t1; proxy_temp_path %s/t2;\n"
+        "fastcgi_temp_path %s/t3; uwsgi_temp_path %s/t4; scgi_temp_path %s/t5;\n"
+        "server { listen 127.0.0.1:%u ssl; ssl_certificate %s/server.pem;\n"
+        "ssl_certificate_key %s/key.pem; root %s;\n"
+        "location /sweet { if ($http_cookie != \"taste=sweet\") { return 403; } alias %s/disk; }\n"
+        "location /inner { auth_basic x; auth_basic_user_file %s; alias %s/disk; } } }\n",
+        test->dir, test->dir, test->dir, test->dir, test->dir, test->dir, port, test->dir,
+        test->dir, test->dir, test->dir, users, test->dir);
+}
+
+/* mission: url.https url.curl.sslverify url.curl.cookie url.curl.username url.curl.password
+ * mission: url.curl.host url.curl.path url.curl.driver url.curl.vsphere */
+static void
+test_https(void)
+{
+    g_autoptr(GBytes) cookie = g_bytes_new_static("taste=sweet", 11);
+    g_autoptr(GBytes) password = g_bytes_new_static("let@me\n", 7);
+    unsigned port = block_server_port();
+    BlockTest test;
+    GPid pid;
+
+    block_test_init(&test);
+    g_chmod(test.dir, 0755);
+    g_autofree char *disk = block_test_image(&test, "disk", BLOCK_SERVER_LEN);
+    g_autofree char *conf_path = block_test_path(&test, "conf");
+    g_autofree char *conf = nginx_conf(&test, port);
+    g_autofree char *arguments = g_strdup_printf("-p %s -e /dev/null -c %s", test.dir, conf_path);
+    g_assert_true(g_file_set_contents(conf_path, conf, -1, NULL));
+    if (!block_server_has_driver(&test, "https") || !make_certificate(&test) ||
+        !block_server_start("nginx", arguments, &pid)) {
+        g_test_skip("libcurl, certtool or nginx is not there");
+        block_test_finish(&test);
+        return;
+    }
+    block_server_wait(port);
+    g_autofree char *url = g_strdup_printf("https://127.0.0.1:%u/disk?a=b&c=d", port);
+    g_autofree char *sweet = g_strdup_printf("https://127.0.0.1:%u/sweet", port);
+    g_autofree char *inner = g_strdup_printf("https://127.0.0.1:%u/inner", port);
+    g_autofree char *named = g_strdup_printf("https://ann:let%%40me@127.0.0.1:%u/inner", port);
+    g_autofree char *by_url = g_strdup_printf(",file.driver=https,file.url=%s", url);
+    blk_graph_add_secret(test.graph, "jar", cookie);
+    blk_graph_add_secret(test.graph, "word", password);
+    expect(&test, false, url, "");
+    expect(&test, true, url, ",file.sslverify=off,file.timeout=60,file.readahead=64k");
+    g_autofree char *unchecked = g_strconcat(by_url, ",file.sslverify=off", NULL);
+    expect(&test, true, NULL, unchecked);
+    expect(&test, false, sweet, ",file.sslverify=off");
+    expect(&test, true, sweet, ",file.sslverify=off,file.cookie=taste=sweet");
+    expect(&test, true, sweet, ",file.sslverify=off,file.cookie-secret=jar");
+    expect(&test, false, inner, ",file.sslverify=off");
+    expect(&test, true, named, ",file.sslverify=off");
+    expect(&test, true, inner,
+           ",file.sslverify=off,file.username=ann,file.password-secret=word");
+    block_server_stop(pid);
+    for (unsigned i = 1; i <= 5; i++) {
+        g_autofree char *folder = g_strdup_printf("%s/t%u", test.dir, i);
+        g_rmdir(folder);
+    }
+    block_test_finish(&test);
+}
+
+/* vsftpd needs root. mission: url.ftp url.ftps */
+static void
+test_ftp(void)
+{
+    unsigned plain_port = block_server_port(), tls_port;
+    BlockTest test;
+    GPid plain, tls;
+
+    block_test_init(&test);
+    g_chmod(test.dir, 0755);
+    g_autofree char *disk = block_test_image(&test, "disk", BLOCK_SERVER_LEN);
+    g_autofree char *plain_path = block_test_path(&test, "plain");
+    g_autofree char *tls_path = block_test_path(&test, "tls");
+    g_autofree char *common =
+        g_strdup_printf("listen=YES\nlisten_address=127.0.0.1\nbackground=NO\n"
+                        "anonymous_enable=YES\nanon_root=%s\nno_anon_password=YES\n"
+                        "seccomp_sandbox=NO\nxferlog_enable=NO\nftp_username=daemon\n"
+                        "nopriv_user=nobody\nsecure_chroot_dir=/\n",
+                        test.dir);
+    g_autofree char *plain_conf = g_strdup_printf("%slisten_port=%u\n", common, plain_port);
+    g_chmod(disk, 0644);
+    g_assert_true(g_file_set_contents(plain_path, plain_conf, -1, NULL));
+    if (geteuid() != 0 || !block_server_has_driver(&test, "ftp") || !make_certificate(&test) ||
+        !block_server_start("vsftpd", plain_path, &plain)) {
+        g_test_skip("libcurl, certtool, vsftpd or the rights for it are not there");
+        block_test_finish(&test);
+        return;
+    }
+    block_server_wait(plain_port);
+    tls_port = block_server_port();
+    g_autofree char *tls_conf = g_strdup_printf(
+        "%slisten_port=%u\nssl_enable=YES\nimplicit_ssl=YES\nallow_anon_ssl=YES\n"
+        "require_ssl_reuse=NO\nrsa_cert_file=%s/server.pem\nrsa_private_key_file=%s/key.pem\n",
+        common, tls_port, test.dir, test.dir);
+    g_assert_true(g_file_set_contents(tls_path, tls_conf, -1, NULL));
+    g_assert_true(block_server_start("vsftpd", tls_path, &tls));
+    block_server_wait(tls_port);
+    g_autofree char *url = g_strdup_printf("ftp://127.0.0.1:%u/disk", plain_port);
+    g_autofree char *missing = g_strdup_printf("ftp://127.0.0.1:%u/missing", plain_port);
+    g_autofree char *secure = g_strdup_printf("ftps://127.0.0.1:%u/disk", tls_port);
+    expect(&test, true, url, "");
+    expect(&test, false, missing, "");
+    expect(&test, false, secure, "");
+    expect(&test, true, secure, ",file.sslverify=off");
+    block_server_stop(plain);
+    block_server_stop(tls);
     block_test_finish(&test);
 }
 
@@ -159,6 +314,10 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/block/net/http", test_http);
+    g_test_add_func("/block/net/https", test_https);
+    if (g_test_slow()) {
+        g_test_add_func("/block/net/ftp", test_ftp);
+    }
     g_test_add_func("/block/net/ssh", test_ssh);
     return g_test_run();
 }

@@ -69,6 +69,13 @@ take_data(char *data, size_t size, size_t count, void *opaque)
     return len;
 }
 
+/* Without a body libcurl still gives what an FTP server says of the file as if it were data. */
+static size_t
+drop_data(char *data, size_t size, size_t count, void *opaque)
+{
+    return size * count;
+}
+
 static size_t
 take_header(char *data, size_t size, size_t count, void *opaque)
 {
@@ -117,6 +124,7 @@ run_head(void *arg)
 
     set_common(transfer);
     curl_easy_setopt(transfer->handle, CURLOPT_NOBODY, 1L);
+    curl_easy_setopt(transfer->handle, CURLOPT_WRITEFUNCTION, drop_data);
     curl_easy_setopt(transfer->handle, CURLOPT_HEADERFUNCTION, take_header);
     curl_easy_setopt(transfer->handle, CURLOPT_HEADERDATA, transfer);
     code = curl_easy_perform(transfer->handle);
