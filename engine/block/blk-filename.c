@@ -46,8 +46,7 @@ static bool
 set_scheme_error(const char *filename, const char *scheme, GError **error)
 {
     static const char *const later[] = {
-        "rbd",     "nfs",   "fat",       "nvme",         "blkdebug",
-        "nbd+ssh", "vvfat", "blkverify", "blklogwrites", NULL,
+        "rbd", "nfs", "fat", "nvme", "nbd+ssh", "vvfat", "blklogwrites", NULL,
     };
 
     if (blk_set_optional_driver_error(scheme, error)) {

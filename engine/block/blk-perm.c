@@ -257,7 +257,10 @@ blk_node_add_child(BlkNode *node, const char *slot, BlkNode *child_node)
     child->parent = node;
     child->slot = slot;
     g_ptr_array_add(node->children, child);
-    if (strcmp(slot, "file") == 0) {
+    /* What a filter is about is its first child, whatever its name. */
+    if (strcmp(slot, "file") == 0 ||
+        (node->driver->role == BLK_ROLE_FILTER && node->driver->slots &&
+         strcmp(slot, node->driver->slots[0].name) == 0)) {
         node->file = child;
     } else if (strcmp(slot, "backing") == 0) {
         node->backing = child;

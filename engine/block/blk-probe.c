@@ -57,8 +57,6 @@ static const char *const known_names[] = {
     "quorum",
     "replication",
     "copy-before-write",
-    "blkdebug",
-    "blkverify",
     "blklogwrites",
     "snapshot-access",
     "blkreplay",

@@ -217,6 +217,23 @@ static const VitOptionKey k_blockdev_throttle[] = {
     { 0 },
 };
 
+static const VitOptionKey k_blockdev_blkdebug[] = {
+    K_ID("image", "blockdev|drive", NULL, "Node below", .flags = VIT_OPT_DOTTED),
+    K_PATH("config", VIT_PATH_READ, NULL, "File of rules"),
+    K_SIZE("align", NULL, "Requests have to be aligned so"),
+    K_STRING("inject-error", NULL, "Rules: inject-error.N.event, .iotype, .errno, .sector, .once",
+             .flags = VIT_OPT_DOTTED),
+    K_STRING("set-state", NULL, "Rules: set-state.N.event, .state, .new_state",
+             .flags = VIT_OPT_DOTTED),
+    { 0 },
+};
+
+static const VitOptionKey k_blockdev_blkverify[] = {
+    K_ID("test", "blockdev|drive", NULL, "Image that is checked", .flags = VIT_OPT_DOTTED),
+    K_ID("raw", "blockdev|drive", NULL, "Image that is right", .flags = VIT_OPT_DOTTED),
+    { 0 },
+};
+
 const VitOptionVariant vit_blockdev_variants[] = {
     { .name = "file",
       .help = VIT_N_("Protocol driver for regular local files"),
@@ -354,14 +371,12 @@ const VitOptionVariant vit_blockdev_variants[] = {
       .flags = VIT_OPT_OPEN },
     { .name = "blkdebug",
       .help = VIT_N_("Injects faults"),
-      .keys = k_blockdev_vmdk,
-      .flags = VIT_OPT_OPEN,
-      .status = VIT_STATUS_NOT_YET },
+      .keys = k_blockdev_blkdebug,
+      .flags = VIT_OPT_OPEN },
     { .name = "blkverify",
       .help = VIT_N_("Compares two images"),
-      .keys = k_blockdev_vmdk,
-      .flags = VIT_OPT_OPEN,
-      .status = VIT_STATUS_NOT_YET },
+      .keys = k_blockdev_blkverify,
+      .flags = VIT_OPT_OPEN },
     { .name = "blklogwrites",
       .help = VIT_N_("Logs writes"),
       .keys = k_blockdev_vmdk,

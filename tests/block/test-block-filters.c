@@ -9,6 +9,8 @@
 
 #include "vit-error.h"
 
+#include <unistd.h>
+#include <fcntl.h>
 #include <errno.h>
 #include <string.h>
 
@@ -226,6 +228,112 @@ test_null(void)
     block_test_finish(&test);
 }
 
+/* ---- blkdebug, blkverify ---- */
+
+/* mission: blkdebug blkverify */
+static void
+test_blkdebug(void)
+{
+    uint8_t data[4096] = { 1 };
+    BlockTest test;
+
+    block_test_init(&test);
+    g_autofree char *disk = block_test_image(&test, "disk", 1 << 20);
+    g_autofree char *rules = block_test_path(&test, "rules");
+    g_autofree char *named = g_strdup_printf("blkdebug:%s:%s", rules, disk);
+    g_autofree char *options = g_strdup_printf(
+        "driver=blkdebug,image.driver=file,image.filename=%s,"
+        "inject-error.0.event=write_aio,inject-error.0.errno=28,inject-error.0.once=on,"
+        "inject-error.1.event=read_aio,inject-error.1.sector=8,inject-error.1.immediately=on,"
+        "inject-error.2.event=flush_to_disk,inject-error.2.state=2,"
+        "set-state.0.event=flush_to_disk,set-state.0.state=1,set-state.0.new_state=2",
+        disk);
+    g_autoptr(BlkNode) node = block_test_open(&test, NULL, options);
+    g_autoptr(BlkImage) image = blk_image_new(node, true, NULL);
+    g_assert_cmpint(blk_image_write(image, 0, data, sizeof(data)), ==, -ENOSPC);
+    g_assert_cmpint(blk_image_write(image, 0, data, sizeof(data)), ==, 0);
+    g_assert_cmpint(blk_image_read(image, 0, data, 4096), ==, 0);
+    g_assert_cmpint(blk_image_read(image, 2048, data, 4096), ==, -EIO);
+    g_assert_cmpint(blk_image_read(image, 4608, data, 4096), ==, 0);
+    g_assert_cmpint(blk_image_flush(image), ==, 0);
+    g_assert_cmpint(blk_image_write(image, 0, data, sizeof(data)), ==, 0);
+    g_assert_cmpint(blk_image_flush(image), ==, -EIO);
+    blk_image_free(g_steal_pointer(&image));
+    g_clear_pointer(&node, blk_node_unref);
+
+    g_assert_true(g_file_set_contents(
+        rules, "# all writes of zeroes\n[inject-error]\nevent = \"pwritev_zero\"\nerrno = \"5\"\n",
+        -1, NULL));
+    node = block_test_open(&test, named, "driver=raw");
+    image = blk_image_new(node, true, NULL);
+    g_assert_cmpint(blk_image_write_zeroes(image, 65536, 65536, false), ==, -EIO);
+    g_assert_cmpint(blk_image_write(image, 65536, data, sizeof(data)), ==, 0);
+    blk_image_free(g_steal_pointer(&image));
+    g_clear_pointer(&node, blk_node_unref);
+    block_test_finish(&test);
+}
+
+static void
+test_blkdebug_rules(void)
+{
+    static const char *const bad[] = {
+        "[inject-error]\nevent = \"l1_update\"\n",
+        "[inject-error]\nerrno = \"5\"\n",
+        "[other]\n",
+        "event = \"none\"\n",
+        "[inject-error]\nevent = \"none\"\nerrno = \"x\"\n",
+        "[inject-error]\nevent = \"none\"\nwhat = \"x\"\n",
+        "[set-state]\nevent = \"none\"\n",
+    };
+    BlockTest test;
+
+    block_test_init(&test);
+    g_autofree char *disk = block_test_image(&test, "disk", 1 << 20);
+    g_autofree char *rules = block_test_path(&test, "rules");
+    g_autofree char *named = g_strdup_printf("blkdebug:%s:%s", rules, disk);
+    for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autoptr(BlkOptions) options = block_test_options("driver=raw");
+        g_autoptr(GError) error = NULL;
+        g_assert_true(g_file_set_contents(rules, bad[i], -1, NULL));
+        g_assert_null(blk_open(test.graph, named, options, &error));
+        g_assert_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT);
+    }
+    block_test_finish(&test);
+}
+
+static void
+test_blkverify(void)
+{
+    uint8_t data[70000];
+    BlockTest test;
+
+    block_test_init(&test);
+    g_autofree char *raw = block_test_image(&test, "raw", 1 << 20);
+    g_autofree char *other = block_test_image(&test, "other", 1 << 20);
+    g_autofree char *named = g_strdup_printf("blkverify:%s:%s", raw, other);
+    g_autoptr(BlkNode) node = block_test_open(&test, named, "driver=raw");
+    g_autoptr(BlkImage) image = blk_image_new(node, true, NULL);
+    memset(data, 0x44, sizeof(data));
+    g_assert_cmpint(blk_image_write(image, 12345, data, sizeof(data)), ==, 0);
+    g_assert_cmpint(blk_image_write_zeroes(image, 20000, 5000, true), ==, 0);
+    g_assert_cmpint(blk_image_flush(image), ==, 0);
+    g_assert_cmpint(blk_image_read(image, 12000, data, sizeof(data)), ==, 0);
+    g_assert_cmpuint(data[8100], ==, 0);
+    blk_image_free(g_steal_pointer(&image));
+    g_clear_pointer(&node, blk_node_unref);
+
+    int fd = open(raw, O_WRONLY);
+    g_assert_cmpint(pwrite(fd, "!", 1, 500000), ==, 1);
+    close(fd);
+    node = block_test_open(&test, named, "driver=raw");
+    image = blk_image_new(node, true, NULL);
+    g_assert_cmpint(blk_image_read(image, 0, data, sizeof(data)), ==, 0);
+    g_assert_cmpint(blk_image_read(image, 480000, data, sizeof(data)), ==, -EIO);
+    blk_image_free(g_steal_pointer(&image));
+    g_clear_pointer(&node, blk_node_unref);
+    block_test_finish(&test);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -236,5 +344,8 @@ main(int argc, char **argv)
     g_test_add_func("/block/throttle/bad", test_bad_limits);
     g_test_add_func("/block/copy-on-read", test_copy_on_read);
     g_test_add_func("/block/null", test_null);
+    g_test_add_func("/block/filters/blkdebug", test_blkdebug);
+    g_test_add_func("/block/filters/blkdebug/rules", test_blkdebug_rules);
+    g_test_add_func("/block/filters/blkverify", test_blkverify);
     return g_test_run();
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* Images on other hosts: HTTP and HTTPS from nginx, FTP from vsftpd, SSH from sshd, both started here where they are
- * installed, without rights and on free ports of this host. */
+/* Images on other hosts: HTTP and HTTPS from nginx, FTP from vsftpd, SSH from sshd, both started
+ * here where they are installed, without rights and on free ports of this host. */
 
 #include "block-server.h"
 
@@ -159,8 +159,7 @@ test_https(void)
     expect(&test, true, sweet, ",file.sslverify=off,file.cookie-secret=jar");
     expect(&test, false, inner, ",file.sslverify=off");
     expect(&test, true, named, ",file.sslverify=off");
-    expect(&test, true, inner,
-           ",file.sslverify=off,file.username=ann,file.password-secret=word");
+    expect(&test, true, inner, ",file.sslverify=off,file.username=ann,file.password-secret=word");
     block_server_stop(pid);
     for (unsigned i = 1; i <= 5; i++) {
         g_autofree char *folder = g_strdup_printf("%s/t%u", test.dir, i);
