@@ -6,6 +6,7 @@
 #include <gio/gio.h>
 #include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -208,6 +209,51 @@ test_convert(Fixture *f, gconstpointer data)
     g_assert_cmpint(access(made, F_OK), !=, 0);
 }
 
+static pid_t
+read_pid(Fixture *f)
+{
+    g_autofree char *path = path_of(f, "pid"), *text = NULL;
+
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    return (pid_t)g_ascii_strtoll(text, NULL, 10);
+}
+
+static void
+wait_for_end(Fixture *f)
+{
+    g_autofree char *path = path_of(f, "pid");
+
+    for (unsigned i = 0; i < 1000 && access(path, F_OK) == 0; i++) {
+        g_usleep(10000);
+    }
+    g_assert_cmpint(access(path, F_OK), !=, 0);
+}
+
+static void
+test_serve(Fixture *f, gconstpointer data)
+{
+    g_autofree char *socket = path_of(f, "sock"), *compare = NULL, *convert = NULL;
+
+    compare = g_strdup_printf("compare -f raw -F raw src 'nbd+unix:///disk?socket=%s'", socket);
+    convert = g_strdup_printf("convert -n -f raw -O raw other 'nbd+unix:///?socket=%s'", socket);
+    write_file(f, "src", 1 << 20, 3);
+    write_file(f, "other", 1 << 20, 5);
+    run(f, "serve --fork --pid-file pid -f raw -r -x disk -D 'a disk' -k sock src");
+    run(f, compare);
+    wait_for_end(f); /* the only client has gone */
+    g_assert_cmpint(access(socket, F_OK), !=, 0);
+    run(f, "serve --fork --pid-file pid -f raw -t -e 0 -k sock src");
+    run(f, convert);
+    g_assert_cmpint(kill(read_pid(f), SIGTERM), ==, 0);
+    wait_for_end(f);
+    g_assert_true(same_content(f, "src", "other"));
+    refuse(f, "serve --fork -f raw -k sock nowhere.img", "nowhere.img");
+    refuse(f, "serve -f raw -k sock -p 1 src", "--socket excludes");
+    refuse(f, "serve -f raw -k sock -e x src", "--shared");
+    refuse(f, "serve -f raw -k sock --tls-creds t src", "no TLS credentials");
+    refuse(f, "serve -f raw -k sock -B none src", "Bitmap 'none'");
+}
+
 static void
 test_messages(Fixture *f, gconstpointer data)
 {
@@ -232,6 +278,7 @@ main(int argc, char **argv)
     g_test_add("/img/json", Fixture, NULL, set_up, test_json, tear_down);
     g_test_add("/img/resize", Fixture, NULL, set_up, test_resize, tear_down);
     g_test_add("/img/convert", Fixture, NULL, set_up, test_convert, tear_down);
+    g_test_add("/img/serve", Fixture, NULL, set_up, test_serve, tear_down);
     g_test_add("/img/messages", Fixture, NULL, set_up, test_messages, tear_down);
     return g_test_run();
 }
