@@ -81,6 +81,25 @@ def virtio_scsi():
         assert "CACHE write back" in text
 
 
+def pvscsi():
+    """A disk and a CD behind VMware's adapter, by messages and by its interrupt pin.
+
+    mission: pvscsi"""
+    for option in ("on", "off"):
+        with tempfile.TemporaryDirectory() as folder:
+            cd = os.path.join(folder, "cd.iso")
+            expected = noise(cd, 2 * MEBI, 15)
+            text = check("sda", ["vmw_pvscsi", "sd_mod", "sr_mod"],
+                         ["-device", f"pvscsi,id=s0,use_msg={option}", "-device",
+                          "scsi-hd,drive=d0,bus=s0.0,scsi-id=3"],
+                         "echo CD $(sha256sum /dev/sr0); "
+                         "echo CACHE $(cat /sys/block/sda/queue/write_cache); ",
+                         more=["-drive", f"file={cd},if=none,id=c0,media=cdrom,format=raw",
+                               "-device", "scsi-cd,drive=c0,bus=s0.0"])
+            assert f"CD {expected}" in text, "what the guest read from the CD"
+            assert "CACHE write back" in text, "the mode page"
+
+
 def ahci():
     """A disk with queued commands and a CD on SATA ports.
 
@@ -139,6 +158,7 @@ def firmware_boots():
         "virtio-blk-legacy": ["-device", "virtio-blk-pci,disable-modern=on,drive=d0,bootindex=0"],
         "virtio-blk-modern": ["-device", "virtio-blk-pci,disable-legacy=on,drive=d0,bootindex=0"],
         "virtio-scsi": ["-device", "virtio-scsi-pci", "-device", "scsi-hd,drive=d0,bootindex=0"],
+        "pvscsi": ["-device", "pvscsi", "-device", "scsi-hd,drive=d0,bootindex=0"],
         "ahci": ["-device", "ahci,id=a", "-device", "ide-hd,drive=d0,bus=a.2,bootindex=0"],
         "nvme": ["-device", "nvme,drive=d0,serial=1,bootindex=0"],
     }
@@ -159,4 +179,5 @@ def firmware_boots():
 
 
 if __name__ == "__main__":
-    machine.main([firmware_boots, virtio_blk, virtio_blk_legacy, virtio_blk_packed, virtio_scsi, ahci, nvme])
+    machine.main([firmware_boots, virtio_blk, virtio_blk_legacy, virtio_blk_packed, virtio_scsi,
+                  pvscsi, ahci, nvme])
