@@ -146,7 +146,8 @@ drive_options(const VitPlanDrive *plan)
     if (!blk_options_get(options, "auto-read-only")) {
         blk_options_set(options, "auto-read-only", "on");
     }
-    if (plan->aio && plan->file) {
+    /* The default is nothing an image over the network could refuse. */
+    if (plan->file && plan->aio && strcmp(plan->aio, "threads") != 0) {
         blk_options_set(options, "aio", plan->aio);
     }
     if (plan->discard) {

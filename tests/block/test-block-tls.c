@@ -272,7 +272,8 @@ test_nbdkit(void)
         for (unsigned i = 0; i < 500 && !g_file_test(socket, G_FILE_TEST_EXISTS); i++) {
             g_usleep(10000);
         }
-        expect_client_works(&test, ",file.tls-creds=cli");
+        /* its socket is there a moment before it listens */
+        expect_client_works(&test, ",file.tls-creds=cli,file.open-timeout=20");
         expect_client_error(&test, "", "only encrypted connections");
         block_server_stop(pid);
         g_unlink(socket);

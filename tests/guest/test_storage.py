@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A Linux guest reads and writes disks behind each controller; the host compares checksums."""
 import os
+import subprocess
 import tempfile
+import time
 
 import machine
 from test_io import MEBI, digest, noise, run
@@ -178,6 +180,28 @@ def firmware_boots():
                 vm.wait_exit(60, status=1)
 
 
+def boots_over_network():
+    """The firmware starts a disk that an NBD server has.
+
+    mission: url.nbd.unix url.nbd.legacy-unix"""
+    with tempfile.TemporaryDirectory() as folder:
+        disk, socket = (os.path.join(folder, name) for name in ("disk.raw", "sock"))
+        boot_disk(disk, "BOOTED-nbd")
+        with subprocess.Popen(["nbdkit", "-f", "-r", "-U", socket, "file", disk]) as server:
+            try:
+                while subprocess.run(["nbdinfo", f"nbd+unix:///?socket={socket}"],
+                                     capture_output=True, check=False).returncode:
+                    time.sleep(0.1)
+                for name in (f"nbd+unix:///?socket={socket}", f"nbd:unix:{socket}"):
+                    with machine.Machine("-nodefaults", "-m", "64", "-vga", "none", "-device",
+                                         "isa-debug-exit,iobase=0x501,iosize=2", "-drive",
+                                         f"file={name},format=raw,snapshot=on", qmp=False) as vm:
+                        vm.wait_serial("BOOTED-nbd", 60)
+                        vm.wait_exit(60, status=1)
+            finally:
+                server.terminate()
+
+
 if __name__ == "__main__":
-    machine.main([firmware_boots, virtio_blk, virtio_blk_legacy, virtio_blk_packed, virtio_scsi,
+    machine.main([firmware_boots, boots_over_network, virtio_blk, virtio_blk_legacy, virtio_blk_packed, virtio_scsi,
                   pvscsi, ahci, nvme])
