@@ -440,6 +440,15 @@ write_value(AppSetting *setting, const char *value, GError **error)
     return vit_config_set(setting->config, setting->serial, setting->key.name, value, error);
 }
 
+/* What is switched or picked back to the default needs no words; what was typed stays as typed. */
+static gboolean
+is_picked(AppSetting *setting)
+{
+    AppControl control = app_setting_get_control(setting);
+
+    return control == APP_CONTROL_SWITCH || control == APP_CONTROL_CHOICE;
+}
+
 gboolean
 app_setting_set(AppSetting *setting, const char *value, GError **error)
 {
@@ -452,8 +461,8 @@ app_setting_set(AppSetting *setting, const char *value, GError **error)
     if (value && !check_value(setting, value, error)) {
         return FALSE;
     }
-    if (value && !(setting->key.flags & VIT_OPT_REQUIRED) && !is_selector(setting) &&
-        !(setting->serial && is_plain(setting)) &&
+    if (value && is_picked(setting) && !(setting->key.flags & VIT_OPT_REQUIRED) &&
+        !is_selector(setting) && !(setting->serial && is_plain(setting)) &&
         same_value(&setting->key, value, app_setting_get_default(setting))) {
         value = NULL;
     }

@@ -108,6 +108,12 @@ test_set_and_reset(void)
     g_assert_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT);
     g_assert_nonnull(strstr(error->message, "2Q"));
     assert_text(settings, "-m 2G  # memory\n-smp 2");
+    /* what is typed stays, be it the default */
+    g_assert_cmpstr(app_setting_get_default(memory), ==, "128M");
+    g_assert_true(app_setting_set(memory, "128M", NULL));
+    assert_text(settings, "-m 128M  # memory\n-smp 2");
+    g_assert_true(app_setting_set(memory, "2G", NULL));
+    assert_text(settings, "-m 2G  # memory\n-smp 2");
     g_assert_cmpstr(app_setting_get_default(hpet), ==, "on");
     g_assert_true(app_setting_set(hpet, "on", NULL)); /* the default is not written */
     assert_text(settings, "-m 2G  # memory\n-smp 2");

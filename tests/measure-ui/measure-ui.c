@@ -187,7 +187,7 @@ measure_library(GtkApplication *application)
     g_autoptr(AppLibrary) none = NULL;
     g_autoptr(AppLibrary) many = NULL;
     UiLibraryWindow *window;
-    double begun, before;
+    double begun, begun_cpu, before;
 
     g_mkdir_with_parents(empty, 0700);
     make_machines(full, 200);
@@ -197,10 +197,12 @@ measure_library(GtkApplication *application)
     gtk_widget_destroy(GTK_WIDGET(window));
     before = resident_mib();
     begun = now_ms();
+    begun_cpu = cpu_ms();
     many = app_library_new(full_file, NULL);
     report("library-200-read", now_ms() - begun, "ms");
     window = show_library(application, many);
     report("library-200-paint", now_ms() - begun, "ms");
+    report("library-200-cpu", cpu_ms() - begun_cpu, "ms");
     run_ms(1500);
     report("library-200-memory", resident_mib() - before, "MiB");
     measure_scroll(window);

@@ -19,18 +19,41 @@ import first_frame  # noqa: E402
 
 BUILD = pathlib.Path(sys.argv[1]).resolve()
 PROGRAM = str(BUILD / "app" / "vitrine")
+TESTS = BUILD / "tests"
 MEASURE = str(BUILD / "tests" / "measure-ui" / "measure-ui")
 DEMO = str(BUILD / "data" / "demo" / "demo.elf")
 GRUB_CD = "/usr/lib/grub-rescue/grub-rescue-cdrom.iso"
 
+# What tests count, as part of the same table: name: (arguments of the test, its environment).
+COUNTED = {
+    "pointer-wrong": ([TESTS / "app" / "test-app-units", "-p", "/app/viewport"], {}),
+    "mistakes-unclear": ([TESTS / "app" / "test-command-line", "-p", "/command-line/mistakes"], {}),
+    "runs-elsewhere": ([TESTS / "app" / "test-command-line", "-p", "/command-line/runs"], {}),
+    "random-lost": ([TESTS / "app" / "test-command-line", "-p", "/command-line/random"],
+                    {"VITRINE_ROUNDS": "10000"}),
+    "lines-lost": ([TESTS / "app" / "test-command-line", "-p", "/command-line/command-lines"], {}),
+    "kills-lost": ([TESTS / "config" / "test-conf", "-p", "/conf/kill"], {"VITRINE_LONG": "1"}),
+    "iso-steps": ([sys.executable, ROOT / "tests" / "app" / "test_library.py", "first_day"], {}),
+    "keyboard-missed": ([sys.executable, ROOT / "tests" / "app" / "test_reach.py"], {}),
+}
+
 # name: (what it is, limit, True = at most / False = at least)
 WANTED = {
+    "pointer-wrong": ("pointer truth, scales and modes: failing tests", 0, True),
+    "mistakes-unclear": ("30 mistakes told well: failing tests", 0, True),
+    "runs-elsewhere": ("copied command runs here, QEMU: failing tests", 0, True),
+    "random-lost": ("10,000 random texts in the pane: failing tests", 0, True),
+    "lines-lost": ("200 real command lines: failing tests", 0, True),
+    "kills-lost": ("1,000 kills during a save: failing tests", 0, True),
+    "iso-steps": ("ISO to running in 4 steps: failing tests", 0, True),
+    "keyboard-missed": ("names, keyboard of every place: failing tests", 0, True),
     "window": ("program start to window, best of 7", 500, True),
     "window-painted": ("same, to its first picture", 500, True),
     "window-cpu": ("same: CPU until then, all threads", 250, True),
     "iso-activations": ("ISO dropped to running", 2, True),
     "library-200-read": ("200 machines: reading", None, True),
     "library-200-paint": ("200 machines: reading to painted", 600, True),
+    "library-200-cpu": ("same: CPU until then", 600, True),
     "library-200-memory": ("200 machines: memory over empty", 30, True),
     "library-200-memory-scrolled": ("same, after scrolling through all", 30, True),
     "library-scroll-p95": ("200 machines: work per frame scrolling, p95", 16, True),
@@ -123,6 +146,24 @@ def iso_activations(desktop):
     return count
 
 
+def counted():
+    """Tests that fail, of each promise that is a count."""
+    env = dict(os.environ, VITRINE=PROGRAM, VITRINE_DEMO=DEMO,
+               VITRINE_RUN=str(BUILD / "app" / "vitrine-run"),
+               VITRINE_CONFIG_DIR=str(ROOT / "tests" / "config"))
+    good = True
+    for name, (command, more) in COUNTED.items():
+        result = subprocess.run([str(word) for word in command], env={**env, **more},
+                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                                check=False)
+        passed = len(re.findall(r"^ok ", result.stdout, re.M))
+        failed = len(re.findall(r"^not ok ", result.stdout, re.M))
+        if not passed and not failed or result.returncode and not failed:
+            failed = 1  # it did not get that far
+        good &= show("-", name, failed, f"of {passed + failed}")
+    return good
+
+
 def under_xvfb():
     good = True
     with app_driver.Desktop() as desktop:
@@ -161,10 +202,12 @@ def under_weston():
 
 
 def main():
+    print(f"Load of this computer: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
     print(f"| {'display':8} | {'measure':46} | {'seen':19} | {'wanted':8} | {'':6} |")
     print(f"|{'-' * 10}|{'-' * 48}|{'-' * 21}|{'-' * 10}|{'-' * 8}|")
     good = under_xvfb()
     good &= under_weston()
+    good &= counted()
     sys.exit(0 if good else 1)
 
 
