@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The application as assistive technology sees it: find controls by role and name, press, read and
 write them. Made after an app_driver.Desktop, whose bus it uses."""
+import faulthandler
 import os
 import subprocess
 import sys
@@ -22,15 +23,20 @@ def alone(path, test, seconds=60):
     """Runs TEST of the file PATH in a process of its own: a process is connected to one
     accessibility bus for good."""
     def run():
-        patience = float(os.environ.get("VITRINE_TEST_PATIENCE", "1"))
-        result = subprocess.run([sys.executable, path, test.__name__], timeout=seconds * patience,
+        limit = seconds * float(os.environ.get("VITRINE_TEST_PATIENCE", "1"))
+        result = subprocess.run([sys.executable, path, test.__name__], timeout=limit + 20,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                check=False)
+                                env=dict(os.environ, VITRINE_TEST_LIMIT=str(limit)), check=False)
         print("".join(line + "\n" for line in result.stdout.splitlines() if line[:2] == "# "),
               end="", flush=True)
         assert result.returncode == 0, result.stdout[-3000:]
     run.__name__ = test.__name__
     return run
+
+
+if "VITRINE_TEST_LIMIT" in os.environ:
+    # what takes too long says where it stands
+    faulthandler.dump_traceback_later(float(os.environ["VITRINE_TEST_LIMIT"]), exit=True)
 
 
 class Tree:

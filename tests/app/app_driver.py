@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The real application on a virtual display: its actions over D-Bus, its widgets' screens as
 pictures, keys and clicks through the X server. Private display, session bus and XDG folders."""
+import ctypes
 import os
 import re
 import shutil
@@ -12,6 +13,15 @@ import time
 PATIENCE = float(os.environ.get("VITRINE_TEST_PATIENCE", "1"))
 NAME = "org.vitrine.Vitrine"
 PATH = "/org/vitrine/Vitrine"
+
+
+LIBC = ctypes.CDLL("libc.so.6")
+PR_SET_PDEATHSIG = 1
+
+
+def end_with_us():
+    """In a child: a test that is killed or stops half-way leaves no server behind."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Failure(AssertionError):
@@ -31,7 +41,7 @@ class Desktop:
         self.env.pop("WAYLAND_DISPLAY", None)
         bus = subprocess.Popen(["dbus-daemon", "--session", "--print-address=1", "--nofork"],
                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.env,
-                               text=True)
+                               text=True, preexec_fn=end_with_us)
         self.bus = bus
         self.env["DBUS_SESSION_BUS_ADDRESS"] = bus.stdout.readline().strip()
 
@@ -45,7 +55,7 @@ class Desktop:
                 ["Xvfb", f":{number}", "-displayfd", str(write), "-screen", "0", "1280x1024x24",
                  "-nolisten", "tcp",
                  # or it starts afresh whenever its last client leaves, and drops who comes then
-                 "-noreset"], pass_fds=[write], stderr=subprocess.DEVNULL)
+                 "-noreset"], pass_fds=[write], stderr=subprocess.DEVNULL, preexec_fn=end_with_us)
             os.close(write)
             with os.fdopen(read, encoding="ascii") as stream:
                 if stream.readline().strip():
@@ -83,7 +93,7 @@ class Application:
         self.known = ["org.freedesktop.Notifications"]
         self.log = open(os.path.join(desktop.dir, "app.log"), "a+", encoding="utf-8")
         self.process = subprocess.Popen([program, *args], env={**desktop.env, **(env or {})},
-                                        stdout=self.log, stderr=self.log)
+                                        stdout=self.log, stderr=self.log, preexec_fn=end_with_us)
 
     def __enter__(self):
         return self

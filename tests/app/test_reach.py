@@ -133,7 +133,7 @@ class Session:
         """What got the focus by these keys; None when it stayed where it was."""
         self.focus_seen.clear()
         self.desktop.run("xdotool", "key", *keys)
-        end = time.monotonic() + 0.6 * app_driver.PATIENCE
+        end = time.monotonic() + 1.2 * app_driver.PATIENCE
         while time.monotonic() < end and not self.focus_seen:
             self.pump(0.01)
         self.pump(0.02)
@@ -157,8 +157,9 @@ class Session:
         found = []
         for node in self.tree.walk(root, not scrolled):
             try:
-                if node.get_role_name() in CONTROLS and self.tree.has(node, "VISIBLE") and self.tree.has(node, "FOCUSABLE") and \
-                        self.tree.has(node, "SENSITIVE") and node not in but:
+                if node.get_role_name() in CONTROLS and node not in but and \
+                        all(self.tree.has(node, state)
+                            for state in ("VISIBLE", "FOCUSABLE", "SENSITIVE")):
                     found.append(node)
             except Exception:  # went away
                 continue
@@ -451,4 +452,4 @@ TESTS = [library, new_machine, preferences, settings_sidebar, settings_machine,
 
 if __name__ == "__main__":
     machine.main(TESTS if len(sys.argv) > 1 else
-                 [accessible.alone(__file__, test, 120) for test in TESTS])
+                 [accessible.alone(__file__, test, 240) for test in TESTS])
