@@ -23,7 +23,8 @@ check_directory_pointers(X86Core *core, uint64_t cr3)
     uint64_t reserved = 0x1e6 | ~((1ull << core->model->phys_bits) - 1);
 
     for (unsigned i = 0; i < 4; i++) {
-        uint64_t entry = x86_phys_read(core, (cr3 & 0xffffffe0u) + i * 8, 8);
+        uint64_t entry =
+            x86_phys_read(core, x86_mmu_table_address(core, (cr3 & 0xffffffe0u) + i * 8), 8);
         if ((entry & 1) && (entry & reserved)) {
             bad_value(core);
         }
@@ -175,6 +176,9 @@ x86_read_cr8(X86Core *core)
     const VitCpuHost *host = core->cpu->host;
     uint64_t value = 0;
 
+    if (core->s.svm.masks_interrupts) {
+        return core->s.svm.virtual_tpr & 15;
+    }
     if (host->apic_get_cr8) {
         vit_lock_take(vit_address_space_lock(host->memory));
         value = host->apic_get_cr8(host->opaque);
@@ -190,6 +194,10 @@ x86_write_cr8(X86Core *core, uint64_t value)
 
     if (value & ~(uint64_t)15) {
         bad_value(core);
+    }
+    if (core->s.svm.masks_interrupts) {
+        core->s.svm.virtual_tpr = value;
+        return;
     }
     if (host->apic_set_cr8) {
         vit_lock_take(vit_address_space_lock(host->memory));
@@ -209,6 +217,7 @@ x86_efer_valid(const X86Core *core, uint64_t value)
     supported |= x86_model_has(model, X86_FEATURE_SYSCALL) ? X86_EFER_SCE : 0;
     supported |= x86_model_has(model, X86_FEATURE_LM) ? X86_EFER_LME : 0;
     supported |= x86_model_has(model, X86_FEATURE_NX) ? X86_EFER_NXE : 0;
+    supported |= x86_model_has(model, X86_FEATURE_SVM) ? X86_EFER_SVME : 0;
     supported |= x86_model_has(model, X86_FEATURE_FXSR_OPT) ? X86_EFER_FFXSR : 0;
     if (value & ~supported) {
         return false;

@@ -10,7 +10,12 @@
 
 #include "x86-exec.h"
 #include "x86-log.h"
+#include "x86-svm.h"
 #include "x86-system.h"
+
+/* What the global interrupt flag of SVM holds off. */
+static const uint32_t waits_for_gif =
+    VIT_CPU_EVENT_INTR | VIT_CPU_EVENT_NMI | VIT_CPU_EVENT_SMI | VIT_CPU_EVENT_INIT;
 
 static bool
 take(X86Core *core, uint32_t events, uint32_t event)
@@ -92,7 +97,9 @@ take_interrupt(X86Core *core)
 static bool
 may_interrupt(const X86State *s)
 {
-    return (s->rflags & X86_FLAG_IF) && !s->interrupt_shadow &&
+    bool enabled = s->svm.masks_interrupts ? s->svm.host_if : s->rflags & X86_FLAG_IF;
+
+    return enabled && !s->interrupt_shadow &&
            (s->activity == X86_ACTIVE || s->activity == X86_HALTED);
 }
 
@@ -107,7 +114,14 @@ static bool
 take_one(X86Core *core, uint32_t events)
 {
     X86State *s = &core->s;
+    int virtual_vector;
 
+    if (s->svm.interrupts_off) {
+        events &= ~waits_for_gif;
+    }
+    if (s->svm.guest && x86_svm_takes_event(core, events)) {
+        return true;
+    }
     if (take(core, events, VIT_CPU_EVENT_MCE)) {
         return take_machine_check(core);
     }
@@ -129,6 +143,10 @@ take_one(X86Core *core, uint32_t events)
     }
     if ((events & VIT_CPU_EVENT_INTR) && may_interrupt(s)) {
         return take_interrupt(core);
+    }
+    if (s->svm.virtual_irq && (virtual_vector = x86_svm_virtual_interrupt(core)) >= 0) {
+        s->svm.virtual_irq = false;
+        return deliver(core, X86_EVENT_EXTERNAL, virtual_vector);
     }
     return true;
 }
@@ -167,7 +185,10 @@ x86_has_events(const X86Core *core)
     wanted |= !s->in_smm && s->activity != X86_WAIT_FOR_SIPI ? VIT_CPU_EVENT_SMI : 0;
     wanted |= may_nmi(s) ? VIT_CPU_EVENT_NMI : 0;
     wanted |= may_interrupt(s) ? VIT_CPU_EVENT_INTR : 0;
-    return events & wanted;
+    if (s->svm.interrupts_off) {
+        wanted &= ~waits_for_gif;
+    }
+    return (events & wanted) || x86_svm_virtual_interrupt(core) >= 0;
 }
 
 bool

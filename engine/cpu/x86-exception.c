@@ -11,6 +11,7 @@
 
 #include "x86-exec.h"
 #include "x86-log.h"
+#include "x86-svm.h"
 #include "x86-system.h"
 
 /* ---- Raising ---- */
@@ -405,20 +406,35 @@ report_shutdown(X86Core *core)
 bool
 x86_deliver(X86Core *core, const X86Event *first)
 {
-    X86Event event = *first;
+    X86Event event = *first, previous;
 
+    if (x86_svm_takes_exception(core, first, NULL)) {
+        return true;
+    }
     if (x86_log_wants(core, VIT_LOG_INT)) {
         x86_log_event(core, event.vector, event.has_error ? event.error : 0,
                       event.kind == X86_EVENT_INT_N || event.kind == X86_EVENT_INT3, core->s.rip);
     }
     while (!try_interrupt(core, &event)) {
+        if (core->fault_vector == X86_EXC_VMEXIT) {
+            x86_svm_leave(core, &event);
+            return true;
+        }
         bool was_double = event.kind == X86_EVENT_FAULT && event.vector == X86_EXC_DF;
         if (was_double && fault_class(core->fault_vector) != CLASS_BENIGN) {
+            if (x86_svm_intercepts(core, SVM_EXIT_SHUTDOWN)) {
+                x86_svm_leave_with(core, NULL, SVM_EXIT_SHUTDOWN, 0, 0);
+                return true;
+            }
             report_shutdown(core);
             core->s.activity = X86_SHUTDOWN;
             return false;
         }
-        event = combine(core, &event);
+        previous = event;
+        event = combine(core, &previous);
+        if (x86_svm_takes_exception(core, &event, &previous)) {
+            return true;
+        }
     }
     core->s.rip = core->next_rip;
     core->s.interrupt_shadow = false;
@@ -436,6 +452,10 @@ x86_deliver_exception(X86Core *core, VitCpuExit *out_exit)
         .return_rip = core->s.rip,
     };
 
+    if (core->fault_vector == X86_EXC_VMEXIT) {
+        x86_svm_leave(core, NULL);
+        return true;
+    }
     core->event_ext = 0;
     core->debug_pending = 0;
     if (event.vector == X86_EXC_DB) {

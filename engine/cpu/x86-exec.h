@@ -47,6 +47,7 @@
     F(jmp_far) F(call_far_m) F(jmp_far_m) F(ret_far) F(iret) F(int3) F(int_n) F(into) F(int1) \
     F(ud) F(syscall) F(sysret) F(sysenter) F(sysexit) F(rsm) F(pushf) F(popf) F(cli) F(sti) \
     F(clac) F(stac) F(sldt) F(str) F(lldt) F(ltr) F(verr) F(verw) F(lar) F(lsl) F(sgdt) F(sidt) \
+    F(vmrun) F(vmmcall) F(vmload) F(vmsave) F(stgi) F(clgi) F(invlpga) \
     F(lgdt) F(lidt) F(smsw) F(lmsw) F(mov_from_cr) F(mov_from_dr) F(mov_to_cr) F(mov_to_dr) \
     F(clts) F(invd) F(wbinvd) F(invlpg) F(invpcid) F(swapgs) F(rdfsbase) F(rdgsbase) F(wrfsbase) \
     F(wrgsbase) F(xgetbv) F(xsetbv) F(rdpkru) F(wrpkru) F(wrmsr) F(rdmsr) F(rdtsc) F(rdtscp) \

@@ -5,6 +5,7 @@
  * hints and fences, RDRAND and RDSEED. Intel SDM volume 2. Thread: the CPU's own. */
 
 #include "x86-int.h"
+#include "x86-svm.h"
 
 #include <sched.h>
 #include <sys/random.h>
@@ -275,6 +276,7 @@ x86_exec_nop(X86Core *core, const X86Insn *insn)
 void
 x86_exec_pause(X86Core *core, const X86Insn *insn)
 {
+    x86_svm_check(core, SVM_EXIT_PAUSE);
     if (core->cpu->is_crowded) {
         sched_yield();
     } else {

@@ -84,6 +84,8 @@ struct X86Core {
     int fault_vector;
     bool fault_has_error;
     uint32_t fault_error;
+    /* #VMEXIT that is being raised (fault_vector X86_EXC_VMEXIT), and CR2 before the last #PF. */
+    uint64_t svm_code, svm_info[2], svm_cr2;
     uint32_t event_ext;        /* EXT bit of error codes while an event is being delivered */
     uint64_t instructions;     /* executed since reset */
     struct X86Log *log;        /* x86-log.c; NULL until something was logged */

@@ -98,6 +98,7 @@ x86_mark_written_slow(X86Core *core, uint8_t *dirty, uint64_t linear, size_t len
 void
 x86_page_fault(X86Core *core, uint64_t linear, uint32_t error)
 {
+    core->svm_cr2 = core->s.cr2;
     core->s.cr2 = x86_long_mode(&core->s) ? linear : (uint32_t)linear;
     x86_fault_code(core, X86_EXC_PF, error);
 }

@@ -13,6 +13,7 @@
 
 #include "x86-mem.h"
 #include "x86-log.h"
+#include "x86-svm.h"
 
 enum {
     PTE_P = 1u << 0,
@@ -35,6 +36,7 @@ typedef struct Step {
 typedef struct Walk {
     X86Core *core;
     bool uncached; /* for other threads: the page cache is the CPU's own */
+    bool lost;     /* such a walk met a page that nested tables do not map */
     uint64_t linear;
     Step steps[5];
     unsigned count;
@@ -218,6 +220,119 @@ reserved_bits(const X86Core *core, unsigned level, uint64_t entry)
     return reserved;
 }
 
+/* ---- Nested paging: AMD APM volume 2 15.25 ---- */
+
+/* One try; false = a fault, with *OUT_ERROR, or *OUT_ERROR = UINT32_MAX: a table changed. */
+static bool
+walk_nested(const Walk *walk, uint64_t guest_physical, X86Access access, uint64_t *out_physical,
+            uint8_t *out_allowed, uint32_t *out_error)
+{
+    X86Core *core = walk->core;
+    const X86Svm *svm = &core->s.svm;
+    bool long_mode = svm->host_efer & X86_EFER_LMA, nx = svm->host_efer & X86_EFER_NXE;
+    unsigned level = !long_mode ? 3 : svm->host_cr4 & X86_CR4_LA57 ? 5 : 4;
+    uint64_t table = svm->nested_cr3 & (long_mode ? 0x000ffffffffff000ull : 0xffffffe0u);
+    uint64_t rights = PTE_W | PTE_U, reserved = above_phys_bits(core, 51) | (nx ? 0 : PTE_NX);
+
+    for (;; level--) {
+        unsigned shift = 12 + 9 * (level - 1);
+        bool top_pae = !long_mode && level == 3;
+        uint64_t at = table + ((guest_physical >> shift) & (top_pae ? 3 : 511)) * 8;
+        uint64_t entry = read_entry(walk, at, 8);
+        bool is_leaf = level == 1 || (level < 4 && !top_pae && (entry & PTE_PS));
+        if (!(entry & PTE_P)) {
+            *out_error = 0;
+            return false;
+        }
+        if ((entry & reserved) || (level >= 4 && (entry & PTE_PS))) {
+            *out_error = X86_PF_PRESENT | X86_PF_RESERVED;
+            return false;
+        }
+        rights &= top_pae ? ~0ull : entry | ~(uint64_t)(PTE_W | PTE_U);
+        rights |= top_pae ? 0 : entry & PTE_NX;
+        uint64_t seen = PTE_A | (is_leaf && access == X86_ACCESS_WRITE ? PTE_D : 0);
+        if (is_leaf && (!(rights & PTE_U) || (access == X86_ACCESS_WRITE && !(rights & PTE_W)) ||
+                        (access == X86_ACCESS_EXEC && (rights & PTE_NX)))) {
+            *out_error = X86_PF_PRESENT;
+            return false;
+        }
+        if (!top_pae && !walk->uncached && (entry & seen) != seen &&
+            !update_entry(core, at, entry, seen, 8)) {
+            *out_error = UINT32_MAX;
+            return false;
+        }
+        if (is_leaf) {
+            uint64_t mask = (1ull << shift) - 1;
+            bool may_write = (rights & PTE_W) && ((entry | seen) & PTE_D);
+            *out_physical = (entry & 0x000ffffffffff000ull & ~mask) | (guest_physical & mask);
+            *out_allowed = 1u << X86_ACCESS_READ | (unsigned)may_write << X86_ACCESS_WRITE |
+                           (unsigned)!(rights & PTE_NX) << X86_ACCESS_EXEC;
+            return true;
+        }
+        table = entry & 0x000ffffffffff000ull;
+    }
+}
+
+static uint64_t
+nested_address(Walk *walk, uint64_t guest_physical, X86Access access, bool is_table,
+               uint8_t *out_allowed)
+{
+    uint64_t physical;
+    uint32_t error;
+
+    while (!walk_nested(walk, guest_physical, access, &physical, out_allowed, &error)) {
+        if (walk->uncached) {
+            walk->lost = true;
+            return 0;
+        }
+        if (error == UINT32_MAX) {
+            continue;
+        }
+        error |= X86_PF_USER | (access == X86_ACCESS_WRITE ? X86_PF_WRITE : 0) |
+                 (access == X86_ACCESS_EXEC ? X86_PF_FETCH : 0);
+        x86_svm_exit(walk->core, SVM_EXIT_NESTED_PAGE, error | 1ull << (is_table ? 33 : 32),
+                     guest_physical);
+    }
+    return physical;
+}
+
+/* Where an entry of the CPU's own tables lies. Walks of these count as writes. */
+static uint64_t
+table_address(Walk *walk, uint64_t physical)
+{
+    uint8_t allowed;
+
+    physical = apply_a20(walk->core, physical);
+    return walk->core->s.svm.nested_paging
+               ? nested_address(walk, physical, walk->uncached ? X86_ACCESS_READ : X86_ACCESS_WRITE,
+                                true, &allowed)
+               : physical;
+}
+
+/* Where a byte of a page lies; takes from ALLOWED (nullable) what nested tables do not allow. */
+static uint64_t
+page_address(Walk *walk, uint64_t physical, X86Access access, uint8_t *allowed)
+{
+    uint8_t nested;
+
+    physical = apply_a20(walk->core, physical);
+    if (walk->core->s.svm.nested_paging) {
+        physical = nested_address(walk, physical, access, false, &nested);
+        if (allowed) {
+            *allowed &= nested;
+        }
+    }
+    return physical;
+}
+
+uint64_t
+x86_mmu_table_address(X86Core *core, uint64_t physical)
+{
+    Walk walk = { .core = core };
+
+    return table_address(&walk, physical);
+}
+
 /* Follows the tables of PAE (3 levels), 4-level and 5-level paging. */
 static bool
 walk_64bit_entries(Walk *walk, uint32_t *out_error)
@@ -232,7 +347,8 @@ walk_64bit_entries(Walk *walk, uint32_t *out_error)
         unsigned shift = 12 + 9 * (level - 1);
         unsigned bits = !long_mode && level == 3 ? 2 : 9;
         Step *step = &walk->steps[walk->count];
-        step->address = apply_a20(core, table + ((walk->linear >> shift) & ((1u << bits) - 1)) * 8);
+        step->address =
+            table_address(walk, table + ((walk->linear >> shift) & ((1u << bits) - 1)) * 8);
         step->entry = read_entry(walk, step->address, 8);
         step->has_accessed = long_mode || level < 3;
         if (!(step->entry & PTE_P)) {
@@ -265,7 +381,7 @@ walk_32bit_entries(Walk *walk, uint32_t *out_error)
     Step *step = &walk->steps[0];
 
     step->has_accessed = true;
-    step->address = apply_a20(core, directory + (walk->linear >> 22) * 4);
+    step->address = table_address(walk, directory + (walk->linear >> 22) * 4);
     step->entry = read_entry(walk, step->address, 4);
     if (!(step->entry & PTE_P)) {
         *out_error = 0;
@@ -289,7 +405,7 @@ walk_32bit_entries(Walk *walk, uint32_t *out_error)
     Step *last = &walk->steps[1];
     last->has_accessed = true;
     last->address =
-        apply_a20(core, (step->entry & 0xfffff000u) + ((walk->linear >> 12) & 0x3ff) * 4);
+        table_address(walk, (step->entry & 0xfffff000u) + ((walk->linear >> 12) & 0x3ff) * 4);
     last->entry = read_entry(walk, last->address, 4);
     if (!(last->entry & PTE_P)) {
         *out_error = 0;
@@ -410,7 +526,8 @@ x86_mmu_translate(X86Core *core, uint64_t linear, X86Access access, X86View view
         linear = (uint32_t)linear;
     }
     if (!(s->cr0 & X86_CR0_PG)) {
-        *out = (X86Translation){ .physical = apply_a20(core, linear), .allowed = 7 };
+        *out = (X86Translation){ .allowed = 7 };
+        out->physical = page_address(&walk, linear, access, &out->allowed);
         return true;
     }
     walk.linear = linear;
@@ -438,8 +555,9 @@ x86_mmu_translate(X86Core *core, uint64_t linear, X86Access access, X86View view
     }
     out->global = (leaf & PTE_G) && (s->cr4 & X86_CR4_PGE);
     out->page_bytes = 1ull << walk.leaf_shift;
-    out->physical =
-        apply_a20(core, leaf_page(&walk, s->cr4 & X86_CR4_PAE) | (linear & (out->page_bytes - 1)));
+    out->physical = page_address(
+        &walk, leaf_page(&walk, s->cr4 & X86_CR4_PAE) | (linear & (out->page_bytes - 1)), access,
+        &out->allowed);
     return true;
 }
 
@@ -454,13 +572,15 @@ x86_mmu_translate_debug(X86Core *core, uint64_t linear, uint64_t *out_physical)
     }
     walk.linear = linear;
     if (!(core->s.cr0 & X86_CR0_PG)) {
-        *out_physical = apply_a20(core, linear);
-        return true;
+        *out_physical = page_address(&walk, linear, X86_ACCESS_READ, NULL);
+        return !walk.lost;
     }
     if (!walk_tables(&walk, &error)) {
         return false;
     }
-    *out_physical = apply_a20(core, leaf_page(&walk, core->s.cr4 & X86_CR4_PAE) |
-                                        (linear & ((1ull << walk.leaf_shift) - 1)));
-    return true;
+    *out_physical = page_address(&walk,
+                                 leaf_page(&walk, core->s.cr4 & X86_CR4_PAE) |
+                                     (linear & ((1ull << walk.leaf_shift) - 1)),
+                                 X86_ACCESS_READ, NULL);
+    return !walk.lost;
 }

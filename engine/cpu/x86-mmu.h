@@ -54,6 +54,10 @@ bool x86_mmu_translate(X86Core *core, uint64_t linear, X86Access access, X86View
  * device lock or is a map reader; the CPU may be running (the answer is then a moment's). */
 bool x86_mmu_translate_debug(X86Core *core, uint64_t linear, uint64_t *out_physical);
 
+/* Where the CPU's own table at PHYSICAL lies: in a guest of the guest with nested paging, by the
+ * host's tables. Unwinds. */
+uint64_t x86_mmu_table_address(X86Core *core, uint64_t physical);
+
 /* ---- TLB ---- */
 
 enum {

@@ -38,7 +38,8 @@ static const char interpreter_features[] =
     "fpu vme de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush acpi fxsr ss "
     "ht monitor cx16 pcid x2apic movbe popcnt tsc-deadline rdrand hypervisor fsgsbase tsc-adjust "
     "bmi1 smep bmi2 erms invpcid rdseed adx smap clflushopt clwb umip pku la57 rdpid fsrm syscall "
-    "nx pdpe1gb rdtscp lm lahf-lm cmp-legacy abm 3dnowprefetch topoext invtsc clzero wbnoinvd arat";
+    "nx pdpe1gb rdtscp lm lahf-lm cmp-legacy abm 3dnowprefetch topoext invtsc clzero wbnoinvd arat "
+    "svm npt nrip-save vmcb-clean flushbyasid";
 /* Run on the host's vector unit: only where the host has them. */
 static const char host_features[] =
     "mmx sse sse2 pni pclmulqdq ssse3 fma sse4.1 sse4.2 aes xsave avx f16c avx2 sha-ni xsaveopt "

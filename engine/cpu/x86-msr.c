@@ -31,7 +31,8 @@ struct MsrRow {
 uint64_t
 x86_tsc(const X86Core *core)
 {
-    return vit_clock_ticks(core->cpu->host->clock, core->model->tsc_hz) + core->s.tsc_offset;
+    return vit_clock_ticks(core->cpu->host->clock, core->model->tsc_hz) + core->s.tsc_offset +
+           core->s.svm.tsc_offset;
 }
 
 /* Gives the board the virtual time of the deadline, which moves when the TSC does. */
@@ -362,6 +363,14 @@ read_arch_capabilities(X86Core *core, const MsrRow *row, uint32_t index, uint64_
     return true;
 }
 
+/* SVM is disabled where there is none. */
+static bool
+read_vm_cr(X86Core *core, const MsrRow *row, uint32_t index, uint64_t *out_value)
+{
+    *out_value = x86_has_feature(core, X86_FEATURE_SVM) ? 0 : 0x10;
+    return true;
+}
+
 /* Ratio of the maximum non-turbo frequency to 100 MHz, in bits 8..15. */
 static bool
 read_platform_info(X86Core *core, const MsrRow *row, uint32_t index, uint64_t *out_value)
@@ -464,7 +473,7 @@ static const MsrRow msr_rows[] = {
     { ONE(0xc0010058), "MMIO_CFG_BASE", SWALLOW },
     { ONE(0xc0010112), "SMM_ADDR", SWALLOW },
     { ONE(0xc0010113), "SMM_MASK", SWALLOW },
-    { ONE(0xc0010114), "VM_CR", READ_ONLY(0x10), SWALLOW }, /* SVM disabled */
+    { ONE(0xc0010114), "VM_CR", .read = read_vm_cr, .write = write_nothing },
     { ONE(0xc0010117), "VM_HSAVE_PA", AT(vm_hsave_pa), .write_mask = 0x000ffffffffff000 },
     { RUN(0xc0010140, 2), "OSVW", FEATURE(OSVW), SWALLOW },
     { RUN(0xc0011020, 12), "LS_CFG ... BU_CFG", READ_ONLY(2), SWALLOW }, /* LFENCE serialises */

@@ -24,7 +24,7 @@
 #define LOAD_FAR(mn, key, seg, rowflags) \
     ROW(mn, key, SYSTEM, BASE, rowflags | END, FL_NONE, OPS(WR(Gv), WR(Seg(seg)), RD(Mp)), lxs)
 #define SVM_ROW(mn, rm, fn) \
-    ROW(mn, OP2RM(NONE, 0x01, 3, rm), SYSTEM, BASE, PROTECTED | END, FL_NONE, OPS_NONE, fn)
+    ROW(mn, OP2RM(NONE, 0x01, 3, rm), SYSTEM, SVM, PROTECTED | END, FL_NONE, OPS_NONE, fn)
 
 const X86OpRow x86_op_rows_sys[] = {
     /* clang-format off */
@@ -156,11 +156,11 @@ const X86OpRow x86_op_rows_sys[] = {
     ROW("clzero", OP2RM(ANY, 0x01, 7, 4), SYSTEM, CLZERO, 0, FL_NONE,
         OPS(RD(FIXED(RAX, X86_SZ_ADDR))), clzero),
 
-    /* Virtualization: no hypervisor is offered to run in, nor SVM or VMX, so all are #UD. */
+    /* Virtualization: AMD's; of VMX there is nothing. */
     ROW("vmcall", OP2RM(NONE, 0x01, 0, 1), SYSTEM, BASE, END, FL_NONE, OPS_NONE, ud),
-    SVM_ROW("vmrun", 0, ud), SVM_ROW("vmmcall", 1, ud), SVM_ROW("vmload", 2, ud),
-    SVM_ROW("vmsave", 3, ud), SVM_ROW("stgi", 4, ud), SVM_ROW("clgi", 5, ud),
-    SVM_ROW("skinit", 6, ud), SVM_ROW("invlpga", 7, ud),
+    SVM_ROW("vmrun", 0, vmrun), SVM_ROW("vmmcall", 1, vmmcall), SVM_ROW("vmload", 2, vmload),
+    SVM_ROW("vmsave", 3, vmsave), SVM_ROW("stgi", 4, stgi), SVM_ROW("clgi", 5, clgi),
+    SVM_ROW("skinit", 6, ud), SVM_ROW("invlpga", 7, invlpga),
     /* clang-format on */
 };
 const size_t x86_op_count_sys = VIT_ARRAY_LEN(x86_op_rows_sys);

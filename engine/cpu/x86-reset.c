@@ -91,6 +91,7 @@ x86_state_reset(X86Core *core, bool is_init)
     s->activity = core->cpu->is_bsp ? X86_ACTIVE : X86_WAIT_FOR_SIPI;
     s->nmi_blocked = s->smi_blocked = s->interrupt_shadow = s->in_smm = false;
     s->pending_vector = -1;
+    s->svm = (X86Svm){ 0 };
     if (!is_init) {
         reset_fpu_and_msrs(core);
     }

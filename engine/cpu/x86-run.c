@@ -376,7 +376,7 @@ step(X86Core *core, X86DecodeCache *cache)
 static bool
 pass(X86Core *core, X86DecodeCache *cache, VitCpuExit *out_exit)
 {
-    if (vit_cpu_events(core->cpu) || core->s.activity != X86_ACTIVE) {
+    if (vit_cpu_events(core->cpu) || core->s.activity != X86_ACTIVE || core->s.svm.virtual_irq) {
         if (!x86_take_events(core, out_exit)) {
             return false;
         }
@@ -400,7 +400,8 @@ pass(X86Core *core, X86DecodeCache *cache, VitCpuExit *out_exit)
 static inline uint32_t
 event_mask(const X86Core *core)
 {
-    return core->s.rflags & X86_FLAG_IF ? UINT32_MAX : ~(uint32_t)VIT_CPU_EVENT_INTR;
+    return (core->s.rflags & X86_FLAG_IF) || core->s.svm.guest ? UINT32_MAX
+                                                               : ~(uint32_t)VIT_CPU_EVENT_INTR;
 }
 
 /* What the plain loop has no eye for. */
@@ -408,7 +409,7 @@ static inline bool
 needs_care(const X86Core *core)
 {
     return (core->s.rflags & (X86_FLAG_TF | X86_FLAG_RF)) | core->s.interrupt_shadow |
-           core->code_breakpoints | core->host_debug | core->s.activity |
+           core->code_breakpoints | core->host_debug | core->s.activity | core->s.svm.virtual_irq |
            (vit_cpu_events(core->cpu) & event_mask(core));
 }
 _Static_assert(X86_ACTIVE == 0, "needs_care() takes any other activity for work");

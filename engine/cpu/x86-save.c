@@ -28,6 +28,33 @@ static const VitField table_fields[] = {
     { 0 },
 };
 
+static const VitField svm_fields[] = {
+    VIT_FIELD(X86Svm, guest),
+    VIT_FIELD(X86Svm, interrupts_off),
+    VIT_FIELD(X86Svm, nested_paging),
+    VIT_FIELD(X86Svm, masks_interrupts),
+    VIT_FIELD(X86Svm, host_if),
+    VIT_FIELD(X86Svm, host_nmi_blocked),
+    VIT_FIELD(X86Svm, virtual_irq),
+    VIT_FIELD(X86Svm, virtual_ignores_tpr),
+    VIT_FIELD(X86Svm, virtual_tpr),
+    VIT_FIELD(X86Svm, virtual_priority),
+    VIT_FIELD(X86Svm, virtual_vector),
+    VIT_FIELD(X86Svm, cr_intercepts),
+    VIT_FIELD(X86Svm, dr_intercepts),
+    VIT_FIELD(X86Svm, exceptions),
+    VIT_FIELD_ARRAY(X86Svm, intercepts),
+    VIT_FIELD(X86Svm, control_block),
+    VIT_FIELD(X86Svm, io_map),
+    VIT_FIELD(X86Svm, msr_map),
+    VIT_FIELD(X86Svm, nested_cr3),
+    VIT_FIELD(X86Svm, tsc_offset),
+    VIT_FIELD(X86Svm, host_pat),
+    VIT_FIELD(X86Svm, host_cr4),
+    VIT_FIELD(X86Svm, host_efer),
+    { 0 },
+};
+
 const VitField x86_state_fields[] = {
     VIT_FIELD_ARRAY(X86State, gpr),
     VIT_FIELD(X86State, rip),
@@ -79,6 +106,7 @@ const VitField x86_state_fields[] = {
     VIT_FIELD(X86State, hwcr),
     VIT_FIELD(X86State, vm_hsave_pa),
     VIT_FIELD(X86State, microcode_version),
+    VIT_FIELD_NESTED(X86State, svm, svm_fields),
     VIT_FIELD(X86State, activity),
     VIT_FIELD(X86State, in_smm),
     VIT_FIELD(X86State, nmi_blocked),
@@ -100,7 +128,7 @@ broken_rule(const X86Core *core)
     bool pg = s->cr0 & X86_CR0_PG, pe = s->cr0 & X86_CR0_PE;
     bool lma = s->efer & X86_EFER_LMA;
     const uint64_t efer_known =
-        X86_EFER_SCE | X86_EFER_LME | X86_EFER_LMA | X86_EFER_NXE | X86_EFER_FFXSR;
+        X86_EFER_SCE | X86_EFER_LME | X86_EFER_LMA | X86_EFER_NXE | X86_EFER_SVME | X86_EFER_FFXSR;
 
     if (s->cpl > 3) {
         return "cpl";
@@ -120,6 +148,9 @@ broken_rule(const X86Core *core)
     if ((s->efer & ~efer_known) || lma != (pg && (s->efer & X86_EFER_LME)) ||
         (lma && (!(s->cr4 & X86_CR4_PAE) || !x86_model_has(model, X86_FEATURE_LM)))) {
         return "efer";
+    }
+    if ((s->svm.guest || (s->efer & X86_EFER_SVME)) && !x86_model_has(model, X86_FEATURE_SVM)) {
+        return "svm";
     }
     if (s->xcr0 & ~(x86_xcr0_supported(model) | 1)) {
         return "xcr0";

@@ -162,6 +162,22 @@ typedef enum X86Activity { X86_ACTIVE, X86_HALTED, X86_WAIT_FOR_SIPI, X86_SHUTDO
 
 #define X86_MTRR_VARIABLE 8
 
+/* A guest of the guest, in AMD's secure virtual machine: what VMRUN took from its control block. */
+typedef struct X86Svm {
+    bool guest;          /* between VMRUN and #VMEXIT */
+    bool interrupts_off; /* the inverse of the global interrupt flag */
+    bool nested_paging;
+    bool masks_interrupts; /* the host's own IF decides over physical interrupts */
+    bool host_if, host_nmi_blocked;
+    bool virtual_irq, virtual_ignores_tpr;
+    uint8_t virtual_tpr, virtual_priority, virtual_vector;
+    uint32_t cr_intercepts, dr_intercepts; /* reads in the low half, writes in the high one */
+    uint32_t exceptions, intercepts[3];
+    uint64_t control_block, io_map, msr_map; /* physical addresses */
+    uint64_t nested_cr3, tsc_offset;
+    uint64_t host_pat, host_cr4, host_efer;
+} X86Svm;
+
 typedef struct X86State {
     uint64_t gpr[16];
     uint64_t rip;
@@ -190,6 +206,7 @@ typedef struct X86State {
     uint64_t mcg_status, mcg_ctl, mce_banks[10][4];
     uint64_t smbase;
     uint64_t spec_ctrl, tsx_ctrl, xss, hwcr, vm_hsave_pa, microcode_version;
+    X86Svm svm;
 
     /* Between instructions */
     X86Activity activity;

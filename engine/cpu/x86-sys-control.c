@@ -9,6 +9,7 @@
  * MWAIT returns after a short pause or when an event is pending, never sleeping on the monitored
  * line: software must check it again anyway. Thread: the CPU's own. */
 
+#include "x86-svm.h"
 #include "x86-sys.h"
 
 /* ---- Control registers ---- */
@@ -29,6 +30,7 @@ x86_exec_mov_from_cr(X86Core *core, const X86Insn *insn)
         x86_fault(core, X86_EXC_UD);
     }
     x86_sys_check_cpl0(core);
+    x86_svm_check_register(core, SVM_EXIT_READ_CR0, insn->reg);
     switch (insn->reg) {
     case 0: value = s->cr0; break;
     case 2: value = s->cr2; break;
@@ -37,6 +39,16 @@ x86_exec_mov_from_cr(X86Core *core, const X86Insn *insn)
     default: value = x86_read_cr8(core); break;
     }
     x86_reg_write(core, insn, insn->rm, value, register_width(core));
+}
+
+/* The selective intercept leaves TS and MP alone. */
+static void
+check_cr0_write(X86Core *core, uint64_t value)
+{
+    x86_svm_check_register(core, SVM_EXIT_WRITE_CR0, 0);
+    if ((value ^ core->s.cr0) & ~(uint64_t)(X86_CR0_TS | X86_CR0_MP)) {
+        x86_svm_check(core, SVM_EXIT_CR0_SEL_WRITE);
+    }
 }
 
 void
@@ -48,6 +60,11 @@ x86_exec_mov_to_cr(X86Core *core, const X86Insn *insn)
         x86_fault(core, X86_EXC_UD);
     }
     x86_sys_check_cpl0(core);
+    if (insn->reg == 0) {
+        check_cr0_write(core, value);
+    } else {
+        x86_svm_check_register(core, SVM_EXIT_WRITE_CR0, insn->reg);
+    }
     switch (insn->reg) {
     case 0: x86_write_cr0(core, value); break;
     case 2: core->s.cr2 = value; break;
@@ -61,6 +78,7 @@ void
 x86_exec_smsw(X86Core *core, const X86Insn *insn)
 {
     x86_sys_check_umip(core);
+    x86_svm_check_register(core, SVM_EXIT_READ_CR0, 0);
     x86_sys_write_selector(core, insn, core->s.cr0);
 }
 
@@ -70,6 +88,7 @@ x86_exec_lmsw(X86Core *core, const X86Insn *insn)
     x86_sys_check_cpl0(core);
     uint64_t value = x86_sys_read_e16(core, insn) & 15;
     /* PE can be set but not cleared */
+    check_cr0_write(core, (core->s.cr0 & ~(uint64_t)14) | value);
     x86_write_cr0(core, (core->s.cr0 & ~(uint64_t)14) | value);
 }
 
@@ -77,6 +96,7 @@ void
 x86_exec_clts(X86Core *core, const X86Insn *insn)
 {
     x86_sys_check_cpl0(core);
+    x86_svm_check_register(core, SVM_EXIT_WRITE_CR0, 0);
     core->s.cr0 &= ~(uint64_t)X86_CR0_TS;
 }
 
@@ -84,7 +104,7 @@ x86_exec_clts(X86Core *core, const X86Insn *insn)
 
 /* Checks a MOV DR; gives the register number with the DR4, DR5 aliases resolved. */
 static unsigned
-check_debug_register(X86Core *core, const X86Insn *insn)
+check_debug_register(X86Core *core, const X86Insn *insn, unsigned exit_code)
 {
     X86State *s = &core->s;
     unsigned number = insn->reg;
@@ -100,13 +120,14 @@ check_debug_register(X86Core *core, const X86Insn *insn)
         s->dr[6] |= X86_DR6_BD;
         x86_fault(core, X86_EXC_DB);
     }
+    x86_svm_check_register(core, exit_code, number);
     return number == 4 || number == 5 ? number + 2 : number;
 }
 
 void
 x86_exec_mov_from_dr(X86Core *core, const X86Insn *insn)
 {
-    unsigned number = check_debug_register(core, insn);
+    unsigned number = check_debug_register(core, insn, SVM_EXIT_READ_DR0);
 
     x86_reg_write(core, insn, insn->rm, core->s.dr[number], register_width(core));
 }
@@ -115,7 +136,7 @@ void
 x86_exec_mov_to_dr(X86Core *core, const X86Insn *insn)
 {
     X86State *s = &core->s;
-    unsigned number = check_debug_register(core, insn);
+    unsigned number = check_debug_register(core, insn, SVM_EXIT_WRITE_DR0);
     uint64_t value = x86_reg_read(core, insn, insn->rm, register_width(core));
 
     if (number >= 6 && value >> 32) {
@@ -138,12 +159,14 @@ void
 x86_exec_invd(X86Core *core, const X86Insn *insn)
 {
     x86_sys_check_cpl0(core);
+    x86_svm_check(core, SVM_EXIT_INVD);
 }
 
 void
 x86_exec_wbinvd(X86Core *core, const X86Insn *insn)
 {
     x86_sys_check_cpl0(core);
+    x86_svm_check(core, SVM_EXIT_WBINVD);
 }
 
 static uint64_t
@@ -161,6 +184,7 @@ void
 x86_exec_invlpg(X86Core *core, const X86Insn *insn)
 {
     x86_sys_check_cpl0(core);
+    x86_svm_check(core, SVM_EXIT_INVLPG);
     uint64_t linear = linear_of(core, insn, x86_ea(core, insn));
     if (x86_is_canonical(core, linear) || !x86_long_mode(&core->s)) {
         x86_tlb_flush_page(core, linear);
@@ -173,6 +197,7 @@ x86_exec_invpcid(X86Core *core, const X86Insn *insn)
     uint8_t descriptor[16];
 
     x86_sys_check_cpl0(core);
+    x86_svm_check(core, SVM_EXIT_INVPCID);
     uint64_t type = x86_reg_read(core, insn, insn->reg, register_width(core));
     x86_read_bytes(core, insn->segment, x86_ea(core, insn), descriptor, sizeof(descriptor));
     uint64_t pcid = x86_host_load(descriptor, 8);
@@ -287,6 +312,7 @@ x86_exec_xsetbv(X86Core *core, const X86Insn *insn)
         x86_fault(core, X86_EXC_UD);
     }
     x86_sys_check_cpl0(core);
+    x86_svm_check(core, SVM_EXIT_XSETBV);
     if ((uint32_t)core->s.gpr[X86_RCX] != 0) {
         x86_fault_code(core, X86_EXC_GP, 0);
     }
@@ -343,6 +369,7 @@ x86_exec_rdmsr(X86Core *core, const X86Insn *insn)
     uint64_t value;
 
     x86_sys_check_cpl0(core);
+    x86_svm_check_msr(core, core->s.gpr[X86_RCX], false);
     if (!x86_msr_read(core, core->s.gpr[X86_RCX], &value)) {
         report_msr(core, "RDMSR from", 0);
         x86_fault_code(core, X86_EXC_GP, 0);
@@ -354,6 +381,7 @@ void
 x86_exec_wrmsr(X86Core *core, const X86Insn *insn)
 {
     x86_sys_check_cpl0(core);
+    x86_svm_check_msr(core, core->s.gpr[X86_RCX], true);
     if (!x86_msr_write(core, core->s.gpr[X86_RCX], edx_eax(core))) {
         report_msr(core, "WRMSR to", edx_eax(core));
         x86_fault_code(core, X86_EXC_GP, 0);
@@ -372,6 +400,7 @@ void
 x86_exec_rdtsc(X86Core *core, const X86Insn *insn)
 {
     check_tsc_access(core);
+    x86_svm_check(core, SVM_EXIT_RDTSC);
     set_edx_eax(core, x86_tsc(core));
 }
 
@@ -379,6 +408,7 @@ void
 x86_exec_rdtscp(X86Core *core, const X86Insn *insn)
 {
     check_tsc_access(core);
+    x86_svm_check(core, SVM_EXIT_RDTSCP);
     set_edx_eax(core, x86_tsc(core));
     core->s.gpr[X86_RCX] = (uint32_t)core->s.tsc_aux;
 }
@@ -401,6 +431,7 @@ x86_exec_cpuid(X86Core *core, const X86Insn *insn)
 {
     uint32_t regs[4];
 
+    x86_svm_check(core, SVM_EXIT_CPUID);
     x86_cpuid(core->model, &core->s, core->cpu->apic_id, core->s.gpr[X86_RAX], core->s.gpr[X86_RCX],
               regs);
     core->s.gpr[X86_RAX] = regs[0];
@@ -415,6 +446,7 @@ void
 x86_exec_hlt(X86Core *core, const X86Insn *insn)
 {
     x86_sys_check_cpl0(core);
+    x86_svm_check(core, SVM_EXIT_HLT);
     core->s.activity = X86_HALTED;
 }
 
@@ -430,6 +462,7 @@ void
 x86_exec_monitor(X86Core *core, const X86Insn *insn)
 {
     check_monitor(core);
+    x86_svm_check(core, SVM_EXIT_MONITOR);
     if ((uint32_t)core->s.gpr[X86_RCX] != 0) {
         x86_fault_code(core, X86_EXC_GP, 0);
     }
@@ -440,6 +473,7 @@ void
 x86_exec_mwait(X86Core *core, const X86Insn *insn)
 {
     check_monitor(core);
+    x86_svm_check(core, SVM_EXIT_MWAIT);
     if ((uint32_t)core->s.gpr[X86_RCX] & ~1u) {
         x86_fault_code(core, X86_EXC_GP, 0);
     }

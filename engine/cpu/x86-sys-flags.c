@@ -6,6 +6,7 @@
  * Intel SDM volume 2 (the instructions' operation and tables), volume 3 21.3 (VME) and 21.4 (PVI).
  * Thread: the CPU's own. */
 
+#include "x86-svm.h"
 #include "x86-sys.h"
 
 #define FLAGS_USER (X86_FLAGS_ARITH | X86_FLAG_TF | X86_FLAG_DF | X86_FLAG_NT)
@@ -34,6 +35,7 @@ x86_exec_pushf(X86Core *core, const X86Insn *insn)
 {
     uint64_t flags = core->s.rflags & ~(uint64_t)(X86_FLAG_VM | X86_FLAG_RF);
 
+    x86_svm_check(core, SVM_EXIT_PUSHF);
     if (uses_virtual_if(core, insn)) {
         flags = (flags & ~(uint64_t)X86_FLAG_IF) | X86_FLAG_IOPL |
                 (flags & X86_FLAG_VIF ? X86_FLAG_IF : 0);
@@ -46,6 +48,8 @@ x86_exec_popf(X86Core *core, const X86Insn *insn)
 {
     X86State *s = &core->s;
     unsigned size = insn->operand_size;
+
+    x86_svm_check(core, SVM_EXIT_POPF);
     uint64_t writable = FLAGS_USER | (size >= 4 ? X86_FLAG_AC | X86_FLAG_ID : 0);
     bool virtual_if = uses_virtual_if(core, insn);
     uint64_t flags = x86_stack_read(core, 0, size);

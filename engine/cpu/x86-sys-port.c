@@ -7,6 +7,7 @@
  * instructions. REP INS and OUTS do items until an event is pending and may stop between items
  * with all registers telling what is left. Thread: the CPU's own. */
 
+#include "x86-svm.h"
 #include "x86-sys.h"
 #include "x86-log.h"
 
@@ -74,6 +75,7 @@ in_to_accumulator(X86Core *core, const X86Insn *insn, uint16_t port)
     unsigned size = port_size(insn);
 
     x86_check_io(core, port, size);
+    x86_svm_check_io(core, insn, port, size, true, false);
     x86_reg_write(core, insn, X86_RAX, x86_port_read(core, port, size), size);
 }
 
@@ -83,6 +85,7 @@ out_from_accumulator(X86Core *core, const X86Insn *insn, uint16_t port)
     unsigned size = port_size(insn);
 
     x86_check_io(core, port, size);
+    x86_svm_check_io(core, insn, port, size, false, false);
     x86_port_write(core, port, x86_reg_read(core, insn, X86_RAX, size), size);
 }
 
@@ -148,6 +151,7 @@ repeat(X86Core *core, const X86Insn *insn, void (*item)(X86Core *, const X86Insn
     bool repeated = insn->rep || insn->repne;
 
     x86_check_io(core, core->s.gpr[X86_RDX], size);
+    x86_svm_check_io(core, insn, core->s.gpr[X86_RDX], size, item == ins_item, true);
     if (repeated && !x86_sys_wrap(insn, core->s.gpr[X86_RCX])) {
         return;
     }

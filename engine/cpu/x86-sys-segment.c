@@ -10,6 +10,7 @@
 #include "x86-exec.h"
 #include "x86-system.h"
 
+#include "x86-svm.h"
 #include "x86-sys.h"
 
 /* ---- Segment registers ---- */
@@ -134,6 +135,7 @@ void
 x86_exec_sldt(X86Core *core, const X86Insn *insn)
 {
     x86_sys_check_umip(core);
+    x86_svm_check(core, SVM_EXIT_LDTR_READ);
     x86_sys_write_selector(core, insn, core->s.ldtr.selector);
 }
 
@@ -141,6 +143,7 @@ void
 x86_exec_str(X86Core *core, const X86Insn *insn)
 {
     x86_sys_check_umip(core);
+    x86_svm_check(core, SVM_EXIT_TR_READ);
     x86_sys_write_selector(core, insn, core->s.tr.selector);
 }
 
@@ -148,6 +151,7 @@ void
 x86_exec_lldt(X86Core *core, const X86Insn *insn)
 {
     x86_sys_check_cpl0(core);
+    x86_svm_check(core, SVM_EXIT_LDTR_WRITE);
     x86_load_ldt(core, x86_sys_read_e16(core, insn), X86_EXC_GP);
 }
 
@@ -155,6 +159,7 @@ void
 x86_exec_ltr(X86Core *core, const X86Insn *insn)
 {
     x86_sys_check_cpl0(core);
+    x86_svm_check(core, SVM_EXIT_TR_WRITE);
     x86_load_tr(core, x86_sys_read_e16(core, insn));
 }
 
@@ -199,24 +204,26 @@ x86_exec_lsl(X86Core *core, const X86Insn *insn)
 /* ---- GDTR, IDTR ---- */
 
 static void
-store_table(X86Core *core, const X86Insn *insn, const X86TableReg *table)
+store_table(X86Core *core, const X86Insn *insn, const X86TableReg *table, unsigned exit_code)
 {
     uint8_t image[10];
     unsigned len = x86_code64(&core->s) ? 10 : 6;
 
     x86_sys_check_umip(core);
+    x86_svm_check(core, exit_code);
     x86_host_store(image, table->limit, 2);
     x86_host_store(image + 2, table->base, 8);
     x86_write_bytes(core, insn->segment, x86_ea(core, insn), image, len);
 }
 
 static void
-load_table(X86Core *core, const X86Insn *insn, X86TableReg *table)
+load_table(X86Core *core, const X86Insn *insn, X86TableReg *table, unsigned exit_code)
 {
     uint8_t image[10] = { 0 };
     bool is_64 = x86_code64(&core->s);
 
     x86_sys_check_cpl0(core);
+    x86_svm_check(core, exit_code);
     x86_read_bytes(core, insn->segment, x86_ea(core, insn), image, is_64 ? 10 : 6);
     uint64_t base = x86_host_load(image + 2, 8);
     if (is_64 && !x86_is_canonical(core, base)) {
@@ -232,23 +239,23 @@ load_table(X86Core *core, const X86Insn *insn, X86TableReg *table)
 void
 x86_exec_sgdt(X86Core *core, const X86Insn *insn)
 {
-    store_table(core, insn, &core->s.gdtr);
+    store_table(core, insn, &core->s.gdtr, SVM_EXIT_GDTR_READ);
 }
 
 void
 x86_exec_sidt(X86Core *core, const X86Insn *insn)
 {
-    store_table(core, insn, &core->s.idtr);
+    store_table(core, insn, &core->s.idtr, SVM_EXIT_IDTR_READ);
 }
 
 void
 x86_exec_lgdt(X86Core *core, const X86Insn *insn)
 {
-    load_table(core, insn, &core->s.gdtr);
+    load_table(core, insn, &core->s.gdtr, SVM_EXIT_GDTR_WRITE);
 }
 
 void
 x86_exec_lidt(X86Core *core, const X86Insn *insn)
 {
-    load_table(core, insn, &core->s.idtr);
+    load_table(core, insn, &core->s.idtr, SVM_EXIT_IDTR_WRITE);
 }

@@ -4,6 +4,7 @@
 /* Instructions that transfer control far: handlers in front of x86-transfer.c, x86-iret.c,
  * x86-exception.c, x86-syscall.c and x86-smm.c. Thread: the CPU's own. */
 
+#include "x86-svm.h"
 #include "x86-sys.h"
 
 void
@@ -54,6 +55,7 @@ x86_exec_ret_far(X86Core *core, const X86Insn *insn)
 void
 x86_exec_iret(X86Core *core, const X86Insn *insn)
 {
+    x86_svm_check(core, SVM_EXIT_IRET);
     x86_iret(core, insn->operand_size);
 }
 
@@ -68,12 +70,14 @@ software_interrupt(X86Core *core, uint8_t vector, X86EventKind kind)
 void
 x86_exec_int3(X86Core *core, const X86Insn *insn)
 {
+    x86_svm_check_exception(core, X86_EXC_BP);
     software_interrupt(core, X86_EXC_BP, X86_EVENT_INT3);
 }
 
 void
 x86_exec_int_n(X86Core *core, const X86Insn *insn)
 {
+    x86_svm_check(core, SVM_EXIT_SWINT);
     software_interrupt(core, insn->imm, X86_EVENT_INT_N);
 }
 
@@ -81,6 +85,7 @@ void
 x86_exec_into(X86Core *core, const X86Insn *insn)
 {
     if (core->s.rflags & X86_FLAG_OF) {
+        x86_svm_check_exception(core, X86_EXC_OF);
         software_interrupt(core, X86_EXC_OF, X86_EVENT_INT3);
     }
 }
@@ -88,6 +93,8 @@ x86_exec_into(X86Core *core, const X86Insn *insn)
 void
 x86_exec_int1(X86Core *core, const X86Insn *insn)
 {
+    x86_svm_check(core, SVM_EXIT_ICEBP);
+    x86_svm_check_exception(core, X86_EXC_DB);
     software_interrupt(core, X86_EXC_DB, X86_EVENT_INT1);
 }
 
@@ -124,5 +131,6 @@ x86_exec_sysexit(X86Core *core, const X86Insn *insn)
 void
 x86_exec_rsm(X86Core *core, const X86Insn *insn)
 {
+    x86_svm_check(core, SVM_EXIT_RSM);
     x86_smm_resume(core);
 }

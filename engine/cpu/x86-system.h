@@ -122,6 +122,7 @@ typedef struct X86Event {
     bool has_error;
     uint32_t error;
     uint64_t return_rip; /* pushed */
+    bool injected;       /* by VMRUN: not intercepted itself */
 } X86Event;
 
 /* One try at delivery: raises faults met on the way, sets CS, next_rip, stack, flags. */

@@ -8,6 +8,7 @@
  * the old task; one after the new state is loaded belongs to the new (s.rip is then its EIP).
  * Thread: the CPU's own. */
 
+#include "x86-svm.h"
 #include "x86-system.h"
 
 /* Places of the fields that both formats have. */
@@ -176,6 +177,13 @@ x86_task_switch(X86Core *core, const X86Descriptor *desc, X86TaskReason reason, 
     bool nested = reason == X86_TASK_CALL || reason == X86_TASK_GATE;
     X86View view = x86_view_implicit(core);
 
+    if (x86_svm_intercepts(core, SVM_EXIT_TASK_SWITCH)) {
+        x86_svm_exit(core, SVM_EXIT_TASK_SWITCH, desc->selector,
+                     (has_error ? error | 1ull << 44 : 0) |
+                         (reason == X86_TASK_IRET ? 1ull << 36 : 0) |
+                         (reason == X86_TASK_JUMP ? 1ull << 38 : 0) |
+                         (s->rflags & X86_FLAG_RF ? 1ull << 48 : 0));
+    }
     if (tss.limit < new_format->min_limit) {
         x86_fault_code(core, X86_EXC_TS, x86_sel_error(desc->selector));
     }

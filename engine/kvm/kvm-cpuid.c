@@ -57,6 +57,8 @@ vit_kvm_features(const VitKvm *kvm, uint64_t out_words[X86_FEATURE_WORDS])
                     (ours[i / 64] >> (i % 64) & 1) &&
                         (regs[feature_places[i].reg] >> feature_places[i].bit & 1));
     }
+    /* a guest's guest is in the kernel alone, out of the interpreter's reach */
+    set_feature(out_words, X86_FEATURE_SVM, false);
     /* MWAIT would not leave the guest */
     set_feature(out_words, X86_FEATURE_MONITOR, false);
     /* ours to give, in software; vit_kvm_settle_model() has the last word on the other two */

@@ -24,8 +24,11 @@ machine_vcpu_has_work(const MachineVcpu *vcpu)
     switch (state->activity) {
     case X86_ACTIVE: return true;
     case X86_HALTED:
-        if (state->rflags & X86_FLAG_IF) {
+        if ((state->rflags & X86_FLAG_IF) || state->svm.guest) {
             takes |= VIT_CPU_EVENT_INTR;
+        }
+        if (state->svm.virtual_irq && (state->rflags & X86_FLAG_IF)) {
+            return true;
         }
         break;
     case X86_WAIT_FOR_SIPI:

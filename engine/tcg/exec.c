@@ -59,7 +59,8 @@ current_mode(const X86Core *core)
     const X86State *s = &core->s;
     unsigned mode = x86_code64(s) ? TCG_MODE_CODE64 : mode_32(s);
 
-    if (mode == TCG_MODE_NONE || x86_alignment_checked(core)) {
+    /* guests of the guest are interpreted */
+    if (mode == TCG_MODE_NONE || x86_alignment_checked(core) || s->svm.guest) {
         return TCG_MODE_NONE;
     }
     mode |= x86_view(core);

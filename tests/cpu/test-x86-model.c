@@ -100,7 +100,7 @@ test_settings(void)
     g_assert_cmpstr(model.vendor, ==, "AuthenticAMD");
     g_assert_true(x86_model_has(&model, X86_FEATURE_LM));
     g_assert_true(x86_model_has(&model, X86_FEATURE_HYPERVISOR));
-    g_assert_false(x86_model_has(&model, X86_FEATURE_SVM)); /* cannot be given */
+    g_assert_true(x86_model_has(&model, X86_FEATURE_SVM));
     model = parse("qemu64,+smep,-nx,pcid=on,smap,sse3=off");
     g_assert_true(x86_model_has(&model, X86_FEATURE_SMEP));
     g_assert_false(x86_model_has(&model, X86_FEATURE_NX));
@@ -138,7 +138,7 @@ test_errors(void)
         { "qemu64,vendor=short", "12 characters" },
         { "qemu64,family=1000", "family" },
         { "qemu64,phys-bits=20", "phys-bits" },
-        { "qemu64,+svm,enforce", "svm" },
+        { "qemu64,+vmx,enforce", "vmx" },
         { "host", "-accel kvm" },
         { "Haswell,legacy-cache=off", "legacy-cache" },
     };
@@ -152,9 +152,9 @@ test_errors(void)
     /* without enforce: a warning that names the feature, and on with it */
     X86CpuModel model;
     g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
-    g_assert_true(x86_model_parse("qemu64,+svm", &model, warnings, NULL));
+    g_assert_true(x86_model_parse("qemu64,+vmx", &model, warnings, NULL));
     g_assert_cmpuint(warnings->len, ==, 1);
-    g_assert_nonnull(strstr(g_ptr_array_index(warnings, 0), "svm"));
+    g_assert_nonnull(strstr(g_ptr_array_index(warnings, 0), "vmx"));
 }
 
 static void
