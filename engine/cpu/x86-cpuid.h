@@ -66,6 +66,8 @@ void x86_interpreter_features(uint64_t out_words[X86_FEATURE_WORDS]);
 const char *x86_feature_name(unsigned feature);
 /* Names and descriptions of all models, for -cpu help. Index up to NULL. */
 const char *x86_model_name(unsigned index, const char **out_title);
+/* The version that name INDEX stands for; NULL where it is none but its own. */
+const char *x86_model_alias_target(unsigned index);
 /* Topology, in APIC ids: where the number of a level begins, and the id of CPU number INDEX. */
 typedef enum X86TopologyLevel {
     X86_TOPOLOGY_THREAD,

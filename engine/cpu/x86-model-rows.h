@@ -14,7 +14,7 @@ typedef struct X86ModelRow {
     uint32_t max_leaf, max_extended_leaf; /* at least; features may raise them */
     const char *model_id;
     const char *features; /* names; "-name" takes one of the parent's away */
-    const char *notes;    /* what a version is for */
+    const char *title;    /* where it says more than model_id */
     X86Caches caches;     /* the parent's when X86_CACHES_DEFAULT */
 } X86ModelRow;
 

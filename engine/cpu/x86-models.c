@@ -201,8 +201,8 @@ const char *
 x86_model_name(unsigned index, const char **out_title)
 {
     static const char *const special[][2] = {
-        { "host", "The host's own CPU, with every feature the accelerator passes on (KVM only)" },
-        { "max", "Every feature the accelerator offers" },
+        { "host", "processor with all supported host features " },
+        { "max", "Enables all features supported by the accelerator in the current host" },
     };
 
     if (index < x86_model_alias_count) {
@@ -211,7 +211,8 @@ x86_model_name(unsigned index, const char **out_title)
     }
     index -= x86_model_alias_count;
     if (index < x86_model_row_count) {
-        *out_title = x86_model_rows[index].model_id;
+        const X86ModelRow *row = &x86_model_rows[index];
+        *out_title = row->title ? row->title : row->model_id;
         return x86_model_rows[index].name;
     }
     index -= x86_model_row_count;
@@ -220,6 +221,12 @@ x86_model_name(unsigned index, const char **out_title)
         return special[index][0];
     }
     return NULL;
+}
+
+const char *
+x86_model_alias_target(unsigned index)
+{
+    return index < x86_model_alias_count ? x86_model_aliases[index].target : NULL;
 }
 
 const char *

@@ -525,6 +525,8 @@ static const VitMonitorHostOps host_ops = {
     .set_tray = set_tray,
     .commit = commit,
     .block = block,
+    .get_cpu_definitions = machine_cpu_definitions,
+    .expand_cpu_model = machine_expand_cpu_model,
     .describe_usernet = describe_usernet,
     .hostfwd = hostfwd,
 };

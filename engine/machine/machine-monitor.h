@@ -6,6 +6,7 @@
  * Device lock held. */
 
 #include "machine-private.h"
+#include "vit-monitor-host.h"
 
 bool machine_add_monitors(Machine *machine, VitDiagList *diags, GError **error);
 void machine_free_monitors(Machine *machine);
@@ -22,3 +23,6 @@ void machine_dump_registers_brief(Machine *machine, unsigned cpu, bool with_fpu,
 void machine_dump_registers(Machine *machine, unsigned cpu, GString *out);
 bool machine_info(Machine *machine, const char *topic, unsigned cpu, GString *out, GError **error);
 bool machine_get_register(Machine *machine, unsigned cpu, const char *name, uint64_t *out_value);
+/* Of CPU models (machine-cpu-query.c). Ownership: caller. */
+JsonNode *machine_cpu_definitions(void *opaque);
+JsonNode *machine_expand_cpu_model(void *opaque, bool is_static, JsonObject *model, GError **error);

@@ -95,24 +95,53 @@ list_devices(VitKindFunc func, void *func_data)
     }
 }
 
+/* Models by name, those that are made of what there is at the end; features by name. */
+static int
+compare_cpus(const void *a, const void *b)
+{
+    static const char *const last[] = { "base", "host", "max" };
+    const VitKindInfo *const *one = a, *const *two = b;
+    int order[2] = { 0, 0 };
+
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(last); i++) {
+        order[0] += strcmp((*one)->name, last[i]) == 0;
+        order[1] += strcmp((*two)->name, last[i]) == 0;
+    }
+    return order[0] != order[1] ? order[0] - order[1] : strcmp((*one)->name, (*two)->name);
+}
+
+static void
+list_sorted(GPtrArray *infos, VitKindFunc func, void *func_data)
+{
+    g_ptr_array_sort(infos, compare_cpus);
+    for (guint i = 0; i < infos->len; i++) {
+        func(infos->pdata[i], func_data);
+    }
+}
+
 static void
 list_cpus(VitKindFunc func, void *func_data)
 {
+    g_autoptr(GPtrArray) infos = g_ptr_array_new_with_free_func(g_free);
     const char *title, *name;
 
     for (unsigned i = 0; (name = x86_model_name(i, &title)); i++) {
-        VitKindInfo info = { .name = name, .title = title };
-        func(&info, func_data);
+        VitKindInfo info = { .name = name, .title = title, .alias_of = x86_model_alias_target(i) };
+        g_ptr_array_add(infos, g_memdup2(&info, sizeof(info)));
     }
+    list_sorted(infos, func, func_data);
 }
 
 static void
 list_cpu_features(VitKindFunc func, void *func_data)
 {
+    g_autoptr(GPtrArray) infos = g_ptr_array_new_with_free_func(g_free);
+
     for (unsigned i = 1; i < X86_FEATURE_LAST; i++) {
         VitKindInfo info = { .name = x86_feature_name(i) };
-        func(&info, func_data);
+        g_ptr_array_add(infos, g_memdup2(&info, sizeof(info)));
     }
+    list_sorted(infos, func, func_data);
 }
 
 static void

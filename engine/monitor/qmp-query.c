@@ -177,23 +177,24 @@ qmp_query_cpu_definitions(QmpCall *call, GError **error)
 {
     VitMonitors *monitors = call->monitors;
 
-    if (!MON_HAVE(monitors, get_cpu_models, error)) {
+    if (!MON_HAVE(monitors, get_cpu_definitions, error)) {
         return NULL;
     }
-    JsonArray *array = json_array_new();
-    for (const char *const *model = monitors->ops->get_cpu_models(monitors->host); *model;
-         model++) {
-        JsonObject *object = json_object_new();
-        g_autofree char *type = g_strconcat(*model, "-x86_64-cpu", NULL);
-        json_object_set_string_member(object, "name", *model);
-        json_object_set_string_member(object, "typename", type);
-        json_object_set_array_member(object, "unavailable-features", json_array_new());
-        json_object_set_boolean_member(object, "static", false);
-        json_object_set_boolean_member(object, "migration-safe", strcmp(*model, "host") != 0);
-        json_object_set_boolean_member(object, "deprecated", false);
-        json_array_add_object_element(array, object);
+    return monitors->ops->get_cpu_definitions(monitors->host);
+}
+
+JsonNode *
+qmp_query_cpu_model_expansion(QmpCall *call, GError **error)
+{
+    VitMonitors *monitors = call->monitors;
+    const char *type = json_object_get_string_member(call->args, "type");
+
+    if (!MON_HAVE(monitors, expand_cpu_model, error)) {
+        return NULL;
     }
-    return qmp_array(array);
+    return monitors->ops->expand_cpu_model(monitors->host, strcmp(type, "static") == 0,
+                                           json_object_get_object_member(call->args, "model"),
+                                           error);
 }
 
 /* ---- what this machine has none of ---- */

@@ -33,6 +33,20 @@ static const QmpMember query_named_block_nodes_args[] = {
     { 0 },
 };
 
+static const char *const expansion_types[] = { "static", "full", NULL };
+
+static const QmpMember cpu_model[] = {
+    { "name", QMP_STRING },
+    { "props", QMP_ANY, .optional = true },
+    { 0 },
+};
+
+static const QmpMember query_cpu_model_expansion_args[] = {
+    { "type", QMP_ENUM, .values = expansion_types },
+    { "model", QMP_OBJECT, .members = cpu_model },
+    { 0 },
+};
+
 static const QmpMember human_monitor_command_args[] = {
     { "command-line", QMP_STRING },
     { "cpu-index", QMP_INT, .optional = true },
@@ -182,7 +196,10 @@ const QmpCommand qmp_commands[] = {
     { .name = "query-cpu-definitions",
       .help = VIT_N_("CPU models"),
       .run = qmp_query_cpu_definitions },
-    { .name = "query-cpu-model-expansion", .help = VIT_N_("Features a model stands for") },
+    { .name = "query-cpu-model-expansion",
+      .help = VIT_N_("Features a model stands for"),
+      .args = query_cpu_model_expansion_args,
+      .run = qmp_query_cpu_model_expansion },
     { .name = "query-cpus-fast",
       .help = VIT_N_("CPUs with topology and thread ids"),
       .run = qmp_query_cpus_fast },

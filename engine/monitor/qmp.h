@@ -133,8 +133,8 @@ extern const QmpMember qmp_any_args[], qmp_node_name_args[], qmp_query_blockstat
 /* qmp-query.c */
 QmpHandler qmp_query_version, qmp_query_status, qmp_query_name, qmp_query_uuid, qmp_query_kvm,
     qmp_query_cpus_fast, qmp_query_machines, qmp_query_current_machine, qmp_query_target,
-    qmp_query_memory_size_summary, qmp_query_cpu_definitions, qmp_query_nothing, qmp_query_empty,
-    qmp_query_disabled, qmp_query_text;
+    qmp_query_memory_size_summary, qmp_query_cpu_definitions, qmp_query_cpu_model_expansion,
+    qmp_query_nothing, qmp_query_empty, qmp_query_disabled, qmp_query_text;
 /* qmp-query-devices.c */
 QmpHandler qmp_query_pci, qmp_query_chardev, qmp_query_chardev_backends, qmp_device_list_properties,
     qmp_qom_list_types;

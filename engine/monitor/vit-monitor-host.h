@@ -127,8 +127,10 @@ typedef struct VitMonitorHostOps {
     const VitDeviceKind *const *(*get_kinds)(void *opaque);
     /* Ownership: caller frees with g_free(); strings are const. */
     VitMonitorBoard *(*get_boards)(void *opaque, unsigned *out_count);
-    /* NULL-terminated, const. */
-    const char *const *(*get_cpu_models)(void *opaque);
+    /* Results of query-cpu-definitions and, for MODEL with a name, of query-cpu-model-expansion.
+     * Ownership: caller. */
+    JsonNode *(*get_cpu_definitions)(void *opaque);
+    JsonNode *(*expand_cpu_model)(void *opaque, bool is_static, JsonObject *model, GError **error);
     VitMonitorRom *(*get_roms)(void *opaque, unsigned *out_count);
 
     /* KEYS and VALUES end with NULL; "id" and "bus" may be among them. */

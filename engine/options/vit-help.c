@@ -241,7 +241,13 @@ list_cpu(const VitKindInfo *info, void *data)
 {
     Lister *lister = data;
 
-    if (info->alias_of != NULL)
+    /* a name without a number is its version of the board's age, which is the first */
+    size_t len = strlen(info->name);
+    if (info->alias_of != NULL && strncmp(info->alias_of, info->name, len) == 0 &&
+        strcmp(info->alias_of + len, "-v1") == 0)
+        g_string_append_printf(lister->out, "x86 %-20s  (alias configured by machine type)\n",
+                               info->name);
+    else if (info->alias_of != NULL)
         g_string_append_printf(lister->out, "x86 %-20s  (alias of %s)\n", info->name,
                                info->alias_of);
     else
@@ -255,7 +261,7 @@ list_feature(const VitKindInfo *info, void *data)
     Lister *lister = data;
     unsigned len = (unsigned)strlen(info->name);
 
-    if (lister->column == 0 || lister->column + 1 + len > WIDTH - 2) {
+    if (lister->column == 0 || lister->column + 1 + len > 75) /* as wide as tools know it */ {
         g_string_append(lister->out, lister->column == 0 ? "  " : "\n  ");
         lister->column = 2;
     } else {

@@ -4,6 +4,7 @@
 import os
 import re
 
+import assets
 import machine
 
 GUEST = os.environ["VITRINE_CPUS_GUEST"]
@@ -76,5 +77,44 @@ def topology():
     check("leaf 4 of AMD", leaves[0, "00000004.00"], [0, 0, 0, 0])
 
 
+def models():
+    """mission: query-cpu-definitions query-cpu-model-expansion"""
+    with machine.Machine("-S", "-nodefaults", "-m", "32") as vm:
+        listed = {row["name"]: row for row in vm.qmp("query-cpu-definitions")}
+        check("an alias", listed["Haswell-noTSX"].get("alias-of"), "Haswell-v2")
+        check("host under the translator", listed["host"]["unavailable-features"], ["kvm"])
+        check("TSX", {"hle", "rtm"} <= set(listed["Haswell"]["unavailable-features"]), True)
+        whole = vm.qmp("query-cpu-model-expansion", type="full",
+                       model={"name": "Haswell", "props": {"avx2": False, "stepping": 9}})["model"]
+        check("name", whole["name"], "Haswell")
+        check("props", [whole["props"][k] for k in ("avx2", "avx", "hle", "stepping", "vendor")],
+              [False, True, True, 9, "GenuineIntel"])
+        fixed = vm.qmp("query-cpu-model-expansion", type="static", model={"name": "486"})["model"]
+        check("static name", fixed["name"], "base")
+        check("static props", (fixed["props"]["family"], fixed["props"]["tsc"]), (4, False))
+
+
+def linux_topology():
+    """Debian with 16 CPUs in two packages."""
+    shell = assets.initrd(
+        "echo SHELL-CPUS=$(grep -c ^processor /proc/cpuinfo); "
+        "echo SHELL-PACKAGES=$(grep '^physical id' /proc/cpuinfo | sort | uniq -c | tr -s ' \\n\\t'); "
+        "echo SHELL-CORES=$(grep -E '^(siblings|cpu cores)' /proc/cpuinfo | sort -u | tr -s ' \\n\\t')",
+        name="cpus-16")
+    kernel, _ = assets.kernel("linux-image-cloud-amd64")
+    with machine.Machine("-nodefaults", "-m", "512", "-smp", "16,sockets=2,cores=4,threads=2",
+                         "-vga", "none", "-cpu", "Skylake-Server,-pku", "-kernel", kernel,
+                         "-initrd", shell, "-append", "console=ttyS0 panic=-1 quiet",
+                         "-no-reboot") as vm:
+        vm.wait_serial(r"SHELL-CORES=.*", 400)
+        vm.wait_exit(240)
+        text = vm.serial()
+    facts = dict(re.findall(r"SHELL-([A-Z]+)=(.*?)\s*$", text, re.M))
+    check("CPUs", facts["CPUS"], "16")
+    check("packages", facts["PACKAGES"].split(), "8 physical id : 0 8 physical id : 1".split())
+    check("cores", facts["CORES"].split(), "cpu cores : 4 siblings : 8".split())
+
+
 if __name__ == "__main__":
-    machine.main([sixteen, all_with_8_bit_ids, more_than_8_bits, xapic_ids, topology])
+    machine.main([sixteen, all_with_8_bit_ids, more_than_8_bits, xapic_ids, topology, models,
+                  linux_topology])
