@@ -246,6 +246,14 @@ basic_leaf(const X86CpuModel *model, const X86State *s, uint32_t apic_id, uint32
             }
         }
         break;
+    case 0xa:
+        if (model->has_pmu && !is_amd(model)) {
+            /* version 2, counters of 48 bits; of the seven events the first three */
+            r[A] = 2 | X86_PMU_COUNTERS << 8 | 48 << 16 | 7 << 24;
+            r[B] = 0x78;
+            r[D] = X86_PMU_FIXED | 48 << 5;
+        }
+        break;
     case 0xb: leaf_topology(model, false, subleaf, apic_id, r); break;
     case 0x1f: leaf_topology(model, true, subleaf, apic_id, r); break;
     case 0xd: leaf_xsave(model, s, subleaf, r); break;

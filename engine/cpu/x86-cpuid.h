@@ -43,6 +43,7 @@ typedef struct X86CpuModel {
     X86Caches caches;
     bool legacy_cache; /* the default caches, whatever the model's are */
     bool l3_cache;
+    bool has_pmu;    /* performance counters */
     bool cpuid_0xb;  /* leaf 0xB is there */
     bool level_auto; /* topology may raise max_leaf */
 } X86CpuModel;

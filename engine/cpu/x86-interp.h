@@ -86,11 +86,12 @@ struct X86Core {
     uint32_t fault_error;
     /* #VMEXIT that is being raised (fault_vector X86_EXC_VMEXIT), and CR2 before the last #PF. */
     uint64_t svm_code, svm_info[2], svm_cr2;
-    uint32_t event_ext;        /* EXT bit of error codes while an event is being delivered */
-    uint64_t instructions;     /* executed since reset */
-    struct X86Log *log;        /* x86-log.c; NULL until something was logged */
-    uint64_t log_events;       /* numbered in the log */
-    const X86CoreHooks *hooks; /* NULL: none */
+    uint32_t event_ext;    /* EXT bit of error codes while an event is being delivered */
+    uint64_t instructions; /* executed since reset */
+    uint64_t pmu_instructions, pmu_tsc; /* when counters were brought up to date */
+    struct X86Log *log;                 /* x86-log.c; NULL until something was logged */
+    uint64_t log_events;                /* numbered in the log */
+    const X86CoreHooks *hooks;          /* NULL: none */
 };
 
 /* Raise an exception on the current instruction. */

@@ -39,7 +39,7 @@ static const char interpreter_features[] =
     "ht monitor cx16 pcid x2apic movbe popcnt tsc-deadline rdrand hypervisor fsgsbase tsc-adjust "
     "bmi1 smep bmi2 erms invpcid rdseed adx smap clflushopt clwb umip pku la57 rdpid fsrm syscall "
     "nx pdpe1gb rdtscp lm lahf-lm cmp-legacy abm 3dnowprefetch topoext invtsc clzero wbnoinvd arat "
-    "svm npt nrip-save vmcb-clean flushbyasid";
+    "svm npt nrip-save vmcb-clean flushbyasid svme-addr-chk";
 /* Run on the host's vector unit: only where the host has them. */
 static const char host_features[] =
     "mmx sse sse2 pni pclmulqdq ssse3 fma sse4.1 sse4.2 aes xsave avx f16c avx2 sha-ni xsaveopt "
@@ -406,6 +406,8 @@ set_switch(Parse *parse, const char *key, bool on)
         parse->host_phys_bits = on;
     } else if (g_str_equal(key, "tcg-cpuid")) {
         parse->model->hypervisor_leaves = on;
+    } else if (g_str_equal(key, "pmu")) {
+        parse->model->has_pmu = on;
     } else if (g_str_equal(key, "l3-cache")) {
         parse->model->l3_cache = on;
     } else if (g_str_equal(key, "cpuid-0xb")) {
@@ -615,6 +617,9 @@ settle(Parse *parse)
         } else if (leaf >> 28 == 8 && !parse->xlevel_given && parse->level_auto) {
             model->max_extended_leaf = MAX(model->max_extended_leaf, leaf);
         }
+    }
+    if (model->has_pmu && parse->level_auto && !parse->level_given) {
+        model->max_leaf = MAX(model->max_leaf, 0xau);
     }
     if (x86_model_has(model, X86_FEATURE_TOPOEXT) && !parse->xlevel_given) {
         model->max_extended_leaf = MAX(model->max_extended_leaf, 0x8000001eu);

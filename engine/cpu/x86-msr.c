@@ -386,6 +386,26 @@ read_perf_status(X86Core *core, const MsrRow *row, uint32_t index, uint64_t *out
     return true;
 }
 
+/* On AMD models without counters the registers are there and do nothing. */
+static bool
+read_pmu(X86Core *core, const MsrRow *row, uint32_t index, uint64_t *out_value)
+{
+    *out_value = 0;
+    return !core->model->has_pmu || x86_pmu_read(core, index, out_value);
+}
+
+static bool
+write_pmu(X86Core *core, const MsrRow *row, uint32_t index, uint64_t value)
+{
+    return !core->model->has_pmu || x86_pmu_write(core, index, value);
+}
+
+static bool
+write_pmu_status(X86Core *core, const MsrRow *row, uint32_t index, uint64_t value)
+{
+    return x86_pmu_clear_status(core, value);
+}
+
 /* ---- The table ---- */
 
 #define AT(field)          .offset = offsetof(X86State, field)
@@ -413,6 +433,7 @@ static const MsrRow msr_rows[] = {
     { ONE(0x08b), "BIOS_SIGN_ID", AT(microcode_version), .write = write_nothing },
     { ONE(0x09b), "SMM_MONITOR_CTL" },
     { ONE(0x09e), "SMBASE", AT(smbase) },
+    { RUN(0x0c1, 4), "PMC", .read = read_pmu, .write = write_pmu },
     { ONE(0x0cd), "FSB_FREQ", READ_ONLY(3) },
     { ONE(0x0ce), "PLATFORM_INFO", .read = read_platform_info },
     { ONE(0x0fe), "MTRRCAP", FEATURE(MTRR), READ_ONLY(0x500 | X86_MTRR_VARIABLE) },
@@ -428,6 +449,7 @@ static const MsrRow msr_rows[] = {
     { ONE(0x179), "MCG_CAP", FEATURE(MCA), READ_ONLY(0x100 | 10) },
     { ONE(0x17a), "MCG_STATUS", FEATURE(MCA), AT(mcg_status), .write_mask = 7 },
     { ONE(0x17b), "MCG_CTL", FEATURE(MCA), AT(mcg_ctl), .write = write_mcg_ctl },
+    { RUN(0x186, 4), "PERFEVTSEL", .read = read_pmu, .write = write_pmu },
     { ONE(0x198), "PERF_STATUS", .read = read_perf_status },
     { ONE(0x199), "PERF_CTL", SWALLOW },
     { RUN(0x19a, 3), "CLOCK_MODULATION, THERM_INTERRUPT, THERM_STATUS", FEATURE(ACPI), SWALLOW },
@@ -447,6 +469,10 @@ static const MsrRow msr_rows[] = {
       .write = write_mtrr_fixed },
     { ONE(0x277), "PAT", FEATURE(PAT), AT(pat), .write = write_memory_types },
     { ONE(0x2ff), "MTRR_DEF_TYPE", FEATURE(MTRR), AT(mtrr_def_type), .write = write_mtrr_default },
+    { RUN(0x309, 3), "FIXED_CTR", .read = read_pmu, .write = write_pmu },
+    { RUN(0x38d, 3), "FIXED_CTR_CTRL, GLOBAL_STATUS, GLOBAL_CTRL", .read = read_pmu,
+      .write = write_pmu },
+    { ONE(0x390), "GLOBAL_OVF_CTRL", .write = write_pmu_status },
     { RUN(0x400, 40), "MCi", FEATURE(MCA), AT(mce_banks), .write = write_mce_bank },
     { ONE(0x6e0), "TSC_DEADLINE", FEATURE(TSC_DEADLINE), .read = read_tsc_deadline,
       .write = write_tsc_deadline },
@@ -462,7 +488,7 @@ static const MsrRow msr_rows[] = {
     { ONE(0xc0000102), "KERNEL_GS_BASE", FEATURE(LM), AT(kernel_gs_base),
       .write = write_canonical },
     { ONE(0xc0000103), "TSC_AUX", AT(tsc_aux), .write_mask = 0xffffffff },
-    { RUN(0xc0010000, 8), "PERFEVTSEL, PERFCTR", SWALLOW },
+    { RUN(0xc0010000, 8), "PERFEVTSEL, PERFCTR", .read = read_pmu, .write = write_pmu },
     { ONE(0xc0010010), "SYSCFG", SWALLOW },
     { ONE(0xc0010015), "HWCR", AT(hwcr), ANY_VALUE },
     { RUN(0xc0010016, 4), "IORR", SWALLOW },
@@ -479,23 +505,28 @@ static const MsrRow msr_rows[] = {
     { RUN(0xc0011020, 12), "LS_CFG ... BU_CFG", READ_ONLY(2), SWALLOW }, /* LFENCE serialises */
 };
 
+static bool
+is_amd(const X86CpuModel *model)
+{
+    return g_str_equal(model->vendor, "AuthenticAMD") || g_str_equal(model->vendor, "HygonGenuine");
+}
+
 /* Whether the model has an AMD register: those rows answer for AMD models alone. */
 static bool
 vendor_has(const X86CpuModel *model, uint32_t index)
 {
-    bool amd =
-        g_str_equal(model->vendor, "AuthenticAMD") || g_str_equal(model->vendor, "HygonGenuine");
-
-    if (index >= 0xc0010000 && index <= 0xc001ffff) {
-        return amd;
-    }
-    return true;
+    return index < 0xc0010000 || index > 0xc001ffff || is_amd(model);
 }
 
 static bool
 feature_has(const X86CpuModel *model, const MsrRow *row)
 {
     switch (row->first) {
+    case 0x0c1:
+    case 0x186:
+    case 0x309:
+    case 0x38d:
+    case 0x390: return model->has_pmu && !is_amd(model);
     case 0x048: /* each of several features brings it */
         return x86_model_has(model, X86_FEATURE_SPEC_CTRL) ||
                x86_model_has(model, X86_FEATURE_STIBP) || x86_model_has(model, X86_FEATURE_SSBD) ||

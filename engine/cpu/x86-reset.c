@@ -44,6 +44,7 @@ reset_fpu_and_msrs(X86Core *core)
     s->pat = 0x0007040600070406;
     s->misc_enable = 1; /* fast strings */
     s->debugctl = s->feature_control = 0;
+    s->pmu = (X86Pmu){ 0 };
     s->spec_ctrl = s->tsx_ctrl = s->xss = s->vm_hsave_pa = 0;
     s->hwcr = 0;
     bool amd = g_str_equal(core->model->vendor, "AuthenticAMD");

@@ -55,6 +55,17 @@ static const VitField svm_fields[] = {
     { 0 },
 };
 
+static const VitField pmu_fields[] = {
+    VIT_FIELD_ARRAY(X86Pmu, select),
+    VIT_FIELD_ARRAY(X86Pmu, count),
+    VIT_FIELD(X86Pmu, fixed_control),
+    VIT_FIELD_ARRAY(X86Pmu, fixed),
+    VIT_FIELD(X86Pmu, global_control),
+    VIT_FIELD(X86Pmu, global_status),
+    VIT_TRANSIENT(X86Pmu, counts_instructions), /* follows from the controls */
+    { 0 },
+};
+
 const VitField x86_state_fields[] = {
     VIT_FIELD_ARRAY(X86State, gpr),
     VIT_FIELD(X86State, rip),
@@ -107,6 +118,7 @@ const VitField x86_state_fields[] = {
     VIT_FIELD(X86State, vm_hsave_pa),
     VIT_FIELD(X86State, microcode_version),
     VIT_FIELD_NESTED(X86State, svm, svm_fields),
+    VIT_FIELD_NESTED(X86State, pmu, pmu_fields),
     VIT_FIELD(X86State, activity),
     VIT_FIELD(X86State, in_smm),
     VIT_FIELD(X86State, nmi_blocked),
@@ -184,5 +196,6 @@ x86_state_accept(X86Core *core, GError **error)
     core->event_ext = 0;
     core->debug_pending = 0;
     x86_state_changed(core);
+    x86_pmu_restart(core);
     return true;
 }

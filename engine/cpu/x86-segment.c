@@ -196,6 +196,9 @@ x86_commit_cs(X86Core *core, const X86Descriptor *desc, uint16_t selector, unsig
 void
 x86_set_cpl(X86Core *core, unsigned cpl)
 {
+    if (core->s.pmu.counts_instructions) {
+        x86_pmu_settle(core);
+    }
     core->s.cpl = cpl;
     core->code_generation++;
 }

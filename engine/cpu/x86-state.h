@@ -178,6 +178,15 @@ typedef struct X86Svm {
     uint64_t host_pat, host_cr4, host_efer;
 } X86Svm;
 
+#define X86_PMU_COUNTERS 4
+#define X86_PMU_FIXED    3
+typedef struct X86Pmu {
+    uint64_t select[X86_PMU_COUNTERS], count[X86_PMU_COUNTERS];
+    uint64_t fixed_control, fixed[X86_PMU_FIXED];
+    uint64_t global_control, global_status;
+    bool counts_instructions; /* follows from the others: the CPU must be interpreted */
+} X86Pmu;
+
 typedef struct X86State {
     uint64_t gpr[16];
     uint64_t rip;
@@ -207,6 +216,8 @@ typedef struct X86State {
     uint64_t smbase;
     uint64_t spec_ctrl, tsx_ctrl, xss, hwcr, vm_hsave_pa, microcode_version;
     X86Svm svm;
+
+    X86Pmu pmu;
 
     /* Between instructions */
     X86Activity activity;

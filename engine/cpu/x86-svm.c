@@ -226,6 +226,9 @@ x86_svm_leave_with(X86Core *core, const X86Event *event, uint64_t code, uint64_t
     X86Svm *svm = &s->svm;
     uint8_t block[CB_BYTES];
 
+    if (s->pmu.counts_instructions) {
+        x86_pmu_settle(core);
+    }
     x86_phys_read_bytes(core, svm->control_block, block, sizeof(block));
     put_state(core, block, s->rip);
     put(block, SAVE_CPL, s->cpl, 1);
@@ -554,6 +557,9 @@ x86_exec_vmrun(X86Core *core, const X86Insn *insn)
         x86_phys_write_bytes(core, address, block, sizeof(block));
         s->svm.interrupts_off = true;
         return;
+    }
+    if (s->pmu.counts_instructions) {
+        x86_pmu_settle(core);
     }
     s->svm = (X86Svm){ .guest = true,
                        .control_block = address,

@@ -416,8 +416,14 @@ x86_exec_rdtscp(X86Core *core, const X86Insn *insn)
 void
 x86_exec_rdpmc(X86Core *core, const X86Insn *insn)
 {
-    /* no counters are offered: every index is out of range */
-    x86_fault_code(core, X86_EXC_GP, 0);
+    uint64_t value;
+
+    if ((core->s.cpl != 0 && !(core->s.cr4 & X86_CR4_PCE) && !x86_real_mode(&core->s)) ||
+        !x86_pmu_rdpmc(core, core->s.gpr[X86_RCX], &value)) {
+        x86_fault_code(core, X86_EXC_GP, 0);
+    }
+    x86_svm_check(core, SVM_EXIT_RDPMC);
+    set_edx_eax(core, value);
 }
 
 void

@@ -228,6 +228,17 @@ uint64_t x86_tsc(const X86Core *core);
 /* Rows of the table, for listings and tests; NULL past the end. */
 const char *x86_msr_name(unsigned row, uint32_t *out_first, uint32_t *out_last);
 
+/* ---- x86-pmu.c: performance counters ---- */
+
+/* Brings counters up to date; before CPL changes and whenever they are looked at. */
+void x86_pmu_settle(X86Core *core);
+bool x86_pmu_read(X86Core *core, uint32_t index, uint64_t *out_value);
+bool x86_pmu_write(X86Core *core, uint32_t index, uint64_t value);
+bool x86_pmu_clear_status(X86Core *core, uint64_t value);
+bool x86_pmu_rdpmc(X86Core *core, uint32_t index, uint64_t *out_value);
+/* The state came from elsewhere: time and instructions until now are not counted. */
+void x86_pmu_restart(X86Core *core);
+
 /* ---- x86-smm.c ---- */
 
 void x86_smm_enter(X86Core *core);

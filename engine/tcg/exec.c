@@ -59,8 +59,9 @@ current_mode(const X86Core *core)
     const X86State *s = &core->s;
     unsigned mode = x86_code64(s) ? TCG_MODE_CODE64 : mode_32(s);
 
-    /* guests of the guest are interpreted */
-    if (mode == TCG_MODE_NONE || x86_alignment_checked(core) || s->svm.guest) {
+    /* guests of the guest are interpreted; translated code does not count what it executes */
+    if (mode == TCG_MODE_NONE || x86_alignment_checked(core) || s->svm.guest ||
+        s->pmu.counts_instructions) {
         return TCG_MODE_NONE;
     }
     mode |= x86_view(core);

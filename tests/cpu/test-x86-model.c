@@ -388,7 +388,7 @@ test_msrs(void)
     g_assert_true(x86_msr_read(core, 0xc0000080, &value));
     g_assert_cmphex(value & 0x500, ==, 0x500);
     g_assert_false(x86_msr_write(core, 0xc0000080, value & ~0x100ull));
-    g_assert_false(x86_msr_write(core, 0xc0000080, value | 1u << 13)); /* SVME */
+    g_assert_false(x86_msr_write(core, 0xc0000080, value | 1u << 13)); /* LMSLE */
     g_assert_true(x86_msr_write(core, 0xc0000080, value & ~0x400ull));
     g_assert_true(x86_long_mode(&core->s));
     /* MTRRs */
