@@ -73,6 +73,24 @@ app_viewport_to_guest(const AppViewport *viewport, double x, double y, int guest
     return guest_x == *out_guest_x && guest_y == *out_guest_y;
 }
 
+bool
+app_viewport_pixel_to_guest(const AppViewport *viewport, int x, int y, int guest_width,
+                            int guest_height, int *out_guest_x, int *out_guest_y)
+{
+    /* what is drawn is decided by its middle; drawing takes the lower pixel where that is on the
+     * border of two */
+    const double middle = 0.5 - 1.0 / 1024;
+
+    return app_viewport_to_guest(viewport, x + middle, y + middle, guest_width, guest_height,
+                                 out_guest_x, out_guest_y);
+}
+
+int
+app_viewport_to_axis(int at, int size)
+{
+    return size > 0 ? CLAMP((2 * (gint64)at + 1) * 32768 / (2 * (gint64)size), 0, 32767) : 0;
+}
+
 AppViewport
 app_viewport_from_guest(const AppViewport *viewport, int guest_x, int guest_y, int width,
                         int height, int guest_width, int guest_height)

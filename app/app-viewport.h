@@ -28,6 +28,13 @@ AppViewport app_viewport_compute(int widget_width, int widget_height, int guest_
 /* Guest pixel under the device pixel X, Y; clamped to the picture. False: outside of it. */
 bool app_viewport_to_guest(const AppViewport *viewport, double x, double y, int guest_width,
                            int guest_height, int *out_guest_x, int *out_guest_y);
+/* Which guest pixel is drawn at a device pixel. */
+bool app_viewport_pixel_to_guest(const AppViewport *viewport, int x, int y, int guest_width,
+                                 int guest_height, int *out_guest_x, int *out_guest_y);
+/* Where an absolute pointer (0 to 32767) points at the middle of guest pixel AT of SIZE, so that a
+ * guest comes to that pixel whether it cuts off or rounds. */
+int app_viewport_to_axis(int at, int size);
+
 /* The device rectangle that shows a guest rectangle, rounded outwards. */
 AppViewport app_viewport_from_guest(const AppViewport *viewport, int guest_x, int guest_y,
                                     int width, int height, int guest_width, int guest_height);

@@ -8,6 +8,7 @@
 #include "ui-display-private.h"
 
 #include <linux/input-event-codes.h>
+#include <math.h>
 #include <string.h>
 
 enum { X11_KEYCODE_OFFSET = 8, KEYS_MAX = 24 * 32 };
@@ -236,10 +237,11 @@ move_absolute(UiDisplay *display, GdkEventMotion *event)
     int scale = gtk_widget_get_scale_factor(GTK_WIDGET(display));
     int x, y;
 
-    if (frame && app_viewport_to_guest(&viewport, event->x * scale, event->y * scale, frame->width,
-                                       frame->height, &x, &y)) {
-        vit_input_send_position(display->input, x * 32767 / MAX(frame->width - 1, 1),
-                                y * 32767 / MAX(frame->height - 1, 1));
+    if (frame && app_viewport_pixel_to_guest(&viewport, (int)floor(event->x * scale),
+                                             (int)floor(event->y * scale), frame->width,
+                                             frame->height, &x, &y)) {
+        vit_input_send_position(display->input, app_viewport_to_axis(x, frame->width),
+                                app_viewport_to_axis(y, frame->height));
     }
 }
 

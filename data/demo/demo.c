@@ -204,7 +204,7 @@ draw_time(uint32_t ticks)
 
     clock_text(line);
     screen_text(VALUE_LEFT, 160, line, COLOR_TEXT, COLOR_BACKGROUND);
-    text_number(digits, ticks / 100, 6);
+    text_number(digits, ticks / TICK_HZ, 6);
     text_append(text_append(line, digits), " s");
     screen_text(VALUE_LEFT, 192, line, COLOR_TEXT, COLOR_BACKGROUND);
 }
@@ -252,7 +252,7 @@ serial_time(uint32_t ticks)
     clock_text(line);
     serial_text("\r");
     serial_text(line);
-    text_number(digits, ticks / 100, 6);
+    text_number(digits, ticks / TICK_HZ, 6);
     serial_text("   running ");
     serial_text(digits);
     serial_text(" s ");
@@ -282,9 +282,7 @@ demo_main(uint32_t magic, const void *info)
     serial_text("\r\nVitrine demo machine. Disk: ");
     serial_text(disk);
     serial_text("\r\ndemo: ready\r\n");
-    if (!has_screen) {
-        serial_text("Type something; Escape switches the machine off.\r\n");
-    }
+    serial_text("Type something; Escape switches the machine off.\r\n");
     for (;;) {
         uint32_t ticks = clock_ticks();
         int byte = serial_read();
@@ -301,7 +299,7 @@ demo_main(uint32_t magic, const void *info)
         }
         input_get_mouse(&mouse);
         if (has_screen && (mouse.x != shown.x || mouse.y != shown.y ||
-                           mouse.buttons != shown.buttons || ticks / 100 != last_second)) {
+                           mouse.buttons != shown.buttons || ticks / TICK_HZ != last_second)) {
             if (pointer_drawn) {
                 pointer_hide(shown.x, shown.y);
             }
@@ -310,10 +308,16 @@ demo_main(uint32_t magic, const void *info)
             pointer_show(mouse.x, mouse.y);
             pointer_drawn = true;
             shown = mouse;
-        } else if (!has_screen && ticks / 100 != last_second) {
+        } else if (!has_screen && ticks / TICK_HZ != last_second) {
             serial_time(ticks);
         }
-        last_second = ticks / 100;
-        __asm__ volatile("hlt");
+        last_second = ticks / TICK_HZ;
+        /* what came while we drew is not slept over: interrupts are on again only in HLT */
+        __asm__ volatile("cli");
+        if (!key && !input_waits(has_screen ? &shown : &mouse)) {
+            __asm__ volatile("sti; hlt");
+        } else {
+            __asm__ volatile("sti");
+        }
     }
 }

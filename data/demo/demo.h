@@ -78,10 +78,13 @@ typedef struct MouseState {
     unsigned buttons;
 } MouseState;
 void input_get_mouse(MouseState *out);
+/* A key, or the mouse is not as SHOWN any more. */
+bool input_waits(const MouseState *shown);
 
 /* clock.c: RTC time and a 100 Hz tick */
 void clock_init(void);
 void on_timer(void);
+enum { TICK_HZ = 20 };
 uint32_t clock_ticks(void);
 /* "2026-11-22 15:04:05" */
 void clock_text(char out[20]);

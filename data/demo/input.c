@@ -153,3 +153,10 @@ input_get_mouse(MouseState *out)
 {
     *out = (MouseState){ mouse.x, mouse.y, mouse.buttons };
 }
+
+bool
+input_waits(const MouseState *shown)
+{
+    return key_tail != key_head || mouse.x != shown->x || mouse.y != shown->y ||
+           mouse.buttons != shown->buttons;
+}

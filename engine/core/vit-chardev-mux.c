@@ -108,7 +108,9 @@ vit_chardev_mux_attach(VitChardevMux *mux, const VitChardevFront *front, GError 
     if (mux->chr->is_open) {
         send_event(mux, slot, VIT_CHARDEV_OPENED);
     }
-    set_focus(mux, slot);
+    if (!front->yields || mux->focus < 0) {
+        set_focus(mux, slot);
+    }
     return true;
 }
 

@@ -26,6 +26,7 @@ typedef struct VitChardevFront {
     void (*event)(void *opaque, VitChardevEvent event);
     /* There is room to write again after a short write. */
     void (*can_write)(void *opaque);
+    bool yields; /* on a multiplexer: does not take the input from who has it (monitors) */
     void *opaque;
 } VitChardevFront;
 

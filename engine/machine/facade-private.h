@@ -45,6 +45,8 @@ VitDisplay *vit_display_new_for_console(Machine *machine, VitConsole *console,
                                         GMainContext *app_context);
 /* The machine is going away; device lock not held. */
 void vit_display_detach(VitDisplay *display);
+/* Something is about to happen on the screen. Machine thread. */
+void vit_display_wake(VitDisplay *display);
 /* Frames published so far. Machine thread. */
 guint64 vit_display_count_frames(VitDisplay *display);
 

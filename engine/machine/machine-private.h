@@ -126,6 +126,7 @@ struct Machine {
     bool io_stopped; /* by a drive's rerror or werror, until it runs again */
 
     /* to the application */
+    GPtrArray *viewers; /* VitDisplay *, not owned: woken by input */
     VitMachine *facade; /* borrowed; cleared before it goes */
     GMainContext *app_context;
 };

@@ -155,6 +155,7 @@ machine_make_platform(Machine *machine)
     machine->chardevs = g_ptr_array_new_with_free_func((GDestroyNotify)vit_chardev_free);
     machine->netdevs = g_ptr_array_new();
     machine->hubs = g_ptr_array_new();
+    machine->viewers = g_ptr_array_new();
     machine->live_plans = g_ptr_array_new_with_free_func((GDestroyNotify)vit_machine_plan_free);
 }
 
@@ -468,6 +469,7 @@ machine_free(Machine *machine)
     vit_log_free(machine->log);
     vit_machine_plan_free(machine->plan);
     g_ptr_array_unref(machine->live_plans);
+    g_ptr_array_unref(machine->viewers);
     g_object_unref(machine->config);
     g_main_context_unref(machine->app_context);
     g_free(machine->failure);

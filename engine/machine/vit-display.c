@@ -3,7 +3,8 @@
 
 /* The application's view of one screen. The refresh runs on the machine thread at the rate the
  * viewer asked for; what it finds is announced by one coalesced idle source in the application's
- * context. The object outlives its machine harmlessly: detached, it keeps the last frame. */
+ * context. A screen on which nothing happens is looked at less often, until it changes or somebody
+ * presses a key. The object outlives its machine harmlessly: detached, it keeps the last frame. */
 
 #include "facade-private.h"
 #include "vit-picture.h"
@@ -24,9 +25,14 @@ struct _VitDisplay {
     DisplayPublisher *publisher; /* lives until finalize; detached from the console before */
     GSource *timer;              /* on the machine's context */
     unsigned rate;
+    unsigned n_still; /* looks in a row that found nothing new */
     _Atomic bool cursor_posted;
     int width, height; /* of the frame taken last */
 };
+
+/* After so many looks in vain the next is only after this long: a tenth of the cost, and a change
+ * that no key of the user's caused is seen 60 ms later at most. */
+enum { STILL_AFTER = 20, STILL_INTERVAL_MS = 60 };
 
 G_DEFINE_FINAL_TYPE(VitDisplay, vit_display, G_TYPE_OBJECT)
 
@@ -70,14 +76,40 @@ on_cursor(void *opaque)
     }
 }
 
+static void
+set_next_look(VitDisplay *display)
+{
+    gint64 interval_ms = MAX(1000 / display->rate, 1);
+
+    if (display->n_still >= STILL_AFTER) {
+        interval_ms = MAX(interval_ms, STILL_INTERVAL_MS);
+    }
+    g_source_set_ready_time(display->timer, g_get_monotonic_time() + interval_ms * 1000);
+}
+
 static gboolean
 refresh(gpointer data)
 {
     VitDisplay *display = data;
+    guint64 before = display_publisher_count(display->publisher);
 
     display_publisher_refresh(display->publisher);
+    if (display_publisher_count(display->publisher) != before) {
+        display->n_still = 0;
+    } else if (display->n_still < STILL_AFTER) {
+        display->n_still++;
+    }
+    set_next_look(display);
     return G_SOURCE_CONTINUE;
 }
+
+static gboolean
+dispatch_timer(GSource *source, GSourceFunc callback, gpointer data)
+{
+    return callback(data);
+}
+
+static GSourceFuncs timer_funcs = { .dispatch = dispatch_timer };
 
 static void
 apply_rate(gpointer data)
@@ -89,10 +121,23 @@ apply_rate(gpointer data)
         g_clear_pointer(&display->timer, g_source_unref);
     }
     if (display->rate && display->machine) {
-        display->timer = g_timeout_source_new(MAX(1000 / display->rate, 1));
+        display->timer = g_source_new(&timer_funcs, sizeof(GSource));
         g_source_set_callback(display->timer, refresh, display, NULL);
+        display->n_still = 0;
+        set_next_look(display);
         g_source_attach(display->timer, display->machine->context);
         display_publisher_refresh(display->publisher);
+    }
+}
+
+void
+vit_display_wake(VitDisplay *display)
+{
+    bool was_still = display->n_still >= STILL_AFTER;
+
+    display->n_still = 0;
+    if (was_still && display->timer) {
+        set_next_look(display);
     }
 }
 
@@ -115,6 +160,7 @@ vit_display_new_for_console(Machine *machine, VitConsole *console, GMainContext 
     display->app_context = g_main_context_ref(app_context);
     display->name = g_strdup(console->name);
     display->publisher = display_publisher_new(console, machine->clock, &events);
+    g_ptr_array_add(machine->viewers, display);
     return display;
 }
 
@@ -125,6 +171,7 @@ detach(gpointer data)
 
     display->rate = 0;
     apply_rate(display);
+    g_ptr_array_remove(display->machine->viewers, display);
     display_publisher_detach(display->publisher);
 }
 

@@ -72,6 +72,9 @@ event_apply(gpointer data)
     }
     vit_input_sync(hub);
     update_absolute(event->input);
+    for (guint i = 0; event->input->machine && i < event->input->machine->viewers->len; i++) {
+        vit_display_wake(event->input->machine->viewers->pdata[i]);
+    }
 }
 
 static void

@@ -129,7 +129,8 @@ mon_hmp_session_new(VitMonitors *monitors, VitChardev *chr, GError **error)
     HmpSession *hmp = g_new0(HmpSession, 1);
 
     hmp->session = (MonSession){ .monitors = monitors, .chr = chr, .free = hmp_session_free };
-    hmp->session.front = (VitChardevFront){ .receive = receive, .event = on_event, .opaque = hmp };
+    hmp->session.front =
+        (VitChardevFront){ .receive = receive, .event = on_event, .yields = true, .opaque = hmp };
     hmp_state_init(&hmp->state, monitors);
     hmp->readline = (HmpReadline){ .prompt = "(qemu) ",
                                    .history = hmp->state.history,

@@ -255,7 +255,8 @@ mon_qmp_session_new(VitMonitors *monitors, VitChardev *chr, bool pretty, GError 
     qmp->session = (MonSession){
         .monitors = monitors, .chr = chr, .event = send_event, .free = qmp_session_free
     };
-    qmp->session.front = (VitChardevFront){ .receive = receive, .event = on_event, .opaque = qmp };
+    qmp->session.front =
+        (VitChardevFront){ .receive = receive, .event = on_event, .yields = true, .opaque = qmp };
     qmp->pretty = pretty;
     qmp_framer_init(&qmp->framer);
     if (!vit_chardev_attach(chr, &qmp->session.front, error)) {

@@ -210,6 +210,24 @@ test_meter(void)
     g_assert_cmpfloat(app_meter_get(&meter, APP_METER_HISTORY)->cpu, ==, 0);
 }
 
+/* Guests cut off or round: both must come to the pixel that was meant. */
+static void
+test_axis(void)
+{
+    static const int sizes[] = { 1, 2, 320, 640, 799, 800, 1280, 1366, 1920, 2560, 3840 };
+
+    for (guint i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        for (int at = 0; at < sizes[i]; at++) {
+            int axis = app_viewport_to_axis(at, sizes[i]);
+
+            g_assert_cmpint(axis, >=, 0);
+            g_assert_cmpint(axis, <=, 32767);
+            g_assert_cmpint((gint64)axis * sizes[i] / 32768, ==, at);
+            g_assert_cmpint((int)(axis * (sizes[i] - 1.0) / 32767 + 0.5), ==, at);
+        }
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -220,5 +238,6 @@ main(int argc, char **argv)
     g_test_add_func("/app/hotkeys/prefix", test_prefix);
     g_test_add_func("/app/typist/layouts", test_typing);
     g_test_add_func("/app/meter", test_meter);
+    g_test_add_func("/viewport/axis", test_axis);
     return g_test_run();
 }

@@ -204,6 +204,23 @@ test_mux_switch(void)
     vit_chardev_free(&fake->chr);
 }
 
+/* A monitor that comes after the console leaves it the input, as people expect of -nographic. */
+static void
+test_mux_yields(void)
+{
+    g_autoptr(Recorder) serial = recorder_new();
+    g_autoptr(Recorder) monitor = recorder_new();
+    FakeBackend *fake = fake_new(true);
+
+    monitor->front.yields = true;
+    g_assert_true(vit_chardev_attach(&fake->chr, &serial->front, NULL));
+    g_assert_true(vit_chardev_attach(&fake->chr, &monitor->front, NULL));
+    type(fake, "login\001cinfo");
+    g_assert_cmpstr(serial->got->str, ==, "login");
+    g_assert_cmpstr(monitor->got->str, ==, "info");
+    vit_chardev_free(&fake->chr);
+}
+
 static void
 test_mux_keeps_input(void)
 {
@@ -311,6 +328,7 @@ main(int argc, char **argv)
     g_test_add_func("/chardev/log", test_log);
     g_test_add_func("/chardev/unknown-property", test_unknown_property);
     g_test_add_func("/chardev/mux/switch", test_mux_switch);
+    g_test_add_func("/chardev/mux/yields", test_mux_yields);
     g_test_add_func("/chardev/mux/keeps-input", test_mux_keeps_input);
     g_test_add_func("/chardev/mux/commands", test_mux_commands);
     g_test_add_func("/chardev/mux/stamps", test_mux_stamps);

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Guests that are judged by what they show: firmware, boot loaders, memory test, installer."""
 import os
+import pty
+import select
 import subprocess
 import tempfile
 import time
@@ -96,6 +98,30 @@ def demo_pixels():
         vm.wait_exit(20)
 
 
+def demo_terminal():
+    """-nographic: what is typed is the guest's, not the monitor's; Escape ends the demo."""
+    master, slave = pty.openpty()
+    program = subprocess.Popen(
+        [os.environ["VITRINE_RUN"], "-nographic", "-m", "32", "-nic", "none", "-kernel",
+         os.environ["VITRINE_DEMO"]], stdin=slave, stdout=slave, stderr=slave)
+    seen = b""
+    end = time.monotonic() + 60 * machine.PATIENCE
+    keys = [(b"Escape switches the machine off", b"q"), (b"demo: key q", b"\x1b")]
+    try:
+        while program.poll() is None:
+            assert time.monotonic() < end, seen[-400:]
+            if select.select([master], [], [], 0.2)[0]:
+                seen += os.read(master, 4096)
+            if keys and keys[0][0] in seen:
+                os.write(master, keys.pop(0)[1])
+        assert program.returncode == 0 and not keys, (program.returncode, seen[-400:])
+    finally:
+        program.kill()
+        program.wait()
+        os.close(master)
+        os.close(slave)
+
+
 if __name__ == "__main__":
-    machine.main([seabios_log, demo_pixels, grub_cd_keys, grub_floppy, memtest, ipxe_dhcp,
-                  installer])
+    machine.main([seabios_log, demo_pixels, demo_terminal, grub_cd_keys, grub_floppy, memtest,
+                  ipxe_dhcp, installer])

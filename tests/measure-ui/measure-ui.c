@@ -335,6 +335,71 @@ measure_pixels(GtkApplication *application)
     }
 }
 
+/* Each guest pixel of a colour of its own, drawn at SCALE_PERCENT in MODE; how many of 100 points
+ * of the picture the pointer would take for another pixel than the one drawn there. */
+static int
+count_wrong_points(AppScaleMode mode, int scale_percent)
+{
+    enum { WIDTH = 64, HEIGHT = 48 };
+    GtkWidget *window = gtk_offscreen_window_new();
+    int width = WIDTH * scale_percent / 100 + 13, height = HEIGHT * scale_percent / 100 + 7;
+    cairo_surface_t *image = cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
+    int wrong = 0;
+    AppViewport viewport;
+    guint32 *guest;
+    Screen screen;
+    cairo_t *cr;
+
+    screen_init(&screen, WIDTH, HEIGHT, window);
+    guest = (guint32 *)screen.pixels;
+    for (int i = 0; i < WIDTH * HEIGHT; i++) {
+        guest[i] = i % WIDTH << 8 | i / WIDTH;
+    }
+    screen.painter.frame = &screen.frame;
+    screen.painter.mode = mode;
+    screen.painter.filter = UI_FILTER_NEAREST;
+    gtk_widget_set_size_request(screen.painter.widget, width, height);
+    run_ms(100);
+    cr = cairo_create(image);
+    gtk_widget_draw(screen.painter.widget, cr);
+    cairo_destroy(cr);
+    cairo_surface_flush(image);
+    viewport = ui_painter_viewport(&screen.painter);
+    for (int i = 0; i < 100; i++) {
+        int x = MAX(viewport.x, 0) + g_random_int_range(0, MIN(viewport.width, width));
+        int y = MAX(viewport.y, 0) + g_random_int_range(0, MIN(viewport.height, height));
+        const guint32 *row =
+            (const guint32 *)(cairo_image_surface_get_data(image) +
+                              (gsize)MIN(y, height - 1) * cairo_image_surface_get_stride(image));
+        int guest_x, guest_y;
+
+        x = MIN(x, width - 1);
+        y = MIN(y, height - 1);
+        wrong += !app_viewport_pixel_to_guest(&viewport, x, y, WIDTH, HEIGHT, &guest_x, &guest_y) ||
+                 (row[x] & 0xffffff) != (guint32)(guest_x << 8 | guest_y);
+    }
+    cairo_surface_destroy(image);
+    gtk_widget_destroy(window);
+    return wrong;
+}
+
+static void
+measure_pointer(GtkApplication *application)
+{
+    static const int percents[] = { 100, 125, 150, 200 };
+    static const char *const modes[] = { "fit", "1:1", "integer", "stretch" };
+
+    for (guint mode = 0; mode < G_N_ELEMENTS(modes); mode++) {
+        int wrong = 0;
+
+        for (guint i = 0; i < G_N_ELEMENTS(percents); i++) {
+            wrong += count_wrong_points((AppScaleMode)mode, percents[i]);
+        }
+        g_autofree char *name = g_strdup_printf("pointer-wrong-%s", modes[mode]);
+        report(name, wrong, "points");
+    }
+}
+
 /* ---- A real guest ---- */
 
 typedef struct Latency {
@@ -434,6 +499,8 @@ on_activate(GtkApplication *application, const char *what)
         measure_frames(application);
     } else if (strcmp(what, "pixels") == 0) {
         measure_pixels(application);
+    } else if (strcmp(what, "pointer") == 0) {
+        measure_pointer(application);
     } else if (strcmp(what, "latency") == 0) {
         measure_latency(application);
     } else {
@@ -448,7 +515,7 @@ main(int argc, char **argv)
         gtk_application_new("org.vitrine.Vitrine.Measure", G_APPLICATION_NON_UNIQUE);
 
     if (argc != 2) {
-        g_printerr("usage: measure-ui library|frames|pixels|latency\n");
+        g_printerr("usage: measure-ui library|frames|pixels|pointer|latency\n");
         return 2;
     }
     g_signal_connect(application, "activate", G_CALLBACK(on_activate), argv[1]);

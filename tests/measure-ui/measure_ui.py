@@ -63,7 +63,11 @@ WANTED = {
     "pixels-wrong-integer": ("same at a whole multiple", 0, True),
     "pixels-wrong-fit-exact": ("same, fit to exactly twice", 0, True),
     "input-latency-p95": ("key to frame that shows it, p95", 33.4, True),
-    "still-guest-cpu": ("demo guest at rest, with its CPU", None, True),
+    "pointer-wrong-fit": ("400 points at 1, 1.25, 1.5, 2, fit: wrong ones", 0, True),
+    "pointer-wrong-1:1": ("same at 1:1", 0, True),
+    "pointer-wrong-integer": ("same at whole multiples", 0, True),
+    "pointer-wrong-stretch": ("same, stretched", 0, True),
+    "still-guest-cpu": ("demo guest at rest, with its CPU", 1, True),
     "paused-guest-cpu": ("paused guest", 1, True),
 }
 
@@ -174,7 +178,7 @@ def under_xvfb():
         good &= show("X11", "window-cpu", cpu, "ms")
         if os.path.exists(GRUB_CD):
             good &= show("X11", "iso-activations", iso_activations(desktop), "")
-        good &= measures(desktop.env, "X11", ["library", "frames", "pixels", "latency"])
+        good &= measures(desktop.env, "X11", ["library", "frames", "pixels", "pointer", "latency"])
     return good
 
 
@@ -195,7 +199,7 @@ def under_weston():
                 if os.path.exists(os.path.join(desktop.dir, "measure")):
                     break
                 time.sleep(0.1)
-            return measures(env, "Wayland", ["library", "frames", "pixels", "latency"])
+            return measures(env, "Wayland", ["library", "frames", "pixels", "pointer", "latency"])
         finally:
             weston.terminate()
             weston.wait()
