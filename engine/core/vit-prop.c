@@ -117,6 +117,9 @@ vit_parse_size(const char *text, char default_suffix, uint64_t *out_value)
     }
     if (*end == '.') {
         fraction = g_ascii_strtod(end, &end);
+        if (!(fraction < 1)) { /* ".5e9" is one, too */
+            return false;
+        }
     }
     shift = suffix_shift(*end ? *end : default_suffix);
     if (shift < 0 || (*end && end[1])) {
