@@ -15,52 +15,19 @@ typedef struct KnownFormat {
     const char *magic;
 } KnownFormat;
 
-/* Formats with a magic number. A driver's own probe is asked first. */
+/* Formats with a magic number and no driver here. */
 static const KnownFormat known_formats[] = {
     { "qcow", "qcow", 0, 4, "QFI\xfb" },
-    { "qed", "QED", 0, 4, "QED" }, /* with its zero byte */
-    { "vmdk", "VMware disk", 0, 4, "KDMV" },
-    { "vmdk", "VMware disk", 0, 4, "COWD" },
-    { "vmdk", "VMware disk descriptor", 0, 21, "# Disk DescriptorFile" },
-    { "vdi", "VirtualBox disk", 64, 4, "\x7f\x10\xda\xbe" },
-    { "vhdx", "Hyper-V disk (VHDX)", 0, 8, "vhdxfile" },
-    { "vpc", "Virtual PC disk (VHD)", 0, 8, "conectix" },
-    { "luks", "LUKS volume", 0, 6, "LUKS\xba\xbe" },
-    { "parallels", "Parallels disk", 0, 16, "WithoutFreeSpace" },
-    { "parallels", "Parallels disk", 0, 16, "WithouFreSpacExt" },
-    { "bochs", "Bochs disk", 0, 22, "Bochs Virtual HD Image" },
-    { "cloop", "compressed loop image", 0, 25, "#!/bin/sh\n#V2.0 Format\nmo" },
 };
 
 /* Names users of -blockdev and image tools know. */
 static const char *const known_names[] = {
-    "qcow",
-    "qed",
-    "vmdk",
-    "vdi",
-    "vhdx",
-    "vpc",
-    "luks",
-    "parallels",
-    "bochs",
-    "cloop",
-    "dmg",
-    "rbd",
-    "nfs",
-    "nvme",
-    "vvfat",
-    "null-co",
-    "null-aio",
-    "throttle",
-    "copy-on-read",
-    "compress",
-    "quorum",
-    "replication",
-    "copy-before-write",
-    "blklogwrites",
-    "snapshot-access",
-    "blkreplay",
-    "preallocate",
+    "qcow",         "rbd",
+    "nfs",          "nvme",
+    "compress",     "quorum",
+    "replication",  "copy-before-write",
+    "blklogwrites", "snapshot-access",
+    "blkreplay",    "preallocate",
 };
 
 /* Drivers that this build may lack, and the library they need. */
@@ -169,9 +136,7 @@ blk_set_unknown_driver_error(BlkGraph *graph, const char *name, GError **error)
     for (unsigned i = 0; i < VIT_ARRAY_LEN(known_names); i++) {
         if (strcmp(known_names[i], name) == 0) {
             g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_AVAILABLE_YET,
-                        "The block driver '%s' is not available yet: this version has raw images "
-                        "in local files.",
-                        name);
+                        "The block driver '%s' is not available yet.", name);
             return;
         }
     }

@@ -82,6 +82,9 @@ void blk_node_unref(BlkNode *node);
 BlkNode *blk_graph_find_node(BlkGraph *graph, const char *name);
 /* -blockdev and blockdev-add: opens and keeps; node-name is required. */
 BlkNode *blk_graph_add_blockdev(BlkGraph *graph, const BlkOptions *options, GError **error);
+/* FOLDER as a disk: the "fat:..." name with the FAT that has room for all of it. NULL with ERROR
+ * when it cannot be read or shown. Looks at every file. Thread: any. Ownership: caller. */
+char *blk_dup_folder_filename(const char *folder, bool writable, GError **error);
 bool blk_graph_remove_blockdev(BlkGraph *graph, const char *name, GError **error);
 /* CALL for every named node. */
 void blk_graph_each_node(BlkGraph *graph, void (*call)(void *opaque, BlkNode *node), void *opaque);

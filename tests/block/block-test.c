@@ -13,6 +13,14 @@
 extern const BlkDriver fault_driver;
 
 void
+block_test_use_memory(void)
+{
+    if (access("/dev/shm", W_OK) == 0) {
+        g_setenv("TMPDIR", "/dev/shm", FALSE);
+    }
+}
+
+void
 block_test_init(BlockTest *test)
 {
     vit_lock_init(&test->own_lock);

@@ -16,6 +16,8 @@ typedef struct BlockTest {
 /* The format "testcow": a backing image and a bit per 4 KiB. */
 extern const BlkDriver block_test_cow_driver;
 
+/* Call first: folders of tests are made in memory where the host has a place for that. */
+void block_test_use_memory(void);
 /* A graph with the filter "fault", the format "testcow" and an empty folder. The lock is held. */
 void block_test_init(BlockTest *test);
 /* The same under a lock of the caller's, who holds it. */

@@ -22,6 +22,7 @@ enum {
     FORMAT_SHRINKS = 1 << 2,   /* resize both ways */
     FORMAT_FIXED_LEN = 1 << 3, /* no resize */
     FORMAT_BACKING = 1 << 4,
+    FORMAT_REPAIR = 1 << 5, /* what was not closed may need qemu-img check -r all */
 };
 
 typedef struct FormatDisk {

@@ -3,7 +3,8 @@
 
 /* Formats that are written, beside qcow2: random requests against a copy in memory over many
  * create options, images of ours judged by qemu-img and images of its making read and written by
- * us; growing, backing images, bad headers. An argument names the one format to test. */
+ * us; growing, backing images, bad headers. An argument names the one format to test.
+ * mission: vmdk vdi vpc vhdx qed parallels luks */
 
 #include "format-disk.h"
 
@@ -16,8 +17,8 @@ enum { DISK_BYTES = 5 * 1024 * 1024 + 512 };
 static const FormatRow rows[] = {
     { "luks", "luks", LUKS_KEY, NULL, NULL, FORMAT_NO_CHECK | FORMAT_SECRET | FORMAT_SHRINKS },
     { "luks/essiv", "luks",
-      LUKS_KEY ",cipher-alg=aes-128,cipher-mode=cbc,ivgen-alg=essiv,ivgen-hash-alg=sha256", NULL,
-      NULL, FORMAT_NO_CHECK | FORMAT_SECRET | FORMAT_SHRINKS },
+      LUKS_KEY ",cipher-alg=aes-128,cipher-mode=cbc,ivgen-alg=essiv,ivgen-hash-alg=sha256", "-",
+      NULL, FORMAT_NO_CHECK | FORMAT_SECRET | FORMAT_FIXED_LEN },
     { "luks/serpent", "luks",
       LUKS_KEY ",cipher-alg=serpent-256,ivgen-alg=plain,hash-alg=sha512,preallocation=falloc", NULL,
       NULL, FORMAT_NO_CHECK | FORMAT_SECRET | FORMAT_FIXED_LEN },
@@ -344,6 +345,7 @@ main(int argc, char **argv)
 {
     const char *format;
 
+    block_test_use_memory();
     g_test_init(&argc, &argv, NULL);
     format = argc > 1 ? argv[1] : NULL;
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {

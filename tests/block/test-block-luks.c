@@ -3,7 +3,7 @@
 
 /* Passwords of LUKS volumes and encrypted qcow2 images: added, used, erased, by us and by qemu-img
  * in turn; the last one only by force.
- * mission: x.drive.luks */
+ * mission: luks x.drive.luks x-blockdev-amend */
 
 #include "format-disk.h"
 
@@ -186,6 +186,7 @@ test_interop(gconstpointer data)
 int
 main(int argc, char **argv)
 {
+    block_test_use_memory();
     g_test_init(&argc, &argv, NULL);
     for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
         g_autofree char *passwords_path =

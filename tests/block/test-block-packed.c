@@ -2,7 +2,8 @@
  * Copyright the Vitrine authors */
 
 /* Formats that are only read: bochs, cloop, dmg, and differencing vpc images. They are made here by
- * the descriptions of the formats, read by us and by qemu-img, and then damaged. */
+ * the descriptions of the formats, read by us and by qemu-img, and then damaged.
+ * mission: bochs cloop dmg vpc */
 
 #include "format-disk.h"
 
@@ -454,6 +455,7 @@ test_vpc_child(void)
 int
 main(int argc, char **argv)
 {
+    block_test_use_memory();
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/block/packed/bochs", test_bochs);
     g_test_add_func("/block/packed/cloop", test_cloop);
