@@ -26,6 +26,7 @@ enum {
     VERSION_2 = 0x00020000,
     MAX_CATALOG = 1 << 20,
     MAX_EXTENT_BYTES = 128 << 20,
+    MAX_BITMAP_BYTES = 64 << 10,
 };
 
 #define MAGIC   "Bochs Virtual HD Image"
@@ -110,7 +111,7 @@ parse_header(BlkNode *node, const uint8_t *header, GError **error)
                            "%u is not a power of two from 512 to 128M", bochs->extent_bytes);
     }
     if ((uint64_t)bochs->bitmap_bytes * 8 * FMT_SECTOR_BYTES < bochs->extent_bytes ||
-        bochs->bitmap_bytes > MAX_EXTENT_BYTES / 8) {
+        bochs->bitmap_bytes > MAX_BITMAP_BYTES) {
         return fmt_set_bad(node, error, AT_BITMAP, "bitmap size",
                            "%u bytes do not fit extents of %u", bochs->bitmap_bytes,
                            bochs->extent_bytes);
