@@ -226,22 +226,28 @@ probe_write(X86Core *core, const X86Insn *insn, uint64_t offset)
 }
 
 /* Parts of an area. Offsets wrap at the address size, which the alignment keeps from falling inside
- * a piece of 16 bytes. */
+ * a piece of 16 bytes; those of 64 bits do not wrap between addresses that are canonical. */
+static unsigned
+piece_length(const X86Insn *insn, unsigned left)
+{
+    return insn->address_size == 8 ? left : MIN(left, 16);
+}
+
 static void
 read_area(X86Core *core, const X86Insn *insn, uint64_t offset, uint8_t *out, unsigned len)
 {
-    for (unsigned done = 0; done < len; done += 16) {
-        x86_read_bytes(core, insn->segment, x86_wrap(insn, offset + done), out + done,
-                       MIN(len - done, 16));
+    for (unsigned done = 0, piece; done < len; done += piece) {
+        piece = piece_length(insn, len - done);
+        x86_read_bytes(core, insn->segment, x86_wrap(insn, offset + done), out + done, piece);
     }
 }
 
 static void
 write_area(X86Core *core, const X86Insn *insn, uint64_t offset, const uint8_t *bytes, unsigned len)
 {
-    for (unsigned done = 0; done < len; done += 16) {
-        x86_write_bytes(core, insn->segment, x86_wrap(insn, offset + done), bytes + done,
-                        MIN(len - done, 16));
+    for (unsigned done = 0, piece; done < len; done += piece) {
+        piece = piece_length(insn, len - done);
+        x86_write_bytes(core, insn->segment, x86_wrap(insn, offset + done), bytes + done, piece);
     }
 }
 
@@ -360,27 +366,44 @@ x87_in_use(const X86Fpu *fpu)
     return false;
 }
 
+/* Whether words FIRST..LAST of COUNT vector registers from REG on are not all zero. */
+static bool
+words_in_use(const X86Core *core, unsigned reg, unsigned count, unsigned first, unsigned last)
+{
+    uint64_t all = 0;
+
+    for (unsigned i = reg; i < reg + count; i++) {
+        for (unsigned word = first; word <= last; word++) {
+            all |= core->s.zmm[i].u64[word];
+        }
+    }
+    return all;
+}
+
+static bool
+component_in_use(const X86Core *core, unsigned index)
+{
+    switch (index) {
+    case 0: return x87_in_use(&core->s.fpu);
+    case 1: return words_in_use(core, 0, 16, 0, 1);
+    case 2: return words_in_use(core, 0, 16, 2, 3);
+    case 5: return !is_zero((const uint8_t *)core->s.opmask, sizeof(core->s.opmask));
+    case 6: return words_in_use(core, 0, 16, 4, 7);
+    case 7: return words_in_use(core, 16, 16, 0, 7);
+    case 9: return core->s.pkru;
+    default: return false;
+    }
+}
+
+/* Whatever the mode can see of them. */
 static uint64_t
 components_in_use(const X86Core *core, uint64_t wanted)
 {
     uint64_t used = 0;
-    uint8_t bytes[1024];
 
-    if ((wanted & X86_XSTATE_X87) && x87_in_use(&core->s.fpu)) {
-        used |= X86_XSTATE_X87;
-    }
-    if (wanted & X86_XSTATE_SSE) {
-        for (unsigned i = 0; i < 16; i++) {
-            if (core->s.zmm[i].u64[0] | core->s.zmm[i].u64[1]) {
-                used |= X86_XSTATE_SSE;
-            }
-        }
-    }
-    for (unsigned i = 2; i < VIT_ARRAY_LEN(components); i++) {
-        if ((wanted >> i & 1) && components[i].size) {
-            memset(bytes, 0, components[i].size);
-            pack_component(core, i, 16, bytes); /* whatever the mode can see */
-            used |= (uint64_t)!is_zero(bytes, components[i].size) << i;
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(components); i++) {
+        if (wanted >> i & 1) {
+            used |= (uint64_t)component_in_use(core, i) << i;
         }
     }
     return used;
