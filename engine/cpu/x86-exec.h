@@ -127,6 +127,8 @@ void x86_interp_one(X86Core *core);
 /* The same when the caller knows where it lies in the host's memory; CODE_SIZE 4 or 8, in protected
  * mode. */
 void x86_interp_one_at(X86Core *core, const uint8_t *host, unsigned code_size);
+/* The same when the caller has INSN decoded and knows that it is there, in protected mode. */
+void x86_interp_decoded(X86Core *core, const X86Insn *insn);
 /* Instructions until one may have changed mode, map or what needs care, or an event comes. */
 void x86_interp_stretch(X86Core *core);
 /* The feature and mode that ROW asks for. */

@@ -296,16 +296,16 @@ fetch(X86Core *core, X86DecodeCache *cache, uint16_t *link)
 /* ---- Execute ---- */
 
 static inline void
-execute(X86Core *core, const Entry *entry, bool code64)
+execute(X86Core *core, const X86Insn *insn, void (*exec)(X86Core *, const X86Insn *), bool code64)
 {
-    uint64_t next = core->s.rip + entry->insn.length;
+    uint64_t next = core->s.rip + insn->length;
 
     if (!code64 && G_UNLIKELY(next - 1 > core->s.seg[X86_CS].limit)) {
         x86_fault_code(core, X86_EXC_GP, 0);
     }
     core->next_rip = code64 ? next : (uint32_t)next;
     core->instructions++;
-    entry->exec(core, &entry->insn);
+    exec(core, insn);
     core->s.rip = core->next_rip;
 }
 
@@ -355,7 +355,7 @@ step(X86Core *core, X86DecodeCache *cache)
     }
     entry = fetch(core, cache, &link);
     insn = &entry->insn;
-    execute(core, entry, cache->code64);
+    execute(core, &entry->insn, entry->exec, cache->code64);
     if ((flags & X86_FLAG_RF) && !is_iret(insn) && core->s.rip != rip) {
         core->s.rflags &= ~(uint64_t)X86_FLAG_RF;
     }
@@ -552,7 +552,7 @@ x86_interp_one(X86Core *core)
     uint16_t link;
     const Entry *entry = fetch(core, core->decode_cache, &link);
 
-    execute(core, entry, core->decode_cache->code64);
+    execute(core, &entry->insn, entry->exec, core->decode_cache->code64);
 }
 
 void
@@ -565,7 +565,13 @@ x86_interp_one_at(X86Core *core, const uint8_t *host, unsigned code_size)
         x86_interp_one(core);
         return;
     }
-    execute(core, entry, code_size == 8);
+    execute(core, &entry->insn, entry->exec, code_size == 8);
+}
+
+void
+x86_interp_decoded(X86Core *core, const X86Insn *insn)
+{
+    execute(core, insn, insn->row->exec, insn->code_size == 8);
 }
 
 void

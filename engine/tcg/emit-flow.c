@@ -365,13 +365,17 @@ void
 tcg_emit_interpret(TcgEmit *e)
 {
     tcg_asm_mov_ri(&e->a, TCG_T1, e->pc);
+    tcg_asm_mov_ri(&e->a, TCG_T0, (uintptr_t)tcg_insn_keep(e->machine, e->insn));
     tcg_asm_call_to(&e->a, e->machine->thunks.interpret);
 }
 
 void
 tcg_emit_interpret_leave(TcgEmit *e)
 {
+    const X86Insn *insn = e->n_insns ? tcg_insn_keep(e->machine, e->insn) : NULL;
+
     tcg_asm_mov_ri(&e->a, TCG_T1, e->pc);
+    tcg_asm_mov_ri(&e->a, TCG_T0, (uintptr_t)insn);
     tcg_asm_jmp_to(&e->a, e->machine->thunks.interpret_leave);
     e->ended = true;
 }

@@ -293,19 +293,18 @@ tcg_interpret_one(TcgCpu *cpu)
 }
 
 int
-tcg_helper_interpret(X86State *state, uint64_t unused, const uint8_t *site)
+tcg_helper_interpret(X86State *state, const X86Insn *insn, const uint8_t *site)
 {
     X86Core *core = (X86Core *)state;
     TcgCpu *cpu = tcg_cpu_of(core);
     uint64_t rip = state->rip;
 
     cpu->interpreted++;
-    (void)unused;
     tcg_recover_flags(cpu, site);
     tcg_fp_settle(cpu);
     cpu->code_dropped = false;
     do { /* repeated string instructions stop in between */
-        tcg_interpret_one(cpu);
+        x86_interp_decoded(core, insn);
     } while (state->rip == rip && !core->debug_pending &&
              !__atomic_load_n(&cpu->hot.exit_request, __ATOMIC_RELAXED));
     if (state->rip == rip || cpu->code_dropped || core->debug_pending) {
@@ -421,11 +420,13 @@ loop(TcgCpu *cpu, VitCpuExit *out_exit)
         run_code(cpu, code);
         link = cpu->hot.link;
         age = machine->full_flushes;
-        end(cpu);
-        if (cpu->hot.after_exit == TCG_EXIT_INTERPRET ||
-            ((mode & TCG_MODE_SIZE) == TCG_MODE_CODE64 && take_back_jump(cpu))) {
+        if (cpu->hot.after_exit == TCG_EXIT_INTERPRET && cpu->hot.insn) {
+            x86_interp_decoded(core, cpu->hot.insn);
+        } else if (cpu->hot.after_exit == TCG_EXIT_INTERPRET ||
+                   ((mode & TCG_MODE_SIZE) == TCG_MODE_CODE64 && take_back_jump(cpu))) {
             tcg_interpret_one(cpu);
         }
+        end(cpu); /* not before: the instruction goes with everything else */
     }
 }
 
@@ -436,9 +437,13 @@ tcg_run(VitCpu *vit_cpu)
     TcgCpu *cpu = tcg_cpu_of(core);
     VitCpuExit reason = VIT_CPU_EXIT_REQUEST;
 
-    if (!__builtin_setjmp(core->unwind) || x86_interp_deliver(core, &reason)) {
-        loop(cpu, &reason);
+    if (__builtin_setjmp(core->unwind)) {
+        end(cpu);
+        if (!x86_interp_deliver(core, &reason)) {
+            return reason;
+        }
     }
+    loop(cpu, &reason);
     end(cpu);
     return reason;
 }

@@ -12,6 +12,43 @@
 
 enum { HASH_LEN = 1 << 19 };
 
+/* ---- Instructions for the interpreter ---- */
+
+static guint
+insn_hash(gconstpointer key)
+{
+    const X86Insn *insn = key;
+    guint hash = insn->code_size;
+
+    for (unsigned i = 0; i < insn->length; i++) {
+        hash = hash * 31 + insn->bytes[i];
+    }
+    return hash;
+}
+
+static gboolean
+insn_equal(gconstpointer x, gconstpointer y)
+{
+    const X86Insn *a = x, *b = y;
+
+    return a->length == b->length && a->code_size == b->code_size && a->row == b->row &&
+           memcmp(a->bytes, b->bytes, a->length) == 0;
+}
+
+const X86Insn *
+tcg_insn_keep(TcgMachine *machine, const X86Insn *insn)
+{
+    X86Insn *kept = g_hash_table_lookup(machine->insns, insn);
+
+    if (!kept) {
+        kept = g_memdup2(insn, sizeof(*insn));
+        g_hash_table_add(machine->insns, kept);
+    }
+    return kept;
+}
+
+/* ---- Life ---- */
+
 /* No block is smaller than this. */
 static size_t
 blocks_len(const TcgMachine *machine)
@@ -45,6 +82,7 @@ vit_tcg_new(const TcgOptions *options, GError **error)
     machine->hash = g_new0(TcgBlock *, machine->hash_len);
     machine->physical = g_hash_table_new(NULL, NULL);
     machine->by_dirty = g_hash_table_new(NULL, NULL);
+    machine->insns = g_hash_table_new_full(insn_hash, insn_equal, g_free, NULL);
     machine->emit = g_new0(TcgEmit, 1);
     if (!__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("sse4.2")) {
         /* checks that touch no flag need PEXT and RORX, the hash of jumps CRC32 */
@@ -86,6 +124,7 @@ vit_tcg_free(TcgMachine *machine)
     }
     g_hash_table_unref(machine->physical);
     g_hash_table_unref(machine->by_dirty);
+    g_hash_table_unref(machine->insns);
     g_free(machine->hash);
     g_free(machine->emit);
     g_mutex_clear(&machine->lock);

@@ -100,10 +100,12 @@ typedef struct TcgThunks {
     const uint8_t *leave_link; /* T1 = guest rIP, T0 = TcgLink */
     const uint8_t *leave_at_in_memory, *interpret_leave_in_memory;
     const uint8_t *leave_link_in_memory; /* the same with the flags in hot.exit_flags */
-    const uint8_t *interpret; /* called: T1 = guest rIP; one instruction; comes back or leaves */
-    const uint8_t *interpret_leave; /* jumped to: T1 = guest rIP; one instruction, then leaves */
-    const uint8_t *slow;            /* called: T0 = address, T1 = guest rIP; see emit-mem.c */
-    const uint8_t *jump_miss;       /* T0 = guest rIP, T1 = the jump's own, to spare[1] */
+    /* called: T1 = guest rIP, T0 = the X86Insn there; comes back or leaves */
+    const uint8_t *interpret;
+    /* jumped to: T1 = guest rIP, T0 = the X86Insn there or 0; it is executed, then leaves */
+    const uint8_t *interpret_leave;
+    const uint8_t *slow;      /* called: T0 = address, T1 = guest rIP; see emit-mem.c */
+    const uint8_t *jump_miss; /* T0 = guest rIP, T1 = the jump's own, to spare[1] */
     /* called: see fpstate.h */
     const uint8_t *vec_load[4], *x87_load, *fp_spill, *fp_reload;
 } TcgThunks;
@@ -132,6 +134,7 @@ struct TcgMachine {
     size_t hash_len;
     GHashTable *physical; /* host page -> TcgPhysical */
     GHashTable *by_dirty; /* dirty byte -> TcgPhysical */
+    GHashTable *insns;    /* X86Insn as a set: those that blocks hand to the interpreter */
     uint32_t last_stamp;
 
     uint64_t translated_blocks, translated_insns, translated_guest_bytes, host_bytes, cold_bytes;
@@ -144,6 +147,10 @@ tcg_exec_delta(const TcgMachine *machine)
 {
     return machine->code_exec - machine->code;
 }
+
+/* ---- machine.c ---- */
+/* INSN to be executed later by the interpreter; lock held. It stays until everything is dropped. */
+const X86Insn *tcg_insn_keep(TcgMachine *machine, const X86Insn *insn);
 
 /* ---- thunk.c ---- */
 bool tcg_thunks_make(TcgMachine *machine);
@@ -172,7 +179,7 @@ void tcg_drop_all(TcgMachine *machine, bool memory_is_gone);
 /* ---- exec.c: what translated code calls; 0 = go on or again, 1 = done, 2 = leave ---- */
 /* The instruction at rIP, in the mode of the block it was in. Faults. */
 void tcg_interpret_one(TcgCpu *cpu);
-int tcg_helper_interpret(X86State *state, uint64_t unused, const uint8_t *site);
+int tcg_helper_interpret(X86State *state, const X86Insn *insn, const uint8_t *site);
 int tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *site);
 
 /* ---- recover.c ---- */

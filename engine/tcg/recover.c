@@ -165,6 +165,7 @@ on_fault(int number, siginfo_t *info, void *context)
     if (machine && tcg_recover_rip(machine, pc, &rip, &bytes, &saved)) {
         tcg_cpu_of((X86Core *)regs[REG_RBP])->fault_pc = pc;
         regs[REG_R15] = (greg_t)rip;
+        regs[REG_R14] = 0;
         regs[REG_RIP] = (greg_t)(saved ? machine->thunks.interpret_leave_in_memory
                                        : machine->thunks.interpret_leave);
         return;

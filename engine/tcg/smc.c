@@ -406,6 +406,7 @@ tcg_drop_all(TcgMachine *machine, bool memory_is_gone)
     }
     g_hash_table_remove_all(machine->physical);
     g_hash_table_remove_all(machine->by_dirty);
+    g_hash_table_remove_all(machine->insns);
     for (TcgCpu *cpu = machine->cpus; cpu; cpu = cpu->next) {
         for (unsigned view = 0; view < X86_VIEW_LAST; view++) {
             for (unsigned i = 0; i < TCG_FETCH_ENTRIES; i++) {

@@ -96,9 +96,9 @@ typedef struct TcgHot {
     uint32_t tlb_mask;       /* (entries - 1) << 4 */
     uint64_t tlb_index_bits; /* (entries - 1) << 12 */
     uint64_t page_bits;      /* ~0xfff */
-    uint64_t spare2;
-    uint16_t flags;       /* AX after LAHF and SETO AL, while out of translated code */
-    uint8_t vec_resident; /* guest registers in the host's: TcgVecLevel, see fpstate.h */
+    const X86Insn *insn;     /* at TCG_EXIT_INTERPRET; NULL: whatever is at rIP */
+    uint16_t flags;          /* AX after LAHF and SETO AL, while out of translated code */
+    uint8_t vec_resident;    /* guest registers in the host's: TcgVecLevel, see fpstate.h */
     uint8_t x87_resident;
     uint8_t after_exit;                         /* TCG_EXIT_* */
     uint8_t vec_was_resident, x87_was_resident; /* before the call that is under way */

@@ -170,12 +170,14 @@ tcg_thunks_make(TcgMachine *machine)
     t->interpret_leave = tcg_asm_here(a);
     tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_RIP), TCG_T1);
     tcg_asm_mov_mi(a, 1, hot(offsetof(TcgHot, after_exit)), TCG_EXIT_INTERPRET);
+    tcg_asm_mov_mr(a, 8, hot(offsetof(TcgHot, insn)), TCG_T0);
     tcg_asm_jmp(a, &leave);
 
     tcg_asm_align(a, 16);
     t->interpret_leave_in_memory = tcg_asm_here(a);
     tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_RIP), TCG_T1);
     tcg_asm_mov_mi(a, 1, hot(offsetof(TcgHot, after_exit)), TCG_EXIT_INTERPRET);
+    tcg_asm_mov_mr(a, 8, hot(offsetof(TcgHot, insn)), TCG_T0);
     tcg_asm_jmp(a, &in_memory);
 
     tcg_asm_align(a, 16);
