@@ -282,6 +282,7 @@ emit_indirect_call(TcgEmit *e, unsigned size)
     tcg_asm_jmp_m(a, kept);
     tcg_asm_bind(a, &miss);
     tcg_asm_mov_ri(a, TCG_T1, e->pc);
+    tcg_asm_mov_ri(a, TCG_T0, 0);
     tcg_asm_jmp_to(a, e->machine->thunks.interpret_leave_in_memory);
 }
 
