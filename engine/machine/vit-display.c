@@ -109,7 +109,7 @@ dispatch_timer(GSource *source, GSourceFunc callback, gpointer data)
     return callback(data);
 }
 
-static GSourceFuncs timer_funcs = { .dispatch = dispatch_timer };
+static const GSourceFuncs timer_funcs = { .dispatch = dispatch_timer };
 
 static void
 apply_rate(gpointer data)
@@ -121,7 +121,7 @@ apply_rate(gpointer data)
         g_clear_pointer(&display->timer, g_source_unref);
     }
     if (display->rate && display->machine) {
-        display->timer = g_source_new(&timer_funcs, sizeof(GSource));
+        display->timer = g_source_new((GSourceFuncs *)&timer_funcs, sizeof(GSource));
         g_source_set_callback(display->timer, refresh, display, NULL);
         display->n_still = 0;
         set_next_look(display);
