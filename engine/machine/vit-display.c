@@ -22,10 +22,11 @@ struct _VitDisplay {
     GMutex mutex;     /* guards machine against detach */
     Machine *machine; /* NULL once detached */
     VitConsole *console;
-    DisplayPublisher *publisher; /* lives until finalize; detached from the console before */
-    GSource *timer;              /* on the machine's context */
-    unsigned rate;
-    unsigned n_still; /* looks in a row that found nothing new */
+    DisplayPublisher *publisher;  /* lives until finalize; detached from the console before */
+    GSource *timer;               /* on the machine's context */
+    _Atomic unsigned wanted_rate; /* frames per second, 0: none; written by the application */
+    unsigned rate;                /* what the timer goes by; machine thread */
+    unsigned n_still;             /* looks in a row that found nothing new */
     _Atomic bool cursor_posted;
     int width, height; /* of the frame taken last */
 };
@@ -116,6 +117,7 @@ apply_rate(gpointer data)
 {
     VitDisplay *display = data;
 
+    display->rate = atomic_load(&display->wanted_rate);
     if (display->timer) {
         g_source_destroy(display->timer);
         g_clear_pointer(&display->timer, g_source_unref);
@@ -169,7 +171,7 @@ detach(gpointer data)
 {
     VitDisplay *display = data;
 
-    display->rate = 0;
+    atomic_store(&display->wanted_rate, 0);
     apply_rate(display);
     g_ptr_array_remove(display->machine->viewers, display);
     display_publisher_detach(display->publisher);
@@ -209,10 +211,11 @@ vit_display_release_frame(VitDisplay *display)
 void
 vit_display_set_rate(VitDisplay *display, unsigned frames_per_second)
 {
-    if (display->rate == frames_per_second || !display->machine) {
+    unsigned rate = MIN(frames_per_second, 1000u);
+
+    if (!display->machine || atomic_exchange(&display->wanted_rate, rate) == rate) {
         return;
     }
-    display->rate = MIN(frames_per_second, 1000u);
     machine_invoke(display->machine, apply_rate, g_object_ref(display), g_object_unref);
 }
 

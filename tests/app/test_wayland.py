@@ -10,6 +10,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "guest"))
+import accessible  # noqa: E402
 import machine  # noqa: E402
 import test_input  # noqa: E402
 import test_window  # noqa: E402
@@ -125,5 +126,4 @@ if __name__ == "__main__":
     if sys.argv[1:]:
         machine.main([shortcuts, pointer])
     else:
-        import test_settings
-        machine.main([test_settings.alone(test, __file__) for test in (shortcuts, pointer)])
+        machine.main([accessible.alone(__file__, test) for test in (shortcuts, pointer)])
