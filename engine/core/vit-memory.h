@@ -42,6 +42,8 @@ typedef struct VitRamBlock {
     /* LEN bytes at OFFSET, in one page with VIT_DIRTY_CODE clear, were written. Set by an executor
      * that clears the bit; any thread. Sets the page's dirty bits. */
     void (*code_written)(struct VitRamBlock *block, uint64_t offset, uint64_t len, void *opaque);
+    /* The block is about to be freed; set with code_written. Any thread, no CPU has it mapped. */
+    void (*code_gone)(struct VitRamBlock *block, void *opaque);
     void *code_opaque;
 } VitRamBlock;
 

@@ -71,6 +71,9 @@ vit_ram_block_free(VitRamBlock *block)
     if (!block) {
         return;
     }
+    if (block->code_gone) {
+        block->code_gone(block, block->code_opaque);
+    }
     munmap(block->host, block->len_bytes);
     if (block->dirty) {
         munmap(block->dirty, block->len_bytes / VIT_PAGE_SIZE);

@@ -122,7 +122,7 @@ flush_everything(TcgCpu *cpu)
             }
         }
         g_mutex_lock(&machine->lock);
-        tcg_drop_all(machine, false);
+        tcg_drop_all(machine);
         g_mutex_unlock(&machine->lock);
         __atomic_store_n(&machine->flush_wanted, false, __ATOMIC_SEQ_CST);
     }

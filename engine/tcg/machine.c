@@ -82,6 +82,7 @@ vit_tcg_new(const TcgOptions *options, GError **error)
     machine->hash = g_new0(TcgBlock *, machine->hash_len);
     machine->physical = g_hash_table_new(NULL, NULL);
     machine->by_dirty = g_hash_table_new(NULL, NULL);
+    machine->rams = g_ptr_array_new();
     machine->insns = g_hash_table_new_full(insn_hash, insn_equal, g_free, NULL);
     machine->emit = g_new0(TcgEmit, 1);
     if (!__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("sse4.2")) {
@@ -117,7 +118,8 @@ vit_tcg_free(TcgMachine *machine)
         return;
     }
     tcg_recover_remove(machine);
-    tcg_drop_all(machine, true); /* some of it went with its device */
+    tcg_drop_all(machine);
+    tcg_rams_forget(machine);
     tcg_code_memory_unmap(&machine->memory);
     if (machine->blocks) {
         munmap(machine->blocks, blocks_len(machine));
@@ -125,6 +127,7 @@ vit_tcg_free(TcgMachine *machine)
     g_hash_table_unref(machine->physical);
     g_hash_table_unref(machine->by_dirty);
     g_hash_table_unref(machine->insns);
+    g_ptr_array_unref(machine->rams);
     g_free(machine->hash);
     g_free(machine->emit);
     g_mutex_clear(&machine->lock);

@@ -87,6 +87,7 @@ typedef struct TcgPhysical {
     uint8_t *dirty;    /* NULL: ROM */
     uint64_t granules; /* with code */
     TcgPage *pages;
+    struct TcgPhysical *next_gone;
     TcgBlock *running_in; /* blocks whose second page this is */
     unsigned writes;      /* seen since a block was added */
 } TcgPhysical;
@@ -134,6 +135,8 @@ struct TcgMachine {
     size_t hash_len;
     GHashTable *physical; /* host page -> TcgPhysical */
     GHashTable *by_dirty; /* dirty byte -> TcgPhysical */
+    GPtrArray *rams;      /* VitRamBlock that tell of writes to code */
+    TcgPhysical *gone;    /* of memory that is no more; dead blocks know them */
     GHashTable *insns;    /* X86Insn as a set: those that blocks hand to the interpreter */
     uint32_t last_stamp;
 
@@ -174,7 +177,9 @@ TcgBlock *tcg_block_find(TcgMachine *machine, const TcgFetch *fetch, const TcgFe
                          unsigned offset, unsigned ungrouped);
 void tcg_link(TcgMachine *machine, TcgLink *link, TcgBlock *to);
 /* Everything translated is dropped; no CPU is in translated code. */
-void tcg_drop_all(TcgMachine *machine, bool memory_is_gone);
+void tcg_drop_all(TcgMachine *machine);
+/* No RAM block knows the machine any more. Takes no lock. */
+void tcg_rams_forget(TcgMachine *machine);
 
 /* ---- exec.c: what translated code calls; 0 = go on or again, 1 = done, 2 = leave ---- */
 /* The instruction at rIP, in the mode of the block it was in. Faults. */

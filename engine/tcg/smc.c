@@ -203,77 +203,6 @@ drop_block(TcgMachine *machine, TcgBlock *block)
 
 /* ---- Pages ---- */
 
-static void
-ram_written(VitRamBlock *block, uint64_t offset, uint64_t len, void *opaque)
-{
-    tcg_code_written(opaque, NULL, &block->dirty[offset / VIT_PAGE_SIZE], offset % VIT_PAGE_SIZE,
-                     len);
-}
-
-static TcgPhysical *
-physical_get(TcgCpu *cpu, const uint8_t *host, uint64_t physical_address)
-{
-    TcgMachine *machine = cpu->machine;
-    TcgPhysical *physical = g_hash_table_lookup(machine->physical, host);
-    VitMapped at;
-
-    if (physical) {
-        return physical;
-    }
-    physical = g_new0(TcgPhysical, 1);
-    physical->host = host;
-    vit_address_space_lookup(cpu->core.mmu->space, physical_address, &at);
-    if (at.region && at.region->block) {
-        VitRamBlock *block = at.region->block;
-        uint64_t offset = at.region->block_offset + at.region_offset;
-        physical->dirty = &block->dirty[offset / VIT_PAGE_SIZE];
-        if (!block->code_written) {
-            block->code_opaque = machine;
-            __atomic_store_n(&block->code_written, ram_written, __ATOMIC_RELEASE);
-        }
-        g_hash_table_insert(machine->by_dirty, physical->dirty, physical);
-    }
-    g_hash_table_insert(machine->physical, (void *)host, physical);
-    return physical;
-}
-
-/* From now on writes to PHYSICAL are heard of: who has a write entry has set the bit. */
-static void
-watch(TcgMachine *machine, TcgPhysical *physical)
-{
-    if (physical->dirty && (__atomic_load_n(physical->dirty, __ATOMIC_RELAXED) & VIT_DIRTY_CODE)) {
-        __atomic_fetch_and(physical->dirty, (uint8_t)~VIT_DIRTY_CODE, __ATOMIC_SEQ_CST);
-        tcg_tlb_protect(machine, physical->host);
-    }
-}
-
-TcgPage *
-tcg_page_get(TcgCpu *cpu, uint64_t linear, const uint8_t *host, uint16_t mode,
-             uint64_t physical_address)
-{
-    TcgMachine *machine = cpu->machine;
-    TcgPhysical *physical = physical_get(cpu, host, physical_address);
-    TcgPage *page;
-
-    watch(machine, physical);
-    for (TcgPage **at = &physical->pages; (page = *at); at = &page->next) {
-        if (page->linear == linear && page->mode == mode) {
-            *at = page->next; /* to the front: each start of a program maps it elsewhere */
-            page->next = physical->pages;
-            physical->pages = page;
-            return page;
-        }
-    }
-    page = g_new0(TcgPage, 1);
-    page->linear = linear;
-    page->mode = mode;
-    page->stamp = ++machine->last_stamp;
-    page->physical = physical;
-    page->next = physical->pages;
-    physical->pages = page;
-    return page;
-}
-
 /* Takes BLOCK, which dies, out of the list of its other page. */
 static void
 leave_page(TcgBlock *block)
@@ -335,6 +264,116 @@ drop_granules(TcgMachine *machine, TcgPhysical *physical, uint64_t mask)
     physical->granules |= !!physical->running_in;
 }
 
+static void
+ram_written(VitRamBlock *block, uint64_t offset, uint64_t len, void *opaque)
+{
+    tcg_code_written(opaque, NULL, &block->dirty[offset / VIT_PAGE_SIZE], offset % VIT_PAGE_SIZE,
+                     len);
+}
+
+/* A device goes and its memory with it. Its CPUs' tables have been flushed as it went out of the
+ * address map. */
+static void
+ram_gone(VitRamBlock *block, void *opaque)
+{
+    TcgMachine *machine = opaque;
+    GHashTableIter iter;
+    gpointer value;
+
+    g_mutex_lock(&machine->lock);
+    g_hash_table_iter_init(&iter, machine->physical);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        TcgPhysical *physical = value;
+        if ((size_t)(physical->host - block->host) >= block->len_bytes) {
+            continue;
+        }
+        drop_granules(machine, physical, UINT64_MAX);
+        g_hash_table_remove(machine->by_dirty, physical->dirty);
+        g_hash_table_iter_remove(&iter);
+        physical->dirty = NULL;
+        physical->next_gone = machine->gone;
+        machine->gone = physical;
+    }
+    g_ptr_array_remove_fast(machine->rams, block);
+    g_mutex_unlock(&machine->lock);
+}
+
+void
+tcg_rams_forget(TcgMachine *machine)
+{
+    for (unsigned i = 0; i < machine->rams->len; i++) {
+        VitRamBlock *block = g_ptr_array_index(machine->rams, i);
+        block->code_written = NULL;
+        block->code_gone = NULL;
+    }
+}
+
+static TcgPhysical *
+physical_get(TcgCpu *cpu, const uint8_t *host, uint64_t physical_address)
+{
+    TcgMachine *machine = cpu->machine;
+    TcgPhysical *physical = g_hash_table_lookup(machine->physical, host);
+    VitMapped at;
+
+    if (physical) {
+        return physical;
+    }
+    physical = g_new0(TcgPhysical, 1);
+    physical->host = host;
+    vit_address_space_lookup(cpu->core.mmu->space, physical_address, &at);
+    if (at.region && at.region->block) {
+        VitRamBlock *block = at.region->block;
+        uint64_t offset = at.region->block_offset + at.region_offset;
+        physical->dirty = &block->dirty[offset / VIT_PAGE_SIZE];
+        if (!block->code_written) {
+            block->code_opaque = machine;
+            block->code_gone = ram_gone;
+            g_ptr_array_add(machine->rams, block);
+            __atomic_store_n(&block->code_written, ram_written, __ATOMIC_RELEASE);
+        }
+        g_hash_table_insert(machine->by_dirty, physical->dirty, physical);
+    }
+    g_hash_table_insert(machine->physical, (void *)host, physical);
+    return physical;
+}
+
+/* From now on writes to PHYSICAL are heard of: who has a write entry has set the bit. */
+static void
+watch(TcgMachine *machine, TcgPhysical *physical)
+{
+    if (physical->dirty && (__atomic_load_n(physical->dirty, __ATOMIC_RELAXED) & VIT_DIRTY_CODE)) {
+        __atomic_fetch_and(physical->dirty, (uint8_t)~VIT_DIRTY_CODE, __ATOMIC_SEQ_CST);
+        tcg_tlb_protect(machine, physical->host);
+    }
+}
+
+TcgPage *
+tcg_page_get(TcgCpu *cpu, uint64_t linear, const uint8_t *host, uint16_t mode,
+             uint64_t physical_address)
+{
+    TcgMachine *machine = cpu->machine;
+    TcgPhysical *physical = physical_get(cpu, host, physical_address);
+    TcgPage *page;
+
+    watch(machine, physical);
+    for (TcgPage **at = &physical->pages; (page = *at); at = &page->next) {
+        if (page->linear == linear && page->mode == mode) {
+            *at = page->next; /* to the front: each start of a program maps it elsewhere */
+            page->next = physical->pages;
+            physical->pages = page;
+            return page;
+        }
+    }
+    page = g_new0(TcgPage, 1);
+    page->linear = linear;
+    page->mode = mode;
+    page->stamp = ++machine->last_stamp;
+    page->physical = physical;
+    page->next = physical->pages;
+    physical->pages = page;
+    return page;
+}
+
 /* Drops code that a write of MASK met. Many writes and no code taken up in between: all of the page
  * goes, so that it can be written at full speed; what is executed again comes back when its bytes
  * are the same. False: nothing was dropped. */
@@ -381,8 +420,21 @@ tcg_code_written(TcgMachine *machine, TcgCpu *writer, uint8_t *dirty, unsigned o
     g_mutex_unlock(&machine->lock);
 }
 
+static void
+free_physical(TcgPhysical *physical)
+{
+    for (TcgPage *page = physical->pages, *next; page; page = next) {
+        next = page->next;
+        g_free(page);
+    }
+    if (physical->dirty) {
+        __atomic_fetch_or(physical->dirty, VIT_DIRTY_ALL, __ATOMIC_RELEASE);
+    }
+    g_free(physical);
+}
+
 void
-tcg_drop_all(TcgMachine *machine, bool memory_is_gone)
+tcg_drop_all(TcgMachine *machine)
 {
     GHashTableIter iter;
     gpointer value;
@@ -394,16 +446,13 @@ tcg_drop_all(TcgMachine *machine, bool memory_is_gone)
     memset(machine->hash, 0, machine->hash_len * sizeof(machine->hash[0]));
     g_hash_table_iter_init(&iter, machine->physical);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        TcgPhysical *physical = value;
-        for (TcgPage *page = physical->pages, *next; page; page = next) {
-            next = page->next;
-            g_free(page);
-        }
-        if (physical->dirty && !memory_is_gone) {
-            __atomic_fetch_or(physical->dirty, VIT_DIRTY_ALL, __ATOMIC_RELEASE);
-        }
-        g_free(physical);
+        free_physical(value);
     }
+    for (TcgPhysical *physical = machine->gone, *next; physical; physical = next) {
+        next = physical->next_gone;
+        free_physical(physical);
+    }
+    machine->gone = NULL;
     g_hash_table_remove_all(machine->physical);
     g_hash_table_remove_all(machine->by_dirty);
     g_hash_table_remove_all(machine->insns);

@@ -206,6 +206,43 @@ test_fault(void)
     }
 }
 
+/* The memory of a device that goes has had code: nothing of it is touched any more. */
+static void
+test_memory_goes(void)
+{
+    static const uint8_t code[] = { 0xbb, 5, 0, 0, 0, 0xf4 }; /* mov ebx, 5; hlt */
+    enum { PLACE = 0x1000000 };
+    VitRamBlock *block = vit_ram_block_new("device", 0x10000, NULL);
+    VitRegion region;
+    Fixture f;
+    X86State *s;
+
+    fixture_init(&f, &(TcgOptions){ 0 });
+    s = &f.rig->core->s;
+    vit_region_init_ram(&region, "device", block, 0, 0x10000);
+    vit_lock_take(&f.rig->lock);
+    vit_region_add(&f.rig->root, PLACE, &region, 0);
+    vit_lock_release(&f.rig->lock);
+    x86_state_changed(f.rig->core);
+    vit_address_space_write_bytes(f.rig->host.memory, PLACE, code, sizeof(code));
+    s->rip = PLACE;
+    g_assert_cmpint(vit_tcg_executor.run(&f.rig->cpu), ==, VIT_CPU_EXIT_HALT);
+    g_assert_cmphex(s->gpr[X86_RBX], ==, 5);
+
+    vit_lock_take(&f.rig->lock);
+    vit_region_remove(&region);
+    vit_region_finish(&region);
+    vit_lock_release(&f.rig->lock);
+    x86_state_changed(f.rig->core);
+    vit_ram_block_free(block);
+    g_assert_nonnull(f.tcg->gone);
+    vit_tcg_executor.reset(&f.rig->cpu); /* drops everything */
+    rig_long(f.rig, 0);
+    g_assert_cmpuint(RUN(&f, patch), ==, 6000);
+    g_assert_null(f.tcg->gone);
+    fixture_finish(&f);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -216,5 +253,6 @@ main(int argc, char **argv)
     g_test_add_func("/tcg/code/many-versions", test_many_versions);
     g_test_add_func("/tcg/code/dma", test_dma);
     g_test_add_func("/tcg/code/fault", test_fault);
+    g_test_add_func("/tcg/code/memory-goes", test_memory_goes);
     return g_test_run();
 }
