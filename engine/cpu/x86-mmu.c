@@ -40,8 +40,10 @@ typedef struct Walk {
     uint64_t linear;
     Step steps[5];
     unsigned count;
-    unsigned leaf_shift; /* log2 of the page size */
-    uint64_t rights;     /* AND of W and U, OR of NX */
+    unsigned leaf_shift;   /* log2 of the page size */
+    uint64_t rights;       /* AND of W and U, OR of NX */
+    uint64_t table;        /* the last one */
+    uint64_t table_rights; /* before its entry */
 } Walk;
 
 /* The local APIC's page answers each CPU with that CPU's own APIC, in front of the address map. */
@@ -113,6 +115,31 @@ x86_phys_write_bytes(X86Core *core, uint64_t physical, const void *buf, size_t l
     }
 }
 
+/* The memory around PHYSICAL, looked up once for all of its pages. */
+static const X86PhysRange *
+phys_range(X86Core *core, uint64_t physical)
+{
+    X86PhysRange *range = &core->mmu->range;
+
+    if (physical - range->start >= range->len) {
+        VitMapped mapped;
+        vit_address_space_lookup(core->mmu->space, physical, &mapped);
+        *range = (X86PhysRange){ .start = physical,
+                                 .len = mapped.span,
+                                 .region = mapped.region,
+                                 .host = mapped.host,
+                                 .dirty = mapped.dirty,
+                                 .writable = mapped.writable && mapped.dirty };
+    }
+    return range;
+}
+
+const VitRegion *
+x86_phys_region(X86Core *core, uint64_t physical)
+{
+    return phys_range(core, physical)->region;
+}
+
 const X86PhysPage *
 x86_phys_page(X86Core *core, uint64_t physical)
 {
@@ -120,13 +147,14 @@ x86_phys_page(X86Core *core, uint64_t physical)
     X86PhysPage *slot = &core->mmu->phys[(page >> 12) % X86_PHYS_CACHE_ENTRIES];
 
     if (slot->page != page) {
-        VitMapped mapped;
-        vit_address_space_lookup(core->mmu->space, page, &mapped);
-        bool plain = mapped.host && mapped.span >= VIT_PAGE_SIZE && !is_apic_page(core, page);
+        const X86PhysRange *range = phys_range(core, page);
+        uint64_t offset = page - range->start;
+        bool plain =
+            range->host && range->len - offset >= VIT_PAGE_SIZE && !is_apic_page(core, page);
         slot->page = page;
-        slot->host = plain ? mapped.host : NULL;
-        slot->writable = plain && mapped.writable && mapped.dirty;
-        slot->dirty = slot->writable ? mapped.dirty : NULL;
+        slot->host = plain ? range->host + offset : NULL;
+        slot->writable = plain && range->writable;
+        slot->dirty = slot->writable ? range->dirty + offset / VIT_PAGE_SIZE : NULL;
     }
     return slot;
 }
@@ -333,6 +361,12 @@ x86_mmu_table_address(X86Core *core, uint64_t physical)
     return table_address(&walk, physical);
 }
 
+static X86TablePlace *
+table_place(X86Core *core, uint64_t linear)
+{
+    return &core->mmu->tables[(linear >> 21 ^ linear >> 25) % X86_TABLE_CACHE_ENTRIES];
+}
+
 /* Follows the tables of PAE (3 levels), 4-level and 5-level paging. */
 static bool
 walk_64bit_entries(Walk *walk, uint32_t *out_error)
@@ -343,6 +377,14 @@ walk_64bit_entries(Walk *walk, uint32_t *out_error)
     uint64_t table = long_mode ? core->s.cr3 & 0x000ffffffffff000ull : core->s.cr3 & 0xffffffe0u;
 
     walk->rights = PTE_W | PTE_U;
+    if (!walk->uncached) {
+        const X86TablePlace *place = table_place(core, walk->linear);
+        if (place->span == walk->linear >> 21) {
+            table = place->table;
+            walk->rights = place->rights;
+            level = 1;
+        }
+    }
     for (;; level--) {
         unsigned shift = 12 + 9 * (level - 1);
         unsigned bits = !long_mode && level == 3 ? 2 : 9;
@@ -360,6 +402,8 @@ walk_64bit_entries(Walk *walk, uint32_t *out_error)
             return false;
         }
         walk->count++;
+        walk->table = table;
+        walk->table_rights = walk->rights;
         if (step->has_accessed) {
             walk->rights &= step->entry | ~(uint64_t)(PTE_W | PTE_U);
             walk->rights |= step->entry & PTE_NX;
@@ -513,24 +557,16 @@ walk_tables(Walk *walk, uint32_t *out_error)
     return wide ? walk_64bit_entries(walk, out_error) : walk_32bit_entries(walk, out_error);
 }
 
-bool
-x86_mmu_translate(X86Core *core, uint64_t linear, X86Access access, X86View view,
-                  X86Translation *out, uint32_t *out_error)
+/* A walk of tables that are on. */
+static bool
+translate(X86Core *core, uint64_t linear, X86Access access, X86View view, X86Translation *out,
+          uint32_t *out_error)
 {
     const X86State *s = &core->s;
-    Walk walk = { .core = core };
+    Walk walk = { .core = core, .linear = linear };
     uint64_t leaf;
     uint8_t key_blocks;
 
-    if (!x86_long_mode(s)) {
-        linear = (uint32_t)linear;
-    }
-    if (!(s->cr0 & X86_CR0_PG)) {
-        *out = (X86Translation){ .allowed = 7 };
-        out->physical = page_address(&walk, linear, access, &out->allowed);
-        return true;
-    }
-    walk.linear = linear;
     do {
         if (!walk_tables(&walk, out_error)) {
             *out_error |= access_error_bits(core, access, view);
@@ -548,6 +584,11 @@ x86_mmu_translate(X86Core *core, uint64_t linear, X86Access access, X86View view
             return false;
         }
     } while (!set_accessed(&walk, access == X86_ACCESS_WRITE, s->cr4 & X86_CR4_PAE ? 8 : 4));
+    if (walk.leaf_shift == 12 && (s->cr4 & X86_CR4_PAE)) {
+        *table_place(core, linear) = (X86TablePlace){ .span = linear >> 21,
+                                                      .table = walk.table,
+                                                      .rights = walk.table_rights };
+    }
 
     leaf = walk.steps[walk.count - 1].entry;
     if (!(leaf & PTE_D)) {
@@ -559,6 +600,33 @@ x86_mmu_translate(X86Core *core, uint64_t linear, X86Access access, X86View view
         &walk, leaf_page(&walk, s->cr4 & X86_CR4_PAE) | (linear & (out->page_bytes - 1)), access,
         &out->allowed);
     return true;
+}
+
+bool
+x86_mmu_translate(X86Core *core, uint64_t linear, X86Access access, X86View view,
+                  X86Translation *out, uint32_t *out_error)
+{
+    X86TablePlace *place;
+
+    if (!x86_long_mode(&core->s)) {
+        linear = (uint32_t)linear;
+    }
+    if (!(core->s.cr0 & X86_CR0_PG)) {
+        Walk none = { .core = core };
+        *out = (X86Translation){ .allowed = 7 };
+        out->physical = page_address(&none, linear, access, &out->allowed);
+        return true;
+    }
+    if (translate(core, linear, access, view, out, out_error)) {
+        return true;
+    }
+    /* a fault is only raised by the tables as they are (SDM volume 3 4.10.2.3, 4.10.3.2) */
+    place = table_place(core, linear);
+    if (place->span != linear >> 21) {
+        return false;
+    }
+    place->span = UINT64_MAX;
+    return translate(core, linear, access, view, out, out_error);
 }
 
 bool

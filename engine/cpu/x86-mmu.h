@@ -66,6 +66,7 @@ enum {
     X86_TLB_SLOW = 1u << 11, /* tag bit: rights hold, but the access is not a plain copy */
     X86_TLB_CONTEXT_LAST = 0x7fe,
     X86_PHYS_CACHE_ENTRIES = 64,
+    X86_TABLE_CACHE_ENTRIES = 16,
 };
 
 typedef struct X86TlbEntry {
@@ -85,6 +86,22 @@ typedef struct X86PhysPage {
     bool writable;
 } X86PhysPage;
 
+/* A directory entry that has been walked: its page table, for the pages of the same 2 MiB. What the
+ * manuals call a paging-structure cache (SDM volume 3 4.10.3): forgotten at every flush. */
+typedef struct X86TablePlace {
+    uint64_t span;   /* linear address / 2 MiB; all ones = none */
+    uint64_t table;  /* guest physical */
+    uint64_t rights; /* of the entries above: AND of W and U, OR of NX */
+} X86TablePlace;
+
+/* Where physical pages were looked up last: memory that is one piece. */
+typedef struct X86PhysRange {
+    uint64_t start, len; /* len 0 = none */
+    VitRegion *region;
+    uint8_t *host, *dirty;
+    bool writable;
+} X86PhysRange;
+
 struct X86Mmu {
     X86TlbEntry tlb[X86_VIEW_LAST][X86_TLB_ENTRIES];
     uint32_t context; /* 1..X86_TLB_CONTEXT_LAST */
@@ -94,6 +111,8 @@ struct X86Mmu {
     bool keys_seen;              /* an entry depends on a protection key other than 0 */
     bool watching;               /* data or I/O breakpoints armed in DR7 */
     X86PhysPage phys[X86_PHYS_CACHE_ENTRIES];
+    X86PhysRange range;
+    X86TablePlace tables[X86_TABLE_CACHE_ENTRIES];
     VitAddressSpace *space;             /* memory as seen now (SMM or not) */
     uint8_t window_code[VIT_PAGE_SIZE]; /* code fetched from a device window */
 };
@@ -115,6 +134,8 @@ X86TlbEntry *x86_tlb_fill(X86Core *core, uint64_t linear, X86Access access, X86V
 
 /* Guest physical page for the walker, SMM and TSS code. */
 const X86PhysPage *x86_phys_page(X86Core *core, uint64_t physical);
+/* The region there, NULL where there is none. */
+const VitRegion *x86_phys_region(X86Core *core, uint64_t physical);
 uint64_t x86_phys_read(X86Core *core, uint64_t physical, unsigned size);
 void x86_phys_write(X86Core *core, uint64_t physical, uint64_t value, unsigned size);
 void x86_phys_read_bytes(X86Core *core, uint64_t physical, void *buf, size_t len);

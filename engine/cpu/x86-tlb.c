@@ -31,6 +31,7 @@ x86_mmu_new(void)
 
     memset(mmu->tlb, 0xff, sizeof(mmu->tlb));
     memset(mmu->phys, 0xff, sizeof(mmu->phys));
+    memset(mmu->tables, 0xff, sizeof(mmu->tables));
     mmu->context = 1;
     mmu->context_next = 2;
     return mmu;
@@ -45,6 +46,7 @@ x86_mmu_free(X86Mmu *mmu)
 static void
 tell(X86Core *core, X86TlbChange change, uint64_t linear)
 {
+    memset(core->mmu->tables, 0xff, sizeof(core->mmu->tables));
     if (core->hooks) {
         core->hooks->tlb_changed(core, change, linear);
     }
@@ -63,6 +65,7 @@ x86_tlb_flush_all(X86Core *core)
 
     memset(mmu->tlb, 0xff, sizeof(mmu->tlb));
     memset(mmu->phys, 0xff, sizeof(mmu->phys));
+    mmu->range.len = 0;
     memset(mmu->pcid_context, 0, sizeof(mmu->pcid_context));
     memset(mmu->large_pages, 0, sizeof(mmu->large_pages));
     mmu->keys_seen = false;

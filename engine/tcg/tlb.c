@@ -197,12 +197,11 @@ enter(TcgCpu *cpu, const X86TlbEntry *from, uint64_t page, bool write, X86View v
 
 /* Whether a display wants to hear of writes at PHYSICAL. */
 static bool
-is_displayed(const TcgCpu *cpu, uint64_t physical)
+is_displayed(TcgCpu *cpu, uint64_t physical)
 {
-    VitMapped at;
+    const VitRegion *region = x86_phys_region(&cpu->core, physical);
 
-    vit_address_space_lookup(cpu->core.mmu->space, physical, &at);
-    return !at.region || at.region->log_display_dirty;
+    return !region || region->log_display_dirty;
 }
 
 bool

@@ -590,6 +590,55 @@ test_canonical(void)
     rig_free(rig);
 }
 
+static uint64_t
+translated(X86Core *core, X86Access access)
+{
+    X86Translation found;
+    uint32_t error;
+
+    return x86_mmu_translate(core, linear, access, X86_VIEW_SUPERVISOR, &found, &error)
+               ? found.physical
+               : UINT64_MAX;
+}
+
+/* The last page table is remembered: until INVLPG at the latest, and not against an access that the
+ * tables allow. */
+static void
+test_tables_kept(void)
+{
+    static const Mode modes[] = { MODE_PAE, MODE_4, MODE_5 };
+
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(modes); i++) {
+        Rig *rig = rig_new("max,la57=on");
+        X86Core *core = rig->core;
+        Tables t;
+        uint64_t upper, other = 0x10e000;
+
+        rig_protected(rig, 0);
+        t = build(rig, modes[i]);
+        x86_state_changed(core);
+        core->s.cr0 |= X86_CR0_WP;
+        upper = rig_get(rig, t.upper, 8);
+        rig_put(rig, other + (linear >> 12 & 511) * 8, 0x300000 | P | W | U, 8);
+        g_assert_cmphex(translated(core, X86_ACCESS_READ), ==, 0x200000);
+        rig_put(rig, t.upper, other | P | W | U, 8);
+        x86_tlb_flush_page(core, linear);
+        g_assert_cmphex(translated(core, X86_ACCESS_READ), ==, 0x300000);
+        rig_put(rig, t.upper, 0, 8);
+        x86_tlb_load_cr3(core, false);
+        g_assert_cmphex(translated(core, X86_ACCESS_READ), ==, UINT64_MAX);
+        if (t.has_upper_rights) {
+            rig_put(rig, t.upper, upper & ~(uint64_t)W, 8);
+            g_assert_cmphex(translated(core, X86_ACCESS_READ), ==, 0x200000);
+            g_assert_cmphex(translated(core, X86_ACCESS_WRITE), ==, UINT64_MAX);
+            g_assert_cmphex(translated(core, X86_ACCESS_READ), ==, 0x200000);
+            rig_put(rig, t.upper, upper, 8);
+            g_assert_cmphex(translated(core, X86_ACCESS_WRITE), ==, 0x200000);
+        }
+        rig_free(rig);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -610,5 +659,6 @@ main(int argc, char **argv)
     g_test_add_func("/x86/mmu/alignment-check", test_alignment_check);
     g_test_add_func("/x86/mmu/limits", test_limits);
     g_test_add_func("/x86/mmu/canonical", test_canonical);
+    g_test_add_func("/x86/mmu/tables-kept", test_tables_kept);
     return g_test_run();
 }
