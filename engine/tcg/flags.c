@@ -6,15 +6,28 @@
  * The instructions before the fault are gone through backwards until every flag has found who wrote
  * it. Comparisons and tests leave their operands, logic needs its result alone, sums and
  * differences their result and one operand; all that as long as nobody has written those registers
- * since. Of shifts, products and operands in memory nothing is left: their flags cannot be told,
- * and the translator keeps them. Intel SDM volume 1 section 3.4.3. Any thread. */
+ * since. What a constant shifts is kept in the context (one store). Of products and operands in
+ * memory nothing is left: their flags cannot be told, and the translator keeps them. Intel SDM
+ * volume 1 section 3.4.3. Any thread. */
 
 #include "flags.h"
 
+#include "machine.h"
 #include "reencode.h"
-#include "x86-exec.h"
 
-typedef enum Op { OP_ADD, OP_SUB, OP_LOGIC, OP_CMP, OP_TEST, OP_INC, OP_DEC, OP_NEG } Op;
+typedef enum Op {
+    OP_ADD,
+    OP_SUB,
+    OP_LOGIC,
+    OP_CMP,
+    OP_TEST,
+    OP_INC,
+    OP_DEC,
+    OP_NEG,
+    OP_SHL,
+    OP_SHR,
+    OP_SAR
+} Op;
 typedef enum Form { RM_REG, REG_RM, RAX_IMM, RM_IMM, RM_ONLY } Form;
 
 typedef struct Producer {
@@ -45,6 +58,12 @@ static const Producer producers[] = {
     { x86_exec_inc_z, OP_INC, RM_ONLY },
     { x86_exec_dec_z, OP_DEC, RM_ONLY },
     { x86_exec_neg, OP_NEG, RM_ONLY },
+    { x86_exec_shl_imm, OP_SHL, RM_IMM },
+    { x86_exec_shl_one, OP_SHL, RM_ONLY },
+    { x86_exec_shr_imm, OP_SHR, RM_IMM },
+    { x86_exec_shr_one, OP_SHR, RM_ONLY },
+    { x86_exec_sar_imm, OP_SAR, RM_IMM },
+    { x86_exec_sar_one, OP_SAR, RM_ONLY },
 };
 
 static const Producer *
@@ -56,6 +75,34 @@ producer_of(const X86Insn *insn)
         }
     }
     return NULL;
+}
+
+static unsigned
+shift_count(const X86Insn *insn, const Producer *producer)
+{
+    return producer->form == RM_ONLY ? 1 : insn->imm & (insn->operand_size == 8 ? 63 : 31);
+}
+
+bool
+tcg_flags_need_operand(const X86Insn *insn)
+{
+    const Producer *producer = producer_of(insn);
+
+    return producer && producer->op >= OP_SHL && !insn->is_memory && insn->operand_size >= 4 &&
+           tcg_home[insn->rm] != TCG_NO_REG && shift_count(insn, producer) != 0;
+}
+
+uint16_t
+tcg_flags_read(const X86Insn *insn)
+{
+    void (*exec)(X86Core *, const X86Insn *) = insn->row->exec;
+    bool by_constant = exec == x86_exec_shl_imm || exec == x86_exec_shr_imm ||
+                       exec == x86_exec_sar_imm || exec == x86_exec_rol_imm ||
+                       exec == x86_exec_ror_imm;
+
+    return by_constant && (insn->imm & (insn->operand_size == 8 ? 63 : 31)) != 0
+               ? 0
+               : insn->row->flags_read & X86_FLAGS_ARITH;
 }
 
 /* The general register that a byte register is part of. */
@@ -114,6 +161,30 @@ flags_of_sum(uint64_t a, uint64_t b, bool minus, unsigned bits)
            (overflow ? X86_FLAG_OF : 0) | ((a ^ b ^ result) & X86_FLAG_AF);
 }
 
+/* VALUE shifted by COUNT, less than BITS. */
+static uint64_t
+flags_of_shift(Op op, uint64_t value, unsigned count, unsigned bits)
+{
+    uint64_t mask = bits == 64 ? UINT64_MAX : ((uint64_t)1 << bits) - 1, result;
+    bool carry, sign, overflow;
+
+    value &= mask;
+    sign = value >> (bits - 1) & 1;
+    if (op == OP_SHL) {
+        result = value << count & mask;
+        carry = value >> (bits - count) & 1;
+        overflow = carry != (result >> (bits - 1) & 1);
+    } else {
+        result = value >> count;
+        carry = value >> (count - 1) & 1;
+        overflow = op == OP_SHR && sign;
+        if (op == OP_SAR && sign) {
+            result |= mask & ~(mask >> count);
+        }
+    }
+    return flags_of_result(result, bits) | (carry ? X86_FLAG_CF : 0) | (overflow ? X86_FLAG_OF : 0);
+}
+
 static uint64_t
 compute(const X86Core *core, const X86Insn *insn, const Producer *producer, unsigned first,
         unsigned second)
@@ -124,6 +195,11 @@ compute(const X86Core *core, const X86Insn *insn, const Producer *producer, unsi
     uint64_t mask = size == 8 ? UINT64_MAX : ((uint64_t)1 << size * 8) - 1;
 
     switch (producer->op) {
+    case OP_SHL:
+    case OP_SHR:
+    case OP_SAR:
+        return flags_of_shift(producer->op, tcg_cpu_of((X86Core *)core)->shifted,
+                              shift_count(insn, producer), size * 8);
     case OP_CMP: return flags_of_sum(a, b, true, size * 8);
     case OP_TEST: return flags_of_result(a & b & mask, size * 8);
     case OP_LOGIC: return flags_of_result(a, size * 8);
@@ -142,6 +218,12 @@ tell(const X86Core *core, const X86Insn *insn, uint16_t lost, uint16_t wanted, u
     const Producer *producer = producer_of(insn);
     unsigned first, second;
 
+    if (producer && producer->op >= OP_SHL) {
+        if (tcg_flags_need_operand(insn) && core) {
+            *flags |= compute(core, insn, producer, X86_RAX, X86_NO_REG) & wanted;
+        }
+        return tcg_flags_need_operand(insn);
+    }
     if (!producer || !operands(insn, producer, &first, &second) ||
         (lost >> whole(insn, first) & 1) ||
         (second != X86_NO_REG && producer->op != OP_LOGIC && lost >> whole(insn, second) & 1)) {

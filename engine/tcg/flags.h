@@ -8,6 +8,12 @@
 
 #include "x86-interp.h"
 
+/* Those that INSN reads. Rows name flags that a count of zero would leave alone; a count that is in
+ * the instruction is known. */
+uint16_t tcg_flags_read(const X86Insn *insn);
+/* Whether the old value of INSN's register operand has to be in cpu->shifted when it has run. */
+bool tcg_flags_need_operand(const X86Insn *insn);
+
 /* The arithmetic flags before INSNS[INDEX], of a block that begins at INSNS[0]: the bits that can
  * be told, with ENTRY where nothing in the block has written them. CORE has the registers before
  * that instruction; NULL: which bits, the values are not asked for. Any thread. */

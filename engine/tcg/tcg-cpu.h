@@ -134,6 +134,7 @@ typedef struct TcgCpu {
     bool running;            /* atomic; in translated code, or holding what belongs to it */
 
     uint8_t across[128] __attribute__((aligned(64))); /* what a read found in two pages */
+    uint64_t shifted;                                 /* see tcg_flags_need_operand() */
     uintptr_t across_at;                              /* where in it, aligned as in the guest */
     uintptr_t group[TCG_GROUPS];             /* host address of a group's first byte: see group.h */
     X86Fpu x87_image;                        /* what FXSAVE gave; see fpstate.c */

@@ -113,7 +113,7 @@ live_at(TcgEmit *e, const TcgFetch *fetch, uint64_t pc)
             return X86_FLAGS_ARITH;
         }
         at += insn.length;
-        live |= insn.row->flags_read & open;
+        live |= tcg_flags_read(&insn) & open;
         if (insn.row->class_ == X86_CLASS_FLOW || insn.row->class_ == X86_CLASS_SYSTEM ||
             insn.row->class_ == X86_CLASS_STRING || (insn.row->flags & X86_ROW_END)) {
             live |= open;
@@ -172,7 +172,7 @@ find_live_flags(TcgEmit *e)
             exit = 0;
             written = 0; /* it may fault first */
         }
-        live = (live & ~written) | (row->flags_read & X86_FLAGS_ARITH);
+        live = (live & ~written) | tcg_flags_read(&e->insns[i]);
         if (written) {
             live |= exit & ~written; /* to be saved behind it */
             exit = 0;
@@ -251,6 +251,9 @@ emit_insn(TcgEmit *e, unsigned index)
         e->places[index].guest |= TCG_PLACE_FLAGS_SAVED;
     } else if (!e->machine->options.exact && e->live_in[index] != X86_FLAGS_ARITH) {
         e->places[index].guest |= TCG_PLACE_FLAGS_DEAD;
+    }
+    if (!e->machine->options.exact && tcg_flags_need_operand(e->insn)) {
+        tcg_asm_mov_mr(&e->a, 8, tcg_mem(TCG_CTX, TCG_OFFSET(shifted)), tcg_home[e->insn->rm]);
     }
     if (!ends_block(e, e->insn) && emit_one(e)) {
         tcg_emit_mem_done(e);
