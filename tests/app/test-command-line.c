@@ -379,7 +379,7 @@ main(int argc, char **argv)
     g_test_add_func("/command-line/shell", test_shell);
     g_test_add_data_func("/command-line/runs/vitrine-run", g_getenv("VITRINE_RUN"), test_runs);
     g_test_add_data_func("/command-line/runs/qemu", "qemu-system-x86_64", test_runs);
-    g_test_add_func("/command-line/random", test_random);
-    g_test_add_func("/command-line/command-lines", test_command_lines);
+    g_test_add_func("/command-line/texts/random", test_random);
+    g_test_add_func("/command-line/texts/known", test_command_lines);
     return g_test_run();
 }
