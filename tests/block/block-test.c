@@ -68,6 +68,14 @@ block_test_finish(BlockTest *test)
     }
 }
 
+void
+block_test_add_secret(BlockTest *test, const char *id, const char *text)
+{
+    g_autoptr(GBytes) secret = g_bytes_new_static(text, strlen(text));
+
+    blk_graph_add_secret(test->graph, id, secret);
+}
+
 char *
 block_test_path(BlockTest *test, const char *name)
 {

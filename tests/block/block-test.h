@@ -25,6 +25,7 @@ void block_test_init_locked(BlockTest *test, VitLock *lock);
 /* Frees the graph and removes the folder. */
 void block_test_finish(BlockTest *test);
 char *block_test_path(BlockTest *test, const char *name);
+void block_test_add_secret(BlockTest *test, const char *id, const char *text);
 /* A file of LEN bytes of block_test_byte(). Ownership of the path: caller. */
 char *block_test_image(BlockTest *test, const char *name, uint64_t len);
 uint8_t block_test_byte(uint64_t offset);

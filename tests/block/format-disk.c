@@ -203,7 +203,7 @@ format_disk_begin(FormatDisk *disk, const FormatRow *row, uint64_t len, bool the
 {
     *disk = (FormatDisk){ .row = row };
     block_test_init(&disk->test);
-    blk_graph_add_secret(disk->test.graph, "s0", g_bytes_new_static("open sesame", 11));
+    block_test_add_secret(&disk->test, "s0", "open sesame");
     disk->rand = g_rand_new_with_seed(42);
     disk->copy = g_malloc0(len + (64 << 20));
     disk->path = block_test_path(&disk->test, "disk");

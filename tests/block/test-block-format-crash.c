@@ -191,7 +191,7 @@ init_graph(BlockTest *test, Crash *crash)
 {
     block_test_init(test);
     blk_graph_add_driver(test->graph, &bomb_driver);
-    blk_graph_add_secret(test->graph, "s0", g_bytes_new_static("open sesame", 11));
+    block_test_add_secret(test, "s0", "open sesame");
 }
 
 static char *

@@ -35,8 +35,7 @@ begin(Volume *volume, const Kind *kind)
     *volume = (Volume){ .kind = kind };
     block_test_init(&volume->test);
     for (unsigned i = 0; i < G_N_ELEMENTS(passwords); i++) {
-        blk_graph_add_secret(volume->test.graph, passwords[i][0],
-                             g_bytes_new_static(passwords[i][1], strlen(passwords[i][1])));
+        block_test_add_secret(&volume->test, passwords[i][0], passwords[i][1]);
     }
     volume->path = block_test_path(&volume->test, "volume");
     text = g_strdup_printf("size=1M,%skey-secret=s0,%siter-time=1%s", kind->prefix, kind->prefix,

@@ -406,6 +406,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *only = g_getenv("VITRINE_FUZZ_FORMAT");
     unsigned index = size ? data[0] % G_N_ELEMENTS(formats) : 0;
     g_autofree uint8_t *bytes = NULL;
+    g_autoptr(GBytes) secret = NULL;
     BlkGraph *graph;
 
     for (unsigned i = 0; only && i < G_N_ELEMENTS(formats); i++) {
@@ -419,7 +420,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     graph = blk_graph_new(NULL, NULL, NULL);
-    blk_graph_add_secret(graph, "s0", g_bytes_new_static("secret", 6));
+    secret = g_bytes_new_static("secret", 6);
+    blk_graph_add_secret(graph, "s0", secret);
     if (strcmp(formats[index].name, "vvfat") == 0) {
         run_folder(graph, data + 1, size - 1);
     } else {
