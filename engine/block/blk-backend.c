@@ -12,35 +12,53 @@
 #include <errno.h>
 #include <string.h>
 
+/* A request beyond the end is invalid: it never gets as far as the image. */
+static bool
+is_invalid(const VitDriveRequest *request)
+{
+    return request->ret == -EINVAL;
+}
+
 static void
 count_request(BlkBackend *backend, const VitDriveRequest *request)
 {
     BlkDriveStats *stats = &backend->stats;
-    uint64_t ns = (uint64_t)(g_get_monotonic_time() - request->start_us) * 1000;
-    bool failed = request->ret < 0;
+    int64_t now_us = g_get_monotonic_time();
+    bool invalid = is_invalid(request), failed = request->ret < 0 && !invalid,
+         good = !failed && !invalid;
+    bool counts = invalid ? false : !failed || !backend->config.skip_failed;
+    uint64_t ns = counts ? (uint64_t)(now_us - request->start_us) * 1000 : 0;
 
+    if (invalid ? !backend->config.skip_invalid : counts) {
+        stats->last_us = now_us;
+    }
     switch (request->type) {
     case BLK_REQUEST_READ:
         stats->failed_reads += failed;
-        stats->read_count += !failed;
-        stats->read_bytes += failed ? 0 : request->len;
+        stats->invalid_reads += invalid;
+        stats->read_count += good;
+        stats->read_bytes += good ? request->len : 0;
         stats->read_ns += ns;
         break;
     case BLK_REQUEST_WRITE:
     case BLK_REQUEST_ZEROES:
         stats->failed_writes += failed;
-        stats->write_count += !failed;
-        stats->write_bytes += failed ? 0 : request->len;
+        stats->invalid_writes += invalid;
+        stats->write_count += good;
+        stats->write_bytes += good ? request->len : 0;
         stats->write_ns += ns;
         break;
     case BLK_REQUEST_FLUSH:
-        stats->failed_flushes += failed;
-        stats->flush_count += !failed;
+        stats->failed_flushes += failed || invalid;
+        stats->flush_count += good;
         stats->flush_ns += ns;
         break;
     case BLK_REQUEST_DISCARD:
-        stats->discard_count += !failed;
-        stats->discard_bytes += failed ? 0 : request->len;
+        stats->failed_discards += failed;
+        stats->invalid_discards += invalid;
+        stats->discard_count += good;
+        stats->discard_bytes += good ? request->len : 0;
+        stats->discard_ns += ns;
         break;
     }
 }

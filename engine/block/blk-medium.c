@@ -104,6 +104,25 @@ blk_drive_free(VitDrive *drive)
     g_free(backend);
 }
 
+bool
+blk_graph_remove_drive(BlkGraph *graph, const char *id, GError **error)
+{
+    BlkBackend *backend = find_backend(graph, id);
+
+    if (!backend) {
+        return blk_graph_remove_blockdev(graph, id, error);
+    }
+    if (!backend->drive.has_user) {
+        blk_drive_free(&backend->drive);
+        return true;
+    }
+    remove_root(backend);
+    /* What it had stopped for is gone: the guest gets to know of it. */
+    backend->drive.on_read_error = backend->drive.on_write_error = VIT_DRIVE_ON_ERROR_REPORT;
+    backend->unnamed = true; /* goes with its device */
+    return true;
+}
+
 void
 blk_graph_free_drives(BlkGraph *graph)
 {

@@ -171,6 +171,9 @@ typedef struct BlkDriveConfig {
     bool write_through; /* cache.writeback=off: every write is flushed before it completes */
     bool snapshot;      /* changes go to a temporary file */
     bool copy_on_read;  /* what is read from a backing image is kept */
+    /* stats-account-invalid=off, stats-account-failed=off: such requests are counted, but their
+     * time is not, and they do not end the time the drive is idle. */
+    bool skip_invalid, skip_failed;
 } BlkDriveConfig;
 
 /* What a machine is told. STOP: pause the guest; blk_graph_resume() when it runs again. */
@@ -190,6 +193,9 @@ VitDrive *blk_drive_new(BlkGraph *graph, const char *id, const BlkDriveConfig *c
                         BlkNode *node, GError **error);
 /* Detach the device first. */
 void blk_drive_free(VitDrive *drive);
+/* drive_del: the drive of that id, or the node of that name, goes. A device that still uses the
+ * drive is left without a medium, its requests fail, and the id is free. */
+bool blk_graph_remove_drive(BlkGraph *graph, const char *id, GError **error);
 /* By drive id, else a new unnamed drive on the node of that name (as -device drive=NODE means);
  * free that with its device. */
 VitDrive *blk_graph_find_drive(BlkGraph *graph, const char *name, GError **error);
@@ -214,7 +220,10 @@ typedef struct BlkDriveStats {
     uint64_t read_count, write_count, flush_count, discard_count;
     uint64_t read_bytes, write_bytes, discard_bytes;
     uint64_t read_ns, write_ns, flush_ns; /* total time of the requests */
-    uint64_t failed_reads, failed_writes, failed_flushes;
+    uint64_t failed_reads, failed_writes, failed_flushes, failed_discards;
+    uint64_t invalid_reads, invalid_writes, invalid_discards; /* beyond the end */
+    uint64_t discard_ns;
+    int64_t last_us; /* monotonic end of the last request that counts; 0: none yet */
 } BlkDriveStats;
 
 typedef struct BlkDriveInfo {

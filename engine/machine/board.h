@@ -80,6 +80,11 @@ bool machine_add_plan_devices(Machine *machine, VitDiagList *diags, GError **err
 bool machine_add_backends(Machine *machine, VitDiagList *diags, GError **error);
 /* One of them alone, of a machine that exists. */
 bool machine_add_drive(Machine *machine, const VitPlanDrive *plan, GError **error);
+/* What NEXT means, checked (vit-live.c). Ownership: machine->live_plans, once parts use it. */
+VitMachinePlan *machine_make_plan(VitConfig *next, GError **error);
+/* TEXT is what follows -drive (if=none), or what follows -blockdev (machine-drives.c). */
+bool machine_plug_drive(Machine *machine, const char *text, GError **error);
+bool machine_plug_node(Machine *machine, const char *text, GError **error);
 bool machine_add_chardev(Machine *machine, const VitPlanChardev *plan, GError **error);
 bool machine_add_netdev(Machine *machine, const VitPlanNetdev *plan, GError **error);
 void machine_free_backends(Machine *machine);

@@ -115,10 +115,10 @@ static bool
 is_drive_key(const char *key)
 {
     static const char *const keys[] = {
-        "if",           "bus",     "unit",          "index",     "media",  "snapshot", "id",
-        "format",       "cache",   "werror",        "rerror",    "file",   "readonly", "aio",
-        "copy-on-read", "discard", "detect-zeroes", "read-only", "serial", "addr",     "cyls",
-        "heads",        "secs",    "trans",         NULL,
+        "if",           "bus",     "unit",          "index",           "media",  "snapshot", "id",
+        "format",       "cache",   "werror",        "rerror",          "file",   "readonly", "aio",
+        "copy-on-read", "discard", "detect-zeroes", "read-only",       "serial", "addr",     "cyls",
+        "heads",        "secs",    "trans",         "cache.writeback", NULL,
     };
 
     return g_strv_contains(keys, key);
@@ -159,6 +159,21 @@ drive_options(const VitPlanDrive *plan)
     return options;
 }
 
+/* A guest that writes a foreign header into what was taken for raw would have it read as that
+ * format the next time; so such writes to the first sector are refused (blk-raw.c). */
+static void
+warn_of_probing(BlkNode *node, const VitPlanDrive *plan)
+{
+    BlkNodeInfo info;
+
+    blk_node_get_info(node, &info);
+    if (info.probed && !info.read_only && strcmp(info.driver, "raw") == 0) {
+        g_printerr("warning: nobody said which format '%s' has, and it looks like raw. Writes to "
+                   "its first sector are restricted; add format=raw to allow them.\n",
+                   plan->file);
+    }
+}
+
 bool
 machine_add_drive(Machine *machine, const VitPlanDrive *plan, GError **error)
 {
@@ -171,14 +186,24 @@ machine_add_drive(Machine *machine, const VitPlanDrive *plan, GError **error)
         .copy_on_read = plan->copy_on_read,
     };
     g_autoptr(BlkOptions) options = drive_options(plan);
+    g_autofree char *account_invalid = blk_options_take(options, "stats-account-invalid");
+    g_autofree char *account_failed = blk_options_take(options, "stats-account-failed");
     g_autoptr(BlkOptions) limits = blk_options_take_throttle(options);
     g_autoptr(BlkNode) node = NULL;
     VitDrive *drive;
+    bool account;
     bool has_medium = plan->file || blk_options_get(options, "file.driver") ||
                       blk_options_get(options, "file.filename");
 
+    config.skip_invalid =
+        account_invalid && vit_value_parse_bool(account_invalid, &account) && !account;
+    config.skip_failed =
+        account_failed && vit_value_parse_bool(account_failed, &account) && !account;
     if (has_medium && !(node = blk_open(machine->blk, plan->file, options, error))) {
         return false;
+    }
+    if (node && plan->file && !plan->format) {
+        warn_of_probing(node, plan);
     }
     drive = blk_drive_new(machine->blk, plan->id, &config, node, error);
     return drive && (!limits || blk_drive_throttle(drive, limits, error));

@@ -378,6 +378,19 @@ machine_find_drive(Machine *machine, const char *name, GError **error)
 }
 
 static bool
+drive_add(void *opaque, const char *options, bool as_node, GError **error)
+{
+    return as_node ? machine_plug_node(opaque, options, error)
+                   : machine_plug_drive(opaque, options, error);
+}
+
+static bool
+drive_del(void *opaque, const char *id, GError **error)
+{
+    return blk_graph_remove_drive(((Machine *)opaque)->blk, id, error);
+}
+
+static bool
 eject(void *opaque, const char *name, bool force, GError **error)
 {
     VitDrive *drive = machine_find_drive(opaque, name, error);
@@ -520,6 +533,8 @@ static const VitMonitorHostOps host_ops = {
     .device_add = device_add,
     .device_del = device_del,
     .get_drives = get_drives,
+    .drive_add = drive_add,
+    .drive_del = drive_del,
     .eject = eject,
     .change_medium = change_medium,
     .set_tray = set_tray,

@@ -441,8 +441,8 @@ apply_entry(LiveStep *step, const VitDiffEntry *entry, GError **error)
     return change_keys(step, error);
 }
 
-static VitMachinePlan *
-make_plan(VitConfig *next, GError **error)
+VitMachinePlan *
+machine_make_plan(VitConfig *next, GError **error)
 {
     g_autoptr(VitDiagList) diags = vit_diag_list_new();
     VitMachinePlan *plan;
@@ -467,7 +467,7 @@ do_change(FacadeCall *call)
     LiveStep step = { .machine = machine };
 
     step.before = machine->live_plan ? machine->live_plan : machine->plan;
-    step.after = make_plan(next, &call->error);
+    step.after = machine_make_plan(next, &call->error);
     if (!step.after) {
         return;
     }

@@ -58,6 +58,34 @@ hmp_commit(HmpCall *call)
     hmp_error(call, error);
 }
 
+/* The address is of times when controllers were made with their drives; nothing reads it. */
+void
+hmp_drive_add(HmpCall *call)
+{
+    VitMonitors *monitors = call->monitors;
+    GError *error = NULL;
+
+    if (MON_HAVE(monitors, drive_add, &error) &&
+        monitors->ops->drive_add(monitors->host, hmp_text(call, "options"), hmp_flag(call, "n"),
+                                 &error) &&
+        !hmp_flag(call, "n")) {
+        hmp_print(call, "OK\n");
+    }
+    hmp_error(call, error);
+}
+
+void
+hmp_drive_del(HmpCall *call)
+{
+    VitMonitors *monitors = call->monitors;
+    GError *error = NULL;
+
+    if (MON_HAVE(monitors, drive_del, &error)) {
+        monitors->ops->drive_del(monitors->host, hmp_text(call, "id"), &error);
+    }
+    hmp_error(call, error);
+}
+
 static void
 print_drive(HmpCall *call, const VitMonitorDrive *drive)
 {

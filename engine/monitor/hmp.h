@@ -153,6 +153,8 @@ void hmp_screendump(HmpCall *call);
 void hmp_info_mice(HmpCall *call);
 
 void hmp_change(HmpCall *call); /* hmp-media.c */
+void hmp_drive_add(HmpCall *call);
+void hmp_drive_del(HmpCall *call);
 void hmp_eject(HmpCall *call);
 void hmp_balloon(HmpCall *call);
 void hmp_info_balloon(HmpCall *call);

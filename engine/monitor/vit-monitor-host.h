@@ -141,6 +141,9 @@ typedef struct VitMonitorHostOps {
     /* ---- storage ---- */
     /* VitMonitorDrive *, with a free function. Ownership: caller. */
     GPtrArray *(*get_drives)(void *opaque);
+    /* OPTIONS as after -drive; AS_NODE: as after -blockdev. */
+    bool (*drive_add)(void *opaque, const char *options, bool as_node, GError **error);
+    bool (*drive_del)(void *opaque, const char *id, GError **error);
     /* DRIVE is an id, a qdev id or path, or a node name. */
     bool (*eject)(void *opaque, const char *drive, bool force, GError **error);
     /* FORMAT NULL: probe. */

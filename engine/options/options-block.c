@@ -55,7 +55,7 @@ static const VitOptionKey k_cdrom[] = {
 };
 
 static const VitOptionKey k_add_fd[] = {
-    K_INT("fd", NULL, "Inherited descriptor, above 2", .flags = VIT_OPT_REQUIRED,
+    K_INT("fd", NULL, "Inherited descriptor, above 2", .flags = VIT_OPT_REQUIRED, .min = 3,
           .max = 2147483647),
     K_INT("set", NULL, "Set number that receives the duplicate", .flags = VIT_OPT_REQUIRED,
           .max = 2147483647),
@@ -213,6 +213,7 @@ static const VitOption options[] = {
       .page = VIT_N_("Disks"),
       .keys = k_add_fd,
       .flags = VIT_OPT_HOST_ONLY,
+      .status = VIT_STATUS_AVAILABLE,
       .mission = "add-fd.dev-fdset" },
     { .name = "fsdev",
       .syntax = VIT_SYNTAX_KEYS,
@@ -248,7 +249,8 @@ static const VitOption options[] = {
       .help = VIT_N_("Session settings for iSCSI URLs"),
       .section = VIT_N_("Disks and images"),
       .page = VIT_N_("Disks"),
-      .keys = k_iscsi },
+      .keys = k_iscsi,
+      .status = VIT_STATUS_AVAILABLE },
 };
 
 const VitOptionArea vit_options_block_area = { options, VIT_ARRAY_LEN(options) };

@@ -84,7 +84,7 @@ static const VitOptionSpecial specials[] = {
     { "serial.msmouse", VIT_STATUS_NOT_YET, "DEVICE of -serial and its like: vit-chardev-spec.c" },
     { "serial.COMn", VIT_STATUS_OTHER_HOST,
       "COM ports exist only on Windows hosts; vit-chardev-spec.c says so" },
-    { "intro.tool.image-create", VIT_STATUS_NOT_YET, "vitrine-img" },
+    { "intro.tool.image-create", VIT_STATUS_AVAILABLE, "vitrine-img" },
     { "intro.tool.bridge-helper", VIT_STATUS_NOT_YET, "external helper program" },
     { "intro.tool.virtfs-proxy-helper", VIT_STATUS_NOT_YET, "external helper program" },
     { "key.ctrl-alt-f", VIT_STATUS_AVAILABLE, "keys of the machine window" },

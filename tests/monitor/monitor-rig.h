@@ -192,6 +192,18 @@ rig_get_drives(void *opaque)
 }
 
 static bool
+rig_drive_add(void *opaque, const char *options, bool as_node, GError **error)
+{
+    return rig_note(opaque, error, "drive_add %s %d;", options, as_node);
+}
+
+static bool
+rig_drive_del(void *opaque, const char *id, GError **error)
+{
+    return rig_note(opaque, error, "drive_del %s;", id);
+}
+
+static bool
 rig_eject(void *opaque, const char *drive, bool force, GError **error)
 {
     return rig_note(opaque, error, "eject %s %d;", drive, force);
@@ -229,6 +241,8 @@ static const VitMonitorHostOps rig_ops = {
     .get_net_ports = rig_get_net_ports,
     .get_drives = rig_get_drives,
     .block = rig_block,
+    .drive_add = rig_drive_add,
+    .drive_del = rig_drive_del,
     .eject = rig_eject,
     .change_medium = rig_change_medium,
     .hostfwd = rig_hostfwd,

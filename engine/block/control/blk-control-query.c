@@ -111,8 +111,10 @@ describe_node(BlkNode *node, VitDrive *drive, bool flat)
     const char *group = NULL;
     const BlkThrottleConfig *limits = drive ? blk_drive_get_throttle(drive, &group) : NULL;
     JsonArray *bitmaps = describe_bitmaps(node);
+    BlkFormatInfo format = { 0 };
     unsigned depth = 0;
 
+    blk_node_get_format_info(image, &format);
     add_limits(object, limits, group);
     for (const BlkNode *at = image; at->backing; at = blk_node_skip_filters(at->backing->node)) {
         depth++;
@@ -129,7 +131,7 @@ describe_node(BlkNode *node, VitDrive *drive, bool flat)
     json_object_set_boolean_member(object, "ro", node->read_only);
     json_object_set_string_member(object, "node-name", node->name);
     json_object_set_string_member(object, "drv", node->driver->name);
-    json_object_set_boolean_member(object, "encrypted", false);
+    json_object_set_boolean_member(object, "encrypted", format.encrypted);
     json_object_set_boolean_member(cache, "no-flush", node->no_flush);
     json_object_set_boolean_member(cache, "direct", node->cache_direct);
     json_object_set_boolean_member(cache, "writeback", !drive || drive->enable_write_cache);
@@ -203,7 +205,7 @@ query_block(BlkControl *control, GError **error)
 /* ---- counters ---- */
 
 static JsonObject *
-describe_stats(const BlkDriveStats *stats, uint64_t highest)
+describe_stats(const BlkDriveStats *stats, const BlkDriveConfig *config, uint64_t highest)
 {
     const struct {
         const char *name;
@@ -219,7 +221,7 @@ describe_stats(const BlkDriveStats *stats, uint64_t highest)
         { "rd_total_time_ns", stats->read_ns },
         { "wr_total_time_ns", stats->write_ns },
         { "flush_total_time_ns", stats->flush_ns },
-        { "unmap_total_time_ns", 0 },
+        { "unmap_total_time_ns", stats->discard_ns },
         { "wr_highest_offset", highest },
         { "rd_merged", 0 },
         { "wr_merged", 0 },
@@ -227,35 +229,41 @@ describe_stats(const BlkDriveStats *stats, uint64_t highest)
         { "failed_rd_operations", stats->failed_reads },
         { "failed_wr_operations", stats->failed_writes },
         { "failed_flush_operations", stats->failed_flushes },
-        { "failed_unmap_operations", 0 },
-        { "invalid_rd_operations", 0 },
-        { "invalid_wr_operations", 0 },
+        { "failed_unmap_operations", stats->failed_discards },
+        { "invalid_rd_operations", stats->invalid_reads },
+        { "invalid_wr_operations", stats->invalid_writes },
         { "invalid_flush_operations", 0 },
-        { "invalid_unmap_operations", 0 },
+        { "invalid_unmap_operations", stats->invalid_discards },
     };
     JsonObject *object = json_object_new();
 
     for (unsigned i = 0; i < VIT_ARRAY_LEN(rows); i++) {
         json_object_set_int_member(object, rows[i].name, (gint64)rows[i].value);
     }
-    json_object_set_boolean_member(object, "account_invalid", true);
-    json_object_set_boolean_member(object, "account_failed", true);
+    if (stats->last_us) {
+        json_object_set_int_member(object, "idle_time_ns",
+                                   (g_get_monotonic_time() - stats->last_us) * 1000);
+    }
+    json_object_set_boolean_member(object, "account_invalid", !config->skip_invalid);
+    json_object_set_boolean_member(object, "account_failed", !config->skip_failed);
     json_object_set_array_member(object, "timed_stats", json_array_new());
     return object;
 }
 
 /* The counters of nodes: only how far they were written. */
 static JsonObject *
-describe_node_stats(const BlkNode *node, const BlkDriveStats *stats)
+describe_node_stats(const BlkNode *node, const BlkBackend *backend)
 {
-    const BlkDriveStats none = { 0 };
+    const BlkBackend none = { 0 };
     JsonObject *object = json_object_new();
 
     if (node) {
         json_object_set_string_member(object, "node-name", node->name);
     }
+    backend = backend ? backend : &none;
     json_object_set_object_member(
-        object, "stats", describe_stats(stats ? stats : &none, node ? node->highest_offset : 0));
+        object, "stats",
+        describe_stats(&backend->stats, &backend->config, node ? node->highest_offset : 0));
     if (node && node->file) {
         json_object_set_object_member(object, "parent",
                                       describe_node_stats(node->file->node, NULL));
@@ -284,8 +292,7 @@ query_blockstats(BlkControl *control, GError **error)
     for (unsigned i = 0; i < control->graph->drives->len; i++) {
         BlkBackend *backend = g_ptr_array_index(control->graph->drives, i);
         const char *user = drive_user(control, &backend->drive);
-        JsonObject *object =
-            describe_node_stats(blk_drive_get_node(&backend->drive), &backend->stats);
+        JsonObject *object = describe_node_stats(blk_drive_get_node(&backend->drive), backend);
         json_object_set_string_member(object, "device", backend->unnamed ? "" : backend->drive.id);
         if (user) {
             json_object_set_string_member(object, "qdev", user);
