@@ -2,31 +2,29 @@
  * Copyright the Vitrine authors */
 
 /* Taking keyboard and pointer for the guest. On X11 two seat grabs: the keyboard on the toplevel,
- * which brings the window manager's keys too, the pointer on the screen, kept inside by warping it
- * (ui-display-input.c). On Wayland the compositor is asked to leave its shortcuts to us, and to
- * lock the pointer; its answer is what the window shows. */
+ * which brings the window manager's keys too, the pointer on the screen, kept inside. On Wayland
+ * the compositor is asked to leave its shortcuts to us, and to lock the pointer; its answer is what
+ * the window shows. */
 
 #include "ui-display-private.h"
 
 static gboolean
-grab_keyboard(UiDisplay *display, GdkWindow *toplevel, GdkSeat *seat)
+grab_keyboard(UiDisplay *display, GdkWindow *toplevel)
 {
     if (display->wayland) {
         return ui_wayland_inhibit_shortcuts(display->wayland, toplevel);
     }
-    return gdk_seat_grab(seat, toplevel, GDK_SEAT_CAPABILITY_KEYBOARD, TRUE, NULL, NULL, NULL,
-                         NULL) == GDK_GRAB_SUCCESS;
+    return display->x11 && ui_x11_grab_keyboard(display->x11, toplevel);
 }
 
 static gboolean
-grab_pointer(UiDisplay *display, GdkWindow *toplevel, GdkSeat *seat)
+grab_pointer(UiDisplay *display, GdkWindow *toplevel)
 {
     if (display->wayland) {
         return ui_wayland_lock_pointer(display->wayland, toplevel);
     }
-    return gdk_seat_grab(seat, gtk_widget_get_window(GTK_WIDGET(display)),
-                         GDK_SEAT_CAPABILITY_ALL_POINTING, TRUE, NULL, NULL, NULL,
-                         NULL) == GDK_GRAB_SUCCESS;
+    return display->x11 &&
+           ui_x11_lock_pointer(display->x11, gtk_widget_get_window(GTK_WIDGET(display)));
 }
 
 static void
@@ -34,23 +32,11 @@ ungrab(UiDisplay *display)
 {
     if (display->wayland) {
         ui_wayland_release(display->wayland);
-    } else {
-        gdk_seat_ungrab(gdk_display_get_default_seat(gtk_widget_get_display(GTK_WIDGET(display))));
+    } else if (display->x11) {
+        ui_x11_release(display->x11);
     }
     display->keyboard_grabbed = display->pointer_grabbed = FALSE;
     display->shortcuts_inhibited = FALSE;
-}
-
-/* Where the next motion starts from: without it the first one would be lost. */
-static void
-remember_position(UiDisplay *display, GdkSeat *seat)
-{
-    GdkDevice *device = seat ? gdk_seat_get_pointer(seat) : NULL;
-
-    display->have_last = display->pointer_grabbed && device && !display->wayland;
-    if (display->have_last) {
-        gdk_device_get_position_double(device, NULL, &display->last_x, &display->last_y);
-    }
 }
 
 void
@@ -58,7 +44,6 @@ ui_display_grab(UiDisplay *display, gboolean keyboard, gboolean pointer)
 {
     GtkWidget *toplevel = gtk_widget_get_toplevel(GTK_WIDGET(display));
     GdkWindow *window = gtk_widget_get_window(toplevel);
-    GdkSeat *seat = gdk_display_get_default_seat(gtk_widget_get_display(GTK_WIDGET(display)));
 
     if (display->keyboard_grabbed == keyboard && display->pointer_grabbed == pointer) {
         return;
@@ -67,23 +52,22 @@ ui_display_grab(UiDisplay *display, gboolean keyboard, gboolean pointer)
         display->hover_grabbed = FALSE;
         ungrab(display);
         ui_display_release_keys(display);
-    } else if (display->input && window && seat && gtk_widget_get_mapped(GTK_WIDGET(display))) {
+    } else if (display->input && window && gtk_widget_get_mapped(GTK_WIDGET(display))) {
         if (keyboard && !display->keyboard_grabbed) {
-            display->keyboard_grabbed = grab_keyboard(display, window, seat);
+            display->keyboard_grabbed = grab_keyboard(display, window);
             display->shortcuts_inhibited = display->keyboard_grabbed && !display->wayland;
         }
         if (pointer && !display->pointer_grabbed) {
-            display->pointer_grabbed = grab_pointer(display, window, seat);
+            display->pointer_grabbed = grab_pointer(display, window);
         }
     }
-    remember_position(display, seat);
     display->rest_x = display->rest_y = 0;
     ui_display_update_cursor(display);
     g_signal_emit_by_name(display, "grab-changed");
 }
 
 static void
-on_wayland_motion(gpointer data, double dx, double dy)
+on_motion(gpointer data, double dx, double dy)
 {
     ui_display_move_relative(data, dx, dy);
 }
@@ -98,12 +82,21 @@ on_wayland_shortcuts(gpointer data, gboolean inhibited)
 }
 
 static void
-prepare_wayland(UiDisplay *display)
+on_x11_focus_lost(gpointer data)
 {
-    UiWaylandEvents events = { on_wayland_motion, on_wayland_shortcuts, display };
+    ui_display_grab(data, FALSE, FALSE);
+}
 
-    if (!display->wayland) {
-        display->wayland = ui_wayland_new(gtk_widget_get_display(GTK_WIDGET(display)), &events);
+static void
+prepare(UiDisplay *display)
+{
+    GdkDisplay *gdk_display = gtk_widget_get_display(GTK_WIDGET(display));
+    UiWaylandEvents wayland = { on_motion, on_wayland_shortcuts, display };
+    UiX11Events x11 = { on_motion, on_x11_focus_lost, display };
+
+    if (!display->wayland && !display->x11) {
+        display->wayland = ui_wayland_new(gdk_display, &wayland);
+        display->x11 = ui_x11_new(gdk_display, &x11);
     }
 }
 
@@ -111,6 +104,7 @@ void
 ui_display_finish_grab(UiDisplay *display)
 {
     g_clear_pointer(&display->wayland, ui_wayland_free);
+    g_clear_pointer(&display->x11, ui_x11_free);
 }
 
 UiGrabState
@@ -132,7 +126,7 @@ void
 ui_display_set_grabbed(UiDisplay *display, gboolean grabbed)
 {
     if (grabbed && display->input) {
-        prepare_wayland(display);
+        prepare(display);
         ui_display_grab(display, TRUE, !vit_input_is_absolute(display->input));
     } else {
         ui_display_grab(display, FALSE, FALSE);
@@ -142,7 +136,7 @@ ui_display_set_grabbed(UiDisplay *display, gboolean grabbed)
 void
 ui_display_grab_keyboard(UiDisplay *display)
 {
-    prepare_wayland(display);
+    prepare(display);
     ui_display_grab(display, TRUE, display->pointer_grabbed);
 }
 
@@ -158,7 +152,7 @@ ui_display_set_fullscreen(UiDisplay *display, gboolean fullscreen)
     display->fullscreen = fullscreen;
     if (fullscreen && display->grab_on & UI_GRAB_ON_FULLSCREEN &&
         gtk_widget_has_focus(GTK_WIDGET(display)) && display->input) {
-        prepare_wayland(display);
+        prepare(display);
         ui_display_grab(display, TRUE, display->pointer_grabbed);
     } else if (!fullscreen) {
         ui_display_grab(display, FALSE, FALSE);

@@ -198,37 +198,6 @@ ui_display_move_relative(UiDisplay *display, double dx, double dy)
     }
 }
 
-/* X11: deltas of the root position; near the edge the pointer goes back to the middle. */
-static void
-move_grabbed(UiDisplay *display, GdkEventMotion *event)
-{
-    GtkWidget *widget = GTK_WIDGET(display);
-    int width = gtk_widget_get_allocated_width(widget);
-    int height = gtk_widget_get_allocated_height(widget);
-    int origin_x, origin_y;
-    double x, y;
-
-    if (display->wayland) {
-        return; /* the locked pointer has events of its own */
-    }
-    if (display->have_last) {
-        ui_display_move_relative(display, event->x_root - display->last_x,
-                                 event->y_root - display->last_y);
-    }
-    display->have_last = TRUE;
-    display->last_x = event->x_root;
-    display->last_y = event->y_root;
-    gdk_window_get_origin(gtk_widget_get_window(widget), &origin_x, &origin_y);
-    x = event->x_root - origin_x;
-    y = event->y_root - origin_y;
-    if (x < width / 8 || x > width * 7 / 8 || y < height / 8 || y > height * 7 / 8) {
-        display->last_x = origin_x + width / 2;
-        display->last_y = origin_y + height / 2;
-        gdk_device_warp(event->device, gdk_event_get_screen((GdkEvent *)event), display->last_x,
-                        display->last_y);
-    }
-}
-
 static void
 move_absolute(UiDisplay *display, GdkEventMotion *event)
 {
@@ -255,8 +224,9 @@ on_motion(GtkWidget *widget, GdkEventMotion *event)
     }
     if (vit_input_is_absolute(display->input)) {
         move_absolute(display, event);
-    } else if (display->pointer_grabbed) {
-        move_grabbed(display, event);
+    } else if (display->pointer_grabbed && display->x11) {
+        /* the motion itself comes raw, as it comes on Wayland */
+        ui_x11_keep_inside(display->x11, event->x_root, event->y_root);
     }
     return GDK_EVENT_PROPAGATE; /* the window's own bar looks at it too */
 }

@@ -6,6 +6,7 @@
 
 #include "ui-display.h"
 #include "ui-wayland.h"
+#include "ui-x11.h"
 
 typedef struct {
     guint keyval;
@@ -31,12 +32,11 @@ struct _UiDisplay {
     gboolean fullscreen;
     gboolean keyboard_grabbed, pointer_grabbed;
     gboolean shortcuts_inhibited; /* Wayland: the compositor agrees */
-    UiWayland *wayland;
+    UiWayland *wayland;           /* one of the two, from the first grab on */
+    UiX11 *x11;
 
     /* pointer */
     gboolean show_cursor;
-    double last_x, last_y; /* of the root window */
-    gboolean have_last;
     double rest_x, rest_y; /* of relative motion, below one */
     double scroll_rest_x, scroll_rest_y;
 };

@@ -12,6 +12,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "guest"))
+import app_driver  # noqa: E402
 import machine  # noqa: E402
 import test_live  # noqa: E402
 import test_window  # noqa: E402
@@ -244,12 +245,19 @@ def typing():
         session.shot("input-cannot-type")
 
 
+def place(session):
+    """The pointer's, on the screen."""
+    return session.desktop.run("xdotool", "getmouselocation").split()[:2]
+
+
 def pointer():
-    """Relative motion goes on past the edges of the screen, and all of it arrives."""
+    """Relative motion goes on past the edges of the screen, and all of it arrives; let go, the pointer
+    is where it was."""
     with Session() as session:
         session.start()
         session.click()
         assert session.state("grab", 2) == "true"
+        home = place(session)
         session.guest.motion()
         total = 0
         for _ in range(60):
@@ -260,9 +268,42 @@ def pointer():
         x, y = session.guest.motion()
         assert (x, y) == (40 * total, -25 * total), (x, y, total)
         session.key("ctrl+alt")
+        assert place(session) == home, (place(session), home)
         session.guest.motion()
         session.desktop.run("xdotool", "mousemove_relative", "--", "-30", "10")
         assert session.guest.motion() == (0, 0), "the guest got motion without the grab"
+
+
+def stolen():
+    """Another program takes the focus in spite of the grab: it has the keyboard, nothing stays down
+    in the guest, and the window says that it has let go."""
+    with Session() as session:
+        session.start()
+        other = subprocess.Popen(["xev", "-name", "Other", "-event", "keyboard"],
+                                 env=session.desktop.env, stdout=subprocess.PIPE, text=True,
+                                 preexec_fn=app_driver.end_with_us)
+        session.app.wait("the other window", lambda: session.app.window("Other"))
+        session.focus("Box 0")
+        session.click()
+        assert session.state("grab", 2) == "true"
+        session.guest.keys()
+        session.desktop.run("xdotool", "keydown", "a")
+        assert session.guest.keys()[:1] == [0x1e]
+        session.desktop.run("xdotool", "windowfocus", test_window.visible(session, "Other"))
+        session.app.wait("let go", lambda: session.state("grab", 2) == "false", 10)
+        session.desktop.run("xdotool", "keyup", "a")
+        assert 0x9e in session.guest.keys(), "the key stays down in the guest"
+        home = place(session)
+        session.desktop.run("xdotool", "mousemove_relative", "--", "30", "10", "key", "b")
+        assert session.guest.keys() == [] and session.guest.motion() == (0, 0)
+        assert place(session) != home
+        other.terminate()
+        text = other.communicate()[0]
+        assert "keysym 0x62, b" in text, text[-500:]
+        # and back
+        session.focus("Box 0")
+        session.click()
+        assert session.state("grab", 2) == "true"
 
 
 def full_screen():
@@ -316,4 +357,5 @@ def write_preferences(desktop):
 
 
 if __name__ == "__main__":
-    machine.main([manager_keys, nothing_sticks, locks, typing, pointer, full_screen, chosen_keys])
+    machine.main([manager_keys, nothing_sticks, locks, typing, pointer, stolen, full_screen,
+                  chosen_keys])
