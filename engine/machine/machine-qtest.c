@@ -29,7 +29,13 @@ find_device(void *opaque, const char *name)
     return dev;
 }
 
-static const VitQtestOps qtest_ops = { .find_device = find_device };
+static void
+fail(void *opaque, const char *text)
+{
+    machine_request_failure(opaque, g_strdup(text));
+}
+
+static const VitQtestOps qtest_ops = { .find_device = find_device, .fail = fail };
 
 bool
 machine_add_qtest(Machine *machine, VitDiagList *diags, GError **error)

@@ -14,6 +14,7 @@
  *   irq_intercept_in DEVICE       irq_intercept_out DEVICE
  *   set_irq_in DEVICE NAME N LEVEL
  *   module_load PREFIX NAME
+ *   x-engine-fault                (ours) the engine cannot go on, as after a fault of its own
  *
  * Deviations: devices are named by id, path or kind; lines have no names of their own, so NAME in
  * set_irq_in counts for nothing; everything is built in, so module_load always succeeds.
@@ -413,6 +414,18 @@ do_module_load(VitQtest *qtest, char **words)
     send_line(qtest, "OK");
 }
 
+/* What the machine and the programs around it do then is what tests want to know. */
+static void
+do_engine_fault(VitQtest *qtest, char **words)
+{
+    if (!qtest->ops->fail) {
+        send_line(qtest, "FAIL there is no engine to fail");
+        return;
+    }
+    send_line(qtest, "OK");
+    qtest->ops->fail(qtest->opaque, "a fault was injected by the test protocol");
+}
+
 /* ---- lines ---- */
 
 static const struct {
@@ -445,6 +458,7 @@ static const struct {
     { "irq_intercept_out", do_intercept },
     { "set_irq_in", do_set_irq_in },
     { "module_load", do_module_load },
+    { "x-engine-fault", do_engine_fault },
 };
 
 static void

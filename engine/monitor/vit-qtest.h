@@ -15,6 +15,8 @@ typedef struct VitQtest VitQtest;
 typedef struct VitQtestOps {
     /* A device by id, path or kind name; NULL: none. */
     VitDevice *(*find_device)(void *opaque, const char *name);
+    /* The machine stops as after an engine's fault, for the reason TEXT; NULL: cannot. */
+    void (*fail)(void *opaque, const char *text);
 } VitQtestOps;
 
 /* Speaks on CHR, whose front end it becomes. LOG_PATH NULL or "none": no log. The platform's clock

@@ -110,6 +110,7 @@ static const struct {
     { "clock_set 10", "OK 5000\n" },
     { "clock_step", "OK 5000\n" },
     { "module_load hw- usb", "OK\n" },
+    { "x-engine-fault", "FAIL there is no engine to fail\n" },
     { "", "" },
     { "  inb   0x70 ", "OK 0x00ff\n" },
     { "nosuch", "FAIL Unknown command 'nosuch'\n" },
