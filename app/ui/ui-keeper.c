@@ -10,6 +10,7 @@
 #include "ui-machine-window.h"
 
 #include <glib/gi18n.h>
+#include <string.h>
 
 enum { SIGNAL_GRACE_MS = 5000, RESPONSE_BUTTON = 1, RESPONSE_FORCE };
 
@@ -267,11 +268,16 @@ ui_keeper_quit_by_signal(UiKeeper *keeper)
     update(keeper);
 }
 
-/* The session ends and did not wait for us. */
+/* The session is about to end. It may still be called off, and has been told that machines run:
+ * only who chose the power button has it pressed by that. */
 static void
 on_query_end(GtkApplication *application, UiKeeper *keeper)
 {
-    tell_all(keeper, FALSE);
+    g_autofree char *closing = g_settings_get_string(app_prefs_get(), "closing");
+
+    if (strcmp(closing, "power-button") == 0) {
+        tell_all(keeper, FALSE);
+    }
 }
 
 /* ---- Life ---- */

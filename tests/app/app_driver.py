@@ -92,7 +92,12 @@ class Application:
         # complaints that are not ours: no notification server is part of the test's desktop
         self.known = ["org.freedesktop.Notifications"]
         self.log = open(os.path.join(desktop.dir, "app.log"), "a+", encoding="utf-8")
-        self.process = subprocess.Popen([program, *args], env={**desktop.env, **(env or {})},
+        self.command, self.env = [program, *args], env or {}
+        self.start()
+
+    def start(self):
+        """Again, where it has ended."""
+        self.process = subprocess.Popen(self.command, env={**self.desktop.env, **self.env},
                                         stdout=self.log, stderr=self.log, preexec_fn=end_with_us)
 
     def __enter__(self):
