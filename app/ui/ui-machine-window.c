@@ -60,8 +60,9 @@ update_status(UiMachineWindow *window)
     g_autofree char *grab = describe_grab(window);
     /* Translators: state of the machine, its accelerator, how to use the keyboard */
     g_autofree char *text =
-        machine ? g_strdup_printf(_("%s (%s) — %s"), state, vit_machine_get_accel(machine), grab)
-                : g_strdup(state);
+        machine && app_session_is_active(window->session)
+            ? g_strdup_printf(_("%s (%s) — %s"), state, vit_machine_get_accel(machine), grab)
+            : g_strdup(state);
 
     ui_status_bar_set_text(window->status_bar, text);
 }
