@@ -12,13 +12,13 @@ struct _UiFileButton {
     GtkButton parent;
     GtkLabel *label;
     GtkFileChooserNative *dialog; /* while it is open */
-    char *prompt, *patterns, *path;
+    char *prompt, *patterns, *patterns_name, *path;
     gboolean folder;
 };
 
 G_DEFINE_FINAL_TYPE(UiFileButton, ui_file_button, GTK_TYPE_BUTTON)
 
-enum { PROP_PROMPT = 1, PROP_FOLDER, PROP_PATTERNS };
+enum { PROP_PROMPT = 1, PROP_FOLDER, PROP_PATTERNS, PROP_PATTERNS_NAME };
 
 static guint chosen_signal;
 
@@ -46,7 +46,8 @@ add_filters(UiFileButton *button)
     for (guint i = 0; patterns[i]; i++) {
         gtk_file_filter_add_pattern(known, patterns[i]);
     }
-    gtk_file_filter_set_name(known, button->patterns);
+    gtk_file_filter_set_name(known,
+                             button->patterns_name ? button->patterns_name : button->patterns);
     gtk_file_filter_add_pattern(all, "*");
     gtk_file_filter_set_name(all, _("All files"));
     gtk_file_chooser_add_filter(GTK_FILE_CHOOSER(button->dialog), known);
@@ -123,6 +124,10 @@ ui_file_button_set_property(GObject *object, guint id, const GValue *value, GPar
         g_free(button->patterns);
         button->patterns = g_value_dup_string(value);
         break;
+    case PROP_PATTERNS_NAME:
+        g_free(button->patterns_name);
+        button->patterns_name = g_value_dup_string(value);
+        break;
     default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
     }
 }
@@ -135,6 +140,7 @@ ui_file_button_finalize(GObject *object)
     g_clear_object(&button->dialog);
     g_free(button->prompt);
     g_free(button->patterns);
+    g_free(button->patterns_name);
     g_free(button->path);
     G_OBJECT_CLASS(ui_file_button_parent_class)->finalize(object);
 }
@@ -154,6 +160,8 @@ ui_file_button_class_init(UiFileButtonClass *klass)
                                     g_param_spec_boolean("folder", NULL, NULL, FALSE, flags));
     g_object_class_install_property(object_class, PROP_PATTERNS,
                                     g_param_spec_string("patterns", NULL, NULL, NULL, flags));
+    g_object_class_install_property(object_class, PROP_PATTERNS_NAME,
+                                    g_param_spec_string("patterns-name", NULL, NULL, NULL, flags));
     chosen_signal = g_signal_new("chosen", G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST, 0, NULL,
                                  NULL, NULL, G_TYPE_NONE, 0);
 }

@@ -13,7 +13,7 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE(UiFileButton, ui_file_button, UI, FILE_BUTTON, GtkButton)
 
 /* Properties: "prompt" (what is shown while nothing is chosen, and the dialog's title), "folder",
- * "patterns" (globs, separated by spaces; all files can still be chosen).
+ * "patterns" (globs, separated by spaces; all files can still be chosen), "patterns-name".
  * Signal "chosen": the user chose something. */
 const char *ui_file_button_get_path(UiFileButton *button); /* NULL: nothing yet */
 void ui_file_button_set_path(UiFileButton *button, const char *path);

@@ -208,6 +208,8 @@ act_notes(GSimpleAction *action, GVariant *parameter, gpointer data)
         view = gtk_text_view_new();
         gtk_text_view_set_accepts_tab(GTK_TEXT_VIEW(view), FALSE);
         gtk_text_view_set_wrap_mode(GTK_TEXT_VIEW(view), GTK_WRAP_WORD_CHAR);
+        g_object_set(view, "left-margin", 8, "right-margin", 8, "top-margin", 6, "bottom-margin", 6,
+                     NULL);
         gtk_text_buffer_set_text(gtk_text_view_get_buffer(GTK_TEXT_VIEW(view)),
                                  app_entry_get_notes(entry), -1);
         atk_object_set_name(gtk_widget_get_accessible(view), _("Notes"));

@@ -3,7 +3,7 @@
 #pragma once
 
 /* Between the files of the machine window: -window (state, closing), -actions (what can be done),
- * ui-media-menu (drives). */
+ * ui-media-menu (drives), ui-link-menu (network). */
 
 #include "app-typist.h"
 #include "ui-display.h"
@@ -36,7 +36,7 @@ struct _UiMachineWindow {
     GtkRevealer *fullscreen_bar;
     GtkLabel *fullscreen_title;
     GtkToggleButton *fullscreen_pin;
-    GMenu *consoles_section, *media_section, *keys_section;
+    GMenu *consoles_section, *media_section, *links_section, *keys_section;
 
     GPtrArray *screens; /* UiScreen, at least one */
     UiDisplay *display; /* the screen looked at last */
@@ -93,5 +93,8 @@ const char *ui_machine_window_option_note(VitConfig *config);
 void ui_machine_window_add_media_actions(UiMachineWindow *window);
 /* Asks the machine for its drives and makes the menus anew. */
 void ui_machine_window_update_media(UiMachineWindow *window);
+/* ui-link-menu.c */
+void ui_machine_window_init_links(UiMachineWindow *window);
+void ui_machine_window_update_links(UiMachineWindow *window);
 /* Puts a dropped image into the drive it suits. */
 void ui_machine_window_drop_image(UiMachineWindow *window, const char *path);

@@ -198,6 +198,7 @@ take_machine(UiMachineWindow *window, VitMachine *machine)
         g_signal_connect_object(machine, "media-changed", G_CALLBACK(on_media_changed), window, 0);
     }
     ui_machine_window_update_media(window);
+    ui_machine_window_update_links(window);
 }
 
 static void
@@ -649,6 +650,7 @@ ui_machine_window_class_init(UiMachineWindowClass *klass)
     BIND(fullscreen_pin);
     BIND(consoles_section);
     BIND(media_section);
+    BIND(links_section);
     BIND(keys_section);
 }
 
@@ -662,6 +664,7 @@ ui_machine_window_init(UiMachineWindow *window)
     gtk_container_add(GTK_CONTAINER(window->status_slot), GTK_WIDGET(window->status_bar));
     ui_machine_window_add_actions(window);
     ui_machine_window_add_media_actions(window);
+    ui_machine_window_init_links(window);
     g_signal_connect(window->info_bar, "response", G_CALLBACK(on_info_response), window);
     g_signal_connect(window->pages, "notify::visible-child", G_CALLBACK(on_page_changed), window);
     gtk_drag_dest_set(GTK_WIDGET(window), GTK_DEST_DEFAULT_ALL, NULL, 0, GDK_ACTION_COPY);

@@ -15,7 +15,7 @@ struct _UiStatusBar {
     GtkWidget *label;
     GtkWidget *media[VIT_MEDIA_LAST]; /* disk: an image; CD and floppy: menu buttons */
     GtkWidget *media_icons[VIT_MEDIA_LAST];
-    GtkWidget *net, *speed_button, *speed_label, *graphs[3];
+    GtkWidget *net, *net_icon, *speed_button, *speed_label, *graphs[3];
 };
 
 G_DEFINE_FINAL_TYPE(UiStatusBar, ui_status_bar, GTK_TYPE_BOX)
@@ -57,7 +57,7 @@ ui_status_bar_update(UiStatusBar *bar, AppSession *session)
     for (guint i = 0; i < VIT_MEDIA_LAST; i++) {
         show_activity(bar->media_icons[i], media_title(i), now->media_busy[i]);
     }
-    show_activity(bar->net, _("Network"), now->net_busy);
+    show_activity(bar->net_icon, _("Network"), now->net_busy);
     gtk_widget_set_visible(bar->speed_button, running && meter->count > 0);
     /* Translators: speed of the guest's clock, pictures per second, load of its processors */
     text = g_strdup_printf(_("%d %% · %d fps · CPU %d %%"), (int)(now->speed * 100 + 0.5),
@@ -80,6 +80,31 @@ ui_status_bar_set_media_menu(UiStatusBar *bar, VitMediaRole role, GMenuModel *me
     gtk_widget_set_tooltip_text(bar->media[role], text);
     atk_object_set_name(gtk_widget_get_accessible(bar->media[role]),
                         text ? text : media_title(role));
+}
+
+void
+ui_status_bar_set_net_menu(UiStatusBar *bar, GMenuModel *menu, gboolean connected)
+{
+    const char *text = connected ? _("Network") : _("Network, unplugged");
+
+    gtk_widget_set_sensitive(bar->net, menu != NULL);
+    if (menu != gtk_menu_button_get_menu_model(GTK_MENU_BUTTON(bar->net))) {
+        gtk_menu_button_set_menu_model(GTK_MENU_BUTTON(bar->net), menu); /* closes an open one */
+    }
+    gtk_image_set_from_icon_name(GTK_IMAGE(bar->net_icon),
+                                 connected ? "network-wired-symbolic"
+                                           : "network-wired-disconnected-symbolic",
+                                 GTK_ICON_SIZE_MENU);
+    gtk_widget_set_tooltip_text(bar->net, text);
+    atk_object_set_name(gtk_widget_get_accessible(bar->net), text);
+}
+
+static void
+on_net_toggled(GtkToggleButton *button, UiStatusBar *bar)
+{
+    if (gtk_toggle_button_get_active(button)) {
+        g_signal_emit_by_name(bar, "net-menu");
+    }
 }
 
 static GtkWidget *
@@ -122,6 +147,8 @@ make_graphs(UiStatusBar *bar)
 static void
 ui_status_bar_class_init(UiStatusBarClass *klass)
 {
+    g_signal_new("net-menu", G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                 G_TYPE_NONE, 0);
 }
 
 static void
@@ -146,7 +173,11 @@ ui_status_bar_init(UiStatusBar *bar)
     for (guint i = 0; i < VIT_MEDIA_LAST; i++) {
         gtk_box_pack_start(GTK_BOX(bar), bar->media[i], FALSE, FALSE, 0);
     }
-    bar->net = make_icon("network-wired-symbolic");
+    bar->net_icon = make_icon("network-wired-symbolic");
+    bar->net = make_media_button(bar->net_icon);
+    gtk_widget_show(bar->net);
+    g_signal_connect(bar->net, "toggled", G_CALLBACK(on_net_toggled), bar);
+    ui_status_bar_set_net_menu(bar, NULL, TRUE);
     gtk_box_pack_start(GTK_BOX(bar), bar->net, FALSE, FALSE, 0);
 
     bar->speed_button = gtk_menu_button_new();

@@ -20,5 +20,8 @@ void ui_status_bar_update(UiStatusBar *bar, AppSession *session);
 /* Menu of the removable drives; borrowed by the button of that role. NULL hides it. */
 void ui_status_bar_set_media_menu(UiStatusBar *bar, VitMediaRole role, GMenuModel *menu,
                                   const char *text);
+/* Menu of the network cables; signal "net-menu" () when it is about to open. NULL: none.
+ * CONNECTED: one is plugged in. */
+void ui_status_bar_set_net_menu(UiStatusBar *bar, GMenuModel *menu, gboolean connected);
 
 G_END_DECLS

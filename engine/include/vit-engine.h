@@ -13,6 +13,7 @@
 #include "vit-help.h"
 #include "vit-input.h"
 #include "vit-kinds.h"
+#include "vit-link.h"
 #include "vit-live.h"
 #include "vit-machine.h"
 #include "vit-media.h"

@@ -4,6 +4,7 @@
 ports; the badges say when each change counts; what waits is listed; undo takes it back.
 mission: ui.settings"""
 import os
+import re
 import socket
 import sys
 import time
@@ -215,7 +216,46 @@ def rows():
                                                     for label in s.labels()))
 
 
-TESTS = [at_once, rows]
+def cable():
+    """The network cable pulled and plugged in from the status bar; the guest's card sees it."""
+    with Running("settings") as s:
+        s.app.action("open-machine", "Box")
+        s.app.wait("its window", lambda: s.tree.window("Box"))
+        window = s.app.desktop.run("gdbus", "introspect", "--session", "--dest", app_driver.NAME,
+                                   "--object-path", app_driver.PATH + "/window", "-r")
+        number = max(int(n) for n in re.findall(r"window/(\d+) ", window))
+        # the e1000's registers: memory on, STATUS.LU (bit 1 of register 8)
+        base = 0xfe000000
+        slot = next(slot for slot in range(1, 32) if s.guest.pci_id(slot) == 0x100e8086)
+        for register, value in ((0x10, base), (4, 6)):
+            s.guest.command(f"outl {ADDRESS:#x} {0x80000000 | slot << 11 | register:#x}")
+            s.guest.command(f"outl {DATA:#x} {value:#x}")
+
+        def up():
+            s.guest.command("clock_step 1000000000")  # negotiates
+            return int(s.guest.command(f"readl {base + 8:#x}")[0], 0) & 2 != 0
+
+        assert up()
+        button = s.tree.wait("Network", "toggle button", root=lambda: s.tree.window("Box"))
+        s.app.raise_window("Box")
+        time.sleep(0.5)
+        s.tree.press(button)
+        item = s.tree.wait("Network Cable", root=lambda: s.tree.window("Box"))
+        time.sleep(0.5)
+        test_settings.shot(s.desktop, "cable")
+        s.tree.press(item)
+        s.app.wait("pulled", lambda: not up(), 10)
+        s.tree.wait("Network, unplugged", "toggle button", root=lambda: s.tree.window("Box"))
+        time.sleep(0.5)
+        test_settings.shot(s.desktop, "cable-pulled")
+        # by its action, as from the window's menu
+        s.app.call(f"{app_driver.PATH}/window/{number}", "org.gtk.Actions.SetState", "cable-0",
+                   "<true>", "{}")
+        s.app.wait("plugged in", up, 10)
+        s.tree.wait("Network", "toggle button", root=lambda: s.tree.window("Box"))
+
+
+TESTS = [at_once, rows, cable]
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:

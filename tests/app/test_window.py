@@ -255,6 +255,7 @@ def library():
         assert "Box 0" in session.machines(), "Escape deleted"
         app.action("delete-now", None, 1)
         app.wait("in the trash", lambda: "Box 0" not in session.machines(), 10)
+        time.sleep(0.7)
         session.shot("trashed")
         app.action("undo-delete", None, 1)
         app.wait("back", lambda: "Box 0" in session.machines(), 10)
@@ -273,6 +274,7 @@ def library():
         app.wait("found machine", lambda: app.window("Box 2"), 10)
         app.action("find-text", "", 1)
         session.set_state("view", "'list'", 1)
+        app.raise_window("Vitrine")
         time.sleep(0.5)
         session.shot("list")
         app.action("quit")

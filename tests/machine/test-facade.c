@@ -2,7 +2,7 @@
  * Copyright the Vitrine authors */
 
 /* The façade: media, terminals, monitor lines, statistics and pictures of a machine whose CPUs
- * stand still (-accel qtest), so that no firmware has to run. mission: change eject */
+ * stand still (-accel qtest), so that no firmware has to run. mission: change eject set_link */
 
 #include "vit-engine.h"
 
@@ -85,6 +85,66 @@ tear_down(Rig *rig, gconstpointer data)
     g_rmdir(rig->dir);
     g_free(rig->iso);
     g_free(rig->dir);
+}
+
+/* ---- Cables ---- */
+
+static VitLink *
+find_link(Rig *rig, const char *model)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GAsyncResult) result = NULL;
+    g_autoptr(GPtrArray) list = NULL;
+    VitLink *found = NULL;
+
+    vit_machine_list_links_async(rig->machine, on_result, rig);
+    result = wait_result(rig);
+    list = vit_machine_list_links_finish(rig->machine, result, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(list->len, ==, 2);
+    for (guint i = 0; i < list->len && !found; i++) {
+        if (strcmp(((VitLink *)list->pdata[i])->model, model) == 0) {
+            found = g_ptr_array_steal_index(list, i);
+        }
+    }
+    g_assert_nonnull(found);
+    return found;
+}
+
+static gboolean
+set_link(Rig *rig, const char *id, gboolean up, GError **error)
+{
+    g_autoptr(GAsyncResult) result = NULL;
+
+    vit_machine_set_link_async(rig->machine, id, up, on_result, rig);
+    result = wait_result(rig);
+    return vit_machine_set_link_finish(rig->machine, result, error);
+}
+
+/* Pulled, plugged in; plugging in also mends what the monitor pulled at the other end. */
+static void
+test_links(Rig *rig, gconstpointer data)
+{
+    g_autoptr(VitLink) before = find_link(rig, "e1000");
+    g_autoptr(VitLink) pulled = NULL;
+    g_autoptr(VitLink) other = NULL;
+    g_autoptr(VitLink) plugged = NULL;
+    g_autoptr(GError) error = NULL;
+
+    g_assert_cmpstr(before->id, ==, "card");
+    g_assert_true(before->up);
+    g_assert_true(set_link(rig, "card", FALSE, &error));
+    pulled = find_link(rig, "e1000");
+    g_assert_false(pulled->up);
+    other = find_link(rig, "virtio-net-pci");
+    g_assert_true(other->up);
+    vit_machine_run_command_async(rig->machine, "set_link net0 off", on_result, rig);
+    g_object_unref(wait_result(rig));
+    g_assert_true(set_link(rig, "card", TRUE, &error));
+    plugged = find_link(rig, "e1000");
+    g_assert_true(plugged->up);
+    g_assert_false(set_link(rig, "net0", FALSE, &error));
+    g_assert_error(error, VIT_ERROR, VIT_ERROR_NOT_FOUND);
 }
 
 /* ---- Media ---- */
@@ -322,6 +382,10 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add("/facade/links", Rig,
+               "-accel qtest -m 16 -netdev user,id=net0 -device e1000,id=card,netdev=net0 "
+               "-netdev user,id=net1 -device virtio-net-pci,netdev=net1",
+               set_up, test_links, tear_down);
     g_test_add("/facade/media", Rig, ARGS, set_up, test_media, tear_down);
     g_test_add("/facade/command", Rig, ARGS, set_up, test_command, tear_down);
     g_test_add("/facade/terminal", Rig, ARGS, set_up, test_terminal, tear_down);
