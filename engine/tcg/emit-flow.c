@@ -92,6 +92,7 @@ tcg_emit_entry(TcgEmit *e, TcgBlock *block, unsigned fetch_slot, uint32_t stamp)
     block->entry_far = tcg_asm_here(a);
     test_word(e, slot, stamp, flags_live, fail);
     block->entry_loop = tcg_asm_here(a);
+    tcg_asm_bind(a, &e->loop.entry);
     test_word(e, ctx(TCG_OFFSET(hot.exit_request)), 0, flags_live, fail);
     block->entry = tcg_asm_here(a);
     test_second(e, flags_live, fail);
@@ -326,7 +327,10 @@ tcg_emit_flow(TcgEmit *e)
         return false;
     }
     if (exec == x86_exec_jcc) {
-        emit_branch(e, (TcgCond)(insn->opcode & 15), branch_target(e));
+        TcgCond cond = (TcgCond)(insn->opcode & 15);
+        if (!tcg_emit_loop_jump(e, cond)) {
+            emit_branch(e, cond, branch_target(e));
+        }
         return true;
     }
     if (exec == x86_exec_loop || exec == x86_exec_loope || exec == x86_exec_loopne ||

@@ -125,8 +125,8 @@ check_transparent(TcgEmit *e, TcgCold *cold, unsigned size, bool write)
     tcg_asm_mov_rm(a, 8, X86_RCX, hot(offsetof(TcgHot, park)));
 }
 
-static void
-check_normal(TcgEmit *e, TcgCold *cold, unsigned size, bool write)
+void
+tcg_emit_check(TcgEmit *e, unsigned size, bool write, TcgLabel *fail)
 {
     TcgAsm *a = &e->a;
     int32_t tag = table_offset(e, write, offsetof(TcgTlbEntry, tag));
@@ -137,7 +137,7 @@ check_normal(TcgEmit *e, TcgCold *cold, unsigned size, bool write)
     tcg_asm_alu_rm(a, TCG_ADD, 8, TCG_T0, tcg_mem_index(TCG_CTX, TCG_T1, 0, tag));
     tcg_asm_mov_rm(a, 8, TCG_T1, tcg_mem_index(TCG_CTX, TCG_T1, 0, host));
     tcg_asm_alu_ri(a, TCG_CMP, 8, TCG_T0, (int32_t)(VIT_PAGE_SIZE - size));
-    tcg_asm_jcc(a, TCG_A, &cold->slow);
+    tcg_asm_jcc(a, TCG_A, fail);
 }
 
 /* T0 = offset in the page, T1 = the page. NULL: failed. */
@@ -156,6 +156,7 @@ check(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
                        .pc = e->pc,
                        .is_write = write,
                        .parked = e->flags_live,
+                       .leaves = e->loop.emitting,
                        .flags_saved = e->flags_saved,
                        .is_flow = e->insn->row->class_ == X86_CLASS_FLOW };
     tcg_asm_bind(&e->a, &cold->again);
@@ -163,7 +164,7 @@ check(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
     if (cold->parked) {
         check_transparent(e, cold, size, write);
     } else {
-        check_normal(e, cold, size, write);
+        tcg_emit_check(e, size, write, &cold->slow);
     }
     tcg_asm_bind(&e->a, &cold->hit);
     return cold;
@@ -218,7 +219,7 @@ tcg_emit_mem(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
 {
     TcgMem mem = tcg_mem_index(TCG_T0, TCG_T1, 0, 0);
 
-    if (!emit_grouped(e, ea, size, write, &mem)) {
+    if (!tcg_loop_operand(e, ea, size, write, &mem) && !emit_grouped(e, ea, size, write, &mem)) {
         check(e, ea, size, write);
     }
     return mem;
@@ -264,6 +265,19 @@ test_span(TcgEmit *e, const TcgCold *cold, TcgLabel *ungrouped)
     tcg_asm_popf(a);
 }
 
+/* Out of a loop, whose preparation would not outlast what the slow path may do: the dispatcher
+ * finds a block that begins with the instruction. */
+static void
+leave_loop(TcgEmit *e, const TcgCold *cold)
+{
+    TcgAsm *a = &e->a;
+
+    tcg_asm_mov_ri(a, TCG_T0, (uintptr_t)tcg_asm_here(a));
+    tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_OFFSET(fault_pc)), TCG_T0);
+    tcg_asm_mov_ri(a, TCG_T1, cold->pc);
+    tcg_asm_jmp_to(a, e->machine->thunks.leave_at);
+}
+
 static void
 emit_stub(TcgEmit *e, TcgCold *cold)
 {
@@ -277,6 +291,10 @@ emit_stub(TcgEmit *e, TcgCold *cold)
     tcg_asm_bind(a, &cold->slow);
     if (cold->parked) {
         tcg_asm_mov_rm(a, 8, X86_RCX, hot(offsetof(TcgHot, park)));
+    }
+    if (cold->leaves) {
+        leave_loop(e, cold);
+        return;
     }
     tcg_emit_ea(e, &cold->ea);
     if (cold->span) {

@@ -24,10 +24,34 @@ typedef struct TcgCold {
     TcgEa ea;
     uint64_t pc;
     bool is_write, parked, is_flow, flags_saved;
+    bool leaves;       /* of a loop: the dispatcher goes on with the instruction */
     uint16_t span;     /* of a group: what has to be in one page; 0 = one access */
     uint8_t count;     /* of a group: instructions up to its last */
     uint8_t own_write; /* of a group: its first instruction writes */
 } TcgCold;
+
+/* Accesses of a loop that lie a constant from each other in every turn, and move by a constant. */
+typedef struct TcgStream {
+    uint8_t still, still_shift; /* register that stays, X86_NO_REG; shifted as an index */
+    uint8_t moving, shift;      /* that has a stride, X86_NO_REG */
+    bool write;
+    int64_t low, high; /* of the first byte and behind the last, from where the registers lead */
+} TcgStream;
+
+/* The instructions up to a jump to the first of them: see emit-loop.c. */
+typedef struct TcgLoop {
+    unsigned len;                  /* instructions; 0 = there is none */
+    bool wanted;                   /* it may be made */
+    bool jumps;                    /* the block's jump goes to AGAIN */
+    bool emitting;                 /* the loop's instructions; before: the block's */
+    bool failed;                   /* it could not be emitted: the block is made without */
+    bool vec_checked, x87_checked; /* at the jump */
+    unsigned n_streams, n_limits;
+    TcgStream stream[TCG_STREAMS];
+    uint8_t limit_of[TCG_LIMITS]; /* registers */
+    uint8_t stream_of[TCG_BLOCK_INSNS][2];
+    TcgLabel entry, again, prepare, head;
+} TcgLoop;
 
 typedef struct TcgEmit {
     TcgAsm a;
@@ -47,13 +71,15 @@ typedef struct TcgEmit {
      * takes them along in hot.exit_flags. */
     uint16_t live_in[TCG_BLOCK_INSNS];
     bool exit_live[TCG_BLOCK_INSNS];
-    TcgPlace places[TCG_BLOCK_INSNS];
+    TcgPlace places[2 * TCG_BLOCK_INSNS];
+    unsigned n_places;
     /* Where the block goes on in its page: flags that are wanted there, and the bytes that say so.
      */
     uint16_t ahead_live, ahead_offset;
     unsigned ahead_len;
     uint8_t ahead[64];
     TcgGroups groups;
+    TcgLoop loop;
     unsigned ungrouped; /* see tcg_translate() */
 
     /* The current instruction. */
@@ -101,6 +127,23 @@ TcgMem tcg_emit_mem_single(TcgEmit *e, const TcgEa *ea, unsigned size, bool writ
 void tcg_emit_mem_done(TcgEmit *e);
 /* The slow paths, behind the block. */
 void tcg_emit_cold(TcgEmit *e);
+/* The check alone, of SIZE bytes at T0: T0 = offset in the page, T1 = the page. Flags are lost. */
+void tcg_emit_check(TcgEmit *e, unsigned size, bool write, TcgLabel *fail);
+
+/* ---- emit-loop.c ---- */
+/* Whether the instructions begin with a loop, before groups are looked for. */
+void tcg_loop_find(TcgEmit *e);
+/* What of its accesses may be prepared. */
+void tcg_loop_plan(TcgEmit *e);
+/* The jump back; false: it is to be emitted as any other. */
+bool tcg_emit_loop_jump(TcgEmit *e, TcgCond cond);
+/* Behind the block. */
+void tcg_emit_loop(TcgEmit *e);
+/* An access in a loop's own instructions; false: it has to be checked. */
+bool tcg_loop_operand(TcgEmit *e, const TcgEa *ea, unsigned size, bool write, TcgMem *out_mem);
+
+/* ---- translate.c ---- */
+void tcg_emit_insn(TcgEmit *e, unsigned index);
 
 /* ---- emit-alu.c ---- */
 bool tcg_emit_int(TcgEmit *e);

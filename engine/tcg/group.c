@@ -15,11 +15,6 @@
 
 #include "reencode.h"
 
-typedef struct Value {
-    uint32_t symbol; /* 0: none, the offset is all */
-    int64_t offset;
-} Value;
-
 typedef struct Key {
     uint32_t base, index;
     uint8_t scale, segment;
@@ -29,7 +24,7 @@ typedef struct Finder {
     TcgGroups *groups;
     bool code64;
     unsigned size; /* of addresses and of the stack's items */
-    Value value[16];
+    TcgValue value[16];
     uint32_t last_symbol;
     unsigned at;    /* instruction */
     unsigned noted; /* accesses of it */
@@ -75,7 +70,7 @@ tcg_ea_of_stack(bool code64, int64_t disp)
 static void
 set_unknown(Finder *f, unsigned reg)
 {
-    f->value[reg] = (Value){ .symbol = ++f->last_symbol };
+    f->value[reg] = (TcgValue){ .symbol = ++f->last_symbol };
 }
 
 static void
@@ -134,6 +129,10 @@ follow_sum(Finder *f, const X86Insn *insn)
         add(f, insn->rm, (int64_t)insn->imm);
     } else if (exec == x86_exec_sub_ei) {
         add(f, insn->rm, -(int64_t)insn->imm);
+    } else if (exec == x86_exec_add_ai) {
+        add(f, X86_RAX, (int64_t)insn->imm);
+    } else if (exec == x86_exec_sub_ai) {
+        add(f, X86_RAX, -(int64_t)insn->imm);
     } else if (exec == x86_exec_inc || exec == x86_exec_dec) {
         add(f, insn->rm, exec == x86_exec_inc ? 1 : -1);
     } else {
@@ -282,6 +281,12 @@ note(Finder *f, TcgEa ea, unsigned size, bool write)
     *access = (TcgAccess){
         .ea = ea, .size = (uint8_t)size, .write = write, .group = TCG_GROUP_NONE, .offset = offset
     };
+    if (ea.base != X86_NO_REG) {
+        access->base = f->value[ea.base];
+    }
+    if (ea.index != X86_NO_REG) {
+        access->index = f->value[ea.index];
+    }
     /* the slow path of the first access would pass over the check that the second makes */
     join(f, &key, access, f->noted == 1);
 }
@@ -317,13 +322,26 @@ note_accesses(Finder *f, const X86Insn *insn, uint64_t next_pc)
     }
 }
 
+/* At the end of a loop. */
+static void
+note_strides(Finder *f)
+{
+    for (unsigned reg = 0; reg < 16; reg++) {
+        if (f->value[reg].symbol == reg + 1) {
+            f->groups->stride_known |= 1u << reg;
+            f->groups->stride[reg] = f->value[reg].offset;
+        }
+    }
+}
+
 void
 tcg_groups_find(TcgGroups *groups, const X86Insn *insns, const uint64_t *pcs, unsigned n,
-                bool code64)
+                bool code64, unsigned loop_len)
 {
     Finder finder = { .groups = groups, .code64 = code64, .size = code64 ? 8 : 4 };
 
     groups->count = 0;
+    groups->stride_known = 0;
     memset(groups->access, 0, TCG_BLOCK_INSNS * sizeof(groups->access[0]));
     set_all_unknown(&finder);
     for (unsigned i = 0; i < n; i++) {
@@ -331,6 +349,9 @@ tcg_groups_find(TcgGroups *groups, const X86Insn *insns, const uint64_t *pcs, un
         finder.noted = 0;
         note_accesses(&finder, &insns[i], pcs[i] + insns[i].length);
         follow(&finder, &insns[i]);
+        if (i + 1 == loop_len) {
+            note_strides(&finder);
+        }
     }
 }
 
@@ -343,18 +364,28 @@ tcg_groups_forget(TcgGroups *groups, unsigned index)
 }
 
 const TcgAccess *
-tcg_groups_access(const TcgGroups *groups, unsigned index, const TcgEa *ea, unsigned size,
-                  bool write)
+tcg_groups_any(const TcgGroups *groups, unsigned index, const TcgEa *ea, unsigned size, bool write)
 {
     for (unsigned i = 0; i < 2; i++) {
         const TcgAccess *access = &groups->access[index][i];
 
-        if (access->size == size && access->write == write && access->group != TCG_GROUP_NONE &&
-            access->ea.base == ea->base && access->ea.index == ea->index &&
-            access->ea.scale == ea->scale && access->ea.segment == ea->segment &&
-            access->ea.address_size == ea->address_size && access->ea.disp == ea->disp) {
-            return groups->group[access->group].count > 1 ? access : NULL;
+        if (access->size == size && access->write == write && access->ea.base == ea->base &&
+            access->ea.index == ea->index && access->ea.scale == ea->scale &&
+            access->ea.segment == ea->segment && access->ea.address_size == ea->address_size &&
+            access->ea.disp == ea->disp) {
+            return access;
         }
     }
     return NULL;
+}
+
+const TcgAccess *
+tcg_groups_access(const TcgGroups *groups, unsigned index, const TcgEa *ea, unsigned size,
+                  bool write)
+{
+    const TcgAccess *access = tcg_groups_any(groups, index, ea, size, write);
+
+    return access && access->group != TCG_GROUP_NONE && groups->group[access->group].count > 1
+               ? access
+               : NULL;
 }

@@ -21,9 +21,17 @@ typedef struct TcgEa {
     int64_t disp;
 } TcgEa;
 
-/* One access of an instruction. */
+/* What a register holds: a symbol and a constant. Symbol r + 1 is what register r held at the
+ * beginning, 0 none at all. */
+typedef struct TcgValue {
+    uint32_t symbol;
+    int64_t offset;
+} TcgValue;
+
+/* One access of an instruction; SIZE 0 = none. */
 typedef struct TcgAccess {
     TcgEa ea;
+    TcgValue base, index; /* of its registers */
     uint8_t size;
     bool write;
     uint8_t group;  /* of TcgGroups.group, or TCG_GROUP_NONE */
@@ -42,6 +50,9 @@ typedef struct TcgGroups {
     TcgAccess access[TCG_BLOCK_INSNS][2];
     TcgGroup group[TCG_GROUPS];
     unsigned count;
+    /* What LOOP_LEN instructions add to a register, where that is a constant. */
+    uint16_t stride_known;
+    int64_t stride[16];
 } TcgGroups;
 
 /* The memory operand of INSN, whose next instruction is at NEXT_PC. */
@@ -49,11 +60,14 @@ TcgEa tcg_ea_of(const X86Insn *insn, uint64_t next_pc);
 /* The stack at guest rSP + DISP. */
 TcgEa tcg_ea_of_stack(bool code64, int64_t disp);
 
-/* INSNS at PCS, N of them. Groups of one access are none. */
+/* INSNS at PCS, N of them. Groups of one access are none. LOOP_LEN: 0, or where a loop ends. */
 void tcg_groups_find(TcgGroups *groups, const X86Insn *insns, const uint64_t *pcs, unsigned n,
-                     bool code64);
+                     bool code64, unsigned loop_len);
 /* Instruction INDEX was not emitted after all. */
 void tcg_groups_forget(TcgGroups *groups, unsigned index);
+/* The record of any access, grouped or not. */
+const TcgAccess *tcg_groups_any(const TcgGroups *groups, unsigned index, const TcgEa *ea,
+                                unsigned size, bool write);
 /* The record of an access as it is about to be emitted; NULL: nothing is known of it. */
 const TcgAccess *tcg_groups_access(const TcgGroups *groups, unsigned index, const TcgEa *ea,
                                    unsigned size, bool write);

@@ -66,7 +66,7 @@ struct TcgBlock {
     uint8_t ungrouped;             /* a block of so many instructions without groups; 0 = none */
     bool flags_live;               /* somebody reads the flags it is entered with */
     TcgLink *incoming;
-    uint16_t n_links, n_places;
+    uint16_t n_links, n_insns, n_places; /* places: those of the block, then those of its loop */
     TcgLink *links;
     TcgPlace *places;
 };

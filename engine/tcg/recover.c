@@ -78,13 +78,13 @@ tcg_recover_rip(const TcgMachine *machine, const uint8_t *pc, uint64_t *out_rip,
     return true;
 }
 
-/* The number of the instruction at rIP, n_places when it is not in BLOCK. */
+/* The number of the instruction at rIP, n_insns when it is not in BLOCK. */
 static unsigned
 place_of(const TcgBlock *block, uint64_t rip)
 {
     unsigned place = 0;
 
-    while (place < block->n_places &&
+    while (place < block->n_insns &&
            (block->places[place].guest & TCG_PLACE_OFFSET) != (rip & TCG_PLACE_OFFSET)) {
         place++;
     }
@@ -117,7 +117,7 @@ tcg_recover_flags(TcgCpu *cpu, const uint8_t *pc)
     const TcgBlock *block = block_of(cpu->machine, pc);
     unsigned place = block ? place_of(block, cpu->core.s.rip) : 0;
 
-    if (block && place < block->n_places && (block->places[place].guest & TCG_PLACE_FLAGS_DEAD)) {
+    if (block && place < block->n_insns && (block->places[place].guest & TCG_PLACE_FLAGS_DEAD)) {
         recover_at(cpu, block, place);
     } else {
         tcg_flags_to_state(cpu);
@@ -128,10 +128,10 @@ void
 tcg_recover_flags_of_link(TcgCpu *cpu, const TcgLink *link)
 {
     const TcgBlock *block = link->from;
-    unsigned place = link->ungrouped ? place_of(block, link->pc) : block->n_places;
+    unsigned place = link->ungrouped ? place_of(block, link->pc) : block->n_insns;
 
     if (link->flags_dead ||
-        (place < block->n_places && (block->places[place].guest & TCG_PLACE_FLAGS_DEAD))) {
+        (place < block->n_insns && (block->places[place].guest & TCG_PLACE_FLAGS_DEAD))) {
         recover_at(cpu, block, place);
     } else {
         tcg_flags_to_state(cpu);

@@ -339,11 +339,11 @@ physical_get(TcgCpu *cpu, const uint8_t *host, uint64_t physical_address)
 
 /* From now on writes to PHYSICAL are heard of: who has a write entry has set the bit. */
 static void
-watch(TcgMachine *machine, TcgPhysical *physical)
+watch(TcgCpu *cpu, TcgPhysical *physical)
 {
     if (physical->dirty && (__atomic_load_n(physical->dirty, __ATOMIC_RELAXED) & VIT_DIRTY_CODE)) {
         __atomic_fetch_and(physical->dirty, (uint8_t)~VIT_DIRTY_CODE, __ATOMIC_SEQ_CST);
-        tcg_tlb_protect(machine, physical->host);
+        tcg_tlb_protect(cpu, physical->host);
     }
 }
 
@@ -355,7 +355,7 @@ tcg_page_get(TcgCpu *cpu, uint64_t linear, const uint8_t *host, uint16_t mode,
     TcgPhysical *physical = physical_get(cpu, host, physical_address);
     TcgPage *page;
 
-    watch(machine, physical);
+    watch(cpu, physical);
     for (TcgPage **at = &physical->pages; (page = *at); at = &page->next) {
         if (page->linear == linear && page->mode == mode) {
             *at = page->next; /* to the front: each start of a program maps it elsewhere */

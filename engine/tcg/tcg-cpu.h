@@ -63,6 +63,9 @@ enum {
     TCG_JUMP_ENTRIES = 1 << TCG_JUMP_BITS,
     TCG_LOG_ENTRIES = 8192,
     TCG_GROUPS = 24, /* of accesses, in a block */
+    TCG_STREAMS = 8, /* of accesses, in a loop: emit-loop.c */
+    TCG_LIMITS = 4,
+    TCG_PATIENCE = 4,
 };
 
 /* A page that an access may go straight to. An empty entry has the tag of a page that never
@@ -136,6 +139,9 @@ typedef struct TcgCpu {
     uint8_t across[128] __attribute__((aligned(64))); /* what a read found in two pages */
     uint64_t shifted;                                 /* see tcg_flags_need_operand() */
     uintptr_t across_at;                              /* where in it, aligned as in the guest */
+    uint32_t patience;             /* so many turns of loops until one is prepared */
+    uintptr_t stream[TCG_STREAMS]; /* of the loop under way: see emit-loop.c */
+    int64_t limit[TCG_LIMITS];
     uintptr_t group[TCG_GROUPS];             /* host address of a group's first byte: see group.h */
     X86Fpu x87_image;                        /* what FXSAVE gave; see fpstate.c */
     TcgHot hot __attribute__((aligned(64))); /* right before the core: see TcgHot */
@@ -211,5 +217,6 @@ extern const X86CoreHooks tcg_core_hooks;
 bool tcg_tlb_fill(TcgCpu *cpu, uint64_t linear, bool write, X86View view);
 /* The host's page of LINEAR for reading, entered first when it has to be; NULL as above. */
 const uint8_t *tcg_tlb_page(TcgCpu *cpu, uint64_t linear, X86View view);
-/* Takes write entries that lead to the page at HOST out of every CPU's tables; lock held. */
-void tcg_tlb_protect(TcgMachine *machine, const uint8_t *host);
+/* Takes write entries that lead to the page at HOST out of every CPU's tables; lock held. CPU is
+ * the thread's own. */
+void tcg_tlb_protect(TcgCpu *cpu, const uint8_t *host);

@@ -258,10 +258,13 @@ tcg_tlb_page(TcgCpu *cpu, uint64_t linear, X86View view)
     return (const uint8_t *)entry->host;
 }
 
-/* Write entries are entered with the lock held, and the log is only rewritten so. */
-static void
+/* Write entries are entered with the lock held, and the log is only rewritten so. Whether there was
+ * one. */
+static bool
 protect_cpu(TcgCpu *cpu, const uint8_t *host)
 {
+    bool found = false;
+
     if (!cpu->log_full) {
         unsigned len = __atomic_load_n(&cpu->log_len, __ATOMIC_ACQUIRE);
         for (unsigned i = 0; i < len; i++) {
@@ -269,24 +272,30 @@ protect_cpu(TcgCpu *cpu, const uint8_t *host)
             TcgTlbEntry *entry = &cpu->tlb[word >> 1 & 3][1][word >> 4];
             if ((word & 1) && entry->host == (uintptr_t)host) {
                 drop(entry, word >> 4);
+                found = true;
             }
         }
-        return;
+        return found;
     }
     for (unsigned view = 0; view < X86_VIEW_LAST; view++) {
         for (unsigned i = 0; i < cpu->tlb_entries; i++) {
             TcgTlbEntry *entry = &cpu->tlb[view][1][i];
             if (entry->host == (uintptr_t)host) {
                 drop(entry, i);
+                found = true;
             }
         }
     }
+    return found;
 }
 
 void
-tcg_tlb_protect(TcgMachine *machine, const uint8_t *host)
+tcg_tlb_protect(TcgCpu *cpu, const uint8_t *host)
 {
-    for (TcgCpu *cpu = machine->cpus; cpu; cpu = cpu->next) {
-        protect_cpu(cpu, host);
+    for (TcgCpu *other = cpu->machine->cpus; other; other = other->next) {
+        if (protect_cpu(other, host) && other != cpu) {
+            /* a loop that has been prepared looks at no table until it leaves the page */
+            __atomic_store_n(&other->hot.exit_request, 1, __ATOMIC_RELEASE);
+        }
     }
 }

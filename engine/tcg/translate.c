@@ -230,27 +230,29 @@ may_clobber_flags(const TcgEmit *e)
            (insn->row->class_ != X86_CLASS_INT || insn->is_memory || !insn->has_modrm);
 }
 
-static void
-emit_insn(TcgEmit *e, unsigned index)
+void
+tcg_emit_insn(TcgEmit *e, unsigned index)
 {
     uint8_t *at = e->a.at;
     unsigned n_cold = e->n_cold, n_links = e->n_links;
     const X86OpRow *row = e->insns[index].row;
+    TcgPlace *place;
 
     e->index = index;
     e->insn = &e->insns[index];
     e->pc = e->pcs[index];
     e->next_pc = e->pc + e->insn->length;
     e->flags_live = e->live_in[index] || e->machine->options.exact;
-    e->places[index] = (TcgPlace){ (uint16_t)tcg_asm_offset(&e->a), e->pc & 0xfff };
+    place = &e->places[e->n_places++];
+    *place = (TcgPlace){ (uint16_t)tcg_asm_offset(&e->a), e->pc & 0xfff };
     if (e->exit_live[index] && !e->flags_saved && may_clobber_flags(e)) {
         tcg_emit_save_flags(e);
         at = e->a.at;
     }
     if (e->flags_saved) {
-        e->places[index].guest |= TCG_PLACE_FLAGS_SAVED;
+        place->guest |= TCG_PLACE_FLAGS_SAVED;
     } else if (!e->machine->options.exact && e->live_in[index] != X86_FLAGS_ARITH) {
-        e->places[index].guest |= TCG_PLACE_FLAGS_DEAD;
+        place->guest |= TCG_PLACE_FLAGS_DEAD;
     }
     if (!e->machine->options.exact && tcg_flags_need_operand(e->insn)) {
         tcg_asm_mov_mr(&e->a, 8, tcg_mem(TCG_CTX, TCG_OFFSET(shifted)), tcg_home[e->insn->rm]);
@@ -265,6 +267,8 @@ emit_insn(TcgEmit *e, unsigned index)
     }
     e->n_cold = n_cold;
     e->n_links = n_links;
+    e->loop.failed |= e->loop.emitting;
+    e->loop.wanted &= index >= e->loop.len;
     tcg_groups_forget(&e->groups, index);
     if (e->flags_saved) {
         tcg_emit_restore_flags(e);
@@ -280,7 +284,7 @@ emit_insn(TcgEmit *e, unsigned index)
 static TcgBlock *
 new_block(TcgEmit *e, const TcgBlock *draft)
 {
-    size_t links = e->n_links * sizeof(TcgLink), places = e->n_insns * sizeof(TcgPlace);
+    size_t links = e->n_links * sizeof(TcgLink), places = e->n_places * sizeof(TcgPlace);
     TcgBlock *block =
         g_malloc(sizeof(*block) + links + places + draft->len + e->ahead_len + TCG_INSN_BYTES);
 
@@ -334,7 +338,7 @@ emit_block(TcgEmit *e, TcgBlock *draft, const TcgFetch *fetch)
     draft->start = tcg_asm_here(&e->a);
     tcg_emit_entry(e, draft, tcg_fetch_slot(fetch->page), fetch->stamp);
     for (unsigned i = 0; i < e->n_insns && !tcg_asm_failed(&e->a); i++) {
-        emit_insn(e, i);
+        tcg_emit_insn(e, i);
     }
     if (e->n_insns == 0) {
         /* no instruction, not allowed, or it goes on in the next page */
@@ -343,15 +347,17 @@ emit_block(TcgEmit *e, TcgBlock *draft, const TcgFetch *fetch)
     } else if (!e->ended) {
         tcg_emit_goto(e, e->next_pc);
     }
-    if (!begin_cold(e)) {
-        return NULL;
-    }
     if (e->ahead_len && e->n_links) {
         e->links[e->n_links - 1].flags_dead = true;
     }
+    tcg_emit_loop(e);
+    if (e->loop.failed || !begin_cold(e)) {
+        return NULL;
+    }
     tcg_emit_cold(e);
     draft->n_links = (uint16_t)e->n_links;
-    draft->n_places = (uint16_t)e->n_insns;
+    draft->n_insns = (uint16_t)e->n_insns;
+    draft->n_places = (uint16_t)e->n_places;
     block = new_block(e, draft);
     tcg_emit_links(e, block);
     if (tcg_asm_failed(&e->a)) {
@@ -374,11 +380,38 @@ begin_block(TcgEmit *e, TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *seco
     e->code64 = (fetch->mode & TCG_MODE_SIZE) == TCG_MODE_CODE64;
     e->page_pc = fetch->page;
     e->second = second;
-    e->n_insns = e->n_cold = e->n_links = 0;
+    e->n_insns = e->n_cold = e->n_links = e->n_places = 0;
     e->vec_checked = e->x87_checked = e->ended = e->flags_saved = false;
     e->entry_failed = (TcgLabel){ 0 };
     e->live_in[0] = X86_FLAGS_ARITH;
     e->exit_live[0] = false;
+    memset(&e->loop, 0, sizeof(e->loop));
+}
+
+/* NULL: it did not fit, or e->loop.failed. */
+static TcgBlock *
+make_block(TcgEmit *e, TcgBlock *draft, const TcgFetch *fetch, bool loops)
+{
+    TcgMachine *machine = e->machine;
+    unsigned offset = draft->offset;
+    const X86Insn *last;
+
+    e->ungrouped = draft->ungrouped;
+    choose(e, read_source(e, fetch, offset), offset);
+    look_ahead(e, fetch);
+    find_live_flags(e);
+    if (loops) {
+        tcg_loop_find(e);
+    }
+    tcg_groups_find(&e->groups, e->insns, e->pcs, e->ungrouped ? 0 : e->n_insns, e->code64,
+                    e->loop.len);
+    tcg_loop_plan(e);
+    last = &e->insns[MAX(e->n_insns, 1) - 1];
+    draft->len = e->n_insns ? (uint16_t)(e->pcs[e->n_insns - 1] + last->length - draft->pc)
+                            : (uint16_t)MIN(TCG_INSN_BYTES, VIT_PAGE_SIZE - offset);
+    tcg_asm_init(&e->a, machine->code + machine->code_used, HOST_BYTES_MAX,
+                 tcg_exec_delta(machine));
+    return emit_block(e, draft, fetch);
 }
 
 TcgBlock *
@@ -387,15 +420,13 @@ tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64
 {
     TcgMachine *machine = cpu->machine;
     TcgEmit *e = machine->emit;
-    unsigned offset = pc & 0xfff;
     TcgBlock draft = { .page = fetch->code,
                        .second = second ? second->code : NULL,
                        .pc = pc,
-                       .offset = (uint16_t)offset,
+                       .offset = pc & 0xfff,
                        .mode = fetch->mode,
                        .stamp = fetch->stamp,
                        .ungrouped = (uint8_t)ungrouped };
-    const X86Insn *last;
     TcgBlock *block;
     size_t hot, cold;
 
@@ -404,17 +435,11 @@ tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64
         return NULL;
     }
     begin_block(e, cpu, fetch, second);
-    e->ungrouped = ungrouped;
-    choose(e, read_source(e, fetch, offset), offset);
-    look_ahead(e, fetch);
-    find_live_flags(e);
-    tcg_groups_find(&e->groups, e->insns, e->pcs, ungrouped ? 0 : e->n_insns, e->code64);
-    last = &e->insns[MAX(e->n_insns, 1) - 1];
-    draft.len = e->n_insns ? (uint16_t)(e->pcs[e->n_insns - 1] + last->length - pc)
-                           : (uint16_t)MIN(TCG_INSN_BYTES, VIT_PAGE_SIZE - offset);
-    tcg_asm_init(&e->a, machine->code + machine->code_used, HOST_BYTES_MAX,
-                 tcg_exec_delta(machine));
-    block = emit_block(e, &draft, fetch);
+    block = make_block(e, &draft, fetch, true);
+    if (e->loop.failed) {
+        begin_block(e, cpu, fetch, second);
+        block = make_block(e, &draft, fetch, false);
+    }
     if (!block) {
         return NULL;
     }

@@ -160,4 +160,114 @@ PROGRAM(ahead)
     hlt
 END(ahead)
 
+/* Loops of one block, from page to page: up by several strides with accesses that lie over the
+ * boundaries, down, by an index that ends at zero, with registers that live in the state, pushes. */
+    .balign 16
+PROGRAM(loops)
+    xorl %ebx, %ebx
+    movl $0x200003, %edi        /* up, never aligned */
+    movl $0x203000, %esi
+    movl $1200, %ecx
+1:  movq %rcx, (%rdi)
+    addl %ecx, 3(%rdi)
+    movq -8(%rsi), %rax
+    addq %rax, %rbx
+    xorq %rbx, 24(%rsi)
+    addq $8, %rdi
+    addq $20, %rsi
+    decl %ecx
+    jnz 1b
+    movl $0x206ff8, %edi        /* down */
+    movl $900, %ecx
+2:  addq (%rdi), %rbx
+    rolq $7, %rbx
+    movw %bx, 2(%rdi)
+    leaq -24(%rdi), %rdi
+    decl %ecx
+    jnz 2b
+    movl $0x204000, %edi        /* an index up to zero, another in the state, one that stays */
+    movq $-1100, %rcx
+    xorl %r9d, %r9d
+    movl $3, %r10d
+    movl $0x200000, %r8d
+3:  movl (%rdi,%rcx,4), %eax
+    addl 0x800(%r8,%r9,2), %eax
+    addl 0x40(%rdi,%r10,8), %eax
+    addq %rax, %rbx
+    movb %bl, 0x900(%r8,%r9,2)
+    addq $1, %r9
+    incl 0x40(%rdi,%r10,8)
+    incq %rcx
+    jnz 3b
+    movl $0x205010, %esp        /* pushes */
+    movl $700, %ecx
+4:  pushq %rbx
+    addq 8(%rsp), %rbx
+    decl %ecx
+    jnz 4b
+    movl $0x8000, %esp
+    movq $0x7fffffffffffff00, %rcx /* an index that goes from plus to minus */
+    movl $512, %edx
+    movl $0x203000, %edi
+5:  addq (%rdi,%rcx,8), %rbx
+    rolq $1, (%rdi,%rcx,8)
+    incq %rcx
+    decl %edx
+    jnz 5b
+    movl $0x203000, %edi        /* a jump out of the middle, a page that is left at every turn */
+    movl $0x200800, %esi
+    movl $600, %ecx
+6:  movzbl (%rdi), %eax
+    addq (%rsi,%rax,8), %rbx
+    cmpb $0x7f, %bl
+    je 7f
+    addq $7, %rdi
+    decl %ecx
+    jnz 6b
+7:  addq %rdi, %rbx
+    hlt
+END(loops)
+
+/* Runs into a page that is not there, in the middle of a turn; the flags of the comparison are read
+ * by nobody else. The handler halts. */
+    .balign 16
+PROGRAM(loop_fault)
+    movl $0x200ff0, %edi
+    movl $0x203000, %esi
+    movl $5000, %ecx
+    xorl %eax, %eax
+1:  addl (%rdi), %eax
+    addq $4, %rsi
+    movl %eax, 0xff0(%rdi)
+    addq $4, %rdi
+    cmpq %rdi, %rsi
+    movl %eax, -4(%rsi)
+    decl %ecx
+    jnz 1b
+    hlt
+END(loop_fault)
+
+/* Divides until a divisor is zero, with that exception unmasked. */
+    .balign 16
+PROGRAM(loop_divide)
+    movl $0x1d80, 0x104000
+    ldmxcsr 0x104000
+    movl $0x200f00, %edi
+    movl $0x3f800000, %eax
+    movd %eax, %xmm0
+    movl $400, %ecx
+    movl %ecx, %edx
+1:  movl %eax, (%rdi)
+    addq $4, %rdi
+    decl %edx
+    jnz 1b
+    movl $0, -400(%rdi)
+    movl $0x200f00, %edi
+2:  addq $4, %rdi
+    divss -4(%rdi), %xmm0
+    decl %ecx
+    jnz 2b
+    hlt
+END(loop_divide)
+
     .section .note.GNU-stack, "", @progbits

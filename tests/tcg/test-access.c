@@ -15,8 +15,11 @@ PROGRAM(across);
 PROGRAM(dirty);
 PROGRAM(window);
 PROGRAM(ahead);
+PROGRAM(loops);
+PROGRAM(loop_fault);
+PROGRAM(loop_divide);
 
-enum { BASE = 0x10000, TABLE = 0x103000, DATA = 0x400000, WORD = 0x104000 };
+enum { BASE = 0x10000, TABLE = 0x103000, DATA = 0x400000, WORD = 0x104000, HANDLER = 0x6000 };
 enum { PTE_ACCESSED = 0x20, PTE_DIRTY = 0x40 };
 
 typedef struct Fixture {
@@ -68,7 +71,7 @@ run(Fixture *f, const uint8_t *program, const uint8_t *end)
     vit_address_space_write_bytes(f->rig->host.memory, BASE, program, (size_t)(end - program));
     s->rip = BASE;
     s->gpr[X86_RSP] = 0x8000;
-    s->cr4 |= X86_CR4_OSFXSR;
+    s->cr4 |= X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT;
     s->activity = X86_ACTIVE;
     x86_state_changed(f->rig->core);
     do {
@@ -92,7 +95,7 @@ static const TcgOptions modes[] = {
 };
 
 typedef struct Values {
-    uint64_t structures, stack, across, window;
+    uint64_t structures, stack, across, window, loops;
 } Values;
 
 static Values
@@ -108,6 +111,8 @@ compute(const TcgOptions *options)
     values.window = RUN(&f, window);
     g_assert_cmpuint(f.rig->window_writes, ==, 6);
     g_assert_cmpuint(f.rig->window_reads, ==, 6);
+    values.loops = RUN(&f, loops); /* over the window as well */
+    values.window += f.rig->window_writes + 1000 * f.rig->window_reads;
     fixture_finish(&f);
     return values;
 }
@@ -124,6 +129,7 @@ test_values(void)
         g_assert_cmphex(values.stack, ==, right.stack);
         g_assert_cmphex(values.across, ==, right.across);
         g_assert_cmphex(values.window, ==, right.window);
+        g_assert_cmphex(values.loops, ==, right.loops);
     }
 }
 
@@ -198,6 +204,90 @@ test_ahead(void)
     }
 }
 
+/* A loop that was prepared has been run, and few of its accesses needed help. */
+static void
+test_loops(void)
+{
+    TcgCpu *cpu;
+    Fixture f;
+
+    fixture_init(&f, &(TcgOptions){ 0 });
+    cpu = tcg_cpu_of(f.rig->core);
+    rig_put(f.rig, TABLE + 2 * 8, DATA | 3, 8);
+    RUN(&f, loops);
+    g_assert_cmpuint(cpu->stream[0], !=, 0);
+    g_assert_cmpuint(cpu->dispatches, <, 150);
+    g_assert_cmpuint(cpu->slow, <, 100);
+    fixture_finish(&f);
+}
+
+static void
+put_handler(Fixture *f, unsigned vector)
+{
+    rig_put_gate(f->rig, 0x2000 + 16 * vector, 0x08, HANDLER, 14, 0);
+    rig_put(f->rig, 0x2008 + 16 * vector, 0, 8);
+    rig_put(f->rig, HANDLER, 0xf4, 1);
+}
+
+/* What a program left: registers, and the frame of the fault that ended it. */
+static char *
+state_text(const Fixture *f, unsigned frame)
+{
+    const X86State *s = &f->rig->core->s;
+    GString *text = g_string_new(NULL);
+
+    for (unsigned i = 0; i < 16; i++) {
+        g_string_append_printf(text, "%u=%" G_GINT64_MODIFIER "x ", i, s->gpr[i]);
+    }
+    g_string_append_printf(text, "cr2=%" G_GINT64_MODIFIER "x ", s->cr2);
+    for (unsigned i = 0; i < frame; i++) {
+        g_string_append_printf(text, "%" G_GINT64_MODIFIER "x ",
+                               rig_get(f->rig, s->gpr[X86_RSP] + 8 * i, 8));
+    }
+    return g_string_free(text, FALSE);
+}
+
+/* Faults in the middle of a loop leave what the interpreter leaves, flags that nobody reads and
+ * memory too. */
+static void
+test_loop_faults(void)
+{
+    g_autofree char *right = NULL, *right_divide = NULL;
+    g_autofree uint8_t *memory = NULL;
+
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(modes); i++) {
+        g_autofree char *text = NULL, *divide = NULL;
+        uint8_t *pages;
+        Fixture f;
+
+        fixture_init(&f, &modes[i]);
+        put_handler(&f, X86_EXC_PF);
+        put_handler(&f, X86_EXC_XM);
+        pages = rig_ram(f.rig, DATA + 500 * 0x1000);
+        for (unsigned n = 0; n < 0xc000; n++) {
+            pages[n] = (uint8_t)(n * 11 >> 3);
+        }
+        rig_put(f.rig, TABLE + 5 * 8, 0, 8);
+        RUN(&f, loop_fault);
+        text = state_text(&f, 6);
+        if (i == 0) {
+            right = g_steal_pointer(&text);
+            memory = g_memdup2(pages, 0xc000);
+        } else {
+            g_assert_cmpstr(text, ==, right);
+            g_assert_cmpmem(pages, 0xc000, memory, 0xc000);
+        }
+        RUN(&f, loop_divide);
+        divide = state_text(&f, 5);
+        if (i == 0) {
+            right_divide = g_steal_pointer(&divide);
+        } else {
+            g_assert_cmpstr(divide, ==, right_divide);
+        }
+        fixture_finish(&f);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -207,5 +297,7 @@ main(int argc, char **argv)
     g_test_add_func("/tcg/access/across", test_across);
     g_test_add_func("/tcg/access/dirty", test_dirty);
     g_test_add_func("/tcg/access/ahead", test_ahead);
+    g_test_add_func("/tcg/access/loops", test_loops);
+    g_test_add_func("/tcg/access/loop-faults", test_loop_faults);
     return g_test_run();
 }
