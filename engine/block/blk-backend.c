@@ -325,6 +325,29 @@ backend_error_action(VitDrive *drive, bool is_read, int error)
     return action;
 }
 
+/* One context runs all of a graph's nodes, so one thread dispatches for all: the one of the first
+ * drive that has an iothread, as the machine thread does without any. */
+static void
+backend_set_iothread(VitDrive *drive, VitIothread *thread)
+{
+    BlkBackend *backend = blk_backend_of(drive);
+    BlkGraph *graph = backend->graph;
+    VitIothread *first = NULL;
+
+    backend->iothread = thread;
+    for (unsigned i = 0; !first && i < graph->drives->len; i++) {
+        first = ((BlkBackend *)g_ptr_array_index(graph->drives, i))->iothread;
+    }
+    if (first && !vit_iothread_get_context(first)) {
+        first = NULL; /* it works at once, in no context of its own */
+    }
+    if (graph->main_context && first != graph->iothread) {
+        graph->iothread = first;
+        blk_context_move(graph->context,
+                         first ? vit_iothread_get_context(first) : graph->main_context);
+    }
+}
+
 const VitDriveOps blk_backend_ops = {
     .read = backend_read,
     .write = backend_write,
@@ -339,6 +362,7 @@ const VitDriveOps blk_backend_ops = {
     .is_tray_open = backend_is_tray_open,
     .set_locked = backend_set_locked,
     .error_action = backend_error_action,
+    .set_iothread = backend_set_iothread,
 };
 
 void

@@ -26,6 +26,7 @@ typedef struct BlkBackend {
     VitDriveRequest *waiting_first, *waiting_last; /* while drained */
     BlkDriveStats stats;
     BlkThrottleMember throttle;
+    VitIothread *iothread; /* the device's wish; NULL: none */
 } BlkBackend;
 
 struct VitDriveRequest {

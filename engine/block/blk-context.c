@@ -548,10 +548,11 @@ source_dispatch(GSource *source, GSourceFunc callback, gpointer user_data)
 {
     BlkContext *context = ((ContextSource *)source)->context;
 
-    clear_signal(context);
     if (context->lock) {
         vit_lock_take(context->lock);
     }
+    /* With the lock: whoever holds it may be waiting for this very signal (blk_context_poll). */
+    clear_signal(context);
     run_ready(context);
     if (context->lock) {
         vit_lock_release(context->lock);
@@ -560,6 +561,28 @@ source_dispatch(GSource *source, GSourceFunc callback, gpointer user_data)
 }
 
 static const GSourceFuncs source_funcs = { .dispatch = source_dispatch };
+
+static void
+attach(BlkContext *context, GMainContext *main_context)
+{
+    context->source = g_source_new((GSourceFuncs *)&source_funcs, sizeof(ContextSource));
+    ((ContextSource *)context->source)->context = context;
+    g_source_set_name(context->source, "block");
+    context->event_tag = g_source_add_unix_fd(context->source, context->event_fd, G_IO_IN);
+    if (context->epoll_fd >= 0) {
+        g_source_add_unix_fd(context->source, context->epoll_fd, G_IO_IN);
+    }
+    update_ready_time(context);
+    g_source_attach(context->source, main_context);
+}
+
+void
+blk_context_move(BlkContext *context, GMainContext *main_context)
+{
+    g_source_destroy(context->source);
+    g_source_unref(context->source);
+    attach(context, main_context);
+}
 
 BlkContext *
 blk_context_new(GMainContext *main_context, VitLock *lock, GError **error)
@@ -587,11 +610,7 @@ blk_context_new(GMainContext *main_context, VitLock *lock, GError **error)
     pthread_mutex_init(&context->jobs_lock, NULL);
     context->pool = blk_pool_new(MAX_WORKERS, job_done, context);
     if (main_context) {
-        context->source = g_source_new((GSourceFuncs *)&source_funcs, sizeof(ContextSource));
-        ((ContextSource *)context->source)->context = context;
-        g_source_set_name(context->source, "block");
-        context->event_tag = g_source_add_unix_fd(context->source, context->event_fd, G_IO_IN);
-        g_source_attach(context->source, main_context);
+        attach(context, main_context);
     }
     return context;
 }

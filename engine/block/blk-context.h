@@ -6,7 +6,9 @@
  *
  * Invariants:
  *  1. Everything of a context (nodes, requests, fibers) is touched with its lock held. For a
- *     machine that is the device lock; a context without a lock belongs to one thread.
+ *     machine that is the device lock; a context without a lock belongs to one thread. So it does
+ *     not matter which thread dispatches: the main context may change (blk_context_move), and a
+ *     thread that is still about to dispatch for the old one finds the work done, or does it.
  *  2. At most one fiber of a context runs at a time. A fiber started outside of any fiber runs at
  *     once in the calling thread until it first waits; from then on it continues wherever the
  *     context is dispatched: its main context's thread, or a thread that polls it.
@@ -45,6 +47,8 @@ typedef struct BlkPoller {
 
 /* MAIN_CONTEXT may be NULL: then the context runs only while it is polled. LOCK may be NULL. */
 BlkContext *blk_context_new(GMainContext *main_context, VitLock *lock, GError **error);
+/* Dispatches by MAIN_CONTEXT from now on. The old one may still dispatch once. */
+void blk_context_move(BlkContext *context, GMainContext *main_context);
 /* No fiber may be alive. */
 void blk_context_free(BlkContext *context);
 

@@ -5,9 +5,12 @@
 /* What the files of this folder share about the graph itself; not for drivers. */
 
 #include "blk-driver.h"
+#include "vit-iothread.h"
 
 struct BlkGraph {
     BlkContext *context;
+    GMainContext *main_context;  /* where it is dispatched unless a drive has an iothread */
+    VitIothread *iothread;       /* where it is dispatched now; NULL: main_context */
     GPtrArray *drivers;          /* const BlkDriver * added beside those built in */
     GHashTable *nodes;           /* name -> BlkNode *, every open node */
     GHashTable *block_devs;      /* name -> BlkNode *, a reference each: -blockdev */

@@ -5,6 +5,7 @@
 /* What device models need of a disk. The block layer implements it; a unit test can too.
  * Thread: calls with the device lock held; completions on the machine thread with it held. */
 
+#include "vit-iothread.h"
 #include "vit-types.h"
 
 #include <sys/uio.h>
@@ -52,6 +53,9 @@ typedef struct VitDriveOps {
     /* What to do about a failed request, by rerror/werror. STOP: the machine pauses and the
      * device repeats the request when it resumes (resume callback below). */
     VitDriveError (*error_action)(VitDrive *drive, bool is_read, int error);
+    /* Completions are to come on THREAD, or with NULL on the machine thread again. All drives of a
+     * machine share one place; it is that of the first who asked. May be NULL. */
+    void (*set_iothread)(VitDrive *drive, VitIothread *thread);
 } VitDriveOps;
 
 /* Filled by the device that uses the drive. */

@@ -311,7 +311,7 @@ parse_backend(const VitProp *prop, void *object, const char *text, const VitProp
 {
     void *backend = NULL;
 
-    if (!resolver) {
+    if (!resolver || (prop->type == VIT_PROP_TYPE_IOTHREAD && !resolver->iothread)) {
         return bad_value(prop, text, error, "no backend here");
     }
     if (prop->type == VIT_PROP_TYPE_CHARDEV) {
@@ -320,6 +320,8 @@ parse_backend(const VitProp *prop, void *object, const char *text, const VitProp
         backend = resolver->drive(resolver->opaque, text, error);
     } else if (prop->type == VIT_PROP_TYPE_NETDEV) {
         backend = resolver->netdev(resolver->opaque, text, error);
+    } else if (prop->type == VIT_PROP_TYPE_IOTHREAD) {
+        backend = resolver->iothread(resolver->opaque, text, error);
     } else {
         backend = resolver->rng(resolver->opaque, text, error);
     }
@@ -418,7 +420,8 @@ vit_props_set_defaults(const VitProp *props, void *object)
         case VIT_PROP_TYPE_CHARDEV:
         case VIT_PROP_TYPE_DRIVE:
         case VIT_PROP_TYPE_NETDEV:
-        case VIT_PROP_TYPE_RNG: break; /* zero: none given */
+        case VIT_PROP_TYPE_RNG:
+        case VIT_PROP_TYPE_IOTHREAD: break; /* zero: none given */
         default: field_store(props, object, props->def); break;
         }
     }

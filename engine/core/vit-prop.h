@@ -21,6 +21,7 @@ typedef enum VitPropType {
     VIT_PROP_TYPE_DRIVE,     /* VitDrive *, by id or node name */
     VIT_PROP_TYPE_NETDEV,    /* VitNetPort * (the backend's port), by id */
     VIT_PROP_TYPE_RNG,       /* VitRng *, by the id of its object */
+    VIT_PROP_TYPE_IOTHREAD,  /* VitIothread *, likewise */
 } VitPropType;
 
 enum { VIT_AUTO, VIT_ON, VIT_OFF };
@@ -103,6 +104,7 @@ typedef struct VitPropResolver {
     VitDrive *(*drive)(void *opaque, const char *id, GError **error);
     VitNetPort *(*netdev)(void *opaque, const char *id, GError **error);
     struct VitRng *(*rng)(void *opaque, const char *id, GError **error);
+    struct VitIothread *(*iothread)(void *opaque, const char *id, GError **error);
     void *opaque;
 } VitPropResolver;
 

@@ -5,6 +5,7 @@
  * ends, made from the plan in order, and found by id when a device names them. */
 
 #include "board.h"
+#include "machine-iothread.h"
 #include "machine-rng.h"
 
 #include "vit-char.h"
@@ -309,6 +310,7 @@ machine_free_backends(Machine *machine)
 {
     machine_free_netdevs(machine);
     machine_free_rngs(machine);
+    machine_free_iothreads(machine);
     g_clear_pointer(&machine->blk, blk_graph_free);
     g_clear_pointer(&machine->chardevs, g_ptr_array_unref);
 }
@@ -359,6 +361,18 @@ resolve_rng(void *opaque, const char *id, GError **error)
     return rng;
 }
 
+static VitIothread *
+resolve_iothread(void *opaque, const char *id, GError **error)
+{
+    VitIothread *thread = machine_find_iothread(opaque, id);
+
+    if (!thread) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_FOUND,
+                    "there is no iothread \"%s\"; add -object iothread,id=%s", id, id);
+    }
+    return thread;
+}
+
 const VitPropResolver *
 machine_resolver(Machine *machine, VitPropResolver *out)
 {
@@ -367,6 +381,7 @@ machine_resolver(Machine *machine, VitPropResolver *out)
         .drive = resolve_drive,
         .netdev = resolve_netdev,
         .rng = resolve_rng,
+        .iothread = resolve_iothread,
         .opaque = machine,
     };
     return out;

@@ -249,6 +249,12 @@ get_net_ports(void *opaque)
     return ports;
 }
 
+static const GPtrArray *
+get_iothreads(void *opaque)
+{
+    return ((Machine *)opaque)->iothreads;
+}
+
 static const VitDeviceKind *const *
 get_kinds(void *opaque)
 {
@@ -528,6 +534,7 @@ static const VitMonitorHostOps host_ops = {
     .get_pci_bus = get_pci_bus,
     .get_chardevs = get_chardevs,
     .get_net_ports = get_net_ports,
+    .get_iothreads = get_iothreads,
     .get_kinds = get_kinds,
     .get_boards = get_boards,
     .device_add = device_add,

@@ -5,6 +5,7 @@
  * from its properties, how it goes. Thread: machine, device lock held. */
 
 #include "board.h"
+#include "machine-iothread.h"
 #include "machine-rng.h"
 
 #include "vit-error.h"
@@ -20,6 +21,7 @@ typedef struct ObjectKind {
 static const ObjectKind kinds[] = {
     { "rng-builtin", machine_add_rng_builtin, machine_remove_rng },
     { "rng-random", machine_add_rng_random, machine_remove_rng },
+    { "iothread", machine_add_iothread, machine_remove_iothread },
 };
 
 /* ---- All ---- */

@@ -111,8 +111,9 @@ struct Machine {
     GCond parked_changed;
     bool run_wanted; /* vCPUs may run; guarded by control */
     bool vcpus_quit;
-    GPtrArray *rngs;   /* VitRng *, of -object; NULL: none */
-    uint32_t requests; /* MACHINE_REQUEST_*, guarded by control */
+    GPtrArray *rngs;      /* VitRng *, of -object; NULL: none */
+    GPtrArray *iothreads; /* VitIothread *, likewise */
+    uint32_t requests;    /* MACHINE_REQUEST_*, guarded by control */
     VitShutdownCause cause;
     int exit_status;
     char *failure; /* text of the last failure */

@@ -209,7 +209,8 @@ value_type_of(const VitProp *prop)
     case VIT_PROP_TYPE_CHARDEV:
     case VIT_PROP_TYPE_DRIVE:
     case VIT_PROP_TYPE_NETDEV:
-    case VIT_PROP_TYPE_RNG: return VIT_VALUE_ID;
+    case VIT_PROP_TYPE_RNG:
+    case VIT_PROP_TYPE_IOTHREAD: return VIT_VALUE_ID;
     default: return VIT_VALUE_STRING;
     }
 }
@@ -261,7 +262,8 @@ call_with_prop(const VitProp *prop, VitKindPropFunc func, void *func_data)
     case VIT_PROP_TYPE_CHARDEV: key.ref = "chardev"; break;
     case VIT_PROP_TYPE_DRIVE: key.ref = "drive|blockdev"; break;
     case VIT_PROP_TYPE_NETDEV: key.ref = "netdev"; break;
-    case VIT_PROP_TYPE_RNG: key.ref = "object"; break;
+    case VIT_PROP_TYPE_RNG:
+    case VIT_PROP_TYPE_IOTHREAD: key.ref = "object"; break;
     default: break;
     }
     func(&key, func_data);

@@ -12,6 +12,7 @@
 
 #include "board.h"
 #include "facade-private.h"
+#include "machine-iothread.h"
 #include "machine-monitor.h"
 
 #include "vit-error.h"
@@ -285,6 +286,20 @@ change_name(LiveStep *step, GError **error)
 }
 
 static bool
+change_iothread(LiveStep *step, GError **error)
+{
+    const char *id = vit_config_item_get_id(step->new_item);
+    const char *text = vit_config_item_get(step->new_item, step->key);
+    VitIothread *thread = id ? machine_find_iothread(step->machine, id) : NULL;
+
+    if (!thread) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_FOUND, "the machine has no such iothread");
+        return false;
+    }
+    return machine_set_iothread(thread, step->key, text, error);
+}
+
+static bool
 change_log_items(LiveStep *step, GError **error)
 {
     return machine_set_log_items(step->machine,
@@ -315,6 +330,8 @@ static const LiveRule rules[] = {
     { "nic", "hostfwd", change_forwards },
     { "net", "hostfwd", change_forwards },
     { "chardev", NULL, plug_chardev },
+    { "object", "poll-*", change_iothread },
+    { "object", "aio-max-batch", change_iothread },
     { "device", NULL, change_device },
     { "name", "*", change_name },
     { "no-reboot", "value", change_reactions },

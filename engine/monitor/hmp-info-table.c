@@ -28,7 +28,7 @@ const HmpCommand hmp_info_commands[] = {
       .run = hmp_info_topic },
     { .name = "iothreads",
       .help = VIT_N_("Event loop threads with thread ids"),
-      .run = hmp_info_topic },
+      .run = hmp_info_iothreads },
     { .name = "irq", .help = VIT_N_("Interrupt counts"), .run = hmp_info_topic },
     { .name = "jit", .help = VIT_N_("Translator statistics"), .run = hmp_info_topic },
     { .name = "kvm", .help = VIT_N_("Whether KVM is present and used"), .run = hmp_info_kvm },

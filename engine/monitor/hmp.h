@@ -152,8 +152,11 @@ void hmp_mouse_set(HmpCall *call);
 void hmp_screendump(HmpCall *call);
 void hmp_info_mice(HmpCall *call);
 
-void hmp_change(HmpCall *call); /* hmp-media.c */
-void hmp_drive_add(HmpCall *call);
+void hmp_change(HmpCall *call);         /* hmp-media.c */
+void hmp_info_iothreads(HmpCall *call); /* mon-iothreads.c */
+void hmp_qom_get(HmpCall *call);
+void hmp_qom_set(HmpCall *call);
+void hmp_drive_add(HmpCall *call); /* hmp-media.c */
 void hmp_drive_del(HmpCall *call);
 void hmp_eject(HmpCall *call);
 void hmp_balloon(HmpCall *call);

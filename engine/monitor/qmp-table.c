@@ -85,6 +85,19 @@ static const QmpMember qom_list_types_args[] = {
     { 0 },
 };
 
+static const QmpMember qmp_qom_get_args[] = {
+    { "path", QMP_STRING },
+    { "property", QMP_STRING },
+    { 0 },
+};
+
+static const QmpMember qmp_qom_set_args[] = {
+    { "path", QMP_STRING },
+    { "property", QMP_STRING },
+    { "value", QMP_ANY },
+    { 0 },
+};
+
 static const QmpMember set_link_args[] = {
     { "name", QMP_STRING },
     { "up", QMP_BOOL },
@@ -206,7 +219,7 @@ const QmpCommand qmp_commands[] = {
     { .name = "query-hotpluggable-cpus", .help = VIT_N_("CPU slots with ids for -numa cpu") },
     { .name = "query-iothreads",
       .help = VIT_N_("Event loop threads with thread ids for pinning"),
-      .run = qmp_query_nothing },
+      .run = qmp_query_iothreads },
     { .name = "query-block", .help = VIT_N_("Drives and media"), .run = qmp_block },
     { .name = "query-blockstats",
       .help = VIT_N_("Drive counters"),
@@ -338,8 +351,14 @@ const QmpCommand qmp_commands[] = {
       .args = qom_list_types_args,
       .run = qmp_qom_list_types },
     { .name = "qom-list-properties", .help = VIT_N_("Properties of a type") },
-    { .name = "qom-get", .help = VIT_N_("Reads a property") },
-    { .name = "qom-set", .help = VIT_N_("Writes a property") },
+    { .name = "qom-get",
+      .help = VIT_N_("Reads a property"),
+      .args = qmp_qom_get_args,
+      .run = qmp_qom_get },
+    { .name = "qom-set",
+      .help = VIT_N_("Writes a property"),
+      .args = qmp_qom_set_args,
+      .run = qmp_qom_set },
     { .name = "object-add", .help = VIT_N_("Creates an object") },
     { .name = "object-del", .help = VIT_N_("Deletes an object") },
     { .name = "netdev_add", .help = VIT_N_("Adds a network backend") },

@@ -112,6 +112,7 @@ typedef JsonNode *QmpHandler(QmpCall *call, GError **error);
 QmpHandler qmp_capabilities, qmp_stop, qmp_cont, qmp_quit, qmp_system_reset, qmp_system_powerdown,
     qmp_system_wakeup, qmp_inject_nmi, qmp_human_monitor_command, qmp_memsave, qmp_pmemsave,
     qmp_screendump, qmp_set_link, qmp_chardev_send_break, qmp_ringbuf_read, qmp_ringbuf_write;
+QmpHandler qmp_query_iothreads, qmp_qom_get, qmp_qom_set; /* mon-iothreads.c */
 /* qmp-input.c */
 QmpHandler qmp_send_key, qmp_input_send_event, qmp_query_mice;
 /* qmp-media.c */

@@ -124,6 +124,7 @@ typedef struct VitMonitorHostOps {
     VitPciBus *(*get_pci_bus)(void *opaque); /* NULL: none */
     const GPtrArray *(*get_chardevs)(void *opaque);  /* VitChardev *, in order */
     const GPtrArray *(*get_net_ports)(void *opaque); /* VitNetPort *: NICs and back ends */
+    const GPtrArray *(*get_iothreads)(void *opaque); /* VitIothread *; may give NULL */
     const VitDeviceKind *const *(*get_kinds)(void *opaque);
     /* Ownership: caller frees with g_free(); strings are const. */
     VitMonitorBoard *(*get_boards)(void *opaque, unsigned *out_count);

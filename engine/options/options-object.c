@@ -112,8 +112,10 @@ static const VitOptionKey k_object_iothread[] = {
           .change = VIT_CHANGE_HOT),
     K_INT("aio-max-batch", "0", "Most requests per AIO batch", .max = 2147483647,
           .change = VIT_CHANGE_HOT),
-    K_INT("thread-pool-min", "0", "Least worker threads", .max = 65535, .change = VIT_CHANGE_HOT),
-    K_INT("thread-pool-max", "64", "Most worker threads", .max = 65535, .change = VIT_CHANGE_HOT),
+    K_INT("thread-pool-min", "0", "Least worker threads", .max = 65535,
+          .status = VIT_STATUS_NOT_YET),
+    K_INT("thread-pool-max", "64", "Most worker threads", .max = 65535,
+          .status = VIT_STATUS_NOT_YET),
     { 0 },
 };
 
@@ -462,8 +464,7 @@ static const VitOptionVariant vr_object[] = {
     { .name = "iothread",
       .help = VIT_N_("Event loop thread to which devices with an iothread property move their I/O; "
                      "listed by query-iothreads with thread ids"),
-      .keys = k_object_iothread,
-      .status = VIT_STATUS_NOT_YET },
+      .keys = k_object_iothread },
     { .name = "secret",
       .help = VIT_N_("Password, key or similar secret for other options"),
       .keys = k_object_secret },

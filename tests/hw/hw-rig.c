@@ -451,7 +451,12 @@ hw_rig_add(HwRig *rig, const VitDeviceKind *kind, GError **error)
 void
 hw_rig_map_pci(HwRig *rig, VitDevice *dev)
 {
-    uint64_t memory = 0x80000000, io = 0x4000;
+    hw_rig_map_pci_at(rig, dev, 0x80000000, 0x4000);
+}
+
+void
+hw_rig_map_pci_at(HwRig *rig, VitDevice *dev, uint64_t memory, uint64_t io)
+{
     VitPciDevice *pci = (VitPciDevice *)dev;
 
     if (dev->kind->bus != VIT_BUS_PCI) {

@@ -47,6 +47,8 @@ VitDevice *hw_rig_create(HwRig *rig, const VitDeviceKind *kind);
 VitDevice *hw_rig_add(HwRig *rig, const VitDeviceKind *kind, GError **error);
 /* Places every BAR and switches decoding and bus mastering on. */
 void hw_rig_map_pci(HwRig *rig, VitDevice *dev);
+/* The same from these addresses on, for a second device. */
+void hw_rig_map_pci_at(HwRig *rig, VitDevice *dev, uint64_t memory, uint64_t io);
 
 /* Bytes from the host into the character device of DEV's property chardev. */
 void hw_rig_type(VitChardev *chr, const char *text, size_t len);

@@ -108,7 +108,7 @@ void
 vd_setup_queue(VirtioDriver *vd, unsigned n, uint16_t size)
 {
     VdQueue *q = &vd->queues[n];
-    uint64_t at = VD_RINGS_AT + (uint64_t)n * VD_QUEUE_BYTES;
+    uint64_t at = VD_RINGS_AT + vd->rings_moved + (uint64_t)n * VD_QUEUE_BYTES;
 
     memset(vd_ram(vd, at), 0, VD_QUEUE_BYTES);
     *q = (VdQueue){ .size = size,

@@ -26,6 +26,7 @@ typedef struct VirtioDriver {
     VitDevice *dev;
     uint64_t common, isr, device, notify;
     uint32_t notify_multiplier;
+    uint64_t rings_moved; /* bytes behind the usual place, for a second device */
     uint64_t features;
     VdQueue queues[VD_QUEUES];
 } VirtioDriver;

@@ -10,6 +10,7 @@ mission: drive.bps_wr drive.bps_max drive.bps_rd_max drive.bps_wr_max drive.iops
 mission: drive.iops_wr drive.iops_max drive.iops_rd_max drive.iops_wr_max drive.iops_size
 mission: drive.group drive.id drive.readonly drive.driver x.drive.throttling-keys x.drive.stats
 mission: x.drive.luks add-fd add-fd.fd add-fd.set add-fd.opaque add-fd.dev-fdset mtdblock sd
+mission: object.iothread.* query-iothreads device.iothread qom-set qom-get
 mission: fda fdb hda hdb hdc hdd cdrom iscsi iscsi.timeout x.iscsi.user drive_add drive_del
 """
 import json
@@ -308,8 +309,51 @@ def by_monitor():
         subprocess.run([IMG, "resize", "-q", "-f", "raw", disk, "9M"], check=True)
 
 
+def iothreads():
+    disk, other = make("t0.img"), make("t1.img")
+    with Machine("-object", "iothread,id=io0,poll-max-ns=1000", "-object",
+                 "iothread,id=io1,poll-grow=3,poll-shrink=2,aio-max-batch=8",
+                 "-drive", f"file={disk},format=raw,if=none,id=a",
+                 "-drive", f"file={other},format=raw,if=none,id=b",
+                 "-device", "virtio-blk-pci,drive=a,iothread=io0",
+                 "-device", "virtio-scsi-pci,id=s,iothread=io1",
+                 "-device", "scsi-hd,drive=b,bus=s.0") as m:
+        threads = {t["id"]: t for t in m.ask("query-iothreads")}
+        assert threads["io0"]["poll-max-ns"] == 1000 and threads["io1"]["poll-max-ns"] == 32768
+        assert (threads["io1"]["poll-grow"], threads["io1"]["poll-shrink"],
+                threads["io1"]["aio-max-batch"]) == (3, 2, 8)
+        ids = {t["thread-id"] for t in threads.values()}
+        assert len(ids) == 2
+        for tid in ids:
+            assert os.path.exists(f"/proc/{m.process.pid}/task/{tid}")
+        shown = m.hmp("info iothreads")
+        assert f"io0:\r\n  thread_id={threads['io0']['thread-id']}" in shown, shown
+        m.ask("qom-set", path="/objects/io0", property="poll-max-ns", value=77)
+        assert m.ask("qom-get", path="/objects/io0", property="poll-max-ns") == 77
+        assert m.hmp("qom-set /objects/io1 poll-grow 5") == ""
+        assert m.hmp("qom-get io1 poll-grow").strip() == "5"
+        try:
+            m.ask("qom-set", path="io0", property="poll-max-ns", value=-1)
+        except ValueError:
+            pass
+        else:
+            raise AssertionError("a negative time was taken")
+        # a disk that comes and goes
+        third = make("t2.img")
+        m.hmp(f"drive_add 0 if=none,id=c,file={third},format=raw")
+        m.ask("device_add", driver="scsi-hd", drive="c", id="u", bus="s.0")
+        m.ask("device_del", id="u")
+    assert "iothread" in refused("-drive", f"file={disk},format=raw,if=none,id=a", "-device",
+                                 "virtio-blk-pci,drive=a,iothread=nobody")
+    assert "poll-max-ns" in refused("-object", "iothread,id=io0,poll-max-ns=-1")
+    with Machine("-object", "iothread,id=io0", "-icount", "shift=2",
+                 "-drive", f"file={disk},format=raw,if=none,id=a",
+                 "-device", "virtio-blk-pci,drive=a,iothread=io0") as m:
+        m.ask("query-iothreads")
+
+
 def main():
-    tests = [cache_modes, connectors, files_and_formats, host_io, errors, limits, statistics,
+    tests = [iothreads, cache_modes, connectors, files_and_formats, host_io, errors, limits, statistics,
              qcow2_keys, encrypted, descriptors, targets, by_monitor]
     chosen = [test for test in tests if not sys.argv[1:] or test.__name__ in sys.argv[1:]]
     failed = 0

@@ -7,7 +7,8 @@
  * asks to abort or reset waits until what is in flight has ended, so that it is over when it is
  * answered. Not offered: data in both directions at once, protection information.
  *
- * Thread: device lock held. */
+ * Thread: device lock held; with iothread= queues are handled and commands end on that thread,
+ * which takes the lock (vit-iothread.h). */
 
 #include "virtio-pci.h"
 
@@ -64,6 +65,7 @@ enum {
 typedef struct VirtioScsi {
     VirtioPci t; /* first */
     /* properties */
+    VitIothread *iothread;
     uint32_t queues_wanted, queue_size, seg_max, max_sectors, cmd_per_lun;
     bool hotplug, param_change;
     /* the driver's */
@@ -386,6 +388,15 @@ handle_events(VirtQueue *queue)
     }
 }
 
+/* Its drive ends requests where the adapter's queues are handled. */
+static void
+place_drive(VirtioScsi *adapter, ScsiDevice *scsi, bool added)
+{
+    if (adapter->iothread && scsi->drive->ops->set_iothread) {
+        scsi->drive->ops->set_iothread(scsi->drive, added ? adapter->iothread : NULL);
+    }
+}
+
 static void
 unit_event(ScsiBus *bus, ScsiDevice *scsi, ScsiEvent event, uint16_t attention)
 {
@@ -394,6 +405,7 @@ unit_event(ScsiBus *bus, ScsiDevice *scsi, ScsiEvent event, uint16_t attention)
     switch (event) {
     case SCSI_EVENT_ADDED:
     case SCSI_EVENT_REMOVED:
+        place_drive(adapter, scsi, event == SCSI_EVENT_ADDED);
         if (virtio_has(&adapter->t.virtio, SCSI_F_HOTPLUG)) {
             push_event(adapter, scsi, EVENT_TRANSPORT_RESET,
                        event == SCSI_EVENT_ADDED ? REASON_RESCAN : REASON_REMOVED);
@@ -506,6 +518,7 @@ adapter_realize(Virtio *virtio, GError **error)
                                 : g_strdup_printf("scsi.%u", virtio->dev->platform->scsi_buses++);
     scsi_bus_init(&adapter->bus, name, virtio->dev, virtio->dev->platform, &host_ops);
     adapter->bus.bus.hotplug = true;
+    virtio_use_iothread(virtio, adapter->iothread);
     return true;
 }
 
@@ -549,6 +562,8 @@ static const VirtioOps scsi_ops = {
 };
 
 static const VitProp props[] = {
+    VIT_PROP_BACKEND(VirtioScsi, iothread, "iothread", VIT_PROP_TYPE_IOTHREAD,
+                     VIT_N_("Object iothread that does the I/O of the adapter's units")),
     VIT_PROP_UINT(VirtioScsi, queues_wanted, "num_queues", QUEUES_AUTO, 1, QUEUES_AUTO,
                   VIT_N_("Command queues; 65535 chooses")),
     VIT_PROP_UINT(VirtioScsi, queue_size, "virtqueue_size", 256, 4, VIRTIO_QUEUE_SIZE_MAX,

@@ -55,6 +55,9 @@ const VitField virtio_state[] = {
     VIT_TRANSIENT(Virtio, space),
     VIT_TRANSIENT(Virtio, offered),
     VIT_TRANSIENT(Virtio, queue_count),
+    VIT_TRANSIENT(Virtio, iothread),
+    VIT_TRANSIENT(Virtio, answer),
+    VIT_TRANSIENT(Virtio, rung), /* after loading, all count as rung */
     { 0 },
 };
 
@@ -240,17 +243,60 @@ virtq_set_enabled(VirtQueue *queue, bool enabled)
     queue->mapped = false;
 }
 
+static void
+handle(VirtQueue *queue)
+{
+    if (virtq_is_ready(queue) && queue->handle) {
+        queue->handle(queue);
+    }
+}
+
+/* On the iothread. A bell that rings from here on is answered the next time. */
+static void
+answer_bells(void *opaque)
+{
+    Virtio *virtio = opaque;
+    uint32_t rung = __atomic_exchange_n(&virtio->rung, 0, __ATOMIC_ACQUIRE);
+
+    for (unsigned i = 0; i < virtio->queue_count; i++) {
+        if (rung & 1u << i) {
+            handle(&virtio->queues[i]);
+        }
+    }
+}
+
 void
 virtio_notify_received(Virtio *virtio, unsigned index)
 {
-    VirtQueue *queue;
-
     if (index >= virtio->queue_count) {
         return;
     }
-    queue = &virtio->queues[index];
-    if (virtq_is_ready(queue) && queue->handle) {
-        queue->handle(queue);
+    if (!virtio->iothread) {
+        handle(&virtio->queues[index]);
+        return;
+    }
+    __atomic_fetch_or(&virtio->rung, 1u << index, __ATOMIC_RELEASE);
+    vit_iothread_post(virtio->iothread, &virtio->answer);
+}
+
+void
+virtio_use_iothread(Virtio *virtio, VitIothread *thread)
+{
+    virtio->iothread = thread;
+    virtio->answer = (VitIothreadCall){ .func = answer_bells, .opaque = virtio };
+    virtio->rung = 0;
+    if (thread) {
+        vit_iothread_hold(thread);
+    }
+}
+
+void
+virtio_leave_iothread(Virtio *virtio)
+{
+    if (virtio->iothread) {
+        vit_iothread_cancel(virtio->iothread, &virtio->answer);
+        vit_iothread_release(virtio->iothread);
+        virtio->iothread = NULL;
     }
 }
 
@@ -272,6 +318,11 @@ virtio_post_load(Virtio *virtio, GError **error)
     if (!good) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_CORRUPT,
                     "saved state of %s: its virtio queues are impossible", virtio->dev->path);
+    }
+    if (good && virtio->iothread) {
+        /* Bells are not saved; where none had rung there is nothing in the ring. */
+        __atomic_store_n(&virtio->rung, UINT32_MAX, __ATOMIC_RELEASE);
+        vit_iothread_post(virtio->iothread, &virtio->answer);
     }
     return good;
 }

@@ -9,6 +9,7 @@
  * lets it read (out) and write (in). VirtIO 1.2. Thread: device lock held. */
 
 #include "vit-device.h"
+#include "vit-iothread.h"
 #include "vit-sg.h"
 
 typedef struct Virtio Virtio;
@@ -126,6 +127,10 @@ struct Virtio {
     uint16_t config_vector;
     bool broken;
     VirtQueue queues[VIRTIO_MAX_QUEUES];
+    /* bells that an iothread answers */
+    VitIothread *iothread; /* fixed at realize; NULL: whoever rings does the work */
+    VitIothreadCall answer;
+    uint32_t rung; /* atomic; a bit for each queue */
 };
 
 extern const VitField virtio_state[];
@@ -142,6 +147,10 @@ uint64_t virtio_read_config(Virtio *virtio, unsigned at, unsigned size);
 void virtio_write_config(Virtio *virtio, unsigned at, uint64_t value, unsigned size);
 /* The driver rang the queue's bell. */
 void virtio_notify_received(Virtio *virtio, unsigned index);
+/* From realize on the queues are handled on THREAD (may be NULL), and bells need no lock; to be
+ * undone at unrealize. */
+void virtio_use_iothread(Virtio *virtio, VitIothread *thread);
+void virtio_leave_iothread(Virtio *virtio);
 /* After enabled or an address changed. */
 void virtq_set_enabled(VirtQueue *queue, bool enabled);
 void virtq_reset(VirtQueue *queue);
