@@ -399,17 +399,19 @@ tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *site)
     if (!(info & (SITE_GROUP | SITE_WRITE | SITE_FLOW)) && read_across(cpu, linear, site[1])) {
         return site[2];
     }
-    tcg_recover_flags(cpu, site);
     if (info & SITE_GROUP) {
+        tcg_recover_flags(cpu, site);
         tcg_flags_from_state(cpu);
         return SITE_BYTES + (info >> SITE_JUMP_SHIFT);
     }
+    tcg_recover_later(cpu, site);
     cpu->interpreted++;
     cpu->code_dropped = false;
     tcg_interpret_one(cpu);
     if ((info & SITE_FLOW) || cpu->code_dropped || core->debug_pending) {
+        tcg_recover_now(cpu, true);
         return -1;
     }
-    tcg_flags_from_state(cpu);
+    tcg_recover_not(cpu);
     return SITE_BYTES + (info >> SITE_JUMP_SHIFT);
 }

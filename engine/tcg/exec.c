@@ -300,7 +300,11 @@ tcg_helper_interpret(X86State *state, const X86Insn *insn, const uint8_t *site)
     uint64_t rip = state->rip;
 
     cpu->interpreted++;
-    tcg_recover_flags(cpu, site);
+    if (insn->row->class_ == X86_CLASS_STRING && insn->row->flags_written) {
+        tcg_recover_flags(cpu, site); /* it may write them and then fault */
+    } else {
+        tcg_recover_later(cpu, site);
+    }
     tcg_fp_settle(cpu);
     cpu->code_dropped = false;
     do { /* repeated string instructions stop in between */
@@ -308,9 +312,10 @@ tcg_helper_interpret(X86State *state, const X86Insn *insn, const uint8_t *site)
     } while (state->rip == rip && !core->debug_pending &&
              !__atomic_load_n(&cpu->hot.exit_request, __ATOMIC_RELAXED));
     if (state->rip == rip || cpu->code_dropped || core->debug_pending) {
+        tcg_recover_now(cpu, state->rip != rip);
         return -1;
     }
-    tcg_flags_from_state(cpu);
+    tcg_recover_not(cpu);
     return 0;
 }
 
@@ -438,6 +443,7 @@ tcg_run(VitCpu *vit_cpu)
     VitCpuExit reason = VIT_CPU_EXIT_REQUEST;
 
     if (__builtin_setjmp(core->unwind)) {
+        tcg_recover_now(cpu, false);
         end(cpu);
         if (!x86_interp_deliver(core, &reason)) {
             return reason;

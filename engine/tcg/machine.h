@@ -196,6 +196,12 @@ bool tcg_recover_rip(const TcgMachine *machine, const uint8_t *pc, uint64_t *out
                      const uint8_t **out_bytes, bool *out_flags_saved);
 /* After a spill at host code PC, with rIP at the instruction: the flags before it to the state. */
 void tcg_recover_flags(TcgCpu *cpu, const uint8_t *pc);
+/* The same put off, as what the interpreter executes rarely shows flags that nobody reads: then
+ * either _now(), EXECUTED when the instruction was not stopped by a fault, or _not() and the block
+ * goes on. */
+void tcg_recover_later(TcgCpu *cpu, const uint8_t *pc);
+void tcg_recover_now(TcgCpu *cpu, bool executed);
+void tcg_recover_not(TcgCpu *cpu);
 /* The same where LINK has led out. */
 void tcg_recover_flags_of_link(TcgCpu *cpu, const TcgLink *link);
 void tcg_recover_add(TcgMachine *machine);

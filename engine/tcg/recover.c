@@ -38,7 +38,7 @@ machine_of(uintptr_t pc)
 /* The block that PC lies in: blocks are in order of their addresses, in both parts of the memory.
  */
 static const TcgBlock *
-block_of(const TcgMachine *machine, const uint8_t *pc)
+search_block(const TcgMachine *machine, const uint8_t *pc)
 {
     size_t low = 0, high = __atomic_load_n(&machine->n_blocks, __ATOMIC_ACQUIRE);
     size_t count = high;
@@ -60,7 +60,7 @@ bool
 tcg_recover_rip(const TcgMachine *machine, const uint8_t *pc, uint64_t *out_rip,
                 const uint8_t **out_bytes, bool *out_flags_saved)
 {
-    const TcgBlock *block = block_of(machine, pc);
+    const TcgBlock *block = search_block(machine, pc);
     unsigned place = 0;
 
     if (!block || !block->n_places) {
@@ -78,6 +78,22 @@ tcg_recover_rip(const TcgMachine *machine, const uint8_t *pc, uint64_t *out_rip,
     return true;
 }
 
+/* The same by a cache of the CPU's: a search through all blocks comes by a line of memory each. */
+static const TcgBlock *
+block_of(TcgCpu *cpu, const uint8_t *pc)
+{
+    TcgSite *site = &cpu->sites[(uintptr_t)pc >> 2 & (TCG_SITES - 1)];
+
+    if (site->pc != pc || site->age != cpu->machine->full_flushes) {
+        const TcgBlock *block = search_block(cpu->machine, pc);
+        if (!block) {
+            return NULL;
+        }
+        *site = (TcgSite){ .pc = pc, .block = block, .age = cpu->machine->full_flushes };
+    }
+    return site->block;
+}
+
 /* The number of the instruction at rIP, n_insns when it is not in BLOCK. */
 static unsigned
 place_of(const TcgBlock *block, uint64_t rip)
@@ -91,22 +107,34 @@ place_of(const TcgBlock *block, uint64_t rip)
     return place;
 }
 
-/* The flags before instruction INDEX of BLOCK, dead ones told. */
+static bool
+decode_place(const TcgBlock *block, unsigned place, X86Insn *out_insn)
+{
+    unsigned at = (block->places[place].guest & TCG_PLACE_OFFSET) - block->offset;
+    unsigned size = (block->mode & TCG_MODE_SIZE) == TCG_MODE_CODE64 ? 8 : 4;
+
+    return x86_decode(block->bytes + at, block->len - at, size, out_insn) == X86_DECODE_OK;
+}
+
+/* The flags before instruction INDEX of BLOCK, dead ones told. Backwards, as the last writers are
+ * rarely far. */
 static void
 recover_at(TcgCpu *cpu, const TcgBlock *block, unsigned index)
 {
-    unsigned size = (block->mode & TCG_MODE_SIZE) == TCG_MODE_CODE64 ? 8 : 4, at = 0;
+    uint16_t wanted = X86_FLAGS_ARITH;
+    unsigned first = index;
     X86Insn insns[TCG_BLOCK_INSNS];
     X86State *s = &cpu->core.s;
     uint64_t told, flags;
 
-    for (unsigned i = 0; i < index; i++) {
-        if (x86_decode(block->bytes + at, block->len - at, size, &insns[i]) != X86_DECODE_OK) {
+    while (wanted && first > 0) {
+        first--;
+        if (!decode_place(block, first, &insns[first])) {
             return;
         }
-        at += insns[i].length;
+        wanted &= ~(insns[first].row->flags_written | insns[first].row->flags_undefined);
     }
-    told = tcg_flags_tell(&cpu->core, insns, index, s->rflags, &flags);
+    told = tcg_flags_tell(&cpu->core, insns + first, index - first, s->rflags, &flags);
     tcg_flags_to_state(cpu);
     s->rflags = (s->rflags & ~told) | (flags & told);
 }
@@ -114,13 +142,63 @@ recover_at(TcgCpu *cpu, const TcgBlock *block, unsigned index)
 void
 tcg_recover_flags(TcgCpu *cpu, const uint8_t *pc)
 {
-    const TcgBlock *block = block_of(cpu->machine, pc);
+    const TcgBlock *block = block_of(cpu, pc);
     unsigned place = block ? place_of(block, cpu->core.s.rip) : 0;
 
     if (block && place < block->n_insns && (block->places[place].guest & TCG_PLACE_FLAGS_DEAD)) {
         recover_at(cpu, block, place);
     } else {
         tcg_flags_to_state(cpu);
+    }
+}
+
+void
+tcg_recover_later(TcgCpu *cpu, const uint8_t *pc)
+{
+    const TcgBlock *block = block_of(cpu, pc);
+    X86State *s = &cpu->core.s;
+    unsigned place = block ? place_of(block, s->rip) : 0;
+
+    if (block && place < block->n_insns && (block->places[place].guest & TCG_PLACE_FLAGS_DEAD)) {
+        memcpy(cpu->unsure.gpr, s->gpr, sizeof(cpu->unsure.gpr));
+        cpu->unsure.rflags = s->rflags;
+        cpu->unsure.block = block;
+        cpu->unsure.place = place;
+    }
+    tcg_flags_to_state(cpu);
+}
+
+void
+tcg_recover_now(TcgCpu *cpu, bool executed)
+{
+    const TcgBlock *block = cpu->unsure.block;
+    X86State *s = &cpu->core.s;
+    uint64_t gpr[VIT_ARRAY_LEN(s->gpr)], flags = s->rflags, keep = ~(uint64_t)X86_FLAGS_ARITH;
+    X86Insn insn;
+
+    if (!block) {
+        return;
+    }
+    cpu->unsure.block = NULL;
+    if (executed && decode_place(block, cpu->unsure.place, &insn)) {
+        keep |= insn.row->flags_written | insn.row->flags_undefined;
+    }
+    memcpy(gpr, s->gpr, sizeof(gpr));
+    memcpy(s->gpr, cpu->unsure.gpr, sizeof(gpr));
+    s->rflags = cpu->unsure.rflags;
+    recover_at(cpu, block, cpu->unsure.place);
+    memcpy(s->gpr, gpr, sizeof(gpr));
+    s->rflags = (flags & keep) | (s->rflags & ~keep);
+}
+
+void
+tcg_recover_not(TcgCpu *cpu)
+{
+    tcg_flags_from_state(cpu);
+    if (cpu->unsure.block) {
+        cpu->unsure.block = NULL;
+        cpu->core.s.rflags = (cpu->core.s.rflags & ~(uint64_t)X86_FLAGS_ARITH) |
+                             (cpu->unsure.rflags & X86_FLAGS_ARITH);
     }
 }
 

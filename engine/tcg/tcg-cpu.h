@@ -119,6 +119,22 @@ _Static_assert(sizeof(TcgHot) == 128, "reached with one byte");
 
 enum { TCG_EXIT_LOOKUP, TCG_EXIT_INTERPRET };
 
+enum { TCG_SITES = 1 << 10 };
+
+/* A place in host code and the block it lies in. */
+typedef struct TcgSite {
+    const uint8_t *pc;
+    const struct TcgBlock *block;
+    uint64_t age; /* full_flushes then */
+} TcgSite;
+
+/* What flags are told from, should they be wanted: see tcg_recover_later(). */
+typedef struct TcgUnsure {
+    const struct TcgBlock *block; /* NULL: the state's are right */
+    unsigned place;
+    uint64_t rflags, gpr[16];
+} TcgUnsure;
+
 typedef struct TcgCpu {
     TcgMachine *machine;
     struct TcgCpu *next;               /* of the machine; under its lock */
@@ -133,6 +149,8 @@ typedef struct TcgCpu {
     unsigned fills_since_flush;
     uint64_t dispatches, slow, interpreted, fills, flushes;
     unsigned tlb_entries;
+    TcgUnsure unsure;
+    TcgSite sites[TCG_SITES];
     const uint8_t *fault_pc; /* a host fault has ended translated code there; NULL = none */
     bool running;            /* atomic; in translated code, or holding what belongs to it */
 
