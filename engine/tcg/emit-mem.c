@@ -176,6 +176,13 @@ group_slot(unsigned group)
     return tcg_mem(TCG_CTX, TCG_OFFSET(group) + (int32_t)(group * sizeof(uintptr_t)));
 }
 
+/* A group's check may leave the block, and interrupts wait for one instruction more. */
+static bool
+behind_sti(const TcgEmit *e)
+{
+    return e->index > 0 && e->insns[e->index - 1].row->exec == x86_exec_sti;
+}
+
 /* An access of a group: the first one checks for all and keeps the address. False: it is for
  * itself. */
 static bool
@@ -187,7 +194,7 @@ emit_grouped(TcgEmit *e, const TcgEa *ea, unsigned size, bool write, TcgMem *out
     TcgEa low = *ea;
     TcgCold *cold;
 
-    if (!access || (!group->ready && group->first != e->index)) {
+    if (!access || (!group->ready && (group->first != e->index || behind_sti(e)))) {
         return false;
     }
     *out_mem = tcg_mem(TCG_T0, (int32_t)(access->offset - group->low));

@@ -210,7 +210,7 @@ emit_one(TcgEmit *e)
         return false;
     }
     switch (e->insn->row->class_) {
-    case X86_CLASS_INT: return tcg_emit_int(e);
+    case X86_CLASS_INT: return tcg_emit_int(e) || tcg_emit_system(e);
     case X86_CLASS_STACK: return tcg_emit_stack(e);
     case X86_CLASS_FLOW: return tcg_emit_flow(e);
     case X86_CLASS_VEC:

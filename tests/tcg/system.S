@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors
+ *
+ * Guest programs of test-system.c: 64-bit code at privilege 0, copied to guest address 0x10000 and
+ * run from there with interrupts off to HLT. The page at 0x205000 is not mapped; a page fault, #UD
+ * and #GP end at HLT as well. An interrupt adds 0x1000000 to RBX. Results in RBX. */
+
+#define PROGRAM(name) .globl tcg_program_##name; tcg_program_##name:
+#define END(name) .globl tcg_program_##name##_end; tcg_program_##name##_end:
+
+    .section .rodata
+
+/* Of interrupts: R15 = where it came. */
+    .balign 64
+PROGRAM(handler)
+    addl $0x1000000, %ebx
+    movq (%rsp), %r15
+    iretq
+END(handler)
+
+/* Flags that a check has destroyed and nobody reads, shown by a fault of an instruction that the
+ * interpreter runs: ZF and PF. */
+    .balign 64
+PROGRAM(stopped)
+    movl $5, %eax
+    movl $0x20000, %edi
+    movl $0x205000, %esi
+    movl %ecx, (%rdi)
+    jmp 1f
+1:  cmpl $5, %eax
+    movl %ecx, (%rdi)
+    sldt (%rsi)
+    cmpl %ecx, %eax
+    hlt
+END(stopped)
+
+/* The same where that instruction is done but has written the block's own bytes, so that the block
+ * is left, and the next one faults. */
+    .balign 64
+PROGRAM(left)
+    movl $5, %eax
+    movl $0x20000, %edi
+    movl $0x205000, %esi
+    movl %ecx, (%rdi)
+    jmp 1f
+    .balign 64
+9:  .word 0
+1:  cmpl $5, %eax
+    movl %ecx, (%rdi)
+    sldt 9b(%rip)
+    movl (%rsi), %edx
+    cmpl %ecx, %eax
+    hlt
+END(left)
+
+/* What system instructions give, all summed up. */
+    .balign 64
+PROGRAM(values)
+    xorl %ebx, %ebx
+    movl $0x7fffffff, %eax
+    addl $1, %eax
+    pushfq
+    jno 8f
+    popq %rcx
+    leaq (%rbx,%rcx,4), %rbx
+    movl $1, %eax
+    subl $2, %eax
+    pushfq
+    jnc 8f
+    popq %r9
+    leaq (%r9,%rbx,4), %rbx
+    std
+    pushfq
+    cld
+    popq %rcx
+    leaq (%rcx,%rbx,2), %rbx
+    sti
+    pushfq
+    cli
+    popq %rcx
+    leaq (%rcx,%rbx,2), %rbx
+    movq %rsp, %rbp
+    movl $0x201004, %esp        /* over two pages */
+    pushfq
+    popq %rcx
+    movq %rbp, %rsp
+    leaq (%rcx,%rbx,2), %rbx
+    movq %cr0, %rdx
+    addq %rdx, %rbx
+    movq $0x123456789, %rdx
+    movq %rdx, %cr2
+    movq %cr2, %r10
+    addq %r10, %rbx
+    movq %cr3, %rdx
+    addq %rdx, %rbx
+    movq %cr4, %rdx
+    addq %rdx, %rbx
+    movq $-1, %rdx
+    movl %ds, %edx
+    addq %rdx, %rbx
+    movq %cs, %r11
+    addq %r11, %rbx
+    movl $0x55, %eax
+    xorl %ecx, %ecx
+    movq $-1, %rdx
+    cmpl $0x55, %eax
+    rdpkru
+    jnz 8f
+    addq %rax, %rbx
+    addq %rdx, %rbx
+    hlt
+8:  movl $1, %ebx
+    hlt
+END(values)
+
+/* RDPKRU with ECX not zero, and with keys off. */
+    .balign 64
+PROGRAM(no_key)
+    movl $1, %ecx
+    rdpkru
+    hlt
+END(no_key)
+
+    .balign 64
+PROGRAM(keys_off)
+    xorl %ecx, %ecx
+    rdpkru
+    hlt
+END(keys_off)
+
+/* RBX = 1000 */
+    .balign 64
+PROGRAM(open_close)
+    xorl %ebx, %ebx
+1:  sti
+    incl %ebx
+    cli
+    cmpw $1000, %bx
+    jne 1b
+    hlt
+END(open_close)
+
+/* An interrupt that waits is taken behind the HLT that follows STI. */
+    .balign 64
+PROGRAM(open_halt)
+    movl $7, %ebx
+    sti
+    hlt
+    cli
+    hlt
+END(open_halt)
+
+/* One that waits comes behind the INC. */
+    .balign 64
+PROGRAM(open_one)
+    movl $7, %ebx
+    sti
+    incl %ebx
+    incl %ebx
+    cli
+    hlt
+END(open_one)
+
+    .section .note.GNU-stack, "", @progbits

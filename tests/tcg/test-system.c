@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* System instructions in translated code (engine/tcg/emit-system.c) and what lies between
+ * instructions: flags that faults show, interrupts behind STI. Guest programs (system.S) in the
+ * interpreter and in every mode of the translator; figures tell that it was translated. */
+
+#include "machine.h" /* of engine/tcg */
+#include "x86-rig.h"
+
+#define PROGRAM(name) extern const uint8_t tcg_program_##name[], tcg_program_##name##_end[]
+PROGRAM(handler);
+PROGRAM(stopped);
+PROGRAM(left);
+PROGRAM(values);
+PROGRAM(no_key);
+PROGRAM(keys_off);
+PROGRAM(open_close);
+PROGRAM(open_halt);
+PROGRAM(open_one);
+
+enum { BASE = 0x10000, TABLE = 0x103000, HALT = 0x6000, HANDLER = 0x6100, VECTOR = 0x40 };
+
+typedef struct Fixture {
+    Rig *rig;
+    TcgMachine *tcg;
+} Fixture;
+
+static void
+put_gate(Rig *rig, unsigned vector, uint32_t handler)
+{
+    rig_put_gate(rig, 0x2000 + 16 * vector, 0x08, handler, 14, 0);
+    rig_put(rig, 0x2008 + 16 * vector, 0, 8);
+}
+
+static void
+fixture_init(Fixture *f, const TcgOptions *options)
+{
+    g_autoptr(GError) error = NULL;
+    bool made;
+
+    f->rig = rig_new("max");
+    x86_core_free(f->rig->core);
+    f->tcg = vit_tcg_new(options, &error);
+    g_assert_no_error(error);
+    f->rig->cpu.executor = &vit_tcg_executor;
+    f->rig->cpu.executor_machine = f->tcg;
+    made = vit_tcg_executor.create(&f->rig->cpu, &f->rig->model, &error);
+    g_assert_no_error(error);
+    g_assert_true(made);
+    f->rig->core = f->rig->cpu.state;
+    x86_state_reset(f->rig->core, false);
+    rig_long(f->rig, 0);
+    /* the second 2 MiB by pages of 4 KiB, the later ones before the earlier, one of them absent */
+    for (unsigned i = 0; i < 512; i++) {
+        rig_put(f->rig, TABLE + i * 8, (0x400000 + (511 - i) * 0x1000) | 3, 8);
+    }
+    rig_put(f->rig, TABLE + 5 * 8, 0, 8);
+    rig_put(f->rig, 0x102008, TABLE | 7, 8);
+    put_gate(f->rig, X86_EXC_PF, HALT);
+    put_gate(f->rig, X86_EXC_UD, HALT);
+    put_gate(f->rig, X86_EXC_GP, HALT);
+    put_gate(f->rig, VECTOR, HANDLER);
+    rig_put(f->rig, HALT, 0xf4, 1);
+    vit_address_space_write_bytes(f->rig->host.memory, HANDLER, tcg_program_handler,
+                                  (size_t)(tcg_program_handler_end - tcg_program_handler));
+}
+
+static void
+fixture_finish(Fixture *f)
+{
+    vit_tcg_executor.destroy(&f->rig->cpu);
+    f->rig->core = NULL;
+    vit_tcg_free(f->tcg);
+    rig_free(f->rig);
+}
+
+static uint64_t
+run(Fixture *f, const uint8_t *program, const uint8_t *end)
+{
+    X86State *s = &f->rig->core->s;
+    VitCpuExit reason;
+
+    vit_address_space_write_bytes(f->rig->host.memory, BASE, program, (size_t)(end - program));
+    s->rip = BASE;
+    s->gpr[X86_RSP] = 0x8000;
+    s->rflags = 2;
+    s->activity = X86_ACTIVE;
+    x86_state_changed(f->rig->core);
+    do {
+        reason = vit_tcg_executor.run(&f->rig->cpu);
+    } while (reason == VIT_CPU_EXIT_REQUEST || vit_cpu_events(&f->rig->cpu));
+    g_assert_cmpint(reason, ==, VIT_CPU_EXIT_HALT);
+    return s->gpr[X86_RBX];
+}
+#define RUN(f, name) run(f, tcg_program_##name, tcg_program_##name##_end)
+
+static const TcgOptions modes[] = {
+    { .interpret = true },       { 0 },
+    { .exact = true },           { .force_exits = true },
+    { .one_insn_per_tb = true }, { .invalidate_every = 1 },
+    { .tlb_entries = 4 },
+};
+
+/* Behind a page fault: the flags that it has shown. */
+static uint64_t
+shown_flags(Fixture *f)
+{
+    const X86State *s = &f->rig->core->s;
+
+    g_assert_cmphex(s->rip, ==, HALT + 1);
+    g_assert_cmphex(s->cr2, ==, 0x205000);
+    return rig_get(f->rig, s->gpr[X86_RSP] + 24, 8) & X86_FLAGS_ARITH;
+}
+
+static void
+test_flags(void)
+{
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(modes); i++) {
+        Fixture f;
+
+        fixture_init(&f, &modes[i]);
+        RUN(&f, stopped);
+        g_assert_cmphex(shown_flags(&f), ==, X86_FLAG_ZF | X86_FLAG_PF);
+        RUN(&f, left);
+        g_assert_cmphex(shown_flags(&f), ==, X86_FLAG_ZF | X86_FLAG_PF);
+        fixture_finish(&f);
+    }
+}
+
+static uint64_t
+compute(const TcgOptions *options)
+{
+    uint64_t value;
+    Fixture f;
+
+    fixture_init(&f, options);
+    f.rig->core->s.cr4 |= X86_CR4_PKE;
+    f.rig->core->s.pkru = 0x50;
+    value = RUN(&f, values);
+    g_assert_cmphex(f.rig->core->s.gpr[X86_RAX], ==, 0x50);
+    RUN(&f, no_key);
+    g_assert_cmphex(f.rig->core->s.rip, ==, HALT + 1);
+    g_assert_cmphex(f.rig->core->s.gpr[X86_RCX], ==, 1);
+    f.rig->core->s.cr4 &= ~(uint64_t)X86_CR4_PKE;
+    RUN(&f, keys_off);
+    g_assert_cmphex(f.rig->core->s.rip, ==, HALT + 1);
+    fixture_finish(&f);
+    return value;
+}
+
+/* The interpreter's in every mode of the translator. */
+static void
+test_values(void)
+{
+    uint64_t right = compute(&modes[0]);
+
+    g_assert_cmphex(right, !=, 1);
+    for (unsigned i = 1; i < VIT_ARRAY_LEN(modes); i++) {
+        g_assert_cmphex(compute(&modes[i]), ==, right);
+    }
+}
+
+/* Interrupts that are opened and closed are nothing to leave translated code for. */
+static void
+test_open_close(void)
+{
+    const TcgCpu *cpu;
+    Fixture f;
+
+    fixture_init(&f, &(TcgOptions){ 0 });
+    cpu = tcg_cpu_of(f.rig->core);
+    g_assert_cmpuint(RUN(&f, open_close), ==, 1000);
+    g_assert_cmpuint(cpu->dispatches, <, 20);
+    g_assert_cmpuint(cpu->interpreted, <, 20);
+    fixture_finish(&f);
+}
+
+/* An interrupt that waits while they are closed. */
+static void
+test_waiting(void)
+{
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(modes); i++) {
+        const X86State *s;
+        Fixture f;
+
+        fixture_init(&f, &modes[i]);
+        s = &f.rig->core->s;
+        for (unsigned turn = 0; turn < 4; turn++) { /* translated anew, then not */
+            f.rig->pending_vector = VECTOR;
+            vit_cpu_raise(&f.rig->cpu, VIT_CPU_EVENT_INTR);
+            g_assert_cmphex(RUN(&f, open_one), ==, 0x1000009);
+            g_assert_cmphex(s->gpr[X86_R15], ==, BASE + 8);
+
+            f.rig->pending_vector = VECTOR;
+            vit_cpu_raise(&f.rig->cpu, VIT_CPU_EVENT_INTR);
+            g_assert_cmphex(RUN(&f, open_halt), ==, 0x1000007);
+            g_assert_cmphex(s->gpr[X86_R15], ==, BASE + 7);
+
+            f.rig->pending_vector = VECTOR;
+            vit_cpu_raise(&f.rig->cpu, VIT_CPU_EVENT_INTR);
+            g_assert_cmphex(RUN(&f, open_close), ==, 0x1000000 + 1000);
+        }
+        fixture_finish(&f);
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/tcg/system/flags", test_flags);
+    g_test_add_func("/tcg/system/values", test_values);
+    g_test_add_func("/tcg/system/open-close", test_open_close);
+    g_test_add_func("/tcg/system/waiting", test_waiting);
+    return g_test_run();
+}
