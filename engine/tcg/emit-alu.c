@@ -133,6 +133,9 @@ tcg_emit_int(TcgEmit *e)
     if (exec == x86_exec_lea) {
         return emit_lea(e);
     }
+    if (tcg_emit_soft_immediate(e)) {
+        return true;
+    }
     if (exec == x86_exec_nop) {
         return true;
     }

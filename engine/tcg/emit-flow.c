@@ -63,6 +63,27 @@ test_second(TcgEmit *e, bool flags_live, TcgLabel *fail)
     }
 }
 
+/* All ways in compare the block's bytes, with the flags in memory. */
+static void
+emit_checked_entry(TcgEmit *e, TcgBlock *block, TcgMem slot, uint32_t stamp)
+{
+    TcgAsm *a = &e->a;
+    TcgLabel *fail = &e->entry_failed;
+
+    e->entry_along = true;
+    block->flags_live = true;
+    block->entry = block->entry_loop = block->entry_far = tcg_asm_here(a);
+    tcg_emit_save_flags(e);
+    block->entry_indirect = tcg_asm_here(a);
+    test_word(e, slot, stamp, false, fail);
+    test_word(e, ctx(TCG_OFFSET(hot.exit_request)), 0, false, fail);
+    test_second(e, false, fail);
+    tcg_emit_self_check(e, block->len);
+    if (e->live_in[0] || !e->exit_live[0] || e->machine->options.exact) {
+        tcg_emit_restore_flags(e);
+    }
+}
+
 void
 tcg_emit_entry(TcgEmit *e, TcgBlock *block, unsigned fetch_slot, uint32_t stamp)
 {
@@ -72,8 +93,12 @@ tcg_emit_entry(TcgEmit *e, TcgBlock *block, unsigned fetch_slot, uint32_t stamp)
     bool along = !flags_live && e->exit_live[0];
     TcgMem slot = stamp_of(e, fetch_slot);
 
-    e->entry_along = along;
     tcg_asm_align(a, 16);
+    if (e->checked) {
+        emit_checked_entry(e, block, slot, stamp);
+        return;
+    }
+    e->entry_along = along;
     block->flags_live = flags_live || along;
     if (along) {
         /* the block only hands the flags on: they are in memory from the start */
@@ -154,6 +179,10 @@ tcg_emit_links(TcgEmit *e, TcgBlock *block)
 {
     TcgAsm *a = &e->a;
 
+    if (e->checked) {
+        tcg_asm_bind(a, &e->stale);
+        tcg_asm_mov_mi(a, 2, ctx(TCG_OFFSET(hot.stale)), 1);
+    }
     tcg_asm_bind(a, &e->entry_failed);
     tcg_asm_mov_ri(a, TCG_T1, block->pc);
     tcg_asm_jmp_to(a, e->entry_along ? e->machine->thunks.leave_at_in_memory
@@ -374,13 +403,23 @@ tcg_emit_interpret(TcgEmit *e)
     tcg_asm_call_to(&e->a, e->machine->thunks.interpret);
 }
 
-void
-tcg_emit_interpret_leave(TcgEmit *e)
+static void
+interpret_leave(TcgEmit *e, const X86Insn *insn)
 {
-    const X86Insn *insn = e->n_insns ? tcg_insn_keep(e->machine, e->insn) : NULL;
-
     tcg_asm_mov_ri(&e->a, TCG_T1, e->pc);
     tcg_asm_mov_ri(&e->a, TCG_T0, (uintptr_t)insn);
     tcg_asm_jmp_to(&e->a, e->machine->thunks.interpret_leave);
     e->ended = true;
+}
+
+void
+tcg_emit_interpret_leave(TcgEmit *e)
+{
+    interpret_leave(e, e->n_insns ? tcg_insn_keep(e->machine, e->insn) : NULL);
+}
+
+void
+tcg_emit_interpret_soft(TcgEmit *e)
+{
+    interpret_leave(e, NULL);
 }

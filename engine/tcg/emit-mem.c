@@ -35,7 +35,14 @@ enum {
 TcgEa
 tcg_ea_operand(const TcgEmit *e)
 {
-    return tcg_ea_of(e->insn, e->next_pc);
+    TcgEa ea = tcg_ea_of(e->insn, e->next_pc);
+
+    ea.soft = tcg_soft_disp(e);
+    if (ea.soft) {
+        ea.soft_size = e->insn->disp_size;
+        ea.disp -= e->insn->disp;
+    }
+    return ea;
 }
 
 TcgEa
@@ -75,6 +82,11 @@ tcg_emit_ea(TcgEmit *e, const TcgEa *ea)
         } else {
             tcg_asm_lea(a, size, TCG_T0, mem);
         }
+    }
+    if (ea->soft) {
+        tcg_asm_mov_ri(a, TCG_T1, (uintptr_t)ea->soft);
+        tcg_asm_movsx_rm(a, 8, TCG_T1, ea->soft_size, tcg_mem(TCG_T1, 0));
+        tcg_asm_lea(a, size, TCG_T0, tcg_mem_index(TCG_T0, TCG_T1, 0, 0));
     }
     if (ea->segment == X86_FS || ea->segment == X86_GS) {
         tcg_asm_mov_rm(

@@ -81,6 +81,10 @@ typedef struct TcgEmit {
     TcgGroups groups;
     TcgLoop loop;
     unsigned ungrouped; /* see tcg_translate() */
+    bool checked;       /* see selfcheck.c */
+    TcgSofts softs;
+    const uint8_t *code_host; /* the block's first byte in the host's memory */
+    TcgLabel stale;           /* the bytes are others; the flags are in hot.exit_flags */
 
     /* The current instruction. */
     unsigned index;
@@ -174,6 +178,17 @@ void tcg_emit_goto(TcgEmit *e, uint64_t pc);
 void tcg_emit_goto_mode(TcgEmit *e, uint64_t pc, unsigned mode);
 /* To COUNT instructions from PC on, in a block without groups. */
 void tcg_emit_goto_ungrouped(TcgEmit *e, uint64_t pc, unsigned count, bool flags_saved);
+
+/* ---- selfcheck.c ---- */
+/* Goes to e->stale unless the LEN bytes of the block are in memory. The flags are free. */
+void tcg_emit_self_check(TcgEmit *e, unsigned len);
+bool tcg_checked_goes_on(const X86Insn *insn);
+/* The current instruction's displacement in memory, where it is a soft field. */
+const uint8_t *tcg_soft_disp(const TcgEmit *e);
+bool tcg_is_soft(const TcgEmit *e);
+/* The instruction with its immediate read from memory. False: it is as it was decoded. */
+bool tcg_emit_soft_immediate(TcgEmit *e);
+
 /* ---- emit-system.c ---- */
 /* System instructions that need no helper. */
 bool tcg_emit_system(TcgEmit *e);
@@ -183,3 +198,5 @@ void tcg_emit_links(TcgEmit *e, TcgBlock *block);
 /* One instruction by the interpreter, in place. */
 void tcg_emit_interpret(TcgEmit *e);
 void tcg_emit_interpret_leave(TcgEmit *e);
+/* The same for one that is not what was decoded. */
+void tcg_emit_interpret_soft(TcgEmit *e);

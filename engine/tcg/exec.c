@@ -162,7 +162,7 @@ fill_fetch(TcgCpu *cpu, TcgFetch *fetch, unsigned mode, uint64_t pc)
 static void
 watch_again(TcgCpu *cpu, const TcgFetch *fetch)
 {
-    if (fetch->code->physical->granules == 0) {
+    if (fetch->code->physical->granules == 0 && !fetch->code->physical->checked) {
         tcg_page_get(cpu, fetch->page, fetch->host, fetch->mode, 0);
     }
 }
@@ -176,16 +176,17 @@ find_block(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64_t 
     TcgMachine *machine = cpu->machine;
     const void *code = NULL;
     TcgBlock *block;
+    TcgSofts softs;
 
     g_mutex_lock(&machine->lock);
     watch_again(cpu, fetch);
     if (second) {
         watch_again(cpu, second);
     }
-    block = tcg_block_find(machine, fetch, second, pc & 0xfff, ungrouped);
+    block = tcg_block_find(machine, fetch, second, pc & 0xfff, ungrouped, &softs);
     if (!block) {
         int64_t start = g_get_monotonic_time();
-        block = tcg_translate(cpu, fetch, second, pc, ungrouped);
+        block = tcg_translate(cpu, fetch, second, pc, ungrouped, &softs);
         machine->translate_us += g_get_monotonic_time() - start;
     }
     if (block) {
@@ -257,7 +258,7 @@ find_code(TcgCpu *cpu, unsigned mode, TcgLink *link, uint64_t link_age)
     if (!fetch || (over && !second)) {
         return NULL;
     }
-    if (!over && !link && !cpu->hot.ungrouped && jump->key == pc &&
+    if (!over && !link && !cpu->hot.ungrouped && !cpu->hot.stale && jump->key == pc &&
         cpu->jump_stamp[view][slot] == fetch->stamp) {
         return jump->code;
     }
@@ -361,6 +362,7 @@ run_code(TcgCpu *cpu, const void *code)
 {
     cpu->hot.link = NULL;
     cpu->hot.ungrouped = 0;
+    cpu->hot.stale = 0;
     cpu->hot.after_exit = TCG_EXIT_LOOKUP;
     cpu->dispatches++;
     tcg_flags_from_state(cpu);
@@ -392,7 +394,7 @@ loop(TcgCpu *cpu, VitCpuExit *out_exit)
 
         __atomic_store_n(&cpu->hot.exit_request, 0, __ATOMIC_SEQ_CST);
         x86_interp_pending_traps(core);
-        if (G_UNLIKELY(machine->stop_every) && !cpu->hot.ungrouped &&
+        if (G_UNLIKELY(machine->stop_every) && !cpu->hot.ungrouped && !cpu->hot.stale &&
             turns++ == machine->stop_every) {
             *out_exit = VIT_CPU_EXIT_REQUEST;
             return;
@@ -413,6 +415,10 @@ loop(TcgCpu *cpu, VitCpuExit *out_exit)
             cpu->drop_everything = false;
             link = NULL;
             flush_everything(cpu);
+        }
+        if (G_UNLIKELY(__atomic_load_n(&machine->checked, __ATOMIC_RELAXED)) &&
+            cpu->dispatches % 64 == 0) {
+            tcg_watch_due(machine);
         }
         begin(cpu);
         code = find_code(cpu, mode, link, age);

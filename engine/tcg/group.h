@@ -19,6 +19,8 @@ typedef struct TcgEa {
     uint8_t address_size;
     uint8_t segment; /* X86_FS and X86_GS add their base; others have none */
     int64_t disp;
+    const uint8_t *soft; /* NULL, or more of the displacement, in host memory */
+    uint8_t soft_size;   /* bytes, sign-extended */
 } TcgEa;
 
 /* What a register holds: a symbol and a constant. Symbol r + 1 is what register r held at the

@@ -153,7 +153,9 @@ vit_tcg_print_statistics(TcgMachine *machine, GString *out)
         "translation       %.0f ns per instruction, %.0f ms in all\n"
         "links             %" G_GUINT64_FORMAT "\n"
         "dropped blocks    %" G_GUINT64_FORMAT ", all code %" G_GUINT64_FORMAT " times\n"
-        "writes beside     %" G_GUINT64_FORMAT "\n",
+        "writes beside     %" G_GUINT64_FORMAT ", pages given up %" G_GUINT64_FORMAT "\n"
+        "checked blocks    %" G_GUINT64_FORMAT " (%" G_GUINT64_FORMAT
+        " with soft fields), found stale %" G_GUINT64_FORMAT ", revived %" G_GUINT64_FORMAT "\n",
         (machine->code_used + machine->cold_used - machine->cold_start) / 1024,
         machine->code_len / 1024, machine->translated_blocks,
         (double)machine->translated_insns / MAX(machine->translated_blocks, 1),
@@ -162,7 +164,8 @@ vit_tcg_print_statistics(TcgMachine *machine, GString *out)
         100.0 * (double)machine->cold_bytes / MAX(machine->host_bytes, 1),
         1e3 * machine->translate_us / MAX(machine->translated_insns, 1),
         machine->translate_us / 1e3, machine->links_made, machine->invalidated,
-        machine->full_flushes, machine->writes_beside);
+        machine->full_flushes, machine->writes_beside, machine->given_up, machine->checked_blocks,
+        machine->soft_blocks, machine->stale, machine->revived);
     for (const TcgCpu *cpu = machine->cpus; cpu; cpu = cpu->next) {
         g_string_append_printf(out,
                                "CPU %u: %" G_GUINT64_FORMAT " dispatches, %" G_GUINT64_FORMAT

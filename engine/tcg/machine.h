@@ -15,7 +15,9 @@ enum {
     TCG_INSN_BYTES = 15,
     TCG_GRANULE = 64,       /* bytes of code that a write is compared with */
     TCG_VERSIONS = 8,       /* dead blocks kept of one address, each of other bytes */
-    TCG_WRITES_IN_ROW = 16, /* to a page with code: all of its code is dropped */
+    TCG_WRITES_SEEN = 16,   /* to a page with code: its blocks check themselves from then on */
+    TCG_CHECKED_BYTES = 96, /* of a block that does */
+    TCG_SOFTS = 6,
 };
 
 typedef struct TcgBlock TcgBlock;
@@ -45,6 +47,15 @@ typedef struct TcgPlace {
     uint16_t host, guest; /* offset in the code, offset in the guest's page */
 } TcgPlace;
 
+/* Fields of a checked block that may change: it reads them when it executes the instruction. */
+typedef struct TcgSoft {
+    uint8_t at, len; /* in the block's bytes */
+} TcgSoft;
+typedef struct TcgSofts {
+    uint8_t count;
+    TcgSoft field[TCG_SOFTS];
+} TcgSofts;
+
 struct TcgBlock {
     struct TcgPage *page;
     struct TcgPage *second; /* NULL, or the page that its one instruction runs into */
@@ -65,6 +76,8 @@ struct TcgBlock {
     const uint8_t *entry_indirect; /* the same with the flags in hot.exit_flags */
     uint8_t ungrouped;             /* a block of so many instructions without groups; 0 = none */
     bool flags_live;               /* somebody reads the flags it is entered with */
+    bool checked;                  /* compares its bytes when it is entered: selfcheck.c */
+    TcgSofts softs;                /* of one that is checked */
     TcgLink *incoming;
     uint16_t n_links, n_insns, n_places; /* places: those of the block, then those of its loop */
     TcgLink *links;
@@ -89,7 +102,11 @@ typedef struct TcgPhysical {
     TcgPage *pages;
     struct TcgPhysical *next_gone;
     TcgBlock *running_in; /* blocks whose second page this is */
-    unsigned writes;      /* seen since a block was added */
+    unsigned writes;      /* seen while it was watched */
+    bool checked;         /* not watched: blocks of it check themselves */
+    unsigned patience_ms; /* how long, next time */
+    int64_t checked_until_us;
+    struct TcgPhysical *next_checked;
 } TcgPhysical;
 
 /* Host code common to all blocks, in execution addresses. */
@@ -137,11 +154,13 @@ struct TcgMachine {
     GHashTable *by_dirty; /* dirty byte -> TcgPhysical */
     GPtrArray *rams;      /* VitRamBlock that tell of writes to code */
     TcgPhysical *gone;    /* of memory that is no more; dead blocks know them */
+    TcgPhysical *checked; /* those that are not watched; atomic to see whether there are any */
     GHashTable *insns;    /* X86Insn as a set: those that blocks hand to the interpreter */
     uint32_t last_stamp;
 
     uint64_t translated_blocks, translated_insns, translated_guest_bytes, host_bytes, cold_bytes;
     uint64_t links_made, invalidated, revived, full_flushes, writes_beside, given_up;
+    uint64_t checked_blocks, soft_blocks, stale;
     int64_t translate_us;
 };
 
@@ -161,9 +180,9 @@ bool tcg_thunks_make(TcgMachine *machine);
 /* ---- translate.c ---- */
 /* Makes the block at PC, whose page's entry is FETCH; SECOND is not NULL when the instruction there
  * runs into the next page; UNGROUPED not 0: so many instructions, each access checked for itself.
- * Lock held. NULL: no room left. */
+ * SOFTS: fields to be read as it is executed. Lock held. NULL: no room left. */
 TcgBlock *tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64_t pc,
-                        unsigned ungrouped);
+                        unsigned ungrouped, const TcgSofts *softs);
 
 /* ---- smc.c, lock held unless said otherwise ---- */
 TcgPage *tcg_page_get(TcgCpu *cpu, uint64_t linear, const uint8_t *host, uint16_t mode,
@@ -172,14 +191,24 @@ void tcg_code_written(TcgMachine *machine, TcgCpu *writer, uint8_t *dirty, unsig
                       size_t len); /* takes the lock */
 void tcg_block_add(TcgMachine *machine, TcgBlock *block);
 /* The block made of the bytes at OFFSET of FETCH's page (and on in SECOND's); one that died is
- * brought back when it was made of the same. NULL: there is none. */
+ * brought back when it was made of the same. NULL: there is none; OUT_SOFTS has the fields that
+ * changed since the last one. */
 TcgBlock *tcg_block_find(TcgMachine *machine, const TcgFetch *fetch, const TcgFetch *second,
-                         unsigned offset, unsigned ungrouped);
+                         unsigned offset, unsigned ungrouped, TcgSofts *out_softs);
+/* Whether blocks of the page of FETCH (and SECOND, nullable) check themselves. */
+bool tcg_is_checked(const TcgFetch *fetch, const TcgFetch *second);
+/* Pages that have not been watched for long enough are watched again. Takes the lock. */
+void tcg_watch_due(TcgMachine *machine);
 void tcg_link(TcgMachine *machine, TcgLink *link, TcgBlock *to);
 /* Everything translated is dropped; no CPU is in translated code. */
 void tcg_drop_all(TcgMachine *machine);
 /* No RAM block knows the machine any more. Takes no lock. */
 void tcg_rams_forget(TcgMachine *machine);
+
+/* ---- selfcheck.c ---- */
+/* Whether all that differs between BLOCK's bytes and PAGE are fields that can be read when the
+ * instruction is executed; they are added to those that already are. */
+bool tcg_softs_find(const TcgBlock *block, const uint8_t *page, TcgSofts *out_softs);
 
 /* ---- exec.c: what translated code calls; 0 = go on or again, 1 = done, 2 = leave ---- */
 /* The instruction at rIP, in the mode of the block it was in. Faults. */

@@ -8,10 +8,14 @@
  * 64 bytes tell code from data beside it; only blocks that were written are dropped. A dropped
  * block's host code stays until everything is dropped: a CPU may still be in it. And it may be
  * taken up again: code that is changed to and fro, or generated anew at the same place, is
- * often the same again (several versions of an address are kept, with their bytes).
+ * often the same again (several versions of an address are kept, with their bytes). A page that is
+ * written often is not watched for a while, and its blocks check themselves: selfcheck.c.
  * Thread: machine's lock held, but for tcg_code_written(). */
 
 #include "machine.h"
+
+/* How long a page is not watched: at first, at most. */
+enum { PATIENCE_MS = 20, PATIENCE_MS_MAX = 4000 };
 
 static uint64_t
 granules_of(unsigned offset, size_t len)
@@ -49,9 +53,29 @@ unhash(TcgBlock **head, TcgBlock *block)
     *head = block->next_in_hash;
 }
 
+/* Of a checked block: its bytes without those that may change. */
+static bool
+same_hard_bytes(const TcgBlock *block, const uint8_t *now)
+{
+    for (unsigned at = 0, i; at < block->len; at++) {
+        for (i = 0; i < block->softs.count; i++) {
+            if (at - block->softs.field[i].at < block->softs.field[i].len) {
+                break;
+            }
+        }
+        if (i == block->softs.count && block->bytes[at] != now[at]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool
 same_bytes(const TcgBlock *block, const uint8_t *page, const uint8_t *second)
 {
+    if (block->softs.count) {
+        return same_hard_bytes(block, page + block->offset);
+    }
     size_t first = MIN(block->len, (size_t)VIT_PAGE_SIZE - block->offset);
 
     return memcmp(block->bytes, page + block->offset, first) == 0 &&
@@ -62,6 +86,9 @@ same_bytes(const TcgBlock *block, const uint8_t *page, const uint8_t *second)
 static uint64_t
 own_granules(const TcgBlock *block)
 {
+    if (block->checked) {
+        return 0;
+    }
     return granules_of(block->offset, block->len) |
            (block->ahead_len ? granules_of(block->ahead_offset, block->ahead_len) : 0);
 }
@@ -74,43 +101,18 @@ enter_pages(TcgBlock *block)
     block->next_in_page = page->blocks;
     page->blocks = block;
     page->physical->granules |= own_granules(block);
-    page->physical->writes = 0;
     if (block->second) {
         TcgPhysical *second = block->second->physical;
         block->next_in_second = second->running_in;
         second->running_in = block;
-        second->granules |= 1;
-        second->writes = 0;
+        second->granules |= !block->checked;
     }
 }
 
-TcgBlock *
-tcg_block_find(TcgMachine *machine, const TcgFetch *fetch, const TcgFetch *second, unsigned offset,
-               unsigned ungrouped)
+bool
+tcg_is_checked(const TcgFetch *fetch, const TcgFetch *second)
 {
-    TcgBlock **head = bucket(machine, fetch->stamp, offset), *dead = NULL;
-    uint32_t second_stamp = second ? second->stamp : 0;
-
-    for (TcgBlock *block = *head; block; block = block->next_in_hash) {
-        if (!is_at(block, fetch->stamp, offset, second_stamp, ungrouped)) {
-            continue;
-        }
-        if (!block->dead) {
-            return block;
-        }
-        if (!dead && same_bytes(block, fetch->host, second ? second->host : NULL)) {
-            dead = block;
-        }
-    }
-    if (dead) {
-        unhash(head, dead); /* so that the oldest is the last */
-        dead->next_in_hash = *head;
-        *head = dead;
-        dead->dead = false;
-        enter_pages(dead);
-        machine->revived++;
-    }
-    return dead;
+    return fetch->code->physical->checked || (second && second->code->physical->checked);
 }
 
 /* Lets go of the oldest when there are many of BLOCK's address. */
@@ -203,6 +205,18 @@ drop_block(TcgMachine *machine, TcgBlock *block)
 
 /* ---- Pages ---- */
 
+/* The granule of instructions that begin in the page before. */
+static uint64_t
+second_granule(const TcgPhysical *physical)
+{
+    const TcgBlock *block = physical->running_in;
+
+    while (block && block->checked) {
+        block = block->next_in_second;
+    }
+    return block ? 1 : 0;
+}
+
 /* Takes BLOCK, which dies, out of the list of its other page. */
 static void
 leave_page(TcgBlock *block)
@@ -219,7 +233,7 @@ leave_page(TcgBlock *block)
             granules |= own_granules(other);
         }
     }
-    block->page->physical->granules = granules | !!block->page->physical->running_in;
+    block->page->physical->granules = granules | second_granule(block->page->physical);
 }
 
 static void
@@ -249,7 +263,7 @@ drop_granules(TcgMachine *machine, TcgPhysical *physical, uint64_t mask)
         while (*at) {
             TcgBlock *block = *at;
             uint64_t own = own_granules(block);
-            if (own & mask) {
+            if ((own & mask) || mask == UINT64_MAX) {
                 *at = block->next_in_page;
                 if (block->second) {
                     leave_second(block);
@@ -261,7 +275,106 @@ drop_granules(TcgMachine *machine, TcgPhysical *physical, uint64_t mask)
             }
         }
     }
-    physical->granules |= !!physical->running_in;
+    physical->granules |= second_granule(physical);
+}
+
+/* ---- Pages that are not watched ---- */
+
+static void
+enter_checked(TcgMachine *machine, TcgPhysical *physical)
+{
+    physical->writes = 0;
+    physical->checked = true;
+    physical->patience_ms = CLAMP(physical->patience_ms * 2, PATIENCE_MS, PATIENCE_MS_MAX);
+    physical->checked_until_us = g_get_monotonic_time() + physical->patience_ms * 1000;
+    physical->next_checked = machine->checked;
+    __atomic_store_n(&machine->checked, physical, __ATOMIC_RELAXED);
+    machine->given_up++;
+}
+
+static void
+leave_checked(TcgMachine *machine, TcgPhysical *physical)
+{
+    if (physical->checked) {
+        TcgPhysical **at = &machine->checked;
+        while (*at != physical) {
+            at = &(*at)->next_checked;
+        }
+        __atomic_store_n(at, physical->next_checked, __ATOMIC_RELAXED);
+        physical->checked = false;
+    }
+}
+
+void
+tcg_watch_due(TcgMachine *machine)
+{
+    int64_t now = g_get_monotonic_time();
+
+    g_mutex_lock(&machine->lock);
+    for (TcgPhysical *physical = machine->checked, *next; physical; physical = next) {
+        next = physical->next_checked;
+        if (now >= physical->checked_until_us) {
+            leave_checked(machine, physical);
+            drop_granules(machine, physical, UINT64_MAX);
+        }
+    }
+    g_mutex_unlock(&machine->lock);
+}
+
+/* ---- Finding ---- */
+
+static void
+revive(TcgMachine *machine, TcgBlock **head, TcgBlock *block)
+{
+    unhash(head, block); /* so that the oldest is the last */
+    block->next_in_hash = *head;
+    *head = block;
+    block->dead = false;
+    enter_pages(block);
+    machine->revived++;
+}
+
+TcgBlock *
+tcg_block_find(TcgMachine *machine, const TcgFetch *fetch, const TcgFetch *second, unsigned offset,
+               unsigned ungrouped, TcgSofts *out_softs)
+{
+    TcgBlock **head = bucket(machine, fetch->stamp, offset), *same = NULL, *stale = NULL;
+    uint32_t second_stamp = second ? second->stamp : 0;
+    bool checked = tcg_is_checked(fetch, second);
+
+    out_softs->count = 0;
+    for (TcgBlock *block = *head; block; block = block->next_in_hash) {
+        if (!is_at(block, fetch->stamp, offset, second_stamp, ungrouped) ||
+            block->checked != checked) {
+            continue;
+        }
+        if (!block->dead && !checked) {
+            return block;
+        }
+        if (same_bytes(block, fetch->host, second ? second->host : NULL)) {
+            if (!block->dead) {
+                return block;
+            }
+            same = same && same->softs.count >= block->softs.count ? same : block;
+        } else if (!block->dead) {
+            stale = block;
+        }
+    }
+    if (stale) {
+        leave_page(stale);
+        if (stale->second) {
+            leave_second(stale);
+        }
+        drop_block(machine, stale);
+        machine->stale++;
+        if ((!same || !same->softs.count) && tcg_softs_find(stale, fetch->host, out_softs)) {
+            return NULL;
+        }
+    }
+    if (same) {
+        revive(machine, head, same);
+    }
+    return same;
 }
 
 static void
@@ -288,6 +401,7 @@ ram_gone(VitRamBlock *block, void *opaque)
             continue;
         }
         drop_granules(machine, physical, UINT64_MAX);
+        leave_checked(machine, physical);
         g_hash_table_remove(machine->by_dirty, physical->dirty);
         g_hash_table_iter_remove(&iter);
         physical->dirty = NULL;
@@ -355,7 +469,9 @@ tcg_page_get(TcgCpu *cpu, uint64_t linear, const uint8_t *host, uint16_t mode,
     TcgPhysical *physical = physical_get(cpu, host, physical_address);
     TcgPage *page;
 
-    watch(cpu, physical);
+    if (!physical->checked) {
+        watch(cpu, physical);
+    }
     for (TcgPage **at = &physical->pages; (page = *at); at = &page->next) {
         if (page->linear == linear && page->mode == mode) {
             *at = page->next; /* to the front: each start of a program maps it elsewhere */
@@ -374,17 +490,17 @@ tcg_page_get(TcgCpu *cpu, uint64_t linear, const uint8_t *host, uint16_t mode,
     return page;
 }
 
-/* Drops code that a write of MASK met. Many writes and no code taken up in between: all of the page
- * goes, so that it can be written at full speed; what is executed again comes back when its bytes
- * are the same. False: nothing was dropped. */
+/* Drops code that a write of MASK met. After many of them all of the page goes: it is written at
+ * full speed and its blocks check themselves, for a time that grows as this happens again. False:
+ * nothing was dropped. */
 static bool
 drop_written(TcgMachine *machine, TcgPhysical *physical, uint64_t mask)
 {
     bool met = physical->granules & mask;
 
     machine->writes_beside += !met;
-    if (physical->granules && ++physical->writes >= TCG_WRITES_IN_ROW) {
-        machine->given_up++;
+    if (physical->granules && ++physical->writes >= TCG_WRITES_SEEN) {
+        enter_checked(machine, physical);
         mask = UINT64_MAX;
     } else if (!met) {
         return false;
@@ -453,6 +569,7 @@ tcg_drop_all(TcgMachine *machine)
         free_physical(physical);
     }
     machine->gone = NULL;
+    machine->checked = NULL;
     g_hash_table_remove_all(machine->physical);
     g_hash_table_remove_all(machine->by_dirty);
     g_hash_table_remove_all(machine->insns);

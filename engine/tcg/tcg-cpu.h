@@ -113,7 +113,8 @@ typedef struct TcgHot {
     uint32_t x87_env[7];  /* what FNSTENV tells of the last x87 instruction */
     uint16_t exit_flags;  /* the same at a jump that leaves them here: see emit-flow.c */
     uint16_t ungrouped;   /* so many instructions are wanted without groups, from rIP on */
-    uint16_t reserve[2];
+    uint16_t stale;       /* the block at rIP is of other bytes than memory has */
+    uint16_t reserve;
 } TcgHot;
 _Static_assert(sizeof(TcgHot) == 128, "reached with one byte");
 

@@ -65,7 +65,9 @@ choose(TcgEmit *e, size_t len, unsigned offset)
         exec = insn->row->exec;
         if (ends_block(e, insn) || exec == x86_exec_stac || exec == x86_exec_clac ||
             exec == x86_exec_jmp_rel || exec == x86_exec_jmp_e || exec == x86_exec_call_rel ||
-            exec == x86_exec_call_e || exec == x86_exec_ret || exec == x86_exec_ret_imm) {
+            exec == x86_exec_call_e || exec == x86_exec_ret || exec == x86_exec_ret_imm ||
+            (e->checked &&
+             (!tcg_checked_goes_on(insn) || at > TCG_CHECKED_BYTES - TCG_INSN_BYTES))) {
             return;
         }
     }
@@ -135,7 +137,7 @@ look_ahead(TcgEmit *e, const TcgFetch *fetch)
 
     e->ahead_live = X86_FLAGS_ARITH;
     e->ahead_len = 0;
-    if (e->n_insns == 0 || e->second || e->machine->options.exact ||
+    if (e->n_insns == 0 || e->second || e->checked || e->machine->options.exact ||
         e->machine->options.one_insn_per_tb) {
         return;
     }
@@ -183,6 +185,10 @@ find_live_flags(TcgEmit *e)
         }
         e->live_in[i] = live;
         e->exit_live[i] = exit;
+        if (e->softs.count) { /* flags are not told from operands that nobody knows */
+            e->live_in[i] = X86_FLAGS_ARITH;
+            e->exit_live[i] = false;
+        }
     }
 }
 
@@ -273,7 +279,9 @@ tcg_emit_insn(TcgEmit *e, unsigned index)
     if (e->flags_saved) {
         tcg_emit_restore_flags(e);
     }
-    if (ends_block(e, e->insn) || e->insn->row->class_ == X86_CLASS_FLOW) {
+    if (tcg_is_soft(e)) {
+        tcg_emit_interpret_soft(e);
+    } else if (ends_block(e, e->insn) || e->insn->row->class_ == X86_CLASS_FLOW) {
         tcg_emit_interpret_leave(e);
     } else {
         tcg_emit_interpret(e);
@@ -380,9 +388,10 @@ begin_block(TcgEmit *e, TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *seco
     e->code64 = (fetch->mode & TCG_MODE_SIZE) == TCG_MODE_CODE64;
     e->page_pc = fetch->page;
     e->second = second;
+    e->checked = tcg_is_checked(fetch, second);
     e->n_insns = e->n_cold = e->n_links = e->n_places = 0;
     e->vec_checked = e->x87_checked = e->ended = e->flags_saved = false;
-    e->entry_failed = (TcgLabel){ 0 };
+    e->entry_failed = e->stale = (TcgLabel){ 0 };
     e->live_in[0] = X86_FLAGS_ARITH;
     e->exit_live[0] = false;
     memset(&e->loop, 0, sizeof(e->loop));
@@ -397,14 +406,17 @@ make_block(TcgEmit *e, TcgBlock *draft, const TcgFetch *fetch, bool loops)
     const X86Insn *last;
 
     e->ungrouped = draft->ungrouped;
+    e->softs = draft->softs;
+    e->code_host = fetch->host + offset;
+    e->pcs[0] = draft->pc;
     choose(e, read_source(e, fetch, offset), offset);
     look_ahead(e, fetch);
     find_live_flags(e);
     if (loops) {
         tcg_loop_find(e);
     }
-    tcg_groups_find(&e->groups, e->insns, e->pcs, e->ungrouped ? 0 : e->n_insns, e->code64,
-                    e->loop.len);
+    tcg_groups_find(&e->groups, e->insns, e->pcs, e->ungrouped || e->softs.count ? 0 : e->n_insns,
+                    e->code64, e->loop.len);
     tcg_loop_plan(e);
     last = &e->insns[MAX(e->n_insns, 1) - 1];
     draft->len = e->n_insns ? (uint16_t)(e->pcs[e->n_insns - 1] + last->length - draft->pc)
@@ -416,7 +428,7 @@ make_block(TcgEmit *e, TcgBlock *draft, const TcgFetch *fetch, bool loops)
 
 TcgBlock *
 tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64_t pc,
-              unsigned ungrouped)
+              unsigned ungrouped, const TcgSofts *softs)
 {
     TcgMachine *machine = cpu->machine;
     TcgEmit *e = machine->emit;
@@ -426,7 +438,9 @@ tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64
                        .offset = pc & 0xfff,
                        .mode = fetch->mode,
                        .stamp = fetch->stamp,
-                       .ungrouped = (uint8_t)ungrouped };
+                       .ungrouped = (uint8_t)ungrouped,
+                       .checked = tcg_is_checked(fetch, second),
+                       .softs = *softs };
     TcgBlock *block;
     size_t hot, cold;
 
@@ -435,7 +449,7 @@ tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64
         return NULL;
     }
     begin_block(e, cpu, fetch, second);
-    block = make_block(e, &draft, fetch, true);
+    block = make_block(e, &draft, fetch, !draft.checked);
     if (e->loop.failed) {
         begin_block(e, cpu, fetch, second);
         block = make_block(e, &draft, fetch, false);
@@ -452,6 +466,8 @@ tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64
     machine->translated_guest_bytes += block->len;
     machine->host_bytes += hot + cold;
     machine->cold_bytes += cold;
+    machine->checked_blocks += block->checked;
+    machine->soft_blocks += block->softs.count > 0;
     tcg_block_add(machine, block);
     return block;
 }

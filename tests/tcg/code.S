@@ -149,4 +149,90 @@ PROGRAM(fault)
     hlt
 END(fault)
 
+/* A store into the instruction after the next one, each time another constant: RBX = 1 + .. + 100. */
+    .balign 16
+PROGRAM(next)
+    leaq 1f(%rip), %rdi
+    movl $100, %ecx
+    xorl %edx, %edx
+2:  movb %cl, 1(%rdi)
+    nop
+1:  movb $0, %bl
+    movzbl %bl, %eax
+    addl %eax, %edx
+    decl %ecx
+    jnz 2b
+    movl %edx, %ebx
+    hlt
+END(next)
+
+/* Code that reads no flags and code that does take turns at a place that is jumped to with CF = bit
+ * 1 of RCX. RBX = how often the latter found it set: 25. */
+    .balign 16
+PROGRAM(flags)
+    leaq 1f(%rip), %rdi
+    movl $100, %ecx
+    xorl %ebx, %ebx
+2:  movl $0x9090c031, %eax      /* xor eax, eax; nop; nop; nop; nop */
+    movl $0x9090, %edx
+    testb $1, %cl
+    jz 3f
+    movl $0x0fc0920f, %eax      /* setc al; movzx eax, al */
+    movl $0xc0b6, %edx
+3:  movl %eax, (%rdi)
+    movw %dx, 4(%rdi)
+    btl $1, %ecx
+    jmp 1f
+    .balign 64
+1:  .fill 6, 1, 0x90
+    movzbl %al, %eax
+    leal (%rbx,%rax), %ebx
+    decl %ecx
+    jnz 2b
+    hlt
+END(flags)
+
+/* Immediates and displacements of a function, changed before each of 200 calls. RBX = a digest. */
+    .balign 16
+PROGRAM(fields)
+    leaq 9f(%rip), %rsi
+    movl $0x20000, %edi
+    movl $(8f - 9f), %ecx
+    rep movsb
+    movl $0x20000, %edi
+    movl $200, %ecx
+    xorl %ebx, %ebx
+1:  movl %ecx, %eax
+    imull $0x01010101, %eax
+    movl %eax, 1f - 9f - 4(%rdi)
+    movl %eax, 2f - 9f - 4(%rdi)
+    movb %al, 3f - 9f - 1(%rdi)
+    movl %eax, 4f - 9f - 4(%rdi)
+    movl %ecx, 5f - 9f - 4(%rdi)
+    movl %eax, 6f - 9f - 4(%rdi)
+    notl %eax
+    movl %eax, 6f - 9f - 8(%rdi)
+    call *%rdi
+    roll $5, %ebx
+    xorl %eax, %ebx
+    xorl %edx, %ebx
+    movq %r9, %rax
+    shrq $32, %rax
+    xorl %eax, %ebx
+    decl %ecx
+    jnz 1b
+    hlt
+9:  movl $0x12345678, %eax
+1:  addl $0x12345678, %eax
+2:  adcl $0x10, %eax
+3:  movl %eax, %r9d
+    xorl $0x12345678, %r9d
+4:  movzbl 0x12345678(%rdi), %edx
+5:  movabsq $0x1234567812345678, %r9
+6:  addq %rax, %r9
+    sbbl $0, %edx
+    ret
+8:
+END(fields)
+
     .section .note.GNU-stack, "", @progbits
