@@ -19,6 +19,7 @@ struct _AppEntry {
     AppLocalSession *session;
     char *problem;
     AppThumbnail *thumbnail;
+    int load_told; /* in percent, as the description has it */
 };
 
 #define META_GROUP "vitrine.machine"
@@ -41,11 +42,25 @@ on_config_changed(VitConfig *config, AppEntry *entry)
     g_signal_emit(entry, signals[SIGNAL_CHANGED], 0);
 }
 
+static int
+load_percent(AppEntry *entry)
+{
+    const AppMeter *meter = app_session_get_meter(APP_SESSION(entry->session));
+
+    return (int)(app_meter_get(meter, 0)->cpu * 100 + 0.5);
+}
+
+/* Once a second: what stays the same costs no drawing. */
 static void
 on_session_meter(AppSession *session, AppEntry *entry)
 {
+    int load = load_percent(entry);
+
     app_thumbnail_tick(entry->thumbnail, session);
-    g_signal_emit(entry, signals[SIGNAL_CHANGED], 0);
+    if (load != entry->load_told) {
+        entry->load_told = load;
+        g_signal_emit(entry, signals[SIGNAL_CHANGED], 0);
+    }
 }
 
 static void
@@ -194,11 +209,9 @@ app_entry_describe(AppEntry *entry)
     vit_config_get_size(entry->config, "m", "size", &ram);
     size = g_format_size_full(ram, G_FORMAT_SIZE_IEC_UNITS);
     if (state == APP_SESSION_RUNNING) {
-        const AppMeter *meter = app_session_get_meter(APP_SESSION(entry->session));
-
         /* Translators: a running machine, its memory and the load of its processors */
         return g_strdup_printf(_("%s, %s, CPU %d %%"), app_session_state_text(state), size,
-                               (int)(app_meter_get(meter, 0)->cpu * 100 + 0.5));
+                               load_percent(entry));
     }
     /* Translators: state of a machine and its memory, as in "Running, 1.0 GiB" */
     return g_strdup_printf(_("%s, %s"), app_session_state_text(state), size);

@@ -205,13 +205,16 @@ icon_of(AppEntry *entry)
 static void
 update(AppEntry *entry, UiMachineCard *card)
 {
-    const char *icon = icon_of(entry);
+    const char *icon = icon_of(entry), *shown;
     g_autofree char *text = app_entry_describe(entry);
     const char *notes = app_entry_get_notes(entry);
     GtkWidget *parent = gtk_widget_get_parent(GTK_WIDGET(card));
 
     gtk_label_set_text(card->state, text);
-    gtk_image_set_from_icon_name(card->state_icon, icon, GTK_ICON_SIZE_MENU);
+    gtk_image_get_icon_name(card->state_icon, &shown, NULL);
+    if (g_strcmp0(icon, shown) != 0) { /* the same one would lay out the whole window anew */
+        gtk_image_set_from_icon_name(card->state_icon, icon, GTK_ICON_SIZE_MENU);
+    }
     gtk_widget_set_visible(GTK_WIDGET(card->state_icon), icon != NULL);
     gtk_widget_set_tooltip_text(GTK_WIDGET(card), *notes ? notes : NULL);
     if (parent) {

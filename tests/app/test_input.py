@@ -86,6 +86,22 @@ class Ps2(test_live.Guest):
             y -= dy - (0x100 if flags & 0x20 else 0)
         return x, y
 
+    def mouse_command(self, *data):
+        for byte in data:
+            self.outb(0x64, 0xd4)
+            self.outb(0x60, byte)
+            self.read()
+
+    def enable_wheel(self):
+        self.mouse_command(0xf3, 200, 0xf3, 100, 0xf3, 80)
+        self.mouse = []
+
+    def steps(self):
+        """Of the wheel since the last question, once it is enabled."""
+        self.settle()
+        data, self.mouse = self.mouse, []
+        return sum(step - (0x100 if step & 0x80 else 0) for step in data[3::4])
+
     def set_leds(self, bits):
         for byte in (0xed, bits):
             self.outb(0x60, byte)
@@ -274,6 +290,22 @@ def pointer():
         assert session.guest.motion() == (0, 0), "the guest got motion without the grab"
 
 
+def wheel():
+    """Each step of the wheel is one of the guest's."""
+    with Session() as session:
+        session.start()
+        session.click()
+        session.guest.enable_wheel()
+        for _ in range(7):
+            session.desktop.run("xdotool", "click", "5")
+            session.guest.read()
+        assert session.guest.steps() == 7
+        for _ in range(3):
+            session.desktop.run("xdotool", "click", "4")
+            session.guest.read()
+        assert session.guest.steps() == -3
+
+
 def stolen():
     """Another program takes the focus in spite of the grab: it has the keyboard, nothing stays down
     in the guest, and the window says that it has let go."""
@@ -357,5 +389,5 @@ def write_preferences(desktop):
 
 
 if __name__ == "__main__":
-    machine.main([manager_keys, nothing_sticks, locks, typing, pointer, stolen, full_screen,
-                  chosen_keys])
+    machine.main([manager_keys, nothing_sticks, locks, typing, pointer, wheel, stolen,
+                  full_screen, chosen_keys])

@@ -122,8 +122,29 @@ def pointer():
         assert session.state("grab", 2) == "true"
 
 
+def wheel():
+    """Parts of a step add up to whole ones, in both directions; nothing is lost."""
+    with Session() as session:
+        session.start()
+        session.click()
+        session.guest.enable_wheel()
+        for _ in range(3):
+            session.compositor.seat.scroll(0.25)
+        assert session.guest.steps() == 0, "three quarters of a step are none"
+        session.compositor.seat.scroll(0.25)
+        assert session.guest.steps() == 1
+        for _ in range(40):
+            session.compositor.seat.scroll(0.125)
+            session.guest.read()
+        assert session.guest.steps() == 5
+        for _ in range(16):
+            session.compositor.seat.scroll(-0.375)
+            session.guest.read()
+        assert session.guest.steps() == -6
+
+
 if __name__ == "__main__":
     if sys.argv[1:]:
-        machine.main([shortcuts, pointer])
+        machine.main([shortcuts, pointer, wheel])
     else:
-        machine.main([accessible.alone(__file__, test) for test in (shortcuts, pointer)])
+        machine.main([accessible.alone(__file__, test) for test in (shortcuts, pointer, wheel)])

@@ -97,6 +97,11 @@ class Seat:
         self.send(self.pointer, 1, struct.pack("<IIIII", self.now(), x, y, 1280, 1024))
         self.frame()
 
+    def scroll(self, steps):
+        """Parts of a step as touchpads send them, downwards."""
+        self.send(self.pointer, 3, struct.pack("<IIi", self.now(), 0, int(steps * 10 * 256)))
+        self.frame()
+
     def click(self):
         for state in (1, 0):
             self.send(self.pointer, 2, struct.pack("<III", self.now(), 0x110, state))
