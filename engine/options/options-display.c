@@ -59,7 +59,7 @@ static const VitOptionKey k_display_sdl[] = {
 };
 
 static const VitOptionKey k_display_curses[] = {
-    K_STRING("charset", "CP437", "Encoding of the guest font, e.g"),
+    K_STRING("charset", "CP437", "Encoding of the guest font"),
     { 0 },
 };
 

@@ -22,6 +22,8 @@ import machine  # noqa: E402
 MODULES = ("ata_piix", "sd_mod", "crc32c_generic", "ext4", "irqbypass", "ccp", "kvm", "kvm-amd")
 # what the inner guests of tests/guest load
 INNER_MODULES = ("ata_piix", "sd_mod", "sr_mod", "floppy", "e1000")
+# whose SVM the outer guest is offered
+EMULATOR = os.environ.get("VITRINE_OUTER", "qemu-system-x86_64")
 FIRMWARE = ("/usr/share/seabios", "/usr/lib/grub-rescue", "/usr/lib/ipxe",
             "/boot/memtest86+ia32.bin", "/boot/ipxe.lkrn")
 
@@ -131,7 +133,7 @@ def run(script, seconds, each_line=lambda line: None):
     initrd = assets.initrd("\n".join(start), modules_dir=modules_dir, modules=MODULES, name="outer")
     with tempfile.TemporaryDirectory(prefix="vitrine-outer-") as folder:
         disk = make_disk(folder)
-        command = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2",
+        command = [EMULATOR, "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2",
                    "-m", "2560", "-display", "none", "-nodefaults", "-no-reboot", "-serial", "stdio",
                    "-drive", f"file={disk},format=raw,if=ide,cache=unsafe",
                    "-kernel", kernel, "-initrd", initrd, "-append", "console=ttyS0 panic=-1 quiet"]
@@ -153,5 +155,5 @@ def follow(command, seconds, each_line):
         finally:
             alarm.cancel()
     if process.returncode:
-        raise machine.Failure(f"QEMU ended with status {process.returncode}")
+        raise machine.Failure(f"{EMULATOR} ended with status {process.returncode}")
     return "\n".join(lines)
