@@ -377,6 +377,9 @@ def chosen_keys():
         session.key("ctrl+shift+F9")
         codes = session.guest.keys()
         assert 0x43 not in codes, "the host's key went to the guest"
+        session.app.action("send-keys", "ctrl-alt-f2", 2)
+        codes = session.guest.keys()
+        assert codes == tap(0x1d, 0x38, 0x3c), [hex(code) for code in codes]
         session.key("Scroll_Lock")
         assert session.state("grab", 2) == "false", "Scroll Lock did not release"
 
