@@ -335,7 +335,8 @@ prepare_stream(TcgEmit *e, unsigned number, bool first)
         ea.scale = stream->shift;
     }
     tcg_emit_ea(e, &ea);
-    tcg_emit_check(e, (unsigned)(stream->high - stream->low), stream->write, &e->loop.entry);
+    tcg_asm_check(a, e->view, (unsigned)(stream->high - stream->low), stream->write,
+                  &e->loop.entry);
     tcg_asm_lea(a, 8, TCG_T1, tcg_mem_index(TCG_T1, TCG_T0, 0, (int32_t)-stream->low));
     tcg_asm_mov_mr(a, 8, stream_slot(number), TCG_T1);
     if (stream->moving == X86_NO_REG) {

@@ -104,10 +104,10 @@ hot(size_t offset)
 }
 
 static int32_t
-table_offset(const TcgEmit *e, bool write, size_t member)
+table_offset(unsigned view, bool write, size_t member)
 {
     return TCG_OFFSET(tlb) +
-           (int32_t)((e->view * 2 + write) * sizeof(TcgTlbEntry) * TCG_TLB_LARGEST + member);
+           (int32_t)((view * 2 + write) * sizeof(TcgTlbEntry) * TCG_TLB_LARGEST + member);
 }
 
 static void
@@ -115,8 +115,8 @@ check_transparent(TcgEmit *e, TcgCold *cold, unsigned size, bool write)
 {
     TcgAsm *a = &e->a;
     TcgLabel hit = { 0 };
-    int32_t tag = table_offset(e, write, offsetof(TcgTlbEntry, tag));
-    int32_t host = table_offset(e, write, offsetof(TcgTlbEntry, host));
+    int32_t tag = table_offset(e->view, write, offsetof(TcgTlbEntry, tag));
+    int32_t host = table_offset(e->view, write, offsetof(TcgTlbEntry, host));
     TcgMem page_bits = hot(offsetof(TcgHot, page_bits));
 
     tcg_asm_mov_mr(a, 8, hot(offsetof(TcgHot, park)), X86_RCX);
@@ -138,11 +138,10 @@ check_transparent(TcgEmit *e, TcgCold *cold, unsigned size, bool write)
 }
 
 void
-tcg_emit_check(TcgEmit *e, unsigned size, bool write, TcgLabel *fail)
+tcg_asm_check(TcgAsm *a, unsigned view, unsigned size, bool write, TcgLabel *fail)
 {
-    TcgAsm *a = &e->a;
-    int32_t tag = table_offset(e, write, offsetof(TcgTlbEntry, tag));
-    int32_t host = table_offset(e, write, offsetof(TcgTlbEntry, host));
+    int32_t tag = table_offset(view, write, offsetof(TcgTlbEntry, tag));
+    int32_t host = table_offset(view, write, offsetof(TcgTlbEntry, host));
 
     tcg_asm_rorx_rri(a, 8, TCG_T1, TCG_T0, 8);
     tcg_asm_alu_rm(a, TCG_AND, 4, TCG_T1, hot(offsetof(TcgHot, tlb_mask)));
@@ -176,7 +175,7 @@ check(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
     if (cold->parked) {
         check_transparent(e, cold, size, write);
     } else {
-        tcg_emit_check(e, size, write, &cold->slow);
+        tcg_asm_check(&e->a, e->view, size, write, &cold->slow);
     }
     tcg_asm_bind(&e->a, &cold->hit);
     return cold;

@@ -132,7 +132,7 @@ void tcg_emit_mem_done(TcgEmit *e);
 /* The slow paths, behind the block. */
 void tcg_emit_cold(TcgEmit *e);
 /* The check alone, of SIZE bytes at T0: T0 = offset in the page, T1 = the page. Flags are lost. */
-void tcg_emit_check(TcgEmit *e, unsigned size, bool write, TcgLabel *fail);
+void tcg_asm_check(TcgAsm *a, unsigned view, unsigned size, bool write, TcgLabel *fail);
 
 /* ---- emit-loop.c ---- */
 /* Whether the instructions begin with a loop, before groups are looked for. */
@@ -188,6 +188,11 @@ const uint8_t *tcg_soft_disp(const TcgEmit *e);
 bool tcg_is_soft(const TcgEmit *e);
 /* The instruction with its immediate read from memory. False: it is as it was decoded. */
 bool tcg_emit_soft_immediate(TcgEmit *e);
+
+/* ---- emit-string.c ---- */
+bool tcg_emit_string(TcgEmit *e);
+/* t->rep_slow is there. */
+void tcg_rep_make_thunks(TcgThunks *t, TcgAsm *a);
 
 /* ---- emit-system.c ---- */
 /* System instructions that need no helper. */

@@ -293,11 +293,23 @@ tcg_interpret_one(TcgCpu *cpu)
     }
 }
 
-int
-tcg_helper_interpret(X86State *state, const X86Insn *insn, const uint8_t *site)
+/* What a string instruction has read or written may be touched again: SOURCE and TARGET. */
+static void
+enter_pages(TcgCpu *cpu, const X86Insn *insn, uint64_t source, uint64_t target)
 {
-    X86Core *core = (X86Core *)state;
-    TcgCpu *cpu = tcg_cpu_of(core);
+    X86View view = x86_view(&cpu->core);
+
+    tcg_tlb_fill(cpu, target, true, view);
+    if (insn->row->exec == x86_exec_movs) {
+        tcg_tlb_fill(cpu, source, false, view);
+    }
+}
+
+static int
+interpret_record(TcgCpu *cpu, const X86Insn *insn, const uint8_t *site, bool enter)
+{
+    X86Core *core = &cpu->core;
+    X86State *state = &core->s;
     uint64_t rip = state->rip;
 
     cpu->interpreted++;
@@ -309,7 +321,11 @@ tcg_helper_interpret(X86State *state, const X86Insn *insn, const uint8_t *site)
     tcg_fp_settle(cpu);
     cpu->code_dropped = false;
     do { /* repeated string instructions stop in between */
+        uint64_t source = state->gpr[X86_RSI], target = state->gpr[X86_RDI];
         x86_interp_decoded(core, insn);
+        if (enter && !(state->rflags & X86_FLAG_DF)) {
+            enter_pages(cpu, insn, source, target);
+        }
     } while (state->rip == rip && !core->debug_pending &&
              !__atomic_load_n(&cpu->hot.exit_request, __ATOMIC_RELAXED));
     if (state->rip == rip || cpu->code_dropped || core->debug_pending) {
@@ -318,6 +334,18 @@ tcg_helper_interpret(X86State *state, const X86Insn *insn, const uint8_t *site)
     }
     tcg_recover_not(cpu);
     return 0;
+}
+
+int
+tcg_helper_interpret(X86State *state, const X86Insn *insn, const uint8_t *site)
+{
+    return interpret_record(tcg_cpu_of((X86Core *)state), insn, site, false);
+}
+
+int
+tcg_helper_rep(X86State *state, const X86Insn *insn, const uint8_t *site)
+{
+    return interpret_record(tcg_cpu_of((X86Core *)state), insn, site, true);
 }
 
 /* ---- Targets that are no address ---- */

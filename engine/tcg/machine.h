@@ -120,6 +120,8 @@ typedef struct TcgThunks {
     const uint8_t *leave_link_in_memory; /* the same with the flags in hot.exit_flags */
     /* called: T1 = guest rIP, T0 = the X86Insn there; comes back or leaves */
     const uint8_t *interpret;
+    const uint8_t *rep_slow; /* the same, and the pages that were touched are entered */
+    const uint8_t *rep[X86_VIEW_LAST][2][4]; /* the same; MOVS and STOS, log2 of the size */
     /* jumped to: T1 = guest rIP, T0 = the X86Insn there or 0; it is executed, then leaves */
     const uint8_t *interpret_leave;
     const uint8_t *slow;      /* called: T0 = address, T1 = guest rIP; see emit-mem.c */
@@ -214,6 +216,7 @@ bool tcg_softs_find(const TcgBlock *block, const uint8_t *page, TcgSofts *out_so
 /* The instruction at rIP, in the mode of the block it was in. Faults. */
 void tcg_interpret_one(TcgCpu *cpu);
 int tcg_helper_interpret(X86State *state, const X86Insn *insn, const uint8_t *site);
+int tcg_helper_rep(X86State *state, const X86Insn *insn, const uint8_t *site);
 int tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *site);
 
 /* ---- recover.c ---- */

@@ -158,6 +158,7 @@ typedef struct TcgCpu {
     uint8_t across[128] __attribute__((aligned(64))); /* what a read found in two pages */
     uint64_t shifted;                                 /* see tcg_flags_need_operand() */
     uintptr_t across_at;                              /* where in it, aligned as in the guest */
+    uintptr_t rep[3];                                 /* of emit-string.c */
     uint32_t patience;             /* so many turns of loops until one is prepared */
     uintptr_t stream[TCG_STREAMS]; /* of the loop under way: see emit-loop.c */
     int64_t limit[TCG_LIMITS];

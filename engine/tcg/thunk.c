@@ -8,8 +8,8 @@
  * answer means that the state is to stay where it is and the dispatcher goes on. Thread: made once,
  * run by every CPU's. */
 
+#include "emit.h"
 #include "fpstate.h"
-#include "machine.h"
 
 static TcgMem
 hot(size_t offset)
@@ -134,7 +134,7 @@ tcg_thunks_make(TcgMachine *machine)
     TcgLabel leave = { 0 }, out = { 0 }, in_memory = { 0 };
     TcgAsm asm_, *a = &asm_;
 
-    tcg_asm_init(a, machine->code, 16384, tcg_exec_delta(machine));
+    tcg_asm_init(a, machine->code, 32768, tcg_exec_delta(machine));
     tcg_fp_make_thunks(machine, a);
     tcg_asm_align(a, 16);
     *(const uint8_t **)&t->enter = tcg_asm_here(a);
@@ -183,6 +183,10 @@ tcg_thunks_make(TcgMachine *machine)
     tcg_asm_align(a, 16);
     t->interpret = tcg_asm_here(a);
     emit_call(a, t, (const void *)(uintptr_t)tcg_helper_interpret, &out);
+    tcg_asm_align(a, 16);
+    t->rep_slow = tcg_asm_here(a);
+    emit_call(a, t, (const void *)(uintptr_t)tcg_helper_rep, &out);
+    tcg_rep_make_thunks(t, a);
     tcg_asm_align(a, 16);
     t->slow = tcg_asm_here(a);
     emit_call(a, t, (const void *)(uintptr_t)tcg_helper_slow, &out);

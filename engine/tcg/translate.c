@@ -221,6 +221,7 @@ emit_one(TcgEmit *e)
     case X86_CLASS_FLOW: return tcg_emit_flow(e);
     case X86_CLASS_VEC:
     case X86_CLASS_X87: return tcg_emit_vec(e);
+    case X86_CLASS_STRING: return tcg_emit_string(e);
     case X86_CLASS_SYSTEM: return tcg_emit_mxcsr(e) || tcg_emit_system(e);
     default: return false;
     }

@@ -270,4 +270,82 @@ PROGRAM(loop_divide)
     hlt
 END(loop_divide)
 
+/* REP MOVS and STOS of all sizes over pages, onto themselves, over the device window, up and down,
+ * with flags that have to live through them; RBX sums what is left in the registers and memory. */
+    .balign 16
+PROGRAM(strings)
+    xorl %ebx, %ebx
+    movl $5, %ebp
+1:  movl $0x200f01, %edi
+    movl $0x1300, %ecx
+    leal 0x41(%rbp), %eax
+    stc
+    rep stosb
+    adcq %rdi, %rbx
+    movl $0x203ff0, %edi
+    movl $0x300, %ecx
+    movabsq $0x123456789abcdef, %rax
+    rep stosq
+    addq %rdi, %rbx
+    movl $0x203ffd, %edi        /* an element in two pages */
+    movl $5, %ecx
+    rep stosl
+    movl $0x203f00, %esi        /* each byte eight further on */
+    movl $0x203f08, %edi
+    movl $0x900, %ecx
+    cmpl %esi, %edi
+    rep movsb
+    setae %al
+    addb %al, %bl
+    leaq (%rbx,%rdi,2), %rbx
+    leaq (%rbx,%rsi,2), %rbx
+    movl $0x200000, %esi
+    movl $0x204800, %edi
+    movl $0x260, %ecx
+    rep movsq
+    movl $0x200002, %esi
+    movl $0x205700, %edi
+    movl $0x860, %ecx
+    rep movsw
+    xorl %ecx, %ecx             /* nothing at all, to nowhere */
+    movq $-1, %rdi
+    rep movsl
+    rep stosb
+    movl $0x202ff8, %edi        /* the window's end and what is behind */
+    movl $4, %ecx
+    rep stosl
+    addq %rdi, %rbx
+    std
+    movl $0x203010, %esi
+    movl $0x204010, %edi
+    movl $0x20, %ecx
+    rep movsl
+    cld
+    addq %rsi, %rbx
+    movl $0x200f00, %esi
+    movl $0x9f0, %ecx
+2:  rolq $5, %rbx
+    xorq (%rsi), %rbx
+    addq $8, %rsi
+    cmpq $0x202000, %rsi
+    jne 3f
+    movl $0x203000, %esi
+3:  decl %ecx
+    jnz 2b
+    decl %ebp
+    jnz 1b
+    hlt
+END(strings)
+
+/* Into a page that is not there, in the middle. */
+    .balign 16
+PROGRAM(string_fault)
+    movl $0x203100, %esi
+    movl $0x204000, %edi
+    movl $0x2000, %ecx
+    cmpl %edi, %esi
+    rep movsb
+    hlt
+END(string_fault)
+
     .section .note.GNU-stack, "", @progbits

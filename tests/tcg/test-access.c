@@ -18,6 +18,8 @@ PROGRAM(ahead);
 PROGRAM(loops);
 PROGRAM(loop_fault);
 PROGRAM(loop_divide);
+PROGRAM(strings);
+PROGRAM(string_fault);
 
 enum { BASE = 0x10000, TABLE = 0x103000, DATA = 0x400000, WORD = 0x104000, HANDLER = 0x6000 };
 enum { PTE_ACCESSED = 0x20, PTE_DIRTY = 0x40 };
@@ -95,7 +97,7 @@ static const TcgOptions modes[] = {
 };
 
 typedef struct Values {
-    uint64_t structures, stack, across, window, loops;
+    uint64_t structures, stack, across, window, loops, strings;
 } Values;
 
 static Values
@@ -112,6 +114,7 @@ compute(const TcgOptions *options)
     g_assert_cmpuint(f.rig->window_writes, ==, 6);
     g_assert_cmpuint(f.rig->window_reads, ==, 6);
     values.loops = RUN(&f, loops); /* over the window as well */
+    values.strings = RUN(&f, strings);
     values.window += f.rig->window_writes + 1000 * f.rig->window_reads;
     fixture_finish(&f);
     return values;
@@ -130,6 +133,7 @@ test_values(void)
         g_assert_cmphex(values.across, ==, right.across);
         g_assert_cmphex(values.window, ==, right.window);
         g_assert_cmphex(values.loops, ==, right.loops);
+        g_assert_cmphex(values.strings, ==, right.strings);
     }
 }
 
@@ -221,6 +225,25 @@ test_loops(void)
     fixture_finish(&f);
 }
 
+/* When the pages have been seen once, the interpreter has little to do with strings. */
+static void
+test_strings(void)
+{
+    uint64_t interpreted;
+    TcgCpu *cpu;
+    Fixture f;
+
+    fixture_init(&f, &(TcgOptions){ 0 });
+    cpu = tcg_cpu_of(f.rig->core);
+    rig_put(f.rig, TABLE + 2 * 8, DATA | 3, 8);
+    RUN(&f, strings);
+    interpreted = cpu->interpreted;
+    g_assert_cmpuint(interpreted, <, 5 * 8 + 8);
+    RUN(&f, strings);
+    g_assert_cmpuint(cpu->interpreted - interpreted, <, 5 * 5 + 2);
+    fixture_finish(&f);
+}
+
 static void
 put_handler(Fixture *f, unsigned vector)
 {
@@ -247,16 +270,16 @@ state_text(const Fixture *f, unsigned frame)
     return g_string_free(text, FALSE);
 }
 
-/* Faults in the middle of a loop leave what the interpreter leaves, flags that nobody reads and
- * memory too. */
+/* Faults in the middle of a loop or string leave what the interpreter leaves, flags that nobody
+ * reads and memory too. */
 static void
-test_loop_faults(void)
+test_faults(void)
 {
-    g_autofree char *right = NULL, *right_divide = NULL;
+    g_autofree char *right = NULL, *right_divide = NULL, *right_string = NULL;
     g_autofree uint8_t *memory = NULL;
 
     for (unsigned i = 0; i < VIT_ARRAY_LEN(modes); i++) {
-        g_autofree char *text = NULL, *divide = NULL;
+        g_autofree char *text = NULL, *divide = NULL, *string = NULL;
         uint8_t *pages;
         Fixture f;
 
@@ -284,6 +307,15 @@ test_loop_faults(void)
         } else {
             g_assert_cmpstr(divide, ==, right_divide);
         }
+        for (unsigned turn = 0; turn < 3; turn++) {
+            RUN(&f, string_fault);
+        }
+        string = state_text(&f, 6);
+        if (i == 0) {
+            right_string = g_steal_pointer(&string);
+        } else {
+            g_assert_cmpstr(string, ==, right_string);
+        }
         fixture_finish(&f);
     }
 }
@@ -298,6 +330,7 @@ main(int argc, char **argv)
     g_test_add_func("/tcg/access/dirty", test_dirty);
     g_test_add_func("/tcg/access/ahead", test_ahead);
     g_test_add_func("/tcg/access/loops", test_loops);
-    g_test_add_func("/tcg/access/loop-faults", test_loop_faults);
+    g_test_add_func("/tcg/access/strings", test_strings);
+    g_test_add_func("/tcg/access/faults", test_faults);
     return g_test_run();
 }
