@@ -60,8 +60,9 @@ tcg_loop_find(TcgEmit *e)
 {
     const TcgOptions *options = &e->machine->options;
 
-    if (!e->code64 || e->second || e->ungrouped || options->exact || options->force_exits ||
-        options->one_insn_per_tb || e->n_insns == 0 || e->live_in[0] || e->exit_live[0]) {
+    if (!e->code64 || e->second || e->ungrouped || e->checked || options->exact ||
+        options->force_exits || options->one_insn_per_tb || e->n_insns == 0 || e->live_in[0] ||
+        e->exit_live[0]) {
         return;
     }
     for (unsigned i = 0; i < e->n_insns; i++) {
