@@ -86,6 +86,24 @@ class Tree:
                 return node
         return None
 
+    def find_near(self, name, role, root):
+        """Level by level: for containers, whose contents take many questions to walk through."""
+        level = [root]
+        while level:
+            below = []
+            for node in level:
+                try:
+                    children = [node.get_child_at_index(i) for i in range(node.get_child_count())]
+                    shown = [child for child in children if child and self.has(child, "SHOWING")]
+                    for child in shown:
+                        if child.get_role_name() == role and child.get_name() == name:
+                            return child
+                except Exception:  # it went away meanwhile
+                    continue
+                below += shown
+            level = below
+        return None
+
     def window(self, title):
         application = self.application()
         for i in range(application.get_child_count() if application else 0):

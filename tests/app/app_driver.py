@@ -123,7 +123,7 @@ class Application:
         while True:
             try:
                 value = check()
-            except (subprocess.CalledProcessError, AttributeError):
+            except (subprocess.CalledProcessError, AttributeError, IndexError):
                 value = None
             if value:
                 return value

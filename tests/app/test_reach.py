@@ -361,10 +361,14 @@ def settings_sidebar():
         assert len(rows) == 12, [row.get_name() for row in rows]
         go(s, root, rows[0].get_name())
         for row in rows[1:]:
-            node = s.key("Down")
-            assert node and node.get_name() == row.get_name(), (row.get_name(), node)
-            s.tree.wait("Arguments" if row is rows[-1] else row.get_name(),
-                        "text" if row is rows[-1] else "scroll pane", root=root)
+            s.key("Down")
+            s.app.wait("the focus on its row", lambda name=row.get_name(): s.pump(0.05) or (
+                s.focus_seen and s.focus_seen[-1].get_name() == name), 10)
+            if row is rows[-1]:
+                s.tree.wait("Arguments", "text", root=root)
+            else:
+                s.app.wait("its page", lambda name=row.get_name(): s.tree.find_near(
+                    name, "scroll pane", root()), 20)
 
 
 def settings_machine():
