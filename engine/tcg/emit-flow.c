@@ -189,13 +189,9 @@ tcg_emit_links(TcgEmit *e, TcgBlock *block)
                                      : e->machine->thunks.leave_at);
     for (unsigned i = 0; i < e->n_links; i++) {
         e->links[i].stub_at = tcg_asm_here(a);
-        tcg_asm_mov_ri(a, TCG_T1, e->links[i].pc);
-        tcg_asm_mov_ri(a, TCG_T0, (uintptr_t)&block->links[i]);
-        if (e->links[i].ungrouped) {
-            tcg_asm_mov_mi(a, 2, ctx(TCG_OFFSET(hot.ungrouped)), e->links[i].ungrouped);
-        }
-        tcg_asm_jmp_to(a, e->links[i].in_memory ? e->machine->thunks.leave_link_in_memory
-                                                : e->machine->thunks.leave_link);
+        tcg_asm_call_to(a, e->links[i].in_memory ? e->machine->thunks.leave_link_in_memory
+                                                 : e->machine->thunks.leave_link);
+        tcg_asm_u64(a, (uintptr_t)&block->links[i]);
         if (!tcg_asm_failed(a)) {
             tcg_asm_patch(a->start + e->links[i].jump, a->exec_delta, e->links[i].stub_at);
         }

@@ -341,9 +341,7 @@ emit_stub(TcgEmit *e, TcgCold *cold)
         if (!tcg_asm_failed(a)) {
             site_at[2] = (uint8_t)(a->at - site_at);
         }
-        tcg_asm_mov_rm(a, 8, TCG_T0, tcg_mem(TCG_CTX, TCG_OFFSET(across_at)));
-        tcg_asm_mov_ri(a, TCG_T1, 0);
-        tcg_asm_jmp(a, &cold->hit);
+        tcg_asm_jmp(a, &cold->hit); /* the thunk has made T0 and T1 lead to it */
     }
 }
 
@@ -426,7 +424,7 @@ tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *site)
     cpu->interpreted++;
     cpu->code_dropped = false;
     tcg_interpret_one(cpu);
-    if ((info & SITE_FLOW) || cpu->code_dropped || core->debug_pending) {
+    if ((info & SITE_FLOW) || tcg_must_leave(cpu)) {
         tcg_recover_now(cpu, true);
         return -1;
     }

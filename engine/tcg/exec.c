@@ -21,6 +21,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+enum { TIMED_EVERY = 16 };
+
 /* ---- Modes ---- */
 
 /* A data segment without limit that may be written. */
@@ -167,6 +169,24 @@ watch_again(TcgCpu *cpu, const TcgFetch *fetch)
     }
 }
 
+/* Looks at the clock for one of so many. */
+static TcgBlock *
+translate_timed(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64_t pc,
+                unsigned ungrouped, const TcgSofts *softs)
+{
+    TcgMachine *machine = cpu->machine;
+    bool timed = machine->translated_blocks % TIMED_EVERY == 0;
+    uint64_t insns = machine->translated_insns;
+    int64_t start = timed ? g_get_monotonic_time() : 0;
+    TcgBlock *block = tcg_translate(cpu, fetch, second, pc, ungrouped, softs);
+
+    if (timed) {
+        machine->timed_us += g_get_monotonic_time() - start;
+        machine->timed_insns += machine->translated_insns - insns;
+    }
+    return block;
+}
+
 /* The block at PC and, once it is known, the jump that led here pointed to it. */
 static __attribute__((noinline)) const void *
 find_block(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64_t pc, TcgLink *link,
@@ -185,9 +205,7 @@ find_block(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64_t 
     }
     block = tcg_block_find(machine, fetch, second, pc & 0xfff, ungrouped, &softs);
     if (!block) {
-        int64_t start = g_get_monotonic_time();
-        block = tcg_translate(cpu, fetch, second, pc, ungrouped, &softs);
-        machine->translate_us += g_get_monotonic_time() - start;
+        block = translate_timed(cpu, fetch, second, pc, ungrouped, &softs);
     }
     if (block) {
         TcgJump *jump = &cpu->jump[fetch->mode & TCG_MODE_VIEW][tcg_jump_slot(pc)];
@@ -293,6 +311,16 @@ tcg_interpret_one(TcgCpu *cpu)
     }
 }
 
+/* Whether a block goes no further behind an instruction that somebody else has run. A request to
+ * leave may be of a CPU or device that has dropped this very block: the instruction may have waited
+ * for that (a serializing one, by the rules for code that another CPU changes) or caused it. */
+bool
+tcg_must_leave(const TcgCpu *cpu)
+{
+    return cpu->code_dropped || cpu->core.debug_pending ||
+           __atomic_load_n(&cpu->hot.exit_request, __ATOMIC_ACQUIRE);
+}
+
 /* What a string instruction has read or written may be touched again: SOURCE and TARGET. */
 static void
 enter_pages(TcgCpu *cpu, const X86Insn *insn, uint64_t source, uint64_t target)
@@ -328,7 +356,7 @@ interpret_record(TcgCpu *cpu, const X86Insn *insn, const uint8_t *site, bool ent
         }
     } while (state->rip == rip && !core->debug_pending &&
              !__atomic_load_n(&cpu->hot.exit_request, __ATOMIC_RELAXED));
-    if (state->rip == rip || cpu->code_dropped || core->debug_pending) {
+    if (state->rip == rip || tcg_must_leave(cpu)) {
         tcg_recover_now(cpu, state->rip != rip);
         return -1;
     }
@@ -397,6 +425,7 @@ run_code(TcgCpu *cpu, const void *code)
     cpu->hot.exit_flags = cpu->hot.flags; /* where an indirect entry looks */
     cpu->fault_pc = NULL;
     cpu->machine->thunks.enter(&cpu->core.s, code);
+    cpu->hot.ungrouped = cpu->hot.link ? cpu->hot.link->ungrouped : 0;
     if (cpu->fault_pc) {
         tcg_recover_flags(cpu, cpu->fault_pc);
     } else if (cpu->hot.link && (cpu->hot.link->flags_dead || cpu->hot.link->ungrouped)) {

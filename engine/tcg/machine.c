@@ -144,7 +144,10 @@ vit_tcg_set_stop_every(TcgMachine *machine, unsigned dispatches)
 void
 vit_tcg_print_statistics(TcgMachine *machine, GString *out)
 {
+    double ns_per_insn;
+
     g_mutex_lock(&machine->lock);
+    ns_per_insn = 1e3 * (double)machine->timed_us / (double)MAX(machine->timed_insns, 1);
     g_string_append_printf(
         out,
         "translated code   %zu of %zu KiB\n"
@@ -161,11 +164,10 @@ vit_tcg_print_statistics(TcgMachine *machine, GString *out)
         (double)machine->translated_insns / MAX(machine->translated_blocks, 1),
         (double)machine->translated_guest_bytes / MAX(machine->translated_blocks, 1),
         (double)machine->host_bytes / MAX(machine->translated_guest_bytes, 1),
-        100.0 * (double)machine->cold_bytes / MAX(machine->host_bytes, 1),
-        1e3 * machine->translate_us / MAX(machine->translated_insns, 1),
-        machine->translate_us / 1e3, machine->links_made, machine->invalidated,
-        machine->full_flushes, machine->writes_beside, machine->given_up, machine->checked_blocks,
-        machine->soft_blocks, machine->stale, machine->revived);
+        100.0 * (double)machine->cold_bytes / MAX(machine->host_bytes, 1), ns_per_insn,
+        ns_per_insn * (double)machine->translated_insns / 1e6, machine->links_made,
+        machine->invalidated, machine->full_flushes, machine->writes_beside, machine->given_up,
+        machine->checked_blocks, machine->soft_blocks, machine->stale, machine->revived);
     for (const TcgCpu *cpu = machine->cpus; cpu; cpu = cpu->next) {
         g_string_append_printf(out,
                                "CPU %u: %" G_GUINT64_FORMAT " dispatches, %" G_GUINT64_FORMAT

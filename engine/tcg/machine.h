@@ -115,7 +115,7 @@ typedef struct TcgThunks {
     void (*enter)(X86State *state, const void *code);
     const uint8_t *leave;      /* rIP is in the state */
     const uint8_t *leave_at;   /* T1 = guest rIP */
-    const uint8_t *leave_link; /* T1 = guest rIP, T0 = TcgLink */
+    const uint8_t *leave_link; /* called: followed by a TcgLink's address */
     const uint8_t *leave_at_in_memory, *interpret_leave_in_memory;
     const uint8_t *leave_link_in_memory; /* the same with the flags in hot.exit_flags */
     /* called: T1 = guest rIP, T0 = the X86Insn there; comes back or leaves */
@@ -163,7 +163,8 @@ struct TcgMachine {
     uint64_t translated_blocks, translated_insns, translated_guest_bytes, host_bytes, cold_bytes;
     uint64_t links_made, invalidated, revived, full_flushes, writes_beside, given_up;
     uint64_t checked_blocks, soft_blocks, stale;
-    int64_t translate_us;
+    uint64_t timed_insns; /* of some translations, what they took */
+    int64_t timed_us;
 };
 
 static inline ptrdiff_t
@@ -215,6 +216,7 @@ bool tcg_softs_find(const TcgBlock *block, const uint8_t *page, TcgSofts *out_so
 /* ---- exec.c: what translated code calls; 0 = go on or again, 1 = done, 2 = leave ---- */
 /* The instruction at rIP, in the mode of the block it was in. Faults. */
 void tcg_interpret_one(TcgCpu *cpu);
+bool tcg_must_leave(const TcgCpu *cpu);
 int tcg_helper_interpret(X86State *state, const X86Insn *insn, const uint8_t *site);
 int tcg_helper_rep(X86State *state, const X86Insn *insn, const uint8_t *site);
 int tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *site);

@@ -121,10 +121,22 @@ emit_call(TcgAsm *a, const TcgThunks *t, const void *helper, TcgLabel *out)
     tcg_asm_alu_mr(a, TCG_ADD, 8, tcg_mem(X86_RSP, 0), X86_RAX);
     reload_fp(a, t);
     reload(a);
+    tcg_asm_mov_rm(a, 8, TCG_T0, tcg_mem(TCG_CTX, TCG_OFFSET(across_at))); /* of a read */
+    tcg_asm_mov_ri(a, TCG_T1, 0);
     tcg_asm_ret(a);
     tcg_asm_bind(a, &leave);
     tcg_asm_alu_ri(a, TCG_ADD, 8, X86_RSP, 8);
     tcg_asm_jmp(a, out);
+}
+
+/* The link whose address follows the call that led here; T1 = where it goes. */
+static void
+take_link(TcgAsm *a)
+{
+    tcg_asm_pop_r(a, TCG_T0);
+    tcg_asm_mov_rm(a, 8, TCG_T0, tcg_mem(TCG_T0, 0));
+    tcg_asm_mov_mr(a, 8, hot(offsetof(TcgHot, link)), TCG_T0);
+    tcg_asm_mov_rm(a, 8, TCG_T1, tcg_mem(TCG_T0, (int32_t)offsetof(TcgLink, pc)));
 }
 
 bool
@@ -142,7 +154,7 @@ tcg_thunks_make(TcgMachine *machine)
 
     tcg_asm_align(a, 16);
     t->leave_link = tcg_asm_here(a);
-    tcg_asm_mov_mr(a, 8, hot(offsetof(TcgHot, link)), TCG_T0);
+    take_link(a);
     t->leave_at = tcg_asm_here(a);
     tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_RIP), TCG_T1);
     t->leave = tcg_asm_here(a);
@@ -158,7 +170,7 @@ tcg_thunks_make(TcgMachine *machine)
     tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_RIP), TCG_T0);
     tcg_asm_jmp(a, &in_memory);
     t->leave_link_in_memory = tcg_asm_here(a);
-    tcg_asm_mov_mr(a, 8, hot(offsetof(TcgHot, link)), TCG_T0);
+    take_link(a);
     t->leave_at_in_memory = tcg_asm_here(a);
     tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_RIP), TCG_T1);
     tcg_asm_bind(a, &in_memory);

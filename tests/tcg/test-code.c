@@ -220,6 +220,59 @@ test_dma(void)
     fixture_finish(&f);
 }
 
+/* The device of the next test. */
+static void
+dma_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    Rig *rig = opaque;
+    uint8_t byte = (uint8_t)value;
+
+    (void)size;
+    vit_address_space_write_bytes(rig->host.memory, CODE_PAGE + 3 + offset, &byte, 1);
+}
+
+static uint64_t
+dma_read(void *opaque, uint64_t offset, unsigned size)
+{
+    (void)opaque;
+    (void)offset;
+    (void)size;
+    return 0;
+}
+
+/* A device writes into the block that gave it the order, behind the instruction that did. */
+static void
+test_dma_ahead(void)
+{
+    static const uint8_t code[] = { 0xe6, 0x02, 0xb3, 0x00, 0xf4 }; /* out 2, al; mov bl, 0; hlt */
+    static const VitRegionOps ops = { .read = dma_read, .write = dma_write, .max_size = 4 };
+    VitRegion port;
+    Fixture f;
+    X86State *s;
+
+    fixture_init(&f, &(TcgOptions){ 0 });
+    s = &f.rig->core->s;
+    vit_region_init_io(&port, "order", &ops, f.rig, 2);
+    vit_lock_take(&f.rig->lock);
+    vit_region_add(&f.rig->io_root, 2, &port, 0);
+    vit_lock_release(&f.rig->lock);
+    vit_address_space_write_bytes(f.rig->host.memory, CODE_PAGE, code, sizeof(code));
+    for (unsigned n = 1; n < 60; n++) {
+        s->rip = CODE_PAGE;
+        s->gpr[X86_RAX] = n;
+        s->gpr[X86_RBX] = 0;
+        s->activity = X86_ACTIVE;
+        x86_state_changed(f.rig->core);
+        g_assert_cmpint(vit_tcg_executor.run(&f.rig->cpu), ==, VIT_CPU_EXIT_HALT);
+        g_assert_cmpuint(s->gpr[X86_RBX], ==, n);
+    }
+    vit_lock_take(&f.rig->lock);
+    vit_region_remove(&port);
+    vit_region_finish(&port);
+    vit_lock_release(&f.rig->lock);
+    fixture_finish(&f);
+}
+
 static void
 test_fault(void)
 {
@@ -286,6 +339,7 @@ main(int argc, char **argv)
     g_test_add_func("/tcg/code/many-versions", test_many_versions);
     g_test_add_func("/tcg/code/watched-again", test_watched_again);
     g_test_add_func("/tcg/code/dma", test_dma);
+    g_test_add_func("/tcg/code/dma-ahead", test_dma_ahead);
     g_test_add_func("/tcg/code/fault", test_fault);
     g_test_add_func("/tcg/code/memory-goes", test_memory_goes);
     return g_test_run();
