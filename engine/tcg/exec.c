@@ -19,6 +19,7 @@
 #include "x86-system.h"
 
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { TIMED_EVERY = 16 };
@@ -169,6 +170,15 @@ watch_again(TcgCpu *cpu, const TcgFetch *fetch)
     }
 }
 
+static int64_t
+thread_cpu_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec * G_GINT64_CONSTANT(1000000000) + now.tv_nsec;
+}
+
 /* Looks at the clock for one of so many. */
 static TcgBlock *
 translate_timed(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64_t pc,
@@ -177,11 +187,11 @@ translate_timed(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint
     TcgMachine *machine = cpu->machine;
     bool timed = machine->translated_blocks % TIMED_EVERY == 0;
     uint64_t insns = machine->translated_insns;
-    int64_t start = timed ? g_get_monotonic_time() : 0;
+    int64_t start = timed ? thread_cpu_ns() : 0;
     TcgBlock *block = tcg_translate(cpu, fetch, second, pc, ungrouped, softs);
 
     if (timed) {
-        machine->timed_us += g_get_monotonic_time() - start;
+        machine->timed_ns += thread_cpu_ns() - start;
         machine->timed_insns += machine->translated_insns - insns;
     }
     return block;

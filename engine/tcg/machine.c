@@ -10,7 +10,7 @@
 
 #include <sys/mman.h>
 
-enum { HASH_LEN = 1 << 19 };
+enum { HASH_LEN_MAX = 1 << 19, CODE_BYTES_PER_BUCKET = 512 };
 
 /* ---- Instructions for the interpreter ---- */
 
@@ -78,7 +78,11 @@ vit_tcg_new(const TcgOptions *options, GError **error)
     machine->code_len = CLAMP(machine->code_len, VIT_MIB, 1024 * VIT_MIB);
     g_mutex_init(&machine->lock);
     g_mutex_init(&machine->flush_lock);
-    machine->hash_len = HASH_LEN;
+    machine->hash_len = 1024; /* it is cleared whenever everything is dropped */
+    while (machine->hash_len < HASH_LEN_MAX &&
+           machine->hash_len < machine->code_len / CODE_BYTES_PER_BUCKET) {
+        machine->hash_len *= 2;
+    }
     machine->hash = g_new0(TcgBlock *, machine->hash_len);
     machine->physical = g_hash_table_new(NULL, NULL);
     machine->by_dirty = g_hash_table_new(NULL, NULL);
@@ -147,7 +151,7 @@ vit_tcg_print_statistics(TcgMachine *machine, GString *out)
     double ns_per_insn;
 
     g_mutex_lock(&machine->lock);
-    ns_per_insn = 1e3 * (double)machine->timed_us / (double)MAX(machine->timed_insns, 1);
+    ns_per_insn = (double)machine->timed_ns / (double)MAX(machine->timed_insns, 1);
     g_string_append_printf(
         out,
         "translated code   %zu of %zu KiB\n"

@@ -164,7 +164,7 @@ struct TcgMachine {
     uint64_t links_made, invalidated, revived, full_flushes, writes_beside, given_up;
     uint64_t checked_blocks, soft_blocks, stale;
     uint64_t timed_insns; /* of some translations, what they took */
-    int64_t timed_us;
+    int64_t timed_ns;
 };
 
 static inline ptrdiff_t
