@@ -8,6 +8,7 @@
 #include "app-command-line.h"
 
 #include "config-random.h"
+#include "host-programs.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -268,7 +269,7 @@ test_runs(gconstpointer data)
     g_autofree char *sector = g_malloc0(1 << 20);
 
     if (!found) {
-        g_test_skip("the program is not installed");
+        test_lacks(program);
     }
     g_mkdir(disks, 0700);
     g_assert_true(g_file_set_contents(disk, sector, 1 << 20, NULL));

@@ -56,6 +56,7 @@ block_server_start(const char *program, const char *arguments, GPid *out_pid)
             g_file_test(candidate, G_FILE_TEST_IS_EXECUTABLE) ? g_steal_pointer(&candidate) : NULL;
     }
     if (!path) {
+        test_lacks(program);
         return false;
     }
     g_autofree char *line = g_strdup_printf("%s %s", path, arguments);
@@ -95,7 +96,12 @@ block_server_check(BlkNode *node)
 bool
 block_server_has_driver(BlockTest *test, const char *name)
 {
-    return blk_driver_title(test->graph, name) != NULL;
+    bool found = blk_driver_title(test->graph, name) != NULL;
+
+    if (!found) {
+        test_lacks(name);
+    }
+    return found;
 }
 
 bool

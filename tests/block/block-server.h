@@ -11,11 +11,12 @@ enum { BLOCK_SERVER_LEN = 1 << 20 };
 /* A port of 127.0.0.1 that nobody listens on. */
 unsigned block_server_port(void);
 void block_server_wait(unsigned port);
-/* Starts PROGRAM of /usr/sbin or /usr/bin; false when it is not installed. */
+/* Starts PROGRAM of /usr/sbin or /usr/bin; false when it is not installed: the test lacks it. */
 bool block_server_start(const char *program, const char *arguments, GPid *out_pid);
 void block_server_stop(GPid pid);
 /* Reads NODE, which has to hold block_test_image()'s bytes. */
 void block_server_check(BlkNode *node);
+/* Whether this build has the driver; if not, the test lacks it. */
 bool block_server_has_driver(BlockTest *test, const char *name);
 /* Runs a program to its end; whether it succeeded. */
 bool block_server_run(const char *format, ...) G_GNUC_PRINTF(1, 2);

@@ -6,6 +6,7 @@
  * filter that fails, delays, counts and remembers as it is told. */
 
 #include "blk-driver.h"
+#include "host-programs.h"
 
 typedef struct BlockTest {
     VitLock own_lock, *lock;

@@ -16,9 +16,7 @@
 bool
 format_has_judge(void)
 {
-    g_autofree char *judge = g_find_program_in_path("qemu-img");
-
-    return judge != NULL;
+    return test_has_program("qemu-img");
 }
 
 static int

@@ -50,6 +50,7 @@ void format_disk_assert_clean(FormatDisk *disk);
 void format_disk_assert_judged(FormatDisk *disk);
 /* Writes a file without waiting for the disk. */
 void format_put_file(const char *path, const void *bytes, size_t len);
+/* Whether qemu-img is there; if not, the running test lacks it. */
 bool format_has_judge(void);
 /* Runs qemu-img with ARGS (NULL-terminated); its exit status and what it said. */
 int format_run_judge(const char *const *args, char **out_text);

@@ -65,10 +65,12 @@ stop(Target *target)
 static bool
 target_init(Target *target, bool chap)
 {
+    if (geteuid() != 0) {
+        g_test_skip("tgtd needs root");
+        return false;
+    }
     block_test_init(&target->test);
-    if (geteuid() != 0 || !g_file_test("/usr/sbin/tgtd", G_FILE_TEST_IS_EXECUTABLE) ||
-        !block_server_has_driver(&target->test, "iscsi")) {
-        g_test_skip("libiscsi, tgtd or the rights for it are not there");
+    if (!test_has_program("tgtd") || !block_server_has_driver(&target->test, "iscsi")) {
         block_test_finish(&target->test);
         return false;
     }

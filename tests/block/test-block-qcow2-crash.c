@@ -214,6 +214,7 @@ judge_by_qemu(Crash *crash, unsigned count)
     int status;
 
     if (!judge) {
+        test_lacks("qemu-img");
         return;
     }
     g_assert_true(

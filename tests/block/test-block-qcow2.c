@@ -121,6 +121,7 @@ assert_judged(Disk *disk, int allowed_status)
     int status;
 
     if (!judge) {
+        test_lacks("qemu-img");
         return;
     }
     g_spawn_sync(NULL, (char **)argv, NULL, 0, NULL, NULL, &out, NULL, &status, &error);

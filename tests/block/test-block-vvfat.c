@@ -80,13 +80,7 @@ finish(Folder *folder)
 static bool
 has_tools(void)
 {
-    g_autofree char *mtools = g_find_program_in_path("mcopy");
-    g_autofree char *fsck = g_find_program_in_path("fsck.vfat");
-
-    if (!mtools || !fsck) {
-        g_test_skip("mtools or fsck.vfat is not installed");
-    }
-    return mtools && fsck;
+    return test_has_program("mcopy") && test_has_program("fsck.vfat");
 }
 
 static void

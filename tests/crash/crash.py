@@ -537,6 +537,8 @@ def main():
     unknown = [name for name in args.scenario if name not in SCENARIOS]
     if unknown:
         sys.exit(f"crash: there is no scenario {unknown[0]}; there are: {' '.join(SCENARIOS)}")
+    if not QEMU_IMG and os.environ.get("VITRINE_TESTS_COMPLETE"):
+        sys.exit("crash: qemu-img is missing, which ./dev test installs")
     faults = 0
     shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     for name in args.scenario or SCENARIOS:

@@ -106,7 +106,7 @@ def one(number, options):
 def main():
     if not QEMU_IO or not THEIRS:
         print("no qemu-io to write with")
-        return 77
+        return 1 if os.environ.get("VITRINE_TESTS_COMPLETE") else 77
     faults = 0
     with tempfile.TemporaryDirectory(prefix="vitrine-patterns-") as folder:
         os.chdir(folder)

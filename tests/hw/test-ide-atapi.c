@@ -305,7 +305,7 @@ test_grub_cd(void)
     uint8_t sector[2048];
 
     if (!g_file_test(GRUB_CD, G_FILE_TEST_EXISTS)) {
-        g_test_skip("no " GRUB_CD);
+        test_lacks(GRUB_CD);
         return;
     }
     ide_fixture_init(&f);

@@ -157,7 +157,7 @@ def stopping():
 def main():
     if not THEIRS or not QEMU_IO:
         print("no qemu-img to compare with")
-        return 77
+        return 1 if os.environ.get("VITRINE_TESTS_COMPLETE") else 77
     with tempfile.TemporaryDirectory(prefix="vitrine-img-") as folder:
         os.chdir(folder)
         data = bytearray(8 << 20)

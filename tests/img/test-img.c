@@ -3,6 +3,8 @@
 
 /* vitrine-img run as its users run it; where qemu-img is installed, both are asked the same. */
 
+#include "host-programs.h"
+
 #include <gio/gio.h>
 #include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
@@ -141,7 +143,7 @@ test_json(Fixture *f, gconstpointer data)
     g_assert_cmpint(json_object_get_int_member(json_node_get_object(ours), "virtual-size"), ==,
                     200000);
     if (!judge) {
-        g_test_skip("no qemu-img to compare with");
+        test_lacks("qemu-img");
         return;
     }
     run_program(f, judge, "info -f raw --output=json disk.img");
