@@ -116,8 +116,56 @@ decode_place(const TcgBlock *block, unsigned place, X86Insn *out_insn)
     return x86_decode(block->bytes + at, block->len - at, size, out_insn) == X86_DECODE_OK;
 }
 
+/* Goes on with LIVE behind INSN, which reads or writes of *OPEN what nobody has written so far.
+ * False: all that is left is wanted there. */
+static bool
+pass(const X86Insn *insn, uint16_t *open, uint16_t *live)
+{
+    const X86OpRow *row = insn->row;
+
+    *live |= tcg_flags_read(insn) & *open;
+    if (row->class_ == X86_CLASS_FLOW || (row->flags & X86_ROW_END)) {
+        return false;
+    }
+    *open &= ~(row->flags_written | row->flags_undefined);
+    return true;
+}
+
+/* Of OPEN, flags that nothing in BLOCK has written before instruction INDEX, those that are read
+ * from there on: what find_live_flags() kept, so the host's flags have them. */
+static uint16_t
+still_live(const TcgBlock *block, unsigned index, uint16_t open)
+{
+    unsigned size = (block->mode & TCG_MODE_SIZE) == TCG_MODE_CODE64 ? 8 : 4, at = 0;
+    uint16_t live = 0;
+    X86Insn insn;
+
+    for (; index < block->n_insns && open; index++) {
+        if (!decode_place(block, index, &insn)) {
+            return live | open;
+        }
+        if (!pass(&insn, &open, &live) &&
+            !(insn.row->exec == x86_exec_jmp_rel && index + 1u == block->n_insns)) {
+            return live | open;
+        }
+    }
+    while (open) { /* behind the block, as far as look_ahead() looked */
+        const uint8_t *ahead = block->bytes + block->len;
+
+        if (at >= block->ahead_len ||
+            x86_decode(ahead + at, block->ahead_len - at, size, &insn) != X86_DECODE_OK ||
+            insn.row->class_ == X86_CLASS_SYSTEM || insn.row->class_ == X86_CLASS_STRING ||
+            !pass(&insn, &open, &live)) {
+            return live | open;
+        }
+        at += insn.length;
+    }
+    return live;
+}
+
 /* The flags before instruction INDEX of BLOCK, dead ones told. Backwards, as the last writers are
- * rarely far. */
+ * rarely far. What was written before the block is the host's where it is wanted, else that of the
+ * last entry. */
 static void
 recover_at(TcgCpu *cpu, const TcgBlock *block, unsigned index)
 {
@@ -127,6 +175,7 @@ recover_at(TcgCpu *cpu, const TcgBlock *block, unsigned index)
     X86State *s = &cpu->core.s;
     uint64_t told, flags;
 
+    insns[0].row = NULL; /* for the compiler: INDEX may be 0 */
     while (wanted && first > 0) {
         first--;
         if (!decode_place(block, first, &insns[first])) {
@@ -135,6 +184,7 @@ recover_at(TcgCpu *cpu, const TcgBlock *block, unsigned index)
         wanted &= ~(insns[first].row->flags_written | insns[first].row->flags_undefined);
     }
     told = tcg_flags_tell(&cpu->core, insns + first, index - first, s->rflags, &flags);
+    told &= ~(uint64_t)(wanted ? still_live(block, index, wanted) : 0);
     tcg_flags_to_state(cpu);
     s->rflags = (s->rflags & ~told) | (flags & told);
 }
