@@ -72,6 +72,30 @@ PROGRAM(stack)
     ret
 END(stack)
 
+/* A carry comes into a block by a jump and is read by the first of two accesses that share a check and
+ * lie in two pages; other flags are read by nobody. */
+    .balign 16
+PROGRAM(carries)
+    xorl %ebx, %ebx
+    movl $64, %ecx
+    movl $0x200ff8, %edi
+    movq %rbx, (%rdi)
+    movq $5, 8(%rdi)
+1:  imull $0x9e3779b1, %ecx, %eax
+    btl $13, %eax
+    jmp 3f
+2:  leaq (%rbx,%rbx,2), %rbx
+    decl %ecx
+    jnz 1b
+    hlt
+3:  adcq %rcx, (%rdi)
+    adcq $0, %rbx
+    addq 8(%rdi), %rbx
+    addq (%rdi), %rbx
+    cmpl $99, %ecx
+    jmp 2b
+END(carries)
+
 /* Reads of all widths at every place around a page boundary. */
     .balign 16
 PROGRAM(across)

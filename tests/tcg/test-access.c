@@ -11,6 +11,7 @@
 #define PROGRAM(name) extern const uint8_t tcg_program_##name[], tcg_program_##name##_end[]
 PROGRAM(structures);
 PROGRAM(stack);
+PROGRAM(carries);
 PROGRAM(across);
 PROGRAM(dirty);
 PROGRAM(window);
@@ -97,7 +98,7 @@ static const TcgOptions modes[] = {
 };
 
 typedef struct Values {
-    uint64_t structures, stack, across, window, loops, strings;
+    uint64_t structures, stack, carries, across, window, loops, strings;
 } Values;
 
 static Values
@@ -109,6 +110,7 @@ compute(const TcgOptions *options)
     fixture_init(&f, options);
     values.structures = RUN(&f, structures);
     values.stack = RUN(&f, stack);
+    values.carries = RUN(&f, carries);
     values.across = RUN(&f, across);
     values.window = RUN(&f, window);
     g_assert_cmpuint(f.rig->window_writes, ==, 6);
@@ -130,6 +132,7 @@ test_values(void)
         Values values = compute(&modes[i]);
         g_assert_cmphex(values.structures, ==, right.structures);
         g_assert_cmphex(values.stack, ==, right.stack);
+        g_assert_cmphex(values.carries, ==, right.carries);
         g_assert_cmphex(values.across, ==, right.across);
         g_assert_cmphex(values.window, ==, right.window);
         g_assert_cmphex(values.loops, ==, right.loops);
