@@ -205,38 +205,36 @@ tcg_recover_flags(TcgCpu *cpu, const uint8_t *pc)
 void
 tcg_recover_later(TcgCpu *cpu, const uint8_t *pc)
 {
-    const TcgBlock *block = block_of(cpu, pc);
     X86State *s = &cpu->core.s;
-    unsigned place = block ? place_of(block, s->rip) : 0;
 
-    if (block && place < block->n_insns && (block->places[place].guest & TCG_PLACE_FLAGS_DEAD)) {
-        memcpy(cpu->unsure.gpr, s->gpr, sizeof(cpu->unsure.gpr));
-        cpu->unsure.rflags = s->rflags;
-        cpu->unsure.block = block;
-        cpu->unsure.place = place;
-    }
+    memcpy(cpu->unsure.gpr, s->gpr, sizeof(cpu->unsure.gpr));
+    cpu->unsure.rflags = s->rflags;
+    cpu->unsure.rip = s->rip;
+    cpu->unsure.pc = pc;
     tcg_flags_to_state(cpu);
 }
 
 void
 tcg_recover_now(TcgCpu *cpu, bool executed)
 {
-    const TcgBlock *block = cpu->unsure.block;
     X86State *s = &cpu->core.s;
     uint64_t gpr[VIT_ARRAY_LEN(s->gpr)], flags = s->rflags, keep = ~(uint64_t)X86_FLAGS_ARITH;
+    const TcgBlock *block = cpu->unsure.pc ? block_of(cpu, cpu->unsure.pc) : NULL;
+    unsigned place = block ? place_of(block, cpu->unsure.rip) : 0;
     X86Insn insn;
 
-    if (!block) {
+    cpu->unsure.pc = NULL;
+    if (!block || place == block->n_insns ||
+        !(block->places[place].guest & TCG_PLACE_FLAGS_DEAD)) {
         return;
     }
-    cpu->unsure.block = NULL;
-    if (executed && decode_place(block, cpu->unsure.place, &insn)) {
+    if (executed && decode_place(block, place, &insn)) {
         keep |= insn.row->flags_written | insn.row->flags_undefined;
     }
     memcpy(gpr, s->gpr, sizeof(gpr));
     memcpy(s->gpr, cpu->unsure.gpr, sizeof(gpr));
     s->rflags = cpu->unsure.rflags;
-    recover_at(cpu, block, cpu->unsure.place);
+    recover_at(cpu, block, place);
     memcpy(s->gpr, gpr, sizeof(gpr));
     s->rflags = (flags & keep) | (s->rflags & ~keep);
 }
@@ -245,8 +243,8 @@ void
 tcg_recover_not(TcgCpu *cpu)
 {
     tcg_flags_from_state(cpu);
-    if (cpu->unsure.block) {
-        cpu->unsure.block = NULL;
+    if (cpu->unsure.pc) {
+        cpu->unsure.pc = NULL;
         cpu->core.s.rflags = (cpu->core.s.rflags & ~(uint64_t)X86_FLAGS_ARITH) |
                              (cpu->unsure.rflags & X86_FLAGS_ARITH);
     }

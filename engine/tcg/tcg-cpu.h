@@ -131,9 +131,8 @@ typedef struct TcgSite {
 
 /* What flags are told from, should they be wanted: see tcg_recover_later(). */
 typedef struct TcgUnsure {
-    const struct TcgBlock *block; /* NULL: the state's are right */
-    unsigned place;
-    uint64_t rflags, gpr[16];
+    const uint8_t *pc; /* NULL: the state's are right */
+    uint64_t rip, rflags, gpr[16];
 } TcgUnsure;
 
 typedef struct TcgCpu {
