@@ -41,7 +41,8 @@ static inline X86TlbEntry *
 x86_tlb_slot(const X86Core *core, uint64_t linear, X86View view)
 {
     /* folded: copies between equal places of large pages would else evict each other */
-    return &core->mmu->tlb[view][(linear >> 12 ^ linear >> 21) & (X86_TLB_ENTRIES - 1)];
+    X86Mmu *mmu = core->mmu;
+    return &mmu->tlb[view][(linear >> 12 ^ linear >> 21 ^ mmu->fold[view]) & (X86_TLB_ENTRIES - 1)];
 }
 
 static inline bool

@@ -63,6 +63,7 @@ uint64_t x86_mmu_table_address(X86Core *core, uint64_t physical);
 enum {
     X86_TLB_BITS = 9,
     X86_TLB_ENTRIES = 1 << X86_TLB_BITS,
+    X86_TLB_FOLDS = 8,       /* slots that a user page may be in, by context */
     X86_TLB_SLOW = 1u << 11, /* tag bit: rights hold, but the access is not a plain copy */
     X86_TLB_CONTEXT_LAST = 0x7fe,
     X86_PHYS_CACHE_ENTRIES = 64,
@@ -105,6 +106,8 @@ typedef struct X86PhysRange {
 struct X86Mmu {
     X86TlbEntry tlb[X86_VIEW_LAST][X86_TLB_ENTRIES];
     uint32_t context; /* 1..X86_TLB_CONTEXT_LAST */
+    /* Taken into the slot: programs have their pages at the same addresses. */
+    uint16_t fold[X86_VIEW_LAST];
     uint32_t context_next;
     uint16_t pcid_context[4096]; /* 0 = none */
     uint64_t large_pages[64];    /* hashed set of large pages with entries, for INVLPG */

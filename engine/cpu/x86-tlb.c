@@ -24,6 +24,16 @@ large_page_known(const X86Mmu *mmu, uint64_t linear, unsigned shift)
     return mmu->large_pages[bit / 64] >> (bit % 64) & 1;
 }
 
+enum { FOLD_SHIFT = X86_TLB_BITS - 3 };
+_Static_assert(X86_TLB_FOLDS == 1 << 3, "the slot's upper bits");
+
+static void
+set_context(X86Mmu *mmu, uint32_t context)
+{
+    mmu->context = context;
+    mmu->fold[X86_VIEW_USER] = context % X86_TLB_FOLDS << FOLD_SHIFT;
+}
+
 X86Mmu *
 x86_mmu_new(void)
 {
@@ -32,7 +42,7 @@ x86_mmu_new(void)
     memset(mmu->tlb, 0xff, sizeof(mmu->tlb));
     memset(mmu->phys, 0xff, sizeof(mmu->phys));
     memset(mmu->tables, 0xff, sizeof(mmu->tables));
-    mmu->context = 1;
+    set_context(mmu, 1);
     mmu->context_next = 2;
     return mmu;
 }
@@ -69,7 +79,7 @@ x86_tlb_flush_all(X86Core *core)
     memset(mmu->pcid_context, 0, sizeof(mmu->pcid_context));
     memset(mmu->large_pages, 0, sizeof(mmu->large_pages));
     mmu->keys_seen = false;
-    mmu->context = 1;
+    set_context(mmu, 1);
     mmu->context_next = 2;
     mmu->pcid_context[current_pcid(core)] = 1;
     core->code_generation++;
@@ -88,9 +98,9 @@ new_context(X86Core *core)
         x86_tlb_flush_all(core);
         return;
     }
-    tell(core, X86_TLB_CONTEXT, 0);
-    mmu->context = mmu->context_next++;
+    set_context(mmu, mmu->context_next++);
     mmu->pcid_context[current_pcid(core)] = mmu->context;
+    tell(core, X86_TLB_CONTEXT, 0);
 }
 
 void
@@ -99,7 +109,7 @@ x86_tlb_load_cr3(X86Core *core, bool keep)
     unsigned context = core->mmu->pcid_context[current_pcid(core)];
 
     if (keep && context) {
-        core->mmu->context = context;
+        set_context(core->mmu, context);
         core->code_generation++;
         tell(core, X86_TLB_CONTEXT, 0);
     } else {
@@ -130,6 +140,18 @@ drop_span(X86Mmu *mmu, uint64_t linear, unsigned shift)
     }
 }
 
+/* A global page may have been entered in any context. */
+static void
+drop_user_page(X86Core *core, uint64_t linear)
+{
+    X86TlbEntry *table = core->mmu->tlb[X86_VIEW_USER];
+    unsigned slot = (unsigned)(x86_tlb_slot(core, linear, X86_VIEW_USER) - table);
+
+    for (unsigned fold = 0; fold < X86_TLB_FOLDS; fold++) {
+        drop_entry(&table[slot ^ fold << FOLD_SHIFT]);
+    }
+}
+
 void
 x86_tlb_flush_page(X86Core *core, uint64_t linear)
 {
@@ -141,9 +163,10 @@ x86_tlb_flush_page(X86Core *core, uint64_t linear)
     if (!x86_long_mode(&core->s)) {
         linear = (uint32_t)linear;
     }
-    for (unsigned view = 0; view < X86_VIEW_LAST; view++) {
+    for (unsigned view = 0; view < X86_VIEW_USER; view++) {
         drop_entry(x86_tlb_slot(core, linear, view));
     }
+    drop_user_page(core, linear);
     for (unsigned i = 0; i < VIT_ARRAY_LEN(shifts); i++) {
         if (large_page_known(mmu, linear, shifts[i])) {
             drop_span(mmu, linear, shifts[i]);

@@ -134,6 +134,22 @@ flush_everything(TcgCpu *cpu)
 
 /* ---- Finding code ---- */
 
+static void
+take_fetch(TcgCpu *cpu, TcgFetch *fetch, const uint8_t *host, uint64_t page, uint64_t physical,
+           uint16_t mode, bool global)
+{
+    fetch->stamp = 0;
+    fetch->global = global;
+    fetch->code = tcg_page_get(cpu, page, host, mode, physical);
+    if (!global && cpu->fetch_log_len < TCG_FETCH_LOG) {
+        cpu->fetch_log[cpu->fetch_log_len++] = fetch;
+    }
+    fetch->page = page;
+    fetch->host = host;
+    fetch->mode = mode;
+    fetch->stamp = fetch->code->stamp;
+}
+
 /* Takes up the page of code at PC. False: it is not plain memory. Faults as the fetch does. */
 static __attribute__((noinline)) bool
 fill_fetch(TcgCpu *cpu, TcgFetch *fetch, unsigned mode, uint64_t pc)
@@ -146,19 +162,18 @@ fill_fetch(TcgCpu *cpu, TcgFetch *fetch, unsigned mode, uint64_t pc)
     if (host == core->mmu->window_code) {
         return false;
     }
-    fetch->stamp = 0;
-    fetch->global = (x86_tlb_slot(core, pc, view)->mask & 0x7ff) == 0;
     g_mutex_lock(&cpu->machine->lock);
-    fetch->code = tcg_page_get(cpu, page, host, (uint16_t)mode, physical & ~(uint64_t)0xfff);
+    take_fetch(cpu, fetch, host, page, physical & ~(uint64_t)0xfff, (uint16_t)mode,
+               (x86_tlb_slot(core, pc, view)->mask & 0x7ff) == 0);
     g_mutex_unlock(&cpu->machine->lock);
-    if (!fetch->global && cpu->fetch_log_len < TCG_FETCH_LOG) {
-        cpu->fetch_log[cpu->fetch_log_len++] = fetch;
-    }
-    fetch->page = page;
-    fetch->host = host;
-    fetch->mode = (uint16_t)mode;
-    fetch->stamp = fetch->code->stamp;
     return true;
+}
+
+void
+tcg_fetch_enter(TcgCpu *cpu, TcgFetch *fetch, const X86TlbEntry *from, uint64_t page, uint16_t mode)
+{
+    take_fetch(cpu, fetch, (const uint8_t *)(from->host + page), page, from->physical, mode,
+               (from->mask & 0x7ff) == 0);
 }
 
 /* A page that had been given up: writes to it are heard of again. */

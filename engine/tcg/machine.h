@@ -213,6 +213,11 @@ void tcg_rams_forget(TcgMachine *machine);
  * instruction is executed; they are added to those that already are. */
 bool tcg_softs_find(const TcgBlock *block, const uint8_t *page, TcgSofts *out_softs);
 
+/* ---- exec.c ---- */
+/* Takes up a page of code whose entry of the interpreter's TLB is FROM; lock held. */
+void tcg_fetch_enter(TcgCpu *cpu, TcgFetch *fetch, const X86TlbEntry *from, uint64_t page,
+                     uint16_t mode);
+
 /* ---- exec.c: what translated code calls; 0 = go on or again, 1 = done, 2 = leave ---- */
 /* The instruction at rIP, in the mode of the block it was in. Faults. */
 void tcg_interpret_one(TcgCpu *cpu);

@@ -224,8 +224,7 @@ tcg_recover_now(TcgCpu *cpu, bool executed)
     X86Insn insn;
 
     cpu->unsure.pc = NULL;
-    if (!block || place == block->n_insns ||
-        !(block->places[place].guest & TCG_PLACE_FLAGS_DEAD)) {
+    if (!block || place == block->n_insns || !(block->places[place].guest & TCG_PLACE_FLAGS_DEAD)) {
         return;
     }
     if (executed && decode_place(block, place, &insn)) {

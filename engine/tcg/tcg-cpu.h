@@ -62,6 +62,9 @@ enum {
     TCG_JUMP_BITS = 14,
     TCG_JUMP_ENTRIES = 1 << TCG_JUMP_BITS,
     TCG_LOG_ENTRIES = 8192,
+    TCG_SPACES = 8,
+    TCG_SPACE_DATA = 256,
+    TCG_SPACE_CODE = 128,
     TCG_GROUPS = 24, /* of accesses, in a block */
     TCG_STREAMS = 8, /* of accesses, in a loop: emit-loop.c */
     TCG_LIMITS = 4,
@@ -129,6 +132,18 @@ typedef struct TcgSite {
     uint64_t age; /* full_flushes then */
 } TcgSite;
 
+/* Pages that an address space had in the tables when it was left: tlb-space.c. */
+typedef struct TcgSpace {
+    uint32_t context; /* of X86Mmu; 0 = none */
+    uint32_t used;    /* when: counts switches */
+    uint16_t n_data, n_code;
+    uint64_t data[TCG_SPACE_DATA]; /* page, low bits as in the log */
+    struct {
+        uint64_t page;
+        uint16_t mode;
+    } code[TCG_SPACE_CODE];
+} TcgSpace;
+
 /* What flags are told from, should they be wanted: see tcg_recover_later(). */
 typedef struct TcgUnsure {
     const uint8_t *pc; /* NULL: the state's are right */
@@ -142,13 +157,16 @@ typedef struct TcgCpu {
     bool drop_everything;              /* before it runs again: memory was written from outside */
     bool code_dropped;                 /* a write of this CPU's dropped translations */
     bool log_full;                     /* entries are in the tables that are not in the log */
-    unsigned log_len;
-    uint32_t log[TCG_LOG_ENTRIES]; /* filled TLB entries */
+    /* Filled TLB entries: of pages that are not global, and of those that are. */
+    unsigned log_len[2];
+    uint32_t log[2][TCG_LOG_ENTRIES];
     unsigned fetch_log_len;
     struct TcgFetch *fetch_log[TCG_FETCH_LOG]; /* filled for pages that are not global */
     unsigned fills_since_flush;
     uint64_t dispatches, slow, interpreted, fills, flushes;
     unsigned tlb_entries;
+    uint32_t space, space_switches; /* the current context */
+    TcgSpace spaces[TCG_SPACES];
     TcgUnsure unsure;
     TcgSite sites[TCG_SITES];
     const uint8_t *fault_pc; /* a host fault has ended translated code there; NULL = none */
@@ -234,8 +252,18 @@ extern const X86CoreHooks tcg_core_hooks;
 /* Enters the page of LINEAR when an access may go straight to it. May raise no fault: false =
  * somebody else has to make this access. */
 bool tcg_tlb_fill(TcgCpu *cpu, uint64_t linear, bool write, X86View view);
+/* Enters a page that the interpreter's TLB has, in FROM; for writing: lock held, all dirty. */
+void tcg_tlb_enter(TcgCpu *cpu, const X86TlbEntry *from, uint64_t page, bool write, X86View view);
 /* The host's page of LINEAR for reading, entered first when it has to be; NULL as above. */
 const uint8_t *tcg_tlb_page(TcgCpu *cpu, uint64_t linear, X86View view);
+/* ---- tlb-space.c ---- */
+
+/* Notes what the current context has, before it is dropped; enters what CONTEXT had. */
+void tcg_space_leave(TcgCpu *cpu);
+void tcg_space_enter(TcgCpu *cpu, uint32_t context);
+/* Contexts are numbered anew. */
+void tcg_space_forget(TcgCpu *cpu);
+
 /* Takes write entries that lead to the page at HOST out of every CPU's tables; lock held. CPU is
  * the thread's own. */
 void tcg_tlb_protect(TcgCpu *cpu, const uint8_t *host);

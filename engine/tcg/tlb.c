@@ -36,7 +36,7 @@ set_entries(TcgCpu *cpu, unsigned entries)
             drop(&cpu->tlb[view][1][i], i);
         }
     }
-    cpu->log_len = 0;
+    cpu->log_len[0] = cpu->log_len[1] = 0;
     cpu->log_full = false;
     cpu->fills_since_flush = 0;
 }
@@ -90,23 +90,18 @@ flush_fetch(TcgCpu *cpu, bool globals)
     cpu->fetch_log_len = 0;
 }
 
-/* Table entries in the log: view, kind and slot in one word. */
+/* Table entries in a log: slot, view and kind in one word. */
 static void
 flush_logged(TcgCpu *cpu, bool everything)
 {
-    unsigned kept = 0;
-
     g_mutex_lock(&cpu->machine->lock); /* for tcg_tlb_protect() */
-    for (unsigned i = 0; i < cpu->log_len; i++) {
-        uint32_t word = cpu->log[i];
-        unsigned slot = word >> 4;
-        if (everything || !(word & 8)) {
-            drop(&cpu->tlb[word >> 1 & 3][word & 1][slot], slot);
-        } else {
-            cpu->log[kept++] = word;
+    for (unsigned global = 0; global <= everything; global++) {
+        for (unsigned i = 0; i < cpu->log_len[global]; i++) {
+            uint32_t word = cpu->log[global][i];
+            drop(&cpu->tlb[word >> 1 & 3][word & 1][word >> 4], word >> 4);
         }
+        cpu->log_len[global] = 0;
     }
-    cpu->log_len = kept;
     cpu->fills_since_flush = 0;
     g_mutex_unlock(&cpu->machine->lock);
 }
@@ -123,6 +118,18 @@ tcg_tlb_flush(TcgCpu *cpu)
     flush_fetch(cpu, true);
 }
 
+/* Pages that are not global. */
+static void
+drop_space(TcgCpu *cpu)
+{
+    if (cpu->log_full) {
+        set_entries(cpu, cpu->tlb_entries);
+    } else {
+        flush_logged(cpu, false);
+    }
+    flush_fetch(cpu, false);
+}
+
 static void
 tlb_changed(X86Core *core, X86TlbChange change, uint64_t linear)
 {
@@ -132,14 +139,11 @@ tlb_changed(X86Core *core, X86TlbChange change, uint64_t linear)
 
     switch (change) {
     case X86_TLB_CONTEXT:
-    case X86_TLB_NONGLOBAL:
-        if (cpu->log_full) {
-            set_entries(cpu, cpu->tlb_entries);
-        } else {
-            flush_logged(cpu, false);
-        }
-        flush_fetch(cpu, false);
+        tcg_space_leave(cpu);
+        drop_space(cpu);
+        tcg_space_enter(cpu, core->mmu->context);
         break;
+    case X86_TLB_NONGLOBAL: drop_space(cpu); break;
     case X86_TLB_PAGE:
         for (unsigned view = 0; view < X86_VIEW_LAST; view++) {
             TcgFetch *fetch = &cpu->fetch[view][tcg_fetch_slot(page)];
@@ -149,6 +153,9 @@ tlb_changed(X86Core *core, X86TlbChange change, uint64_t linear)
         }
         break;
     case X86_TLB_ALL:
+        tcg_tlb_flush(cpu);
+        tcg_space_forget(cpu);
+        break;
     case X86_TLB_SPAN: tcg_tlb_flush(cpu); break;
     }
 }
@@ -177,8 +184,8 @@ make_room(TcgCpu *cpu)
     g_mutex_unlock(&cpu->machine->lock);
 }
 
-static void
-enter(TcgCpu *cpu, const X86TlbEntry *from, uint64_t page, bool write, X86View view)
+void
+tcg_tlb_enter(TcgCpu *cpu, const X86TlbEntry *from, uint64_t page, bool write, X86View view)
 {
     unsigned slot = page >> 12 & (cpu->tlb_entries - 1);
     TcgTlbEntry *entry = &cpu->tlb[view][write][slot];
@@ -187,9 +194,9 @@ enter(TcgCpu *cpu, const X86TlbEntry *from, uint64_t page, bool write, X86View v
     cpu->fills++;
     entry->host = from->host + page;
     __atomic_store_n(&entry->tag, -page, __ATOMIC_RELEASE);
-    if (cpu->log_len < TCG_LOG_ENTRIES) {
-        cpu->log[cpu->log_len++] =
-            slot << 4 | (global ? 8 : 0) | (unsigned)view << 1 | (write ? 1 : 0);
+    if (cpu->log_len[global] < TCG_LOG_ENTRIES) {
+        cpu->log[global][cpu->log_len[global]++] =
+            slot << 4 | (unsigned)view << 1 | (write ? 1 : 0);
     } else {
         cpu->log_full = true;
     }
@@ -226,7 +233,7 @@ tcg_tlb_fill(TcgCpu *cpu, uint64_t linear, bool write, X86View view)
         return false;
     }
     if (!write) {
-        enter(cpu, from, page, false, view);
+        tcg_tlb_enter(cpu, from, page, false, view);
         return true;
     }
     if (is_displayed(cpu, from->physical)) {
@@ -239,7 +246,7 @@ tcg_tlb_fill(TcgCpu *cpu, uint64_t linear, bool write, X86View view)
     }
     if (good) {
         __atomic_fetch_or(from->dirty, VIT_DIRTY_ALL, __ATOMIC_RELEASE);
-        enter(cpu, from, page, true, view);
+        tcg_tlb_enter(cpu, from, page, true, view);
     }
     g_mutex_unlock(&cpu->machine->lock);
     return good;
@@ -258,6 +265,21 @@ tcg_tlb_page(TcgCpu *cpu, uint64_t linear, X86View view)
     return (const uint8_t *)entry->host;
 }
 
+static bool
+protect_logged(TcgCpu *cpu, const uint32_t *log, unsigned len, const uint8_t *host)
+{
+    bool found = false;
+
+    for (unsigned i = 0; i < len; i++) {
+        TcgTlbEntry *entry = &cpu->tlb[log[i] >> 1 & 3][1][log[i] >> 4];
+        if ((log[i] & 1) && entry->host == (uintptr_t)host) {
+            drop(entry, log[i] >> 4);
+            found = true;
+        }
+    }
+    return found;
+}
+
 /* Write entries are entered with the lock held, and the log is only rewritten so. Whether there was
  * one. */
 static bool
@@ -266,14 +288,9 @@ protect_cpu(TcgCpu *cpu, const uint8_t *host)
     bool found = false;
 
     if (!cpu->log_full) {
-        unsigned len = __atomic_load_n(&cpu->log_len, __ATOMIC_ACQUIRE);
-        for (unsigned i = 0; i < len; i++) {
-            uint32_t word = cpu->log[i];
-            TcgTlbEntry *entry = &cpu->tlb[word >> 1 & 3][1][word >> 4];
-            if ((word & 1) && entry->host == (uintptr_t)host) {
-                drop(entry, word >> 4);
-                found = true;
-            }
+        for (unsigned global = 0; global < 2; global++) {
+            found |= protect_logged(cpu, cpu->log[global],
+                                    __atomic_load_n(&cpu->log_len[global], __ATOMIC_ACQUIRE), host);
         }
         return found;
     }

@@ -161,4 +161,44 @@ PROGRAM(open_one)
     hlt
 END(open_one)
 
+/* Two address spaces with PCIDs, CR3 of the first in R8, of the second in R9, both with the bit
+ * that keeps translations. Each page holds its number in its first word: the first space has the
+ * pages from 0x200000 on as 511, 510.., the second as 0, 1... The tables change under entries that
+ * are kept, and the entries are told to go in three ways. */
+    .balign 64
+PROGRAM(spaces)
+    xorl %ebx, %ebx
+    movl $100, %ecx
+1:  addl 0x200000, %ebx
+    addl 0x201000, %ebx
+    incl 0x202000
+    movq %r9, %cr3
+    addl 0x203000, %ebx
+    addl 0x204000, %ebx
+    incl 0x206000
+    movq %r8, %cr3
+    decl %ecx
+    jnz 1b
+    movq %r9, %cr3
+    movq $0x407003, 0x103000
+    movq %r8, %rax
+    btrq $63, %rax
+    movq %rax, %cr3             /* not kept */
+    addl 0x200000, %ebx
+    movq $0x409003, 0x103008
+    invlpg 0x201000
+    movq %r9, %cr3
+    movq %r8, %cr3
+    addl 0x201000, %ebx
+    movq %r9, %cr3
+    movq $0x40b003, 0x103008
+    movq $1, 0x20100
+    movq $0, 0x20108
+    movl $1, %eax
+    invpcid 0x20100, %rax
+    movq %r8, %cr3
+    addl 0x201000, %ebx
+    hlt
+END(spaces)
+
     .section .note.GNU-stack, "", @progbits

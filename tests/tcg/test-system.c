@@ -18,6 +18,7 @@ PROGRAM(keys_off);
 PROGRAM(open_close);
 PROGRAM(open_halt);
 PROGRAM(open_one);
+PROGRAM(spaces);
 
 enum { BASE = 0x10000, TABLE = 0x103000, HALT = 0x6000, HANDLER = 0x6100, VECTOR = 0x40 };
 
@@ -205,6 +206,79 @@ test_waiting(void)
     }
 }
 
+/* The second space's tables beside the first's, the same but for the pages at 2 MiB. */
+static void
+make_spaces(Fixture *f)
+{
+    const uint64_t keep = (uint64_t)1 << 63;
+    X86State *s = &f->rig->core->s;
+
+    memcpy(rig_ram(f->rig, 0x110000), rig_ram(f->rig, 0x100000), 0x3000);
+    rig_put(f->rig, 0x110000, 0x111007, 8);
+    rig_put(f->rig, 0x111000, 0x112007, 8);
+    rig_put(f->rig, 0x112008, 0x113007, 8);
+    for (unsigned i = 0; i < 512; i++) {
+        rig_put(f->rig, 0x113000 + i * 8, (0x400000 + i * 0x1000) | 3, 8);
+        rig_put(f->rig, 0x400000 + i * 0x1000, i, 4);
+    }
+    s->cr3 = 0x100001;
+    s->cr4 |= X86_CR4_PCIDE;
+    s->gpr[X86_R8] = s->cr3 | keep;
+    s->gpr[X86_R9] = 0x110002 | keep;
+}
+
+static void
+test_spaces(void)
+{
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(modes); i++) {
+        const TcgCpu *cpu;
+        Fixture f;
+
+        fixture_init(&f, &modes[i]);
+        make_spaces(&f);
+        cpu = tcg_cpu_of(f.rig->core);
+        g_assert_cmpuint(RUN(&f, spaces), ==, 100 * (511 + 510 + 3 + 4) + 7 + 9 + 11);
+        g_assert_cmpuint(rig_get(f.rig, 0x400000 + 509 * 0x1000, 4), ==, 609);
+        g_assert_cmpuint(rig_get(f.rig, 0x406000, 4), ==, 106);
+        if (i == 1) { /* six pages, not six hundred times */
+            g_assert_cmpuint(cpu->slow, <, 60);
+        }
+        fixture_finish(&f);
+    }
+}
+
+/* A global user page is entered in several contexts of the interpreter's TLB, and INVLPG takes it
+ * out of all. */
+static void
+test_global_page(void)
+{
+    enum { LINEAR = 0x208000, CONTEXTS = 11 };
+    X86TlbEntry *entry;
+    uint32_t error;
+    X86Core *core;
+    Fixture f;
+
+    fixture_init(&f, &(TcgOptions){ 0 });
+    core = f.rig->core;
+    rig_put(f.rig, TABLE + 8 * 8, 0x400107, 8);
+    core->s.cr4 |= X86_CR4_PGE | X86_CR4_PCIDE;
+    x86_state_changed(core);
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned pcid = 0; pcid < CONTEXTS; pcid++) {
+            core->s.cr3 = 0x100000 | pcid;
+            x86_tlb_load_cr3(core, true);
+            entry = x86_tlb_slot(core, LINEAR, X86_VIEW_USER);
+            if (round == 0) {
+                entry = x86_tlb_fill(core, LINEAR, X86_ACCESS_READ, X86_VIEW_USER, &error);
+                g_assert_nonnull(entry);
+            }
+            g_assert_cmpint(x86_tlb_hit(core, entry, LINEAR, X86_ACCESS_READ), ==, round == 0);
+        }
+        x86_tlb_flush_page(core, LINEAR);
+    }
+    fixture_finish(&f);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -213,5 +287,7 @@ main(int argc, char **argv)
     g_test_add_func("/tcg/system/values", test_values);
     g_test_add_func("/tcg/system/open-close", test_open_close);
     g_test_add_func("/tcg/system/waiting", test_waiting);
+    g_test_add_func("/tcg/system/spaces", test_spaces);
+    g_test_add_func("/tcg/system/global-page", test_global_page);
     return g_test_run();
 }
