@@ -61,6 +61,15 @@ def virtio_blk_packed():
            "physical_block_size=4096"])
 
 
+def virtio_blk_iothread():
+    """Queues and completions on a thread of their own, two CPUs at its bells.
+
+    mission: iothread device.iothread"""
+    check("vda", VIRTIO_BLK, ["-object", "iothread,id=io0", "-device",
+                              "virtio-blk-pci,drive=d0,num-queues=2,iothread=io0"],
+          more=["-smp", "2"])
+
+
 VIRTIO_SCSI = ["virtio_pci", "virtio_scsi", "sd_mod", "sr_mod"]
 
 
@@ -203,5 +212,5 @@ def boots_over_network():
 
 
 if __name__ == "__main__":
-    machine.main([firmware_boots, boots_over_network, virtio_blk, virtio_blk_legacy, virtio_blk_packed, virtio_scsi,
-                  pvscsi, ahci, nvme])
+    machine.main([firmware_boots, boots_over_network, virtio_blk, virtio_blk_iothread,
+                  virtio_blk_legacy, virtio_blk_packed, virtio_scsi, pvscsi, ahci, nvme])

@@ -132,7 +132,11 @@ rest_in_step(Mirror *mirror, int *out_ret)
 
     *out_ret = blk_flush(mirror->copy.target);
     if (*out_ret < 0) {
-        return true;
+        BlkOnError action = blk_task_on_error(task, false, -*out_ret);
+        if (action != BLK_ON_ERROR_IGNORE) {
+            return action == BLK_ON_ERROR_REPORT; /* stop: flushed again when resumed */
+        }
+        *out_ret = 0;
     }
     if (mirror->dirty->dirty_count == 0) {
         blk_task_become_ready(task);

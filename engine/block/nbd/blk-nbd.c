@@ -21,7 +21,7 @@
 
 #include <stdio.h>
 
-enum { SLOTS = 16, SILENCE_S = 10 };
+enum { SLOTS = 16, SILENCE_S = 10, RETRY_US = 200 * 1000 };
 
 typedef struct NbdRequest {
     bool used, done;
@@ -46,7 +46,8 @@ typedef struct Nbd {
     NbdAgreement agreement;
     NbdChannel *channel;
     bool connecting, closing, reader_runs;
-    int64_t lost_us; /* when the connection broke */
+    int64_t lost_us;  /* when the connection broke */
+    int64_t retry_us; /* until then, who needs a connection is told that there is none */
     NbdRequest requests[SLOTS];
     uint64_t generation; /* of connections, part of the handle */
     BlkWaitQueue free_slot, turn, connected, reader_gone;
@@ -360,7 +361,9 @@ connect_once(BlkNode *node, GError **error)
     return true;
 }
 
-/* One fiber connects, the others wait for it. False when there is no connection in time. */
+/* One fiber connects, the others wait for it. False when there is no connection in time; those who
+ * come soon after that are not kept waiting for the same answer. Without reconnect-delay it is
+ * tried once, so that a machine which an error has stopped goes on when the server is back. */
 static bool
 reconnect(BlkNode *node)
 {
@@ -373,12 +376,16 @@ reconnect(BlkNode *node)
     if (nbd->channel || nbd->closing) {
         return nbd->channel != NULL;
     }
+    if (g_get_monotonic_time() < nbd->retry_us) {
+        return false;
+    }
     nbd->connecting = true;
     while (!connect_once(node, NULL) && !nbd->closing && node->graph->drain_depth == 0 &&
            g_get_monotonic_time() < end_us) {
         blk_sleep_ns(node->context, 200 * 1000000);
     }
     nbd->connecting = false;
+    nbd->retry_us = nbd->channel ? 0 : g_get_monotonic_time() + RETRY_US;
     blk_wake_all(node->context, &nbd->connected);
     return nbd->channel != NULL;
 }
@@ -467,7 +474,7 @@ run_request(BlkNode *node, const NbdRequest *wanted)
     int ret;
 
     do {
-        if (!nbd->channel && (nbd->reconnect_delay_s == 0 || !reconnect(node))) {
+        if (!nbd->channel && !reconnect(node)) {
             return -EIO;
         }
         ret = run_once(node, wanted, &lost);
