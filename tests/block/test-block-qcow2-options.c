@@ -4,7 +4,7 @@
 /* What the options of -blockdev driver=qcow2 do: which damage the overlap checks see, and which
  * freed clusters go back to the host.
  * mission: blockdev.qcow2.overlap-check.* blockdev.qcow2.pass-discard-request
- * mission: blockdev.qcow2.pass-discard-other */
+ * mission: blockdev.qcow2.pass-discard-other blockdev.qcow2.pass-discard-snapshot */
 
 #include "block-test.h"
 
@@ -105,6 +105,7 @@ typedef struct DiscardRow {
 static const DiscardRow discard_rows[] = {
     { "pass-discard-request=on", BY_REQUEST, true },
     { "pass-discard-request=off", BY_REQUEST, false },
+    { "pass-discard-snapshot=on", BY_SNAPSHOT, true },
     { "pass-discard-snapshot=off", BY_SNAPSHOT, false },
     { "pass-discard-other=on", BY_OVERWRITE, true },
     { "pass-discard-other=off", BY_OVERWRITE, false },

@@ -583,28 +583,33 @@ qcow2_free(Qcow2 *q, uint64_t offset, uint64_t bytes, bool is_discard)
     g_array_append_val(q->frees, entry);
 }
 
-/* Gives whole freed clusters back to the host, where that is wanted. */
-static void
-discard_freed(BlkNode *node, const Qcow2Free *entry)
+void
+qcow2_discard_unused(BlkNode *node, uint64_t first_cluster, uint64_t count)
 {
     Qcow2 *q = node->state;
     uint64_t refcount;
 
-    if (!(entry->is_discard ? q->pass_discard_request : q->pass_discard_other)) {
-        return;
-    }
-    for (uint64_t i = 0; i < entry->count; i++) {
+    for (uint64_t i = 0; i < count; i++) {
         uint64_t run = 0;
-        while (i + run < entry->count &&
-               qcow2_get_refcount(node, entry->first_cluster + i + run, &refcount) == 0 &&
-               refcount == 0) {
+        while (i + run < count &&
+               qcow2_get_refcount(node, first_cluster + i + run, &refcount) == 0 && refcount == 0) {
             run++;
         }
         if (run > 0) {
-            blk_discard(node->file, (entry->first_cluster + i) << q->cluster_bits,
-                        run << q->cluster_bits);
+            blk_discard(node->file, (first_cluster + i) << q->cluster_bits, run << q->cluster_bits);
             i += run - 1;
         }
+    }
+}
+
+/* Gives whole freed clusters back to the host, where that is wanted. */
+static void
+discard_freed(BlkNode *node, const Qcow2Free *entry)
+{
+    const Qcow2 *q = node->state;
+
+    if (entry->is_discard ? q->pass_discard_request : q->pass_discard_other) {
+        qcow2_discard_unused(node, entry->first_cluster, entry->count);
     }
 }
 

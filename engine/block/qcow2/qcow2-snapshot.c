@@ -233,7 +233,46 @@ typedef struct Walk {
     BlkNode *node;
     int delta;
     bool is_active; /* its flags are brought up to date */
+    GArray *left;   /* LeftRun: what a decrement may have freed; NULL: nobody asks */
 } Walk;
+
+typedef struct LeftRun {
+    uint64_t first, count; /* clusters */
+} LeftRun;
+
+static int
+change_refcount(const Walk *walk, uint64_t first, uint64_t count)
+{
+    GArray *left = walk->left;
+    LeftRun *last = left && left->len > 0 ? &g_array_index(left, LeftRun, left->len - 1) : NULL;
+
+    if (last && last->first + last->count == first) {
+        last->count += count;
+    } else if (left) {
+        LeftRun run = { first, count };
+        g_array_append_val(left, run);
+    }
+    return qcow2_change_refcount(walk->node, first, count, walk->delta);
+}
+
+static GArray *
+left_new(const Qcow2 *q)
+{
+    return q->pass_discard_snapshot ? g_array_new(FALSE, FALSE, sizeof(LeftRun)) : NULL;
+}
+
+/* Once the references are gone for good: what has no other goes back to the host. Lock held. */
+static int
+give_back(BlkNode *node, GArray *left)
+{
+    int ret = left ? qcow2_commit(node, true) : 0;
+
+    for (guint i = 0; left && ret == 0 && i < left->len; i++) {
+        const LeftRun *run = &g_array_index(left, LeftRun, i);
+        qcow2_discard_unused(node, run->first, run->count);
+    }
+    return ret;
+}
 
 static int
 change_entry_refcount(const Walk *walk, uint64_t entry)
@@ -246,10 +285,9 @@ change_entry_refcount(const Walk *walk, uint64_t entry)
         qcow2_packed_place(q, entry, &offset, &bytes);
         first = offset >> q->cluster_bits;
         last = (offset + bytes - 1) >> q->cluster_bits;
-        return qcow2_change_refcount(walk->node, first, last - first + 1, walk->delta);
+        return change_refcount(walk, first, last - first + 1);
     }
-    return offset ? qcow2_change_refcount(walk->node, offset >> q->cluster_bits, 1, walk->delta)
-                  : 0;
+    return offset ? change_refcount(walk, offset >> q->cluster_bits, 1) : 0;
 }
 
 static int
@@ -310,9 +348,7 @@ walk_table(const Walk *walk, uint64_t l2_offset)
         /* Many flags change: keep the cache within its bound. */
         ret = ret < 0 ? ret : qcow2_relieve(walk->node);
     }
-    return ret < 0 || !walk->delta
-               ? ret
-               : qcow2_change_refcount(walk->node, l2_offset >> q->cluster_bits, 1, walk->delta);
+    return ret < 0 || !walk->delta ? ret : change_refcount(walk, l2_offset >> q->cluster_bits, 1);
 }
 
 /* Adds DELTA to all that L1 (of SIZE entries) refers to, tables and data. Lock held. */
@@ -575,7 +611,9 @@ go_back(BlkNode *node, const Qcow2Snapshot *snapshot)
     uint64_t *l1 = g_new0(uint64_t, MAX(size, 1)), *old = q->l1;
     uint64_t old_offset = q->l1_offset;
     uint32_t old_size = q->l1_size;
-    Walk add = { .node = node, .delta = 1 }, remove = { .node = node, .delta = -1 };
+    g_autoptr(GArray) left = left_new(q);
+    Walk add = { .node = node, .delta = 1 };
+    Walk remove = { .node = node, .delta = -1, .left = left };
     Walk refresh = { .node = node, .is_active = true };
     int ret = read_l1_of(node, snapshot, l1);
 
@@ -592,7 +630,7 @@ go_back(BlkNode *node, const Qcow2Snapshot *snapshot)
     ret = ret < 0 ? ret : walk_l1(&refresh, q->l1, q->l1_size);
     qcow2_free(q, old_offset, (uint64_t)old_size * 8, false);
     g_free(old);
-    return ret;
+    return ret < 0 ? ret : give_back(node, left);
 }
 
 bool
@@ -634,13 +672,15 @@ qcow2_delete_snapshot(BlkNode *node, const char *id_or_name, GError **error)
         g_ptr_array_insert(q->snapshots, (int)index, snapshot);
     } else {
         g_autofree uint64_t *l1 = g_new0(uint64_t, MAX(snapshot->l1_size, 1));
-        Walk remove = { .node = node, .delta = -1 };
+        g_autoptr(GArray) left = left_new(q);
+        Walk remove = { .node = node, .delta = -1, .left = left };
         Walk refresh = { .node = node, .is_active = true };
         ret = read_l1_of(node, snapshot, l1);
         ret = ret < 0 ? ret : walk_l1(&remove, l1, snapshot->l1_size);
         ret = ret < 0 ? ret : walk_l1(&refresh, q->l1, q->l1_size);
         qcow2_free(q, snapshot->l1_offset, (uint64_t)snapshot->l1_size * 8, false);
         free_snapshot(snapshot);
+        ret = ret < 0 ? ret : give_back(node, left);
     }
     bool ok = end_operation(node, &gate, ret, "deleted", error);
     q->pass_discard_other = old_other;

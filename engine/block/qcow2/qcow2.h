@@ -342,6 +342,8 @@ int qcow2_alloc_at(BlkNode *node, uint64_t offset, uint64_t *count);
 int64_t qcow2_alloc_packed(BlkNode *node, uint32_t len);
 /* One reference less, once that is stable. */
 void qcow2_free(Qcow2 *q, uint64_t offset, uint64_t bytes, bool is_discard);
+/* Gives those of the clusters back to the host that nothing refers to. [fiber] */
+void qcow2_discard_unused(BlkNode *node, uint64_t first_cluster, uint64_t count);
 /* Makes the queued decrements whose time has come. Lock held. */
 int qcow2_apply_frees(BlkNode *node);
 /* Grows the refcount table in memory and on disk to ENTRIES at least. */
