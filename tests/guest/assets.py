@@ -183,8 +183,9 @@ def module_needs(path):
     return [name for name in (match.group(1).decode().split(",") if match else []) if name]
 
 
-def initrd(script, arch="amd64", modules_dir=None, modules=(), name="initrd"):
-    """An initrd with busybox that loads MODULES, runs SCRIPT (sh) and powers off."""
+def initrd(script, arch="amd64", modules_dir=None, modules=(), name="initrd", files=None):
+    """An initrd with busybox that loads MODULES, runs SCRIPT (sh) and powers off. FILES: programs,
+    by path, to put in."""
     busybox = unpacked("busybox-static", arch) + "/bin/busybox"
     cpio = Cpio()
     for folder in ("bin", "dev", "proc", "sys", "tmp", "mnt", "etc", "modules"):
@@ -195,6 +196,8 @@ def initrd(script, arch="amd64", modules_dir=None, modules=(), name="initrd"):
         cpio.add("bin/" + applet, 0o120777, b"busybox")
     cpio.add("dev/console", 0o20600, rdev=(5, 1))
     cpio.add("dev/null", 0o20666, rdev=(1, 3))
+    for path, data in (files or {}).items():
+        cpio.add(path, 0o100755, data)
     loads = []
     for path in module_order(modules_dir, modules) if modules_dir else []:
         base = os.path.basename(path)

@@ -555,6 +555,7 @@ rebuild_refcounts(const Count *count)
     g_free(q->reftable);
     q->reftable = rebuild.table;
     q->reftable_size = (rebuild.table_clusters << q->cluster_bits) / 8;
+    qcow2_count_reftable(q);
     q->reftable_dirty_from = q->reftable_dirty_to = 0;
     q->free_hint = 0;
     qcow2_cache_forget_all(q->ref_cache);

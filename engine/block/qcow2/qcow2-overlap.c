@@ -21,11 +21,12 @@ touches(const Span *span, uint64_t offset, uint64_t len)
 static bool
 touches_table_of(const Qcow2 *q, const Span *span, const uint64_t *table, uint64_t size)
 {
-    uint64_t first = qcow2_cluster_start(q, span->start);
+    /* From the first cluster touched, but never an unused entry's 0; one comparison an entry. */
+    uint64_t first = MAX(qcow2_cluster_start(q, span->start), 1);
+    uint64_t room = span->end > first ? span->end - first : 0;
 
     for (uint64_t i = 0; i < size; i++) {
-        uint64_t offset = table[i] & QCOW2_OFFSET_MASK;
-        if (offset >= first && offset < span->end && offset) {
+        if ((table[i] & QCOW2_OFFSET_MASK) - first < room) {
             return true;
         }
     }
@@ -81,7 +82,7 @@ touches_known(const Qcow2 *q, const Span *span, unsigned mask)
            ((mask & QCOW2_OL_INACTIVE_L1) && touches_snapshots(q, span)) ||
            ((mask & QCOW2_OL_ACTIVE_L2) && q->l1 && touches_table_of(q, span, q->l1, q->l1_size)) ||
            ((mask & QCOW2_OL_REFCOUNT_BLOCK) && q->reftable &&
-            touches_table_of(q, span, q->reftable, q->reftable_size));
+            touches_table_of(q, span, q->reftable, q->reftable_used));
 }
 
 int

@@ -54,6 +54,15 @@ qcow2_refcount_write(const Qcow2 *q, uint8_t *block, uint64_t index, uint64_t va
     }
 }
 
+void
+qcow2_count_reftable(Qcow2 *q)
+{
+    q->reftable_used = q->reftable_size;
+    while (q->reftable_used > 0 && q->reftable[q->reftable_used - 1] == 0) {
+        q->reftable_used--;
+    }
+}
+
 bool
 qcow2_load_reftable(BlkNode *node, GError **error)
 {
@@ -78,6 +87,7 @@ qcow2_load_reftable(BlkNode *node, GError **error)
     for (uint64_t i = 0; i < q->reftable_size; i++) {
         q->reftable[i] = GUINT64_FROM_BE(q->reftable[i]);
     }
+    qcow2_count_reftable(q);
     return true;
 }
 
@@ -152,6 +162,7 @@ add_block(BlkNode *node, uint64_t index, uint64_t cluster)
     qcow2_cache_mark(q->ref_cache, block, 0, q->cluster_bytes);
     qcow2_cache_put(block);
     q->reftable[index] = offset;
+    q->reftable_used = MAX(q->reftable_used, index + 1);
     if (q->reftable_dirty_from < q->reftable_dirty_to) {
         q->reftable_dirty_from = MIN(q->reftable_dirty_from, index);
         q->reftable_dirty_to = MAX(q->reftable_dirty_to, index + 1);
@@ -252,6 +263,7 @@ qcow2_grow_reftable(BlkNode *node, uint64_t entries)
     g_free(q->reftable);
     q->reftable = table;
     q->reftable_size = plan.entries;
+    qcow2_count_reftable(q);
     q->reftable_dirty_from = q->reftable_dirty_to = 0;
     qcow2_free(q, old_offset, old_clusters << q->cluster_bits, false);
     return 0;

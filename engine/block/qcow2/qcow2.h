@@ -164,6 +164,7 @@ struct Qcow2 {
     uint32_t l1_dirty_from, l1_dirty_to; /* entries */
     uint64_t *reftable;                  /* host order */
     uint64_t reftable_size;
+    uint64_t reftable_used; /* behind these all are 0; looked through at every write */
     uint64_t reftable_dirty_from, reftable_dirty_to;
     unsigned refblock_bits; /* log2 of the entries of a refcount block */
     uint64_t refcount_max;
@@ -349,6 +350,8 @@ int qcow2_apply_frees(BlkNode *node);
 /* Grows the refcount table in memory and on disk to ENTRIES at least. */
 int qcow2_grow_reftable(BlkNode *node, uint64_t entries);
 bool qcow2_load_reftable(BlkNode *node, GError **error);
+/* After the table was replaced: how many entries are in use. */
+void qcow2_count_reftable(Qcow2 *q);
 
 /* ---- qcow2-commit.c ---- */
 
