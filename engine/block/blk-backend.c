@@ -348,6 +348,18 @@ backend_set_iothread(VitDrive *drive, VitIothread *thread)
     }
 }
 
+static void
+backend_batch_begin(VitDrive *drive)
+{
+    blk_context_batch_begin(blk_backend_of(drive)->graph->context);
+}
+
+static void
+backend_batch_end(VitDrive *drive)
+{
+    blk_context_batch_end(blk_backend_of(drive)->graph->context);
+}
+
 const VitDriveOps blk_backend_ops = {
     .read = backend_read,
     .write = backend_write,
@@ -362,6 +374,8 @@ const VitDriveOps blk_backend_ops = {
     .is_tray_open = backend_is_tray_open,
     .set_locked = backend_set_locked,
     .error_action = backend_error_action,
+    .batch_begin = backend_batch_begin,
+    .batch_end = backend_batch_end,
     .set_iothread = backend_set_iothread,
 };
 

@@ -481,6 +481,22 @@ run_ready(BlkContext *context)
     return progress;
 }
 
+void
+blk_context_batch_begin(BlkContext *context)
+{
+    g_assert(!context->current);
+    context->dispatch_depth++;
+}
+
+void
+blk_context_batch_end(BlkContext *context)
+{
+    /* Inside a dispatch that one goes on with what is ready. */
+    if (--context->dispatch_depth == 0 && (context->ready.first || context->deferred_first)) {
+        run_ready(context);
+    }
+}
+
 /* Waits for the eventfd or the next sleeper. */
 static void
 poll_host(BlkContext *context, int timeout_ms)

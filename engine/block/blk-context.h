@@ -61,6 +61,10 @@ void blk_context_run(BlkContext *context, BlkFiberFunc func, void *opaque);
  * when something ran. Not from inside a fiber. */
 bool blk_context_poll(BlkContext *context, int timeout_ms);
 void blk_context_defer(BlkContext *context, BlkDeferred *deferred);
+/* What becomes ready in between is run by the end instead of by the main context's thread. Outside
+ * of fibers; they nest. */
+void blk_context_batch_begin(BlkContext *context);
+void blk_context_batch_end(BlkContext *context);
 
 /* The descriptor is looked at while results are expected. */
 void blk_poller_add(BlkContext *context, BlkPoller *poller);

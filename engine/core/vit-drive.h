@@ -53,6 +53,11 @@ typedef struct VitDriveOps {
     /* What to do about a failed request, by rerror/werror. STOP: the machine pauses and the
      * device repeats the request when it resumes (resume callback below). */
     VitDriveError (*error_action)(VitDrive *drive, bool is_read, int error);
+    /* Between these a device submits what its driver has queued. What has ended by then (reads that
+     * the host's page cache served) completes in batch_end instead of waking another thread for
+     * it. May be NULL. */
+    void (*batch_begin)(VitDrive *drive);
+    void (*batch_end)(VitDrive *drive);
     /* Completions are to come on THREAD, or with NULL on the machine thread again. All drives of a
      * machine share one place; it is that of the first who asked. May be NULL. */
     void (*set_iothread)(VitDrive *drive, VitIothread *thread);

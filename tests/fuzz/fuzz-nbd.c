@@ -74,6 +74,7 @@ fuzz_server(BlkGraph *graph, const uint8_t *data, size_t size)
 
 typedef struct Speaker {
     int fd;
+    const char *path; /* of the socket; gone once one client is there: it finds nobody again */
     GByteArray *words;
 } Speaker;
 
@@ -84,6 +85,7 @@ speak(gpointer opaque)
     int fd = accept(speaker->fd, NULL, NULL);
     char buf[4096];
 
+    unlink(speaker->path);
     if (fd >= 0) {
         for (size_t done = 0; done < speaker->words->len;) {
             ssize_t ret =
@@ -162,6 +164,7 @@ fuzz_client(BlkGraph *graph, bool agreed, const uint8_t *data, size_t size)
     g_snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/vitrine-fuzz-nbd-%d", getpid());
     unlink(address.sun_path);
     g_assert_cmpint(bind(speaker.fd, (struct sockaddr *)&address, sizeof(address)), ==, 0);
+    speaker.path = address.sun_path;
     g_assert_cmpint(listen(speaker.fd, 1), ==, 0);
     if (agreed) {
         agree(words);

@@ -379,13 +379,16 @@ reconnect(BlkNode *node)
     if (g_get_monotonic_time() < nbd->retry_us) {
         return false;
     }
+    int64_t begun_us = g_get_monotonic_time();
     nbd->connecting = true;
     while (!connect_once(node, NULL) && !nbd->closing && node->graph->drain_depth == 0 &&
            g_get_monotonic_time() < end_us) {
         blk_sleep_ns(node->context, 200 * 1000000);
     }
     nbd->connecting = false;
-    nbd->retry_us = nbd->channel ? 0 : g_get_monotonic_time() + RETRY_US;
+    /* A server that is silent costs each attempt its patience: at most half of the time. */
+    int64_t now_us = g_get_monotonic_time(), spent_us = now_us - begun_us;
+    nbd->retry_us = nbd->channel ? 0 : now_us + MAX(spent_us, RETRY_US);
     blk_wake_all(node->context, &nbd->connected);
     return nbd->channel != NULL;
 }

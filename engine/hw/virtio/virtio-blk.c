@@ -258,9 +258,8 @@ parse(VirtioBlk *blk, BlkRequest *request)
 }
 
 static void
-handle_queue(VirtQueue *queue)
+take_requests(VirtioBlk *blk, VirtQueue *queue)
 {
-    VirtioBlk *blk = blk_of(queue->virtio);
     BlkRequest *request;
 
     do {
@@ -274,6 +273,21 @@ handle_queue(VirtQueue *queue)
         }
         virtq_set_kick(queue, true);
     } while (!virtq_is_empty(queue));
+}
+
+static void
+handle_queue(VirtQueue *queue)
+{
+    VirtioBlk *blk = blk_of(queue->virtio);
+    const VitDriveOps *ops = blk->drive->ops;
+
+    if (ops->batch_begin) {
+        ops->batch_begin(blk->drive);
+    }
+    take_requests(blk, queue);
+    if (ops->batch_end) {
+        ops->batch_end(blk->drive);
+    }
 }
 
 /* ---- stopped requests ---- */
