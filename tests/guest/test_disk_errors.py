@@ -84,6 +84,7 @@ def disk_full():
                    "-drive", f"file={images['sda'][1]},format=raw,if=none,id=b,werror=stop",
                    "-device", "virtio-scsi-pci,id=c,iothread=io0",
                    "-device", "scsi-hd,drive=b,bus=c.0") as vm:
+            vm.qmp("query-status")  # events are heard from here on
             for disk, name in (("vdb", "a"), ("sda", "b")):
                 small.fill(3 * MEBI)
                 vm.wait_serial(f"START-{disk}", 240)

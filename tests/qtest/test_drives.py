@@ -352,8 +352,57 @@ def iothreads():
         m.ask("query-iothreads")
 
 
+def nodes():
+    """mission: blockdev blockdev.reference blockdev.driver blockdev.node-name blockdev.read-only
+    mission: blockdev.auto-read-only blockdev.force-share blockdev.cache.direct
+    mission: blockdev.cache.no-flush blockdev.discard blockdev.discard.* blockdev.detect-zeroes
+    mission: blockdev.detect-zeroes.* blockdev.file blockdev.file.filename blockdev.file.aio
+    mission: blockdev.file.locking blockdev.raw blockdev.raw.file blockdev.qcow2.cache-size
+    mission: blockdev.qcow2.cache-clean-interval blockdev.qcow2.overlap-check x.blockdev.json
+    mission: device.write-cache device.virtio-9p.ccw"""
+    plain, image = make("n.img"), make("n.qcow2", "8M", "qcow2")
+
+    def shown(m, name):
+        return next(n for n in m.ask("query-named-block-nodes") if n["node-name"] == name)
+
+    with Machine("-blockdev", f"driver=file,node-name=f,filename={plain},cache.direct=on,"
+                 "cache.no-flush=on,aio=native,locking=on,auto-read-only=on",
+                 "-blockdev", "raw,node-name=r,file=f,read-only=on",
+                 "-blockdev", f"qcow2,node-name=q,file.driver=file,file.filename={image},"
+                 "cache-size=2M,cache-clean-interval=1,overlap-check=none,discard=unmap,"
+                 "detect-zeroes=unmap",
+                 "-device", "virtio-blk-pci,drive=q,write-cache=off") as m:
+        assert shown(m, "f")["cache"] == {"direct": True, "no-flush": True, "writeback": True}
+        assert shown(m, "r")["ro"] and shown(m, "r")["drv"] == "raw"
+        assert not shown(m, "q")["ro"] and shown(m, "q")["detect_zeroes"] == "unmap"
+        row = next(d for d in m.ask("query-block") if d.get("qdev") and not d["device"])
+        assert row["inserted"]["node-name"] == "q"
+        assert not row["inserted"]["cache"]["writeback"], "write-cache=off"
+        # the image is this machine's: another may look, if it says that it only looks
+        with_share = f"driver=qcow2,node-name=s,read-only=on,force-share={{}},file.driver=file,"\
+                     f"file.filename={image},file.read-only=on"
+        assert "lock" in refused("-blockdev", with_share.format("off")).lower()
+        done = subprocess.run([PROGRAM, "-accel", "tcg", "-display", "none", "-m", "16", "-S",
+                               "-blockdev", with_share.format("on"), "-monitor", "stdio"],
+                              input=b"info block -n\nquit\n", stdout=subprocess.PIPE,
+                              timeout=60, check=True)
+        assert b"n.qcow2" in done.stdout
+    node = json.dumps({"driver": "raw", "node-name": "j", "discard": "ignore",
+                       "detect-zeroes": "on", "file": {"driver": "file", "filename": plain}})
+    device = json.dumps({"driver": "virtio-blk-pci", "drive": "j", "id": "d", "write-cache": "on"})
+    with Machine("-blockdev", node, "-device", device) as m:
+        assert shown(m, "j")["detect_zeroes"] == "on"
+    assert "node-name" in refused("-blockdev", f"driver=file,filename={plain}")
+    assert "driver" in refused("-blockdev", f"node-name=f,filename={plain}")
+    assert "nonsense" in refused("-blockdev", "driver=nonsense,node-name=f")
+    assert "detect-zeroes" in refused("-blockdev", f"driver=file,node-name=f,filename={plain},"
+                                      "detect-zeroes=unmap")
+    assert "'f'" in refused(*["-blockdev", f"driver=file,node-name=f,filename={plain}"] * 2)
+    assert "s390" in refused("-device", "virtio-9p-ccw,fsdev=f,mount_tag=t").lower()
+
+
 def main():
-    tests = [iothreads, cache_modes, connectors, files_and_formats, host_io, errors, limits, statistics,
+    tests = [nodes, iothreads, cache_modes, connectors, files_and_formats, host_io, errors, limits, statistics,
              qcow2_keys, encrypted, descriptors, targets, by_monitor]
     chosen = [test for test in tests if not sys.argv[1:] or test.__name__ in sys.argv[1:]]
     failed = 0
