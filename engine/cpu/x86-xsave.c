@@ -180,13 +180,14 @@ store_mxcsr(const X86Core *core, uint8_t *area)
 }
 
 /* Offset of the operand, which must be aligned: FXSAVE areas to 16 bytes, XSAVE areas to 64. With
- * alignment checking on, the former raise #AC where not even a doubleword is aligned. */
+ * alignment checking on, the former raise #AC where not even a doubleword is aligned. Before that
+ * is looked at, the segment must hold a first doubleword or byte, as the processor has it. */
 static uint64_t
 aligned_operand(X86Core *core, const X86Insn *insn, unsigned alignment)
 {
     uint64_t offset = x86_ea(core, insn);
     uint64_t linear =
-        x86_linear(core, insn->segment, offset, alignment == 16 ? 16 : 1, X86_ACCESS_READ);
+        x86_linear(core, insn->segment, offset, alignment == 16 ? 4 : 1, X86_ACCESS_READ);
 
     if (alignment == 16 && (linear & 3) && x86_alignment_checked(core)) {
         x86_fault_code(core, X86_EXC_AC, 0);
