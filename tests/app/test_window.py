@@ -274,7 +274,7 @@ def library():
         app.wait("found machine", lambda: app.window("Box 2"), 10)
         app.action("find-text", "", 1)
         session.set_state("view", "'list'", 1)
-        app.raise_window("Vitrine")
+        session.desktop.run("xdotool", "windowraise", visible(session, "Vitrine"))
         time.sleep(0.5)
         session.shot("list")
         app.action("quit")
