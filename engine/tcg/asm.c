@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-enum { SLACK = 16, LONGEST = 15 };
+enum { SLACK = 16, LONGEST = 15, MOVABLE_MAX = 15 };
 
 typedef struct Insn {
     unsigned n;
@@ -61,6 +61,7 @@ tcg_asm_init(TcgAsm *a, void *start, size_t len_bytes, ptrdiff_t exec_delta)
 {
     a->start = a->at = start;
     a->end = a->start + len_bytes;
+    a->movable = a->movable_end = NULL;
     a->exec_delta = exec_delta;
     a->state = TCG_ASM_OK;
     a->free_fixup = 0;
@@ -535,12 +536,31 @@ tcg_asm_call_far(TcgAsm *a, const void *target, unsigned scratch)
     }
 }
 
+void
+tcg_asm_may_move(TcgAsm *a, uint8_t *start)
+{
+    bool short_enough = a->state == TCG_ASM_OK && a->at - start <= MOVABLE_MAX;
+
+    a->movable = short_enough ? start : NULL;
+    a->movable_end = short_enough ? a->at : NULL;
+}
+
 static size_t
 jump_patchable(TcgAsm *a, unsigned opcode, const void *target)
 {
     unsigned head = opcode > 0xff ? 2 : 1;
+    size_t pad = -((uintptr_t)tcg_asm_here(a) + head) & 3;
 
-    tcg_asm_nop(a, -((uintptr_t)tcg_asm_here(a) + head) & 3);
+    if (pad && head == 2 && a->movable_end == a->at && a->movable < a->at) {
+        size_t len = (size_t)(a->at - a->movable);
+        uint8_t bytes[MOVABLE_MAX];
+        memcpy(bytes, a->movable, len);
+        a->at = a->movable;
+        tcg_asm_nop(a, pad);
+        tcg_asm_bytes(a, bytes, len);
+    } else {
+        tcg_asm_nop(a, pad);
+    }
     if (!jump_to(a, opcode, target)) {
         fail(a, TCG_ASM_RANGE);
         return 0;

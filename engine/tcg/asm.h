@@ -26,8 +26,9 @@ typedef enum TcgAsmState {
 enum { TCG_ASM_FIXUPS = 512 };
 
 typedef struct TcgAsm {
-    uint8_t *start, *at, *end; /* where bytes are written */
-    ptrdiff_t exec_delta;      /* where they run = where they are written + this (split-wx) */
+    uint8_t *start, *at, *end;      /* where bytes are written */
+    uint8_t *movable, *movable_end; /* tcg_asm_may_move() */
+    ptrdiff_t exec_delta;           /* where they run = where they are written + this (split-wx) */
     TcgAsmState state;
     uint16_t free_fixup; /* list through next; 0 = none */
     uint16_t used_fixups;
@@ -155,6 +156,9 @@ void tcg_asm_ret(TcgAsm *a);
  * rewritten while other threads run it. Returns the offset of the displacement from the start. */
 size_t tcg_asm_jmp_patchable(TcgAsm *a, const void *target);
 size_t tcg_asm_jcc_patchable(TcgAsm *a, TcgCond cond, const void *target);
+/* What lies between START and here may be moved by some bytes, so that a conditional jump which
+ * follows at once stays next to it and the two run as one. */
+void tcg_asm_may_move(TcgAsm *a, uint8_t *start);
 /* Points the jump whose displacement lies at WRITE (runs at WRITE + EXEC_DELTA) to TARGET. One
  * aligned store. False = out of reach, nothing done. Thread: any, one at a time for one jump. */
 bool tcg_asm_patch(void *write, ptrdiff_t exec_delta, const void *target);

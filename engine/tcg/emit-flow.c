@@ -364,7 +364,8 @@ tcg_emit_flow(TcgEmit *e)
         return true;
     }
     e->ended = true;
-    if (exec != x86_exec_jmp_rel && !e->flags_saved) {
+    if (exec != x86_exec_jmp_rel && !e->flags_saved &&
+        (exec != x86_exec_call_rel || e->ahead_live == X86_FLAGS_ARITH)) {
         tcg_emit_save_flags(e); /* exact, or nothing has needed it yet */
     }
     if (exec == x86_exec_jmp_rel) {

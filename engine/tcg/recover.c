@@ -145,7 +145,8 @@ still_live(const TcgBlock *block, unsigned index, uint16_t open)
             return live | open;
         }
         if (!pass(&insn, &open, &live) &&
-            !(insn.row->exec == x86_exec_jmp_rel && index + 1u == block->n_insns)) {
+            !((insn.row->exec == x86_exec_jmp_rel || insn.row->exec == x86_exec_call_rel) &&
+              index + 1u == block->n_insns)) {
             return live | open;
         }
     }

@@ -75,12 +75,13 @@ choose(TcgEmit *e, size_t len, unsigned offset)
 
 /* Whether INSN leaves the block with the flags in hot.exit_flags. */
 static bool
-takes_flags_along(const X86Insn *insn)
+takes_flags_along(const TcgEmit *e, const X86Insn *insn)
 {
     void (*exec)(X86Core *, const X86Insn *) = insn->row->exec;
 
-    return exec == x86_exec_call_rel || exec == x86_exec_call_e || exec == x86_exec_jmp_e ||
-           exec == x86_exec_ret || exec == x86_exec_ret_imm;
+    return (exec == x86_exec_call_rel && e->ahead_live == X86_FLAGS_ARITH) ||
+           exec == x86_exec_call_e || exec == x86_exec_jmp_e || exec == x86_exec_ret ||
+           exec == x86_exec_ret_imm;
 }
 
 /* Whether a fault may come of instruction INDEX, or somebody else runs it. */
@@ -134,6 +135,7 @@ look_ahead(TcgEmit *e, const TcgFetch *fetch)
 {
     const X86Insn *last = &e->insns[MAX(e->n_insns, 1) - 1];
     uint64_t pc, flags;
+    bool call;
 
     e->ahead_live = X86_FLAGS_ARITH;
     e->ahead_len = 0;
@@ -142,7 +144,9 @@ look_ahead(TcgEmit *e, const TcgFetch *fetch)
         return;
     }
     pc = e->pcs[e->n_insns - 1] + last->length;
-    if (last->row->exec == x86_exec_jmp_rel && last->operand_size == (e->code64 ? 8 : 4) &&
+    call = last->row->exec == x86_exec_call_rel;
+    if ((call || last->row->exec == x86_exec_jmp_rel) &&
+        last->operand_size == (e->code64 ? 8 : 4) &&
         last->address_size != 2) { /* that it is emitted */
         pc += last->imm;
     } else if (ends_block(e, last) || last->row->class_ == X86_CLASS_FLOW ||
@@ -153,6 +157,9 @@ look_ahead(TcgEmit *e, const TcgFetch *fetch)
         e->ahead_live = live_at(e, fetch, pc);
         e->ahead_live |= X86_FLAGS_ARITH & ~tcg_flags_tell(NULL, e->insns, e->n_insns, 0, &flags);
     }
+    if (call && e->ahead_live) {
+        e->ahead_live = X86_FLAGS_ARITH; /* to save them is less than checks that keep them */
+    }
     if (e->ahead_live == X86_FLAGS_ARITH) {
         e->ahead_len = 0;
     }
@@ -161,7 +168,7 @@ look_ahead(TcgEmit *e, const TcgFetch *fetch)
 static void
 find_live_flags(TcgEmit *e)
 {
-    bool leaves = e->n_insns && takes_flags_along(&e->insns[e->n_insns - 1]);
+    bool leaves = e->n_insns && takes_flags_along(e, &e->insns[e->n_insns - 1]);
     uint16_t live = leaves ? 0 : e->ahead_live, exit = leaves ? X86_FLAGS_ARITH : 0;
 
     for (unsigned i = e->n_insns; i-- > 0;) {
@@ -170,7 +177,9 @@ find_live_flags(TcgEmit *e)
 
         if ((row->class_ == X86_CLASS_FLOW && !(leaves && i == e->n_insns - 1)) ||
             (row->flags & X86_ROW_END)) {
-            live = row->exec == x86_exec_jmp_rel ? e->ahead_live : X86_FLAGS_ARITH;
+            live = row->exec == x86_exec_jmp_rel || row->exec == x86_exec_call_rel
+                       ? e->ahead_live
+                       : X86_FLAGS_ARITH;
             exit = 0;
             written = 0; /* it may fault first */
         }
@@ -266,6 +275,10 @@ tcg_emit_insn(TcgEmit *e, unsigned index)
     }
     if (!ends_block(e, e->insn) && emit_one(e)) {
         tcg_emit_mem_done(e);
+        if (row->class_ == X86_CLASS_INT && !e->insn->is_memory && e->insn->has_modrm &&
+            !tcg_is_soft(e)) {
+            tcg_asm_may_move(&e->a, at);
+        }
         e->flags_saved &= !((row->flags_written | row->flags_undefined) & X86_FLAGS_ARITH);
         return;
     }

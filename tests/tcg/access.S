@@ -191,7 +191,7 @@ PROGRAM(loops)
     xorl %ebx, %ebx
     movl $0x200003, %edi        /* up, never aligned */
     movl $0x203000, %esi
-    movl $1200, %ecx
+    movl $700, %ecx
 1:  movq %rcx, (%rdi)
     addl %ecx, 3(%rdi)
     movq -8(%rsi), %rax
@@ -201,8 +201,8 @@ PROGRAM(loops)
     addq $20, %rsi
     decl %ecx
     jnz 1b
-    movl $0x206ff8, %edi        /* down */
-    movl $900, %ecx
+    movl $0x205ff8, %edi        /* down */
+    movl $400, %ecx
 2:  addq (%rdi), %rbx
     rolq $7, %rbx
     movw %bx, 2(%rdi)
@@ -210,7 +210,7 @@ PROGRAM(loops)
     decl %ecx
     jnz 2b
     movl $0x204000, %edi        /* an index up to zero, another in the state, one that stays */
-    movq $-1100, %rcx
+    movq $-1030, %rcx
     xorl %r9d, %r9d
     movl $3, %r10d
     movl $0x200000, %r8d
@@ -223,15 +223,15 @@ PROGRAM(loops)
     incl 0x40(%rdi,%r10,8)
     incq %rcx
     jnz 3b
-    movl $0x205010, %esp        /* pushes */
-    movl $700, %ecx
+    movl $0x205210, %esp        /* pushes */
+    movl $160, %ecx
 4:  pushq %rbx
     addq 8(%rsp), %rbx
     decl %ecx
     jnz 4b
     movl $0x8000, %esp
     movq $0x7fffffffffffff00, %rcx /* an index that goes from plus to minus */
-    movl $512, %edx
+    movl $320, %edx
     movl $0x203000, %edi
 5:  addq (%rdi,%rcx,8), %rbx
     rolq $1, (%rdi,%rcx,8)
@@ -240,7 +240,7 @@ PROGRAM(loops)
     jnz 5b
     movl $0x203000, %edi        /* a jump out of the middle, a page that is left at every turn */
     movl $0x200800, %esi
-    movl $600, %ecx
+    movl $200, %ecx
 6:  movzbl (%rdi), %eax
     addq (%rsi,%rax,8), %rbx
     cmpb $0x7f, %bl
@@ -279,7 +279,7 @@ PROGRAM(loop_divide)
     movl $0x200f00, %edi
     movl $0x3f800000, %eax
     movd %eax, %xmm0
-    movl $400, %ecx
+    movl $200, %ecx
     movl %ecx, %edx
 1:  movl %eax, (%rdi)
     addq $4, %rdi
@@ -299,7 +299,7 @@ END(loop_divide)
     .balign 16
 PROGRAM(strings)
     xorl %ebx, %ebx
-    movl $5, %ebp
+    movl $2, %ebp
 1:  movl $0x200f01, %edi
     movl $0x1300, %ecx
     leal 0x41(%rbp), %eax
@@ -347,10 +347,10 @@ PROGRAM(strings)
     cld
     addq %rsi, %rbx
     movl $0x200f00, %esi
-    movl $0x9f0, %ecx
+    movl $0x4f8, %ecx
 2:  rolq $5, %rbx
     xorq (%rsi), %rbx
-    addq $8, %rsi
+    addq $16, %rsi
     cmpq $0x202000, %rsi
     jne 3f
     movl $0x203000, %esi
@@ -371,5 +371,36 @@ PROGRAM(string_fault)
     rep movsb
     hlt
 END(string_fault)
+
+/* The same by a call, whose push is checked in between, and one that reads them from the start.
+ * RBX = 3 + 6. */
+    .balign 16
+PROGRAM(ahead_call)
+    xorl %ebx, %ebx
+    movl $3, %edi
+    movl $2, %edx
+    movl $6, %ecx
+1:  cmpl %edx, %edi
+    call 2f
+    cmpl %edi, %edx
+    call 4f
+    cmpl $4, %ecx
+    jne 3f
+    movb $0x0f, 2f(%rip)
+    movb $0x93, 2f+1(%rip)
+    movb $0xc0, 2f+2(%rip)
+3:  decl %ecx
+    jnz 1b
+    hlt
+    .fill 192, 1, 0x90
+2:  xorl %eax, %eax             /* from the fourth time on setnc %al */
+    nop
+    movzbl %al, %eax
+    addl %eax, %ebx
+    ret
+    .fill 192, 1, 0x90
+4:  adcl $0, %ebx
+    ret
+END(ahead_call)
 
     .section .note.GNU-stack, "", @progbits
