@@ -115,6 +115,9 @@ def openssl(vm):
     vm.run("openssl ecparam -genkey -name prime256v1 -out ec.pem && openssl dgst -sha512 -sign ec.pem "
            "-out s data && openssl ec -in ec.pem -pubout -out pub.pem && "
            "openssl dgst -sha512 -verify pub.pem -signature s data", 120)
+    # products of MULX, ADCX, ADOX and vectors in fresh processes; each key tries itself
+    vm.run("bad=0; for i in 1 2 3 4 5 6 7 8; do openssl genrsa -out rsa.pem 2048 && "
+           "openssl rsa -check -noout -in rsa.pem || bad=1; done; test $bad = 0", 600)
     note(vm.run("openssl speed -seconds 1 -bytes 8192 sha256 aes-256-cbc 2>/dev/null | tail -n 2", 60))
 
 
@@ -137,6 +140,23 @@ def userland(cpus):
     times.say(f"{cpus} CPUs")
 
 
+def litmus(cpus, turns):
+    """What CPUs see of each other's writes, of new code, and of pages that go."""
+    with Debian(cpus, memory="512") as vm:
+        vm.run("cd /root/work && gcc -O2 -pthread litmus.c -o litmus", 120)
+        note(vm.run(f"./litmus {turns}", 900))
+        vm.check_kernel()
+        vm.power_off()
+
+
+def litmus_two_cpus():
+    litmus(2, 20000)
+
+
+def litmus_four_cpus():
+    litmus(4, 1000)
+
+
 def one_cpu():
     userland(1)
 
@@ -146,4 +166,4 @@ def two_cpus():
 
 
 if __name__ == "__main__":
-    machine.main([one_cpu, two_cpus])
+    machine.main([one_cpu, two_cpus, litmus_two_cpus, litmus_four_cpus])

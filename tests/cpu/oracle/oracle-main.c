@@ -5,8 +5,8 @@
  * instructions.
  *
  *   cpu-oracle [--seed N] [--count INSTRUCTIONS] [--class NAME,...] [--mode 64,32,16]
- *              [--length N] [--only MNEMONIC] [--case NUMBER] [--reports N] [--coverage]
- *              [--alone] [--quick]
+ *              [--length N] [--only MNEMONIC] [--case NUMBER] [--reports N] [--seconds N]
+ *              [--coverage] [--alone] [--quick]
  *              [--executor interp,tcg] [--exact] [--force-exits] [--one-insn] [--tlb-entries N]
  *              [--invalidate-every N] [--undefined]
  *
@@ -39,6 +39,7 @@ typedef struct Run {
     OracleResult *result;
     Failed *failed[64];
     unsigned failed_count, reported;
+    int64_t end_us; /* when to stop, 0 = by count alone */
     Totals totals;
 } Run;
 
@@ -161,7 +162,8 @@ run_all(Run *run)
     for (;;) {
         bool more =
             run->totals.instructions + ORACLE_SLOTS * run->options.length < run->options.count &&
-            run->totals.differences < run->options.max_reports;
+            run->totals.differences < run->options.max_reports &&
+            (!run->end_us || g_get_monotonic_time() < run->end_us);
         bool answered;
 
         if (more) {
@@ -308,7 +310,7 @@ int
 main(int argc, char **argv)
 {
     gint64 seed = 1, count = 2000000, first = 0, one = -1;
-    gint length = 16, reports = 10, tlb_entries = 0, invalidate_every = 0;
+    gint length = 16, reports = 10, tlb_entries = 0, invalidate_every = 0, limit_s = 0;
     gboolean translate = FALSE, exact = FALSE, force_exits = FALSE, one_insn = FALSE,
              undefined = FALSE;
     g_autofree char *executors = NULL;
@@ -326,6 +328,8 @@ main(int argc, char **argv)
           "NUMBER" },
         { "first", 0, 0, G_OPTION_ARG_INT64, &first, "First case", "NUMBER" },
         { "reports", 0, 0, G_OPTION_ARG_INT, &reports, "Stop after so many differences", "N" },
+        { "seconds", 0, 0, G_OPTION_ARG_INT, &limit_s, "Stop after so long, whatever --count says",
+          "N" },
         { "coverage", 0, 0, G_OPTION_ARG_NONE, &coverage, "List rows never generated", NULL },
         { "alone", 0, 0, G_OPTION_ARG_NONE, &alone, "Only interpret, compare nothing", NULL },
         { "quick", 0, 0, G_OPTION_ARG_NONE, &quick, "Skip where the host is not AMD's", NULL },
@@ -392,6 +396,7 @@ main(int argc, char **argv)
     }
     run.result = g_aligned_alloc0(1, sizeof(*run.result), 64);
     start = g_get_monotonic_time();
+    run.end_us = limit_s > 0 ? start + (int64_t)limit_s * G_USEC_PER_SEC : 0;
     if (alone) {
         run_alone(&run);
     } else if (one >= 0) {
