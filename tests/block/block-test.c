@@ -88,6 +88,29 @@ block_test_byte(uint64_t offset)
     return (uint8_t)(offset ^ offset >> 8 ^ offset >> 16) | 1;
 }
 
+bool
+block_test_is_pattern(const uint8_t *data, uint64_t offset, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (data[i] != block_test_byte(offset + i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void
+block_test_read_image(BlockTest *test, const char *name, uint64_t offset, void *buf, size_t len)
+{
+    g_autofree char *path = block_test_path(test, name);
+    FILE *file = fopen(path, "rb");
+
+    g_assert_nonnull(file);
+    g_assert_cmpint(fseek(file, (long)offset, SEEK_SET), ==, 0);
+    g_assert_cmpuint(fread(buf, 1, len, file), ==, len);
+    fclose(file);
+}
+
 char *
 block_test_image(BlockTest *test, const char *name, uint64_t len)
 {

@@ -30,6 +30,11 @@ void block_test_add_secret(BlockTest *test, const char *id, const char *text);
 /* A file of LEN bytes of block_test_byte(). Ownership of the path: caller. */
 char *block_test_image(BlockTest *test, const char *name, uint64_t len);
 uint8_t block_test_byte(uint64_t offset);
+/* Whether DATA is what such a file has at OFFSET. */
+bool block_test_is_pattern(const uint8_t *data, uint64_t offset, size_t len);
+/* What the host finds in the file NAME. */
+void block_test_read_image(BlockTest *test, const char *name, uint64_t offset, void *buf,
+                           size_t len);
 /* Opens with "key=value,key=value" and fails the test when that fails. */
 BlkNode *block_test_open(BlockTest *test, const char *filename, const char *options);
 BlkOptions *block_test_options(const char *text);

@@ -76,6 +76,14 @@ resolve_drive(void *opaque, const char *id, GError **error)
     return blk_graph_find_drive(((IdeFixture *)opaque)->block.graph, id, error);
 }
 
+void
+ide_fixture_init_disk(IdeFixture *f, const char *props)
+{
+    ide_fixture_init(f);
+    g_autofree char *path = block_test_image(&f->block, "disk", FIXTURE_DISK_BYTES);
+    ide_fixture_add(f, &vit_ide_hd_kind, 0, path, "driver=raw,discard=unmap", props);
+}
+
 VitDevice *
 ide_fixture_add(IdeFixture *f, const VitDeviceKind *kind, unsigned place, const char *filename,
                 const char *options, const char *props)

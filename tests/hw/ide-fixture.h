@@ -23,6 +23,8 @@ enum {
     BM_BASE = 0xc000,
     FIXTURE_RAM_BYTES = 2 << 20,
     PRD_AT = 0x1000,
+    FIXTURE_DISK_SECTORS = 4096,
+    FIXTURE_DISK_BYTES = FIXTURE_DISK_SECTORS * 512,
 };
 
 typedef struct IdeFixture {
@@ -38,6 +40,8 @@ typedef struct IdeFixture {
 } IdeFixture;
 
 void ide_fixture_init(IdeFixture *f);
+/* With a disk of that size at place 0, the image "disk"; PROPS as below. */
+void ide_fixture_init_disk(IdeFixture *f, const char *props);
 void ide_fixture_finish(IdeFixture *f);
 /* Puts KIND at PLACE (channel * 2 + unit) with a drive on FILENAME (NULL: empty), opened with
  * OPTIONS. PROPS: "name=value,...", may be NULL. */

@@ -28,17 +28,6 @@ set_up(IdeFixture *f)
     ide_fixture_add(f, &vit_ide_cd_kind, 0, path, "driver=raw,read-only=on", NULL);
 }
 
-static bool
-is_pattern(const uint8_t *data, uint64_t offset, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        if (data[i] != block_test_byte(offset + i)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* Sense key << 16 | ASC << 8 | ASCQ. */
 static uint32_t
 get_sense(IdeFixture *f)
@@ -229,7 +218,7 @@ test_read_pio(void)
         memset(data, 0, 40 * 2048);
         g_assert_cmphex(ide_packet(&f, packet, limits[i], false), ==, 0x58);
         g_assert_cmpuint(ide_take_reply(&f, data, 40 * 2048), ==, 40 * 2048);
-        g_assert_true(is_pattern(data, 17 * 2048, 40 * 2048));
+        g_assert_true(block_test_is_pattern(data, 17 * 2048, 40 * 2048));
     }
     ide_fixture_finish(&f);
 }
@@ -249,7 +238,7 @@ test_read_dma(void)
     g_assert_cmphex(ide_wait_dma(&f), ==, 0x05); /* the list is longer */
     g_assert_cmphex(test_inb(&f.test, IDE_STATUS), ==, 0x50);
     g_assert_cmphex(test_inb(&f.test, IDE_COUNT) & 3, ==, 3);
-    g_assert_true(is_pattern(f.ram->host + 0x20000, 9 * 2048, 100 * 2048));
+    g_assert_true(block_test_is_pattern(f.ram->host + 0x20000, 9 * 2048, 100 * 2048));
     g_assert_cmphex(f.ram->host[0x20000 + 100 * 2048], ==, 0);
     test_outb(&f.test, BM_BASE, 0);
     /* A reply by DMA. */
@@ -284,16 +273,16 @@ test_read_raw(void)
         g_assert_cmphex(sector[13], ==, frame / 75); /* below ten, so BCD is the same */
         g_assert_cmphex(sector[14], ==, frame % 75 / 10 << 4 | frame % 75 % 10);
         g_assert_cmphex(sector[15], ==, 1);
-        g_assert_true(is_pattern(sector + 16, (75 + i) * 2048, 2048));
+        g_assert_true(block_test_is_pattern(sector + 16, (75 + i) * 2048, 2048));
     }
     g_assert_cmphex(ide_packet(&f, user, 0xfffe, false), ==, 0x58);
     g_assert_cmpuint(ide_take_reply(&f, data, 2352), ==, 2048);
-    g_assert_true(is_pattern(data, 3 * 2048, 2048));
+    g_assert_true(block_test_is_pattern(data, 3 * 2048, 2048));
     expect_error(&f, audio, 0x056400);
     g_assert_cmphex(ide_packet(&f, nothing, 0xfffe, false), ==, 0x50);
     g_assert_cmphex(ide_packet(&f, by_time, 0xfffe, false), ==, 0x58);
     g_assert_cmpuint(ide_take_reply(&f, data, 2352), ==, 2048);
-    g_assert_true(is_pattern(data, 5 * 2048, 2048));
+    g_assert_true(block_test_is_pattern(data, 5 * 2048, 2048));
     ide_fixture_finish(&f);
 }
 

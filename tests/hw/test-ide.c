@@ -1,51 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* ATA disks on the PIIX3's channels, by port I/O: commands, both addressings, DMA lists of every
- * shape, resets, interrupts, errors and saved state. */
+/* ATA disks on the PIIX3's channels, by port I/O: commands, both addressings, resets, interrupts
+ * and saved state. DMA lists: test-ide-dma.c; errors of the host: test-ide-errors.c. */
 
 #include "ide-fixture.h"
 
 #include "vit-error.h"
 
-#include <errno.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { DISK_SECTORS = 4096, DISK_BYTES = DISK_SECTORS * 512 };
-
-static void
-set_up(IdeFixture *f, const char *props)
-{
-    ide_fixture_init(f);
-    g_autofree char *path = block_test_image(&f->block, "disk", DISK_BYTES);
-    ide_fixture_add(f, &vit_ide_hd_kind, 0, path, "driver=raw,discard=unmap", props);
-}
-
-static bool
-is_pattern(const uint8_t *data, uint64_t offset, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        if (data[i] != block_test_byte(offset + i)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* What the host finds in the image. */
-static void
-read_image(IdeFixture *f, uint64_t offset, void *buf, size_t len)
-{
-    g_autofree char *path = block_test_path(&f->block, "disk");
-    FILE *file = fopen(path, "rb");
-
-    g_assert_nonnull(file);
-    g_assert_cmpint(fseek(file, (long)offset, SEEK_SET), ==, 0);
-    g_assert_cmpuint(fread(buf, 1, len, file), ==, len);
-    fclose(file);
-}
 
 /* ---- presence ---- */
 
@@ -54,7 +19,7 @@ test_power_on(void)
 {
     IdeFixture f;
 
-    set_up(&f, NULL);
+    ide_fixture_init_disk(&f, NULL);
     g_assert_cmphex(test_inb(&f.test, IDE_STATUS), ==, 0x50);
     g_assert_cmphex(test_inb(&f.test, IDE_FEATURE), ==, 1);
     g_assert_cmphex(test_inb(&f.test, IDE_COUNT), ==, 1);
@@ -94,8 +59,8 @@ test_identify(void)
     uint16_t id[256];
     char text[64];
 
-    set_up(&f, "serial=ABC123,model=Test disk,ver=9.9,wwn=0x5000c50012345678,"
-               "physical_block_size=4096");
+    ide_fixture_init_disk(&f, "serial=ABC123,model=Test disk,ver=9.9,wwn=0x5000c50012345678,"
+                              "physical_block_size=4096");
     ide_command(&f, 0xec, 0, 0);
     g_assert_cmphex(ide_wait(&f), ==, 0x58);
     g_assert_cmpint(f.irq[0], ==, 1);
@@ -109,11 +74,11 @@ test_identify(void)
     g_assert_cmpstr(text, ==, "Test disk");
     get_text(id, 23, 4, text);
     g_assert_cmpstr(text, ==, "9.9");
-    g_assert_cmpuint(id[1], ==, DISK_SECTORS / (16 * 63));
+    g_assert_cmpuint(id[1], ==, FIXTURE_DISK_SECTORS / (16 * 63));
     g_assert_cmpuint(id[3], ==, 16);
     g_assert_cmpuint(id[6], ==, 63);
-    g_assert_cmpuint(id[60] | id[61] << 16, ==, DISK_SECTORS);
-    g_assert_cmpuint(id[100], ==, DISK_SECTORS);
+    g_assert_cmpuint(id[60] | id[61] << 16, ==, FIXTURE_DISK_SECTORS);
+    g_assert_cmpuint(id[100], ==, FIXTURE_DISK_SECTORS);
     g_assert_cmphex(id[83] & 0x0400, ==, 0x0400); /* LBA48 */
     g_assert_cmphex(id[106], ==, 0x6003);         /* 8 logical sectors per physical one */
     g_assert_cmphex(id[108], ==, 0x5000);
@@ -130,27 +95,27 @@ test_pio_read(void)
     IdeFixture f;
     uint8_t sector[512];
 
-    set_up(&f, NULL);
+    ide_fixture_init_disk(&f, NULL);
     ide_command(&f, 0x20, 7, 200); /* longer than the read-ahead */
     for (unsigned i = 0; i < 200; i++) {
         g_assert_cmphex(ide_wait(&f), ==, 0x58);
         g_assert_cmpint(f.irq[0], ==, 1);
         test_inb(&f.test, IDE_STATUS);
         ide_read_block(&f, sector, 512);
-        g_assert_true(is_pattern(sector, (7 + i) * 512, 512));
+        g_assert_true(block_test_is_pattern(sector, (7 + i) * 512, 512));
     }
     g_assert_cmphex(ide_wait(&f), ==, 0x50);
     g_assert_cmpint(f.irq[0], ==, 0);
     g_assert_cmpuint(f.irq_count[0], ==, 200);
     g_assert_cmpuint(test_inb(&f.test, IDE_COUNT), ==, 0);
     /* By double words, from the last sector. */
-    ide_command(&f, 0x20, DISK_SECTORS - 1, 1);
+    ide_command(&f, 0x20, FIXTURE_DISK_SECTORS - 1, 1);
     g_assert_cmphex(ide_wait(&f), ==, 0x58);
     for (unsigned i = 0; i < 512; i += 4) {
         uint32_t value = test_inl(&f.test, IDE_DATA);
         memcpy(sector + i, &value, 4);
     }
-    g_assert_true(is_pattern(sector, DISK_BYTES - 512, 512));
+    g_assert_true(block_test_is_pattern(sector, FIXTURE_DISK_BYTES - 512, 512));
     ide_fixture_finish(&f);
 }
 
@@ -160,7 +125,7 @@ test_pio_write(void)
     IdeFixture f;
     uint8_t sector[512], back[512 * 3];
 
-    set_up(&f, NULL);
+    ide_fixture_init_disk(&f, NULL);
     ide_command(&f, 0x30, 100, 3);
     for (unsigned i = 0; i < 3; i++) {
         g_assert_cmphex(ide_wait(&f), ==, 0x58);
@@ -172,7 +137,7 @@ test_pio_write(void)
     }
     g_assert_cmphex(ide_wait(&f), ==, 0x50);
     g_assert_cmpint(f.irq[0], ==, 1);
-    read_image(&f, 100 * 512, back, sizeof(back));
+    block_test_read_image(&f.block, "disk", 100 * 512, back, sizeof(back));
     g_assert_cmphex(back[0], ==, 0xa0);
     g_assert_cmphex(back[512], ==, 0xa1);
     g_assert_cmphex(back[1535], ==, 0xa2);
@@ -185,7 +150,7 @@ test_multiple(void)
     IdeFixture f;
     g_autofree uint8_t *data = g_malloc(19 * 512);
 
-    set_up(&f, NULL);
+    ide_fixture_init_disk(&f, NULL);
     ide_command(&f, 0xc4, 0, 4); /* not set: aborted */
     g_assert_cmphex(ide_wait(&f), ==, 0x51);
     g_assert_cmphex(test_inb(&f.test, IDE_FEATURE), ==, 0x04);
@@ -204,7 +169,7 @@ test_multiple(void)
     }
     g_assert_cmphex(ide_wait(&f), ==, 0x50);
     g_assert_cmpuint(f.irq_count[0], ==, 3);
-    g_assert_true(is_pattern(data, 5 * 512, 19 * 512));
+    g_assert_true(block_test_is_pattern(data, 5 * 512, 19 * 512));
     memset(data, 0x33, 19 * 512);
     ide_command(&f, 0xc5, 5, 19);
     for (unsigned at = 0; at < 19; at += 8) {
@@ -212,7 +177,7 @@ test_multiple(void)
         ide_write_block(&f, data, MIN(8, 19 - at) * 512);
     }
     g_assert_cmphex(ide_wait(&f), ==, 0x50);
-    read_image(&f, 5 * 512, data, 19 * 512);
+    block_test_read_image(&f.block, "disk", 5 * 512, data, 19 * 512);
     g_assert_cmphex(data[0], ==, 0x33);
     g_assert_cmphex(data[19 * 512 - 1], ==, 0x33);
     ide_fixture_finish(&f);
@@ -225,7 +190,7 @@ test_chs(void)
     uint8_t sector[512];
     unsigned lba = (1 * 16 + 3) * 63 + 5 - 1; /* cylinder 1, head 3, sector 5 */
 
-    set_up(&f, NULL);
+    ide_fixture_init_disk(&f, NULL);
     test_outb(&f.test, IDE_COUNT, 1);
     test_outb(&f.test, IDE_LBA0, 5);
     test_outb(&f.test, IDE_LBA1, 1);
@@ -234,7 +199,7 @@ test_chs(void)
     test_outb(&f.test, IDE_COMMAND, 0x20);
     g_assert_cmphex(ide_wait(&f), ==, 0x58);
     ide_read_block(&f, sector, 512);
-    g_assert_true(is_pattern(sector, lba * 512, 512));
+    g_assert_true(block_test_is_pattern(sector, lba * 512, 512));
     /* Another geometry: 4 heads, 17 sectors. */
     test_outb(&f.test, IDE_COUNT, 17);
     test_outb(&f.test, IDE_DEVICE, 0xa3);
@@ -247,7 +212,7 @@ test_chs(void)
     test_outb(&f.test, IDE_COMMAND, 0x20);
     g_assert_cmphex(ide_wait(&f), ==, 0x58);
     ide_read_block(&f, sector, 512);
-    g_assert_true(is_pattern(sector, ((2 * 4 + 1) * 17 + 16) * 512, 512));
+    g_assert_true(block_test_is_pattern(sector, ((2 * 4 + 1) * 17 + 16) * 512, 512));
     /* There is no sector 0, and no sector 18. */
     for (unsigned bad = 0; bad <= 18; bad += 18) {
         test_outb(&f.test, IDE_LBA0, (uint8_t)bad);
@@ -276,7 +241,7 @@ test_lba48(void)
     memset(sector, 0x5a, 512);
     ide_write_block(&f, sector, 512);
     g_assert_cmphex(ide_wait(&f), ==, 0x50);
-    read_image(&f, lba * 512, sector, 512);
+    block_test_read_image(&f.block, "disk", lba * 512, sector, 512);
     g_assert_cmphex(sector[511], ==, 0x5a);
     memset(sector, 0, 512);
     ide_command_ext(&f, 0x24, lba, 1);
@@ -301,212 +266,19 @@ test_out_of_range(void)
     static const uint8_t commands[] = { 0x20, 0x30, 0x40, 0xc8, 0xca };
     IdeFixture f;
 
-    set_up(&f, NULL);
+    ide_fixture_init_disk(&f, NULL);
     for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++) {
-        ide_command(&f, commands[i], DISK_SECTORS - 1, 2);
+        ide_command(&f, commands[i], FIXTURE_DISK_SECTORS - 1, 2);
         g_assert_cmphex(ide_wait(&f), ==, 0x51);
         g_assert_cmphex(test_inb(&f.test, IDE_FEATURE), ==, 0x14);
         g_assert_cmpint(f.irq[0], ==, 1);
         ide_command(&f, commands[i], 0x0fffffff, 1);
         g_assert_cmphex(ide_wait(&f), ==, 0x51);
     }
-    ide_command_ext(&f, 0x24, DISK_SECTORS, 1);
+    ide_command_ext(&f, 0x24, FIXTURE_DISK_SECTORS, 1);
     g_assert_cmphex(ide_wait(&f), ==, 0x51);
     ide_command(&f, 0x40, 0, 0); /* VERIFY of 256 sectors is fine */
     g_assert_cmphex(ide_wait(&f), ==, 0x50);
-    ide_fixture_finish(&f);
-}
-
-/* ---- DMA ---- */
-
-static void
-test_dma_read(void)
-{
-    IdeFixture f;
-
-    set_up(&f, NULL);
-    ide_set_prd(&f, 0, 0x10000, 0x1000, false);
-    ide_set_prd(&f, 1, 0x30000, 0x1000, true);
-    ide_command(&f, 0xc8, 11, 16);
-    ide_start_dma(&f, true);
-    g_assert_cmphex(ide_wait_dma(&f), ==, 0x04); /* interrupt, no longer active */
-    g_assert_cmpint(f.irq[0], ==, 1);
-    g_assert_cmphex(test_inb(&f.test, IDE_STATUS), ==, 0x50);
-    g_assert_true(is_pattern(f.ram->host + 0x10000, 11 * 512, 0x1000));
-    g_assert_true(is_pattern(f.ram->host + 0x30000, 11 * 512 + 0x1000, 0x1000));
-    g_assert_true(vit_ram_block_test_clear_dirty(f.ram, 0x30000, 0x1000, VIT_DIRTY_DISPLAY));
-    /* Status bits are cleared by writing ones. */
-    test_outb(&f.test, BM_BASE + 2, 0x64);
-    g_assert_cmphex(test_inb(&f.test, BM_BASE + 2), ==, 0x60);
-    ide_fixture_finish(&f);
-}
-
-static void
-test_dma_write(void)
-{
-    IdeFixture f;
-    g_autofree uint8_t *back = g_malloc(0x20000);
-
-    set_up(&f, NULL);
-    for (unsigned i = 0; i < 0x20000; i++) {
-        f.ram->host[0x40000 + i] = (uint8_t)(i * 7 + i / 512);
-    }
-    ide_set_prd(&f, 0, 0x40000, 0, false); /* 0 is 64 KiB */
-    ide_set_prd(&f, 1, 0x50000, 0, true);
-    /* The engine may be started before the command is given. */
-    ide_start_dma(&f, false);
-    ide_command_ext(&f, 0x35, 1000, 256);
-    g_assert_cmphex(ide_wait_dma(&f), ==, 0x04);
-    g_assert_cmphex(test_inb(&f.test, IDE_STATUS), ==, 0x50);
-    read_image(&f, 1000 * 512, back, 0x20000);
-    g_assert_cmpmem(back, 0x20000, f.ram->host + 0x40000, 0x20000);
-    ide_fixture_finish(&f);
-}
-
-static void
-test_dma_small_pieces(void)
-{
-    IdeFixture f;
-    uint32_t at = 0;
-
-    set_up(&f, NULL);
-    /* 16 sectors in 820 pieces of 10 bytes and what is left, far from each other. */
-    for (unsigned n = 0; at < 16 * 512; n++) {
-        uint32_t len = MIN(10, 16 * 512 - at);
-        ide_set_prd(&f, n, 0x20000 + 64 * n, len, at + len == 16 * 512);
-        at += len;
-    }
-    ide_command(&f, 0xc8, 3, 16);
-    ide_start_dma(&f, true);
-    g_assert_cmphex(ide_wait_dma(&f), ==, 0x04);
-    at = 0;
-    for (unsigned n = 0; at < 16 * 512; n++) {
-        uint32_t len = MIN(10, 16 * 512 - at);
-        g_assert_true(is_pattern(f.ram->host + 0x20000 + 64 * n, 3 * 512 + at, len));
-        at += len;
-    }
-    ide_fixture_finish(&f);
-}
-
-static void
-test_dma_short(void)
-{
-    IdeFixture f;
-
-    set_up(&f, NULL);
-    ide_set_prd(&f, 0, 0x10000, 0x300, true); /* one sector and a half for two */
-    ide_command(&f, 0xc8, 0, 2);
-    ide_start_dma(&f, true);
-    while (ide_wait_dma(&f) & 1) {
-    }
-    g_assert_cmphex(test_inb(&f.test, BM_BASE + 2), ==, 0); /* neither active nor interrupt */
-    g_assert_cmpint(f.irq[0], ==, 0);
-    g_assert_cmphex(test_inb(&f.test, IDE_STATUS) & 0x88, ==, 0);
-    g_assert_true(is_pattern(f.ram->host + 0x10000, 0, 512));
-    g_assert_cmphex(f.ram->host[0x10200], ==, 0);
-    /* The device takes commands again. */
-    test_outb(&f.test, BM_BASE, 0);
-    ide_set_prd(&f, 0, 0x10000, 0x400, true);
-    ide_command(&f, 0xc8, 0, 2);
-    ide_start_dma(&f, true);
-    g_assert_cmphex(ide_wait_dma(&f), ==, 0x04);
-    ide_fixture_finish(&f);
-}
-
-static void
-test_dma_long(void)
-{
-    IdeFixture f;
-
-    set_up(&f, NULL);
-    ide_set_prd(&f, 0, 0x10000, 0x1000, true);
-    ide_command(&f, 0xc8, 0, 1);
-    ide_start_dma(&f, true);
-    g_assert_cmphex(ide_wait_dma(&f), ==, 0x05); /* interrupt, and still active */
-    g_assert_true(is_pattern(f.ram->host + 0x10000, 0, 512));
-    g_assert_cmphex(f.ram->host[0x10200], ==, 0);
-    test_outb(&f.test, BM_BASE, 0);
-    g_assert_cmphex(test_inb(&f.test, BM_BASE + 2), ==, 0x04);
-    ide_fixture_finish(&f);
-}
-
-static void
-test_dma_endless(void)
-{
-    IdeFixture f;
-
-    set_up(&f, NULL);
-    /* No entry ends the list: all point to the same two bytes. */
-    for (unsigned n = 0; n < 0x20000 / 8; n++) {
-        ide_set_prd(&f, n, 0x100000, 2, false);
-    }
-    ide_command(&f, 0xc8, 0, 0);
-    ide_start_dma(&f, true);
-    while (ide_wait_dma(&f) & 1) {
-    }
-    g_assert_cmphex(test_inb(&f.test, BM_BASE + 2), ==, 0);
-    ide_fixture_finish(&f);
-}
-
-static void
-test_dma_no_master(void)
-{
-    IdeFixture f;
-
-    set_up(&f, NULL);
-    ide_set_prd(&f, 0, 0x10000, 0x200, true);
-    vit_pci_config_write(&f.bus, 0x904, 1, 2);
-    ide_command(&f, 0xc8, 0, 1);
-    ide_start_dma(&f, true);
-    g_assert_false(blk_graph_poll(f.block.graph, 0));
-    g_assert_cmphex(test_inb(&f.test, BM_BASE + 2), ==, 0x01);
-    g_assert_cmphex(f.ram->host[0x10000], ==, 0);
-    /* Allowed at last, it goes on. */
-    vit_pci_config_write(&f.bus, 0x904, 5, 2);
-    g_assert_cmphex(ide_wait_dma(&f), ==, 0x04);
-    g_assert_true(is_pattern(f.ram->host + 0x10000, 0, 512));
-    ide_fixture_finish(&f);
-}
-
-/* Lists that lie in, or point to, no memory at all. */
-static void
-test_dma_nowhere(void)
-{
-    IdeFixture f;
-
-    set_up(&f, NULL);
-    ide_set_prd(&f, 0, 0xf0000000, 0x200, false);
-    ide_set_prd(&f, 1, FIXTURE_RAM_BYTES - 0x100, 0x200, true); /* leaves RAM half way */
-    ide_command(&f, 0xc8, 0, 2);
-    ide_start_dma(&f, true);
-    g_assert_cmphex(ide_wait_dma(&f), ==, 0x04);
-    g_assert_true(is_pattern(f.ram->host + FIXTURE_RAM_BYTES - 0x100, 512, 0x100));
-    test_outb(&f.test, BM_BASE, 0);
-    test_outb(&f.test, BM_BASE + 2, 6);
-    test_outl(&f.test, BM_BASE + 4, 0xfffffff8);
-    ide_command(&f, 0xca, 0, 1);
-    test_outb(&f.test, BM_BASE, 1);
-    ide_wait_dma(&f);
-    ide_fixture_finish(&f);
-}
-
-/* Stopping the engine waits for what it is doing. */
-static void
-test_dma_stop(void)
-{
-    IdeFixture f;
-
-    ide_fixture_init(&f);
-    g_autofree char *path = block_test_image(&f.block, "disk", DISK_BYTES);
-    ide_fixture_add(&f, &vit_ide_hd_kind, 0, path, "driver=fault,delay=20000000,file.driver=raw",
-                    NULL);
-    ide_set_prd(&f, 0, 0x10000, 0x1000, true);
-    ide_command(&f, 0xc8, 0, 8);
-    ide_start_dma(&f, true);
-    g_assert_cmphex(test_inb(&f.test, BM_BASE + 2), ==, 0x01);
-    test_outb(&f.test, BM_BASE, 0);
-    g_assert_cmphex(test_inb(&f.test, BM_BASE + 2), ==, 0x04);
-    g_assert_true(is_pattern(f.ram->host + 0x10000, 0, 0x1000));
     ide_fixture_finish(&f);
 }
 
@@ -519,7 +291,7 @@ test_trim(void)
     uint8_t data[512 * 4];
     uint64_t ranges[64] = { 100 | 2ull << 48, 0, 400 | 1ull << 48 };
 
-    set_up(&f, NULL);
+    ide_fixture_init_disk(&f, NULL);
     memcpy(f.ram->host + 0x10000, ranges, sizeof(ranges));
     ide_set_prd(&f, 0, 0x10000, 0x200, true);
     test_outb(&f.test, IDE_FEATURE, 0);
@@ -528,12 +300,12 @@ test_trim(void)
     ide_start_dma(&f, false);
     g_assert_cmphex(ide_wait_dma(&f), ==, 0x04);
     g_assert_cmphex(test_inb(&f.test, IDE_STATUS), ==, 0x50);
-    read_image(&f, 99 * 512, data, sizeof(data));
-    g_assert_true(is_pattern(data, 99 * 512, 512));
+    block_test_read_image(&f.block, "disk", 99 * 512, data, sizeof(data));
+    g_assert_true(block_test_is_pattern(data, 99 * 512, 512));
     g_assert_true(blk_buffer_is_zero(data + 512, 1024));
-    g_assert_true(is_pattern(data + 1536, 102 * 512, 512));
+    g_assert_true(block_test_is_pattern(data + 1536, 102 * 512, 512));
     /* Beyond the end: refused. */
-    ranges[0] = DISK_SECTORS | 1ull << 48;
+    ranges[0] = FIXTURE_DISK_SECTORS | 1ull << 48;
     memcpy(f.ram->host + 0x10000, ranges, sizeof(ranges));
     ide_command_ext(&f, 0x06, 0, 1);
     ide_start_dma(&f, false);
@@ -549,7 +321,7 @@ test_flush(void)
     uint8_t sector[512] = { 1 };
 
     ide_fixture_init(&f);
-    g_autofree char *path = block_test_image(&f.block, "disk", DISK_BYTES);
+    g_autofree char *path = block_test_image(&f.block, "disk", FIXTURE_DISK_BYTES);
     ide_fixture_add(&f, &vit_ide_hd_kind, 0, path, "driver=fault,file.driver=raw", NULL);
     Fault *fault = block_test_fault(blk_drive_get_node(f.drives[0]));
     for (unsigned i = 0; i < 2; i++) {
@@ -580,7 +352,7 @@ test_abort(void)
     static const uint8_t refused[] = { 0x00, 0x08, 0xa0, 0xa1, 0xf1, 0xf6, 0x37, 0xff, 0x92 };
     IdeFixture f;
 
-    set_up(&f, NULL);
+    ide_fixture_init_disk(&f, NULL);
     for (unsigned i = 0; i < G_N_ELEMENTS(refused); i++) {
         ide_command(&f, refused[i], 0, 1);
         g_assert_cmphex(ide_wait(&f), ==, 0x51);
@@ -595,7 +367,7 @@ test_smart(void)
     IdeFixture f;
     uint8_t sector[512], sum = 0;
 
-    set_up(&f, NULL);
+    ide_fixture_init_disk(&f, NULL);
     test_outb(&f.test, IDE_FEATURE, 0xd0);
     ide_command(&f, 0xb0, 0xc24f00, 1);
     g_assert_cmphex(ide_wait(&f), ==, 0x58);
@@ -621,7 +393,7 @@ test_reset(void)
     IdeFixture f;
 
     ide_fixture_init(&f);
-    g_autofree char *path = block_test_image(&f.block, "disk", DISK_BYTES);
+    g_autofree char *path = block_test_image(&f.block, "disk", FIXTURE_DISK_BYTES);
     ide_fixture_add(&f, &vit_ide_hd_kind, 0, path, "driver=fault,delay=10000000,file.driver=raw",
                     NULL);
     ide_set_prd(&f, 0, 0x10000, 0x1000, true);
@@ -652,8 +424,8 @@ test_interrupts(void)
 {
     IdeFixture f;
 
-    set_up(&f, NULL);
-    g_autofree char *path = block_test_image(&f.block, "disk2", DISK_BYTES);
+    ide_fixture_init_disk(&f, NULL);
+    g_autofree char *path = block_test_image(&f.block, "disk2", FIXTURE_DISK_BYTES);
     ide_fixture_add(&f, &vit_ide_hd_kind, 1, path, NULL, NULL);
     test_outb(&f.test, IDE_CONTROL, 0x02); /* nIEN */
     ide_command(&f, 0xe7, 0, 0);
@@ -672,103 +444,6 @@ test_interrupts(void)
     test_inb(&f.test, IDE_STATUS);
     g_assert_cmpint(f.irq[0], ==, 0);
     ide_fixture_finish(&f);
-}
-
-/* ---- errors of the host ---- */
-
-typedef struct Events {
-    unsigned errors;
-    VitDriveError action;
-} Events;
-
-static void
-io_error(void *opaque, VitDrive *drive, bool is_read, int error, VitDriveError action)
-{
-    Events *events = opaque;
-
-    events->errors++;
-    events->action = action;
-}
-
-static const BlkDriveEvents drive_events = { .io_error = io_error };
-
-static void
-test_read_error(void)
-{
-    IdeFixture f;
-    uint8_t sector[512];
-
-    ide_fixture_init(&f);
-    g_autofree char *path = block_test_image(&f.block, "disk", DISK_BYTES);
-    ide_fixture_add(&f, &vit_ide_hd_kind, 0, path, "driver=fault,file.driver=raw", NULL);
-    Fault *fault = block_test_fault(blk_drive_get_node(f.drives[0]));
-    fault->fail_read = EIO;
-    ide_command(&f, 0x20, 5, 1);
-    g_assert_cmphex(ide_wait(&f), ==, 0x51);
-    g_assert_cmphex(test_inb(&f.test, IDE_FEATURE), ==, 0x40);
-    ide_set_prd(&f, 0, 0x10000, 0x200, true);
-    ide_command(&f, 0xc8, 5, 1);
-    ide_start_dma(&f, true);
-    g_assert_cmphex(ide_wait_dma(&f) & 4, ==, 4);
-    g_assert_cmphex(test_inb(&f.test, IDE_STATUS), ==, 0x51);
-    fault->fail_read = 0;
-    ide_command(&f, 0x20, 5, 1);
-    g_assert_cmphex(ide_wait(&f), ==, 0x58);
-    ide_read_block(&f, sector, 512);
-    ide_fixture_finish(&f);
-}
-
-/* The host's disk is full: the machine stops, and the request goes on when it resumes. */
-static void
-check_stop(uint8_t command, bool dma)
-{
-    IdeFixture f;
-    Events events = { 0 };
-    uint8_t data[1024];
-
-    ide_fixture_init(&f);
-    g_autofree char *path = block_test_image(&f.block, "disk", DISK_BYTES);
-    ide_fixture_add(&f, &vit_ide_hd_kind, 0, path, "driver=fault,file.driver=raw", NULL);
-    blk_graph_set_events(f.block.graph, &drive_events, &events);
-    Fault *fault = block_test_fault(blk_drive_get_node(f.drives[0]));
-    fault->fail_write = ENOSPC;
-    memset(data, 0x42, sizeof(data));
-    memset(f.ram->host + 0x10000, 0x42, 1024);
-    ide_set_prd(&f, 0, 0x10000, 0x400, true);
-    ide_command(&f, command, 9, 2);
-    if (dma) {
-        ide_start_dma(&f, false);
-    } else {
-        ide_wait(&f);
-        ide_write_block(&f, data, 512);
-    }
-    for (unsigned i = 0; i < 100 && events.errors == 0; i++) {
-        blk_graph_poll(f.block.graph, 10);
-    }
-    g_assert_cmpuint(events.errors, ==, 1);
-    g_assert_cmpint(events.action, ==, VIT_DRIVE_STOP);
-    g_assert_cmphex(test_inb(&f.test, IDE_CONTROL) & 0x80, ==, 0x80);
-    g_assert_cmpint(f.irq[0], ==, 0);
-    fault->fail_write = 0;
-    blk_graph_resume(f.block.graph);
-    if (dma) {
-        g_assert_cmphex(ide_wait_dma(&f), ==, 0x04);
-    } else {
-        g_assert_cmphex(ide_wait(&f), ==, 0x58);
-        ide_write_block(&f, data, 512);
-    }
-    g_assert_cmphex(ide_wait(&f), ==, 0x50);
-    read_image(&f, 9 * 512, data, 1024);
-    g_assert_cmphex(data[0], ==, 0x42);
-    g_assert_cmphex(data[1023], ==, 0x42);
-    ide_fixture_finish(&f);
-}
-
-static void
-test_stop_and_resume(void)
-{
-    check_stop(0x30, false);
-    check_stop(0xca, true);
 }
 
 /* ---- state ---- */
@@ -803,19 +478,19 @@ test_state(void)
     IdeFixture a, b;
     uint8_t sector[512];
 
-    set_up(&a, NULL);
-    set_up(&b, NULL);
+    ide_fixture_init_disk(&a, NULL);
+    ide_fixture_init_disk(&b, NULL);
     ide_command(&a, 0x20, 20, 3);
     g_assert_cmphex(ide_wait(&a), ==, 0x58);
     ide_read_block(&a, sector, 100);
     g_autoptr(GBytes) bytes = save(&a);
     load(&b, bytes);
     ide_read_block(&b, sector + 100, 412);
-    g_assert_true(is_pattern(sector, 20 * 512, 512));
+    g_assert_true(block_test_is_pattern(sector, 20 * 512, 512));
     for (unsigned i = 1; i < 3; i++) {
         g_assert_cmphex(ide_wait(&b), ==, 0x58);
         ide_read_block(&b, sector, 512);
-        g_assert_true(is_pattern(sector, (20 + i) * 512, 512));
+        g_assert_true(block_test_is_pattern(sector, (20 + i) * 512, 512));
     }
     g_assert_cmphex(ide_wait(&b), ==, 0x50);
     ide_fixture_finish(&a);
@@ -849,7 +524,7 @@ test_refusals(void)
 {
     IdeFixture f;
 
-    set_up(&f, NULL);
+    ide_fixture_init_disk(&f, NULL);
     expect_refusal(&f, "logical_block_size", "4096", "512 bytes");
     expect_refusal(&f, "unit", "1", "no image");
     g_autofree char *path = block_test_image(&f.block, "ro", 65536);
@@ -871,7 +546,7 @@ test_fuzz(void)
                                       0x176,   0x177,   0x376,       BM_BASE + 8, BM_BASE + 12 };
     IdeFixture f;
 
-    set_up(&f, NULL);
+    ide_fixture_init_disk(&f, NULL);
     for (unsigned i = 0; i < 30000; i++) {
         uint16_t port = ports[g_test_rand_int_range(0, G_N_ELEMENTS(ports))];
         uint32_t value = (uint32_t)g_test_rand_int();
@@ -910,23 +585,12 @@ main(int argc, char **argv)
     g_test_add_func("/ide/pio/chs", test_chs);
     g_test_add_func("/ide/pio/lba48", test_lba48);
     g_test_add_func("/ide/out-of-range", test_out_of_range);
-    g_test_add_func("/ide/dma/read", test_dma_read);
-    g_test_add_func("/ide/dma/write", test_dma_write);
-    g_test_add_func("/ide/dma/small-pieces", test_dma_small_pieces);
-    g_test_add_func("/ide/dma/short", test_dma_short);
-    g_test_add_func("/ide/dma/long", test_dma_long);
-    g_test_add_func("/ide/dma/endless", test_dma_endless);
-    g_test_add_func("/ide/dma/no-master", test_dma_no_master);
-    g_test_add_func("/ide/dma/nowhere", test_dma_nowhere);
-    g_test_add_func("/ide/dma/stop", test_dma_stop);
     g_test_add_func("/ide/trim", test_trim);
     g_test_add_func("/ide/flush", test_flush);
     g_test_add_func("/ide/abort", test_abort);
     g_test_add_func("/ide/smart", test_smart);
     g_test_add_func("/ide/reset", test_reset);
     g_test_add_func("/ide/interrupts", test_interrupts);
-    g_test_add_func("/ide/read-error", test_read_error);
-    g_test_add_func("/ide/stop-and-resume", test_stop_and_resume);
     g_test_add_func("/ide/state", test_state);
     g_test_add_func("/ide/refusals", test_refusals);
     g_test_add_func("/ide/fuzz", test_fuzz);
