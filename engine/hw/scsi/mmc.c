@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* The commands of a CD/DVD-ROM drive, and its media.
+/* The commands of a CD/DVD-ROM drive; what they say of the medium is in mmc-medium.c.
  *
  * MMC-3 (T10 1363D) and SPC-2 (T10 1236D) by command name; SFF-8020i revision 2.6 for the older
  * ones. A medium is a CD with one mode 1 track up to 80 minutes, else a single-layer DVD-ROM.
@@ -9,7 +9,7 @@
  *
  * Thread: device lock held. */
 
-#include "mmc.h"
+#include "mmc-commands.h"
 
 #include <string.h>
 
@@ -20,17 +20,15 @@ enum {
     MEDIA_CLASS = 4, /* of GET EVENT STATUS NOTIFICATION */
 };
 
-/* Cleared room for a reply. */
-static uint8_t *
-begin_reply(Mmc *mmc, uint32_t len)
+uint8_t *
+mmc_begin_reply(Mmc *mmc, uint32_t len)
 {
     memset(mmc->data, 0, len);
     return mmc->data;
 }
 
-/* Sends LEN bytes of data, at most ALLOCATION. */
-static void
-reply(Mmc *mmc, uint32_t len, uint32_t allocation)
+void
+mmc_reply(Mmc *mmc, uint32_t len, uint32_t allocation)
 {
     mmc->ops->reply(mmc, MIN(len, allocation));
 }
@@ -43,14 +41,14 @@ mmc_error(Mmc *mmc, uint8_t key, uint16_t code)
     mmc->ops->failed(mmc);
 }
 
-static void
-bad_field(Mmc *mmc)
+void
+mmc_bad_field(Mmc *mmc)
 {
     mmc_error(mmc, SENSE_ILLEGAL_REQUEST, ASC_BAD_FIELD);
 }
 
-static bool
-is_dvd(const Mmc *mmc)
+bool
+mmc_is_dvd(const Mmc *mmc)
 {
     return mmc_sector_count(mmc) > CD_MAX_SECTORS;
 }
@@ -81,7 +79,7 @@ test_unit_ready(Mmc *mmc)
 static void
 request_sense(Mmc *mmc)
 {
-    uint8_t *out = begin_reply(mmc, 18);
+    uint8_t *out = mmc_begin_reply(mmc, 18);
 
     out[0] = 0xf0; /* valid, current error */
     out[2] = mmc->sense_key;
@@ -92,14 +90,14 @@ request_sense(Mmc *mmc)
     }
     mmc->sense_key = SENSE_NONE;
     mmc->sense_code = ASC_NONE;
-    reply(mmc, 18, mmc->packet[4]);
+    mmc_reply(mmc, 18, mmc->packet[4]);
 }
 
 static void
 inquiry_page(Mmc *mmc)
 {
     const uint8_t *packet = mmc->packet;
-    uint8_t *out = begin_reply(mmc, 64);
+    uint8_t *out = mmc_begin_reply(mmc, 64);
     uint32_t len;
 
     out[0] = 0x05; /* CD/DVD */
@@ -124,10 +122,10 @@ inquiry_page(Mmc *mmc)
             len = 40;
         }
         break;
-    default: bad_field(mmc); return;
+    default: mmc_bad_field(mmc); return;
     }
     out[3] = (uint8_t)(len - 4);
-    reply(mmc, len, scsi_get16(packet + 3));
+    mmc_reply(mmc, len, scsi_get16(packet + 3));
 }
 
 static void
@@ -141,10 +139,10 @@ inquiry(Mmc *mmc)
         return;
     }
     if (packet[2] != 0) {
-        bad_field(mmc);
+        mmc_bad_field(mmc);
         return;
     }
-    out = begin_reply(mmc, 36);
+    out = mmc_begin_reply(mmc, 36);
     out[0] = 0x05; /* CD/DVD */
     out[1] = 0x80; /* removable */
     out[2] = mmc->is_atapi ? 0 : 5;
@@ -153,7 +151,7 @@ inquiry(Mmc *mmc)
     scsi_put_padded(out + 8, mmc->vendor, 8);
     scsi_put_padded(out + 16, mmc->model, 16);
     scsi_put_padded(out + 32, mmc->version, 4);
-    reply(mmc, 36, packet[4]);
+    mmc_reply(mmc, 36, packet[4]);
 }
 
 /* ---- configuration ---- */
@@ -202,14 +200,14 @@ get_configuration(Mmc *mmc)
 {
     const uint8_t *packet = mmc->packet;
     uint32_t type = packet[1] & 3, first = scsi_get16(packet + 2), current = 0;
-    uint8_t *out = begin_reply(mmc, 128), *at = out + 8;
+    uint8_t *out = mmc_begin_reply(mmc, 128), *at = out + 8;
 
     if (type == 3) {
-        bad_field(mmc);
+        mmc_bad_field(mmc);
         return;
     }
     if (mmc_has_medium(mmc)) {
-        current = is_dvd(mmc) ? PROFILE_DVD_ROM : PROFILE_CD_ROM;
+        current = mmc_is_dvd(mmc) ? PROFILE_DVD_ROM : PROFILE_CD_ROM;
     }
     scsi_put16(out + 6, current);
     if (first == 0) {
@@ -226,18 +224,18 @@ get_configuration(Mmc *mmc)
         }
     }
     scsi_put32(out, (uint32_t)(at - out - 4));
-    reply(mmc, (uint32_t)(at - out), scsi_get16(packet + 7));
+    mmc_reply(mmc, (uint32_t)(at - out), scsi_get16(packet + 7));
 }
 
 static void
 get_event_status(Mmc *mmc)
 {
     const uint8_t *packet = mmc->packet;
-    uint8_t *out = begin_reply(mmc, 8);
+    uint8_t *out = mmc_begin_reply(mmc, 8);
     uint32_t len = 4;
 
     if (!(packet[1] & 1)) { /* waiting for an event is not offered */
-        bad_field(mmc);
+        mmc_bad_field(mmc);
         return;
     }
     out[3] = 1u << MEDIA_CLASS; /* classes there are */
@@ -251,7 +249,7 @@ get_event_status(Mmc *mmc)
         out[2] = 0x80; /* none of the classes asked for */
     }
     scsi_put16(out, len - 2);
-    reply(mmc, len, scsi_get16(packet + 7));
+    mmc_reply(mmc, len, scsi_get16(packet + 7));
 }
 
 /* ---- mode pages ---- */
@@ -299,14 +297,14 @@ mode_sense(Mmc *mmc)
 {
     const uint8_t *packet = mmc->packet;
     uint8_t page = packet[2] & 0x3f, control = packet[2] >> 6;
-    uint8_t *out = begin_reply(mmc, 64), *at = out + 8;
+    uint8_t *out = mmc_begin_reply(mmc, 64), *at = out + 8;
 
     if (control == 3) {
         mmc_error(mmc, SENSE_ILLEGAL_REQUEST, ASC_SAVING_NOT_SUPPORTED);
         return;
     }
     if (page != 0x01 && page != 0x0e && page != 0x2a && page != 0x3f) {
-        bad_field(mmc);
+        mmc_bad_field(mmc);
         return;
     }
     /* Changeable values, control 1: none, so the pages stay empty but for their heads. */
@@ -326,7 +324,7 @@ mode_sense(Mmc *mmc)
     }
     scsi_put16(out, (uint32_t)(at - out - 2));
     out[2] = is_tray_open(mmc) ? 0x71 : !mmc_has_medium(mmc) ? 0x70 : 0x01; /* medium type */
-    reply(mmc, (uint32_t)(at - out), scsi_get16(packet + 7));
+    mmc_reply(mmc, (uint32_t)(at - out), scsi_get16(packet + 7));
 }
 
 static void
@@ -375,206 +373,11 @@ prevent_allow(Mmc *mmc)
 static void
 mechanism_status(Mmc *mmc)
 {
-    uint8_t *out = begin_reply(mmc, 8);
+    uint8_t *out = mmc_begin_reply(mmc, 8);
 
     out[1] = is_tray_open(mmc) ? 0x10 : 0;
     out[5] = 1; /* one slot, no table */
-    reply(mmc, 8, scsi_get16(mmc->packet + 8));
-}
-
-/* ---- the medium ---- */
-
-static void
-read_capacity(Mmc *mmc)
-{
-    uint8_t *out = begin_reply(mmc, 8);
-    uint32_t sectors = mmc_sector_count(mmc);
-
-    scsi_put32(out, sectors ? sectors - 1 : 0);
-    scsi_put32(out + 4, MMC_SECTOR_BYTES);
-    reply(mmc, 8, 8);
-}
-
-static void
-put_address(uint8_t *out, uint32_t lba, bool msf)
-{
-    if (msf) {
-        uint32_t frame = lba + 150;
-        out[1] = (uint8_t)(frame / (75 * 60));
-        out[2] = (uint8_t)(frame / 75 % 60);
-        out[3] = (uint8_t)(frame % 75);
-    } else {
-        scsi_put32(out, lba);
-    }
-}
-
-static uint32_t
-toc_tracks(const Mmc *mmc, uint8_t *out, uint8_t first, bool msf)
-{
-    uint8_t *at = out + 4;
-
-    out[2] = out[3] = 1; /* first and last track */
-    if (first <= 1) {
-        at[1] = 0x14; /* data track */
-        at[2] = 1;
-        put_address(at + 4, 0, msf);
-        at += 8;
-    }
-    at[1] = 0x14;
-    at[2] = 0xaa; /* lead-out */
-    put_address(at + 4, mmc_sector_count(mmc), msf);
-    return (uint32_t)(at + 8 - out);
-}
-
-static uint32_t
-toc_sessions(uint8_t *out, bool msf)
-{
-    out[2] = out[3] = 1; /* first and last session */
-    out[5] = 0x14;
-    out[6] = 1;
-    put_address(out + 8, 0, msf);
-    return 12;
-}
-
-/* Full TOC: points A0, A1, A2 and track 1; addresses always as minutes, seconds, frames. */
-static uint32_t
-toc_raw(const Mmc *mmc, uint8_t *out)
-{
-    static const uint8_t points[] = { 0xa0, 0xa1, 0xa2, 1 };
-    uint8_t *at = out + 4;
-
-    out[2] = out[3] = 1;
-    for (unsigned i = 0; i < VIT_ARRAY_LEN(points); i++, at += 11) {
-        at[0] = 1; /* session */
-        at[1] = 0x14;
-        at[3] = points[i];
-        if (points[i] == 0xa2) {
-            put_address(at + 7, mmc_sector_count(mmc), true);
-        } else if (points[i] == 1) {
-            put_address(at + 7, 0, true);
-        } else {
-            at[8] = 1; /* first, last track */
-        }
-    }
-    return (uint32_t)(at - out);
-}
-
-static void
-read_toc(Mmc *mmc)
-{
-    const uint8_t *packet = mmc->packet;
-    bool msf = packet[1] & 2;
-    /* SFF-8020i has the format in the control byte. */
-    uint8_t format = packet[2] & 15 ? packet[2] & 15 : packet[9] >> 6, first = packet[6];
-    uint8_t *out = begin_reply(mmc, 64);
-    uint32_t len;
-
-    switch (format) {
-    case 0:
-        if (first > 1 && first != 0xaa) {
-            bad_field(mmc);
-            return;
-        }
-        len = toc_tracks(mmc, out, first, msf);
-        break;
-    case 1: len = toc_sessions(out, msf); break;
-    case 2: len = toc_raw(mmc, out); break;
-    default: bad_field(mmc); return;
-    }
-    scsi_put16(out, len - 2);
-    reply(mmc, len, scsi_get16(packet + 7));
-}
-
-static void
-read_disc_information(Mmc *mmc)
-{
-    uint8_t *out = begin_reply(mmc, 34);
-
-    if (mmc->packet[1] & 7) {
-        bad_field(mmc);
-        return;
-    }
-    scsi_put16(out, 32);
-    out[2] = 0x0e; /* complete, last session complete, not erasable */
-    out[3] = 1;    /* first track */
-    out[4] = 1;    /* sessions */
-    out[5] = 1;    /* first and last track of the last session */
-    out[6] = 1;
-    out[7] = 0x20;                    /* unrestricted use */
-    scsi_put32(out + 16, 0xffffffff); /* lead-in and last possible lead-out: not writable */
-    scsi_put32(out + 20, 0xffffffff);
-    reply(mmc, 34, scsi_get16(mmc->packet + 7));
-}
-
-static void
-read_track_information(Mmc *mmc)
-{
-    uint8_t *out = begin_reply(mmc, 36);
-
-    scsi_put16(out, 34);
-    out[2] = 1;    /* track */
-    out[3] = 1;    /* session */
-    out[5] = 0x04; /* data track */
-    out[6] = 0x01; /* mode 1 */
-    scsi_put32(out + 24, mmc_sector_count(mmc));
-    reply(mmc, 36, scsi_get16(mmc->packet + 7));
-}
-
-/* ---- DVD structures ---- */
-
-static uint32_t
-dvd_physical(const Mmc *mmc, uint8_t *out)
-{
-    uint32_t sectors = mmc_sector_count(mmc);
-
-    out[4] = 0x01; /* DVD-ROM, part version 1 */
-    out[5] = 0x0f; /* 120 mm, no rate given */
-    out[6] = 0x01; /* one layer, embossed */
-    scsi_put32(out + 8, 0x30000);
-    scsi_put32(out + 12, 0x30000 + sectors - 1);
-    scsi_put32(out + 16, 0x30000 + sectors - 1);
-    return 4 + 2048;
-}
-
-static uint32_t
-dvd_list(uint8_t *out)
-{
-    static const uint16_t structures[][2] = { { 0x00, 2052 }, { 0x01, 8 }, { 0x04, 2052 } };
-
-    for (unsigned i = 0; i < VIT_ARRAY_LEN(structures); i++) {
-        uint8_t *at = out + 4 + 4 * i;
-        at[0] = (uint8_t)structures[i][0];
-        at[1] = 0x40; /* can be read */
-        scsi_put16(at + 2, structures[i][1]);
-    }
-    return 4 + 4 * VIT_ARRAY_LEN(structures);
-}
-
-static void
-read_dvd_structure(Mmc *mmc)
-{
-    const uint8_t *packet = mmc->packet;
-    uint8_t format = packet[7], layer = packet[6];
-    uint8_t *out = begin_reply(mmc, 4 + 2048);
-    uint32_t len;
-
-    if (format != 0xff && !is_dvd(mmc)) {
-        mmc_error(mmc, SENSE_ILLEGAL_REQUEST, ASC_INCOMPATIBLE_MEDIUM);
-        return;
-    }
-    if (layer != 0) {
-        bad_field(mmc);
-        return;
-    }
-    switch (format) {
-    case 0x00: len = dvd_physical(mmc, out); break;
-    case 0x01: len = 8; break;        /* copyright: none */
-    case 0x04: len = 4 + 2048; break; /* manufacturer: nothing */
-    case 0xff: len = dvd_list(out); break;
-    default: bad_field(mmc); return;
-    }
-    scsi_put16(out, len - 2);
-    reply(mmc, len, scsi_get16(packet + 8));
+    mmc_reply(mmc, 8, scsi_get16(mmc->packet + 8));
 }
 
 /* ---- reading ---- */
@@ -615,7 +418,7 @@ check_read_cd(Mmc *mmc, uint8_t parts)
         return false;
     }
     if ((parts & 0x06) || (mmc->packet[10] & 7)) { /* error flags, subchannel */
-        bad_field(mmc);
+        mmc_bad_field(mmc);
         return false;
     }
     return true;
@@ -647,7 +450,7 @@ read_cd_msf(Mmc *mmc)
         return;
     }
     if (start > end) {
-        bad_field(mmc);
+        mmc_bad_field(mmc);
         return;
     }
     read_range(mmc, start, end - start, parts & 0xf8);
@@ -687,18 +490,18 @@ static const CdCommand commands[256] = {
     [0x12] = { inquiry, ANYTIME },
     [0x1b] = { start_stop_unit },
     [0x1e] = { prevent_allow },
-    [0x25] = { read_capacity, NEEDS_MEDIUM },
+    [0x25] = { mmc_read_capacity, NEEDS_MEDIUM },
     [0x28] = { read_10, NEEDS_MEDIUM },
     [0x2b] = { seek_10, NEEDS_MEDIUM },
-    [0x43] = { read_toc, NEEDS_MEDIUM },
+    [0x43] = { mmc_read_toc, NEEDS_MEDIUM },
     [0x46] = { get_configuration, ANYTIME },
     [0x4a] = { get_event_status, ANYTIME },
-    [0x51] = { read_disc_information, NEEDS_MEDIUM },
-    [0x52] = { read_track_information, NEEDS_MEDIUM },
+    [0x51] = { mmc_read_disc_information, NEEDS_MEDIUM },
+    [0x52] = { mmc_read_track_information, NEEDS_MEDIUM },
     [0x55] = { mode_select },
     [0x5a] = { mode_sense },
     [0xa8] = { read_12, NEEDS_MEDIUM },
-    [0xad] = { read_dvd_structure, NEEDS_MEDIUM },
+    [0xad] = { mmc_read_dvd_structure, NEEDS_MEDIUM },
     [0xb9] = { read_cd_msf, NEEDS_MEDIUM },
     [0xbb] = { set_cd_speed },
     [0xbd] = { mechanism_status, ANYTIME },
