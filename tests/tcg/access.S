@@ -232,7 +232,7 @@ PROGRAM(loops)
     movl $0x8000, %esp
     movq $0x7fffffffffffff00, %rcx /* an index that goes from plus to minus */
     movl $320, %edx
-    movl $0x203000, %edi
+    movl $0x204000, %edi
 5:  addq (%rdi,%rcx,8), %rbx
     rolq $1, (%rdi,%rcx,8)
     incq %rcx
