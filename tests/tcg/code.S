@@ -235,4 +235,52 @@ PROGRAM(fields)
 8:
 END(fields)
 
+/* Two CPUs, 4000 times: one writes a constant into the other's code and says so; the other, when it
+ * has heard of that and serialized itself, executes it. At 0x30000 the number given, 4 on the number
+ * done, 8 on the constant's address. RBX of the reader = how often it was another. */
+    .balign 16
+PROGRAM(writer)
+    movl $0x30000, %esi
+1:  pause
+    movq 8(%rsi), %rdi
+    testq %rdi, %rdi
+    jz 1b
+    movl $1, %ecx
+2:  movb %cl, (%rdi)
+    movl %ecx, (%rsi)
+3:  pause
+    cmpl %ecx, 4(%rsi)
+    jne 3b
+    incl %ecx
+    cmpl $4000, %ecx
+    jbe 2b
+    hlt
+END(writer)
+
+    .balign 16
+PROGRAM(reader)
+    movl $0x30000, %esi
+    leaq 9f(%rip), %rax
+    incq %rax
+    movq %rax, 8(%rsi)
+    movl $1, %ebp
+    xorl %edi, %edi
+1:  pause
+    cmpl %ebp, (%rsi)
+    jne 1b
+    xorl %eax, %eax
+    cpuid
+9:  movb $0, %bl
+    cmpb %bpl, %bl
+    setne %al
+    movzbl %al, %eax
+    addl %eax, %edi
+    movl %ebp, 4(%rsi)
+    incl %ebp
+    cmpl $4000, %ebp
+    jbe 1b
+    movl %edi, %ebx
+    hlt
+END(reader)
+
     .section .note.GNU-stack, "", @progbits

@@ -18,6 +18,8 @@ PROGRAM(fault);
 PROGRAM(next);
 PROGRAM(flags);
 PROGRAM(fields);
+PROGRAM(writer);
+PROGRAM(reader);
 
 enum { BASE = 0x10000, CODE_PAGE = 0x20000, TABLE = 0x103000, HANDLER = 0x6000 };
 
@@ -273,6 +275,50 @@ test_dma_ahead(void)
     fixture_finish(&f);
 }
 
+static gpointer
+run_other(gpointer opaque)
+{
+    VitCpu *cpu = opaque;
+
+    while (vit_tcg_executor.run(cpu) == VIT_CPU_EXIT_REQUEST) {
+    }
+    return NULL;
+}
+
+/* Code that another CPU changes, and the rule for doing so. Intel SDM volume 3 section 9.1.3. */
+static void
+test_two_cpus(void)
+{
+    static const TcgOptions two[] = { { 0 }, { .force_exits = true }, { .one_insn_per_tb = true } };
+
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(two); i++) {
+        g_autoptr(GError) error = NULL;
+        GThread *thread;
+        VitCpu other;
+        X86Core *core;
+        Fixture f;
+
+        fixture_init(&f, &two[i]);
+        f.rig->cpu.is_crowded = true;
+        other = f.rig->cpu;
+        other.index = 1;
+        vit_tcg_executor.create(&other, &f.rig->model, &error);
+        g_assert_no_error(error);
+        core = other.state;
+        core->s = f.rig->core->s;
+        core->s.rip = BASE + 0x2000;
+        core->s.gpr[X86_RSP] = 0x7000;
+        x86_state_changed(core);
+        vit_address_space_write_bytes(f.rig->host.memory, core->s.rip, tcg_program_writer,
+                                      (size_t)(tcg_program_writer_end - tcg_program_writer));
+        thread = g_thread_new("writer", run_other, &other);
+        g_assert_cmpuint(RUN(&f, reader), ==, 0);
+        g_thread_join(thread);
+        vit_tcg_executor.destroy(&other);
+        fixture_finish(&f);
+    }
+}
+
 static void
 test_fault(void)
 {
@@ -340,6 +386,7 @@ main(int argc, char **argv)
     g_test_add_func("/tcg/code/watched-again", test_watched_again);
     g_test_add_func("/tcg/code/dma", test_dma);
     g_test_add_func("/tcg/code/dma-ahead", test_dma_ahead);
+    g_test_add_func("/tcg/code/two-cpus", test_two_cpus);
     g_test_add_func("/tcg/code/fault", test_fault);
     g_test_add_func("/tcg/code/memory-goes", test_memory_goes);
     return g_test_run();
