@@ -63,6 +63,30 @@ test_second(TcgEmit *e, bool flags_live, TcgLabel *fail)
     }
 }
 
+/* The tests of entry_far and of entry_loop, which begins in the middle: RCX waits in T1 for both.
+ */
+static void
+test_both(TcgEmit *e, TcgBlock *block, TcgMem slot, uint32_t stamp)
+{
+    TcgLabel mapped = { 0 }, good = { 0 };
+    TcgAsm *a = &e->a;
+
+    tcg_asm_mov_rr(a, 8, TCG_T1, X86_RCX);
+    tcg_asm_mov_rm(a, 4, X86_RCX, slot);
+    tcg_asm_lea(a, 4, X86_RCX, tcg_mem(X86_RCX, (int32_t)-stamp));
+    tcg_asm_jrcxz(a, &mapped);
+    tcg_asm_jmp(a, &e->entry_failed_parked);
+    block->entry_loop = tcg_asm_here(a);
+    tcg_asm_bind(a, &e->loop.entry);
+    tcg_asm_mov_rr(a, 8, TCG_T1, X86_RCX);
+    tcg_asm_bind(a, &mapped);
+    tcg_asm_mov_rm(a, 4, X86_RCX, ctx(TCG_OFFSET(hot.exit_request)));
+    tcg_asm_jrcxz(a, &good);
+    tcg_asm_jmp(a, &e->entry_failed_parked);
+    tcg_asm_bind(a, &good);
+    tcg_asm_mov_rr(a, 8, X86_RCX, TCG_T1);
+}
+
 /* All ways in compare the block's bytes, with the flags in memory. */
 static void
 emit_checked_entry(TcgEmit *e, TcgBlock *block, TcgMem slot, uint32_t stamp)
@@ -115,10 +139,14 @@ tcg_emit_entry(TcgEmit *e, TcgBlock *block, unsigned fetch_slot, uint32_t stamp)
         tcg_emit_restore_flags(e);
     }
     block->entry_far = tcg_asm_here(a);
-    test_word(e, slot, stamp, flags_live, fail);
-    block->entry_loop = tcg_asm_here(a);
-    tcg_asm_bind(a, &e->loop.entry);
-    test_word(e, ctx(TCG_OFFSET(hot.exit_request)), 0, flags_live, fail);
+    if (flags_live) {
+        test_both(e, block, slot, stamp);
+    } else {
+        test_word(e, slot, stamp, false, fail);
+        block->entry_loop = tcg_asm_here(a);
+        tcg_asm_bind(a, &e->loop.entry);
+        test_word(e, ctx(TCG_OFFSET(hot.exit_request)), 0, false, fail);
+    }
     block->entry = tcg_asm_here(a);
     test_second(e, flags_live, fail);
 }
@@ -182,6 +210,10 @@ tcg_emit_links(TcgEmit *e, TcgBlock *block)
     if (e->checked) {
         tcg_asm_bind(a, &e->stale);
         tcg_asm_mov_mi(a, 2, ctx(TCG_OFFSET(hot.stale)), 1);
+    }
+    if (e->entry_failed_parked.uses) {
+        tcg_asm_bind(a, &e->entry_failed_parked);
+        tcg_asm_mov_rr(a, 8, X86_RCX, TCG_T1);
     }
     tcg_asm_bind(a, &e->entry_failed);
     tcg_asm_mov_ri(a, TCG_T1, block->pc);

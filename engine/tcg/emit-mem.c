@@ -13,8 +13,8 @@
  * another block has the same instructions without groups.
  *
  * A failed check goes to a stub behind the block: it computes the address again and calls the slow
- * thunk, followed by some bytes that describe the site and two jumps, back to the check (the page
- * was entered) and behind the instruction (the interpreter has run it). A read that lies in two
+ * thunk, followed by some bytes that tell the ways back: to the check (the page was entered) and
+ * behind the instruction (the interpreter has run it). A read that lies in two
  * pages is gathered in the context and the instruction goes on from there. Thread: the translating
  * CPU's.
  */
@@ -28,9 +28,14 @@ enum {
     SITE_OWN_WRITE = 2, /* of a group: the instruction itself writes */
     SITE_SAVED = 4,
     SITE_GROUP = 8,
-    SITE_JUMP_SHIFT = 4,
-    SITE_BYTES = 3, /* the above, bytes of the operand, where a read in two pages goes on */
 };
+
+/* Behind the call of a stub: what helps to find the way back. A group's way is by what follows. */
+typedef struct __attribute__((packed)) Site {
+    uint8_t info, size; /* SITE_*; bytes of the operand */
+    int32_t again;      /* the check, from here */
+    uint16_t hit, done; /* from there: behind the check, behind the instruction */
+} Site;
 
 TcgEa
 tcg_ea_operand(const TcgEmit *e)
@@ -299,12 +304,10 @@ leave_loop(TcgEmit *e, const TcgCold *cold)
 static void
 emit_stub(TcgEmit *e, TcgCold *cold)
 {
-    uint8_t site[SITE_BYTES] = {
-        (cold->is_write ? SITE_WRITE : 0) | (cold->flags_saved ? SITE_SAVED : 0), cold->size
-    };
+    Site site = { .info = (cold->is_write ? SITE_WRITE : 0) | (cold->flags_saved ? SITE_SAVED : 0),
+                  .size = cold->size };
     TcgLabel ungrouped = { 0 };
     TcgAsm *a = &e->a;
-    uint8_t *site_at, *again_at;
 
     tcg_asm_bind(a, &cold->slow);
     if (cold->parked) {
@@ -317,31 +320,20 @@ emit_stub(TcgEmit *e, TcgCold *cold)
     tcg_emit_ea(e, &cold->ea);
     if (cold->span) {
         test_span(e, cold, &ungrouped);
-        site[0] |= SITE_GROUP | (cold->own_write ? SITE_OWN_WRITE : 0);
+        site.info |= SITE_GROUP | (cold->own_write ? SITE_OWN_WRITE : 0);
     } else {
-        site[0] |= cold->is_flow ? SITE_FLOW : 0;
+        site.info |= cold->is_flow ? SITE_FLOW : 0;
     }
-    tcg_asm_mov_ri(a, TCG_T1, cold->pc);
     tcg_asm_call_to(a, e->machine->thunks.slow);
-    site_at = a->at;
-    tcg_asm_bytes(a, site, SITE_BYTES);
-    again_at = a->at;
-    tcg_asm_jmp(a, &cold->again);
     if (!tcg_asm_failed(a)) {
-        site_at[0] |= (uint8_t)((a->at - again_at) << SITE_JUMP_SHIFT);
+        uint32_t again = cold->again.place - 1;
+        site.again = (int32_t)(a->start + again - a->at);
+        site.hit = (uint16_t)(cold->hit.place - 1 - again);
+        site.done = (uint16_t)(cold->done.place ? cold->done.place - 1 - again : 0);
     }
+    tcg_asm_bytes(a, &site, sizeof(site));
     if (cold->span) {
         tcg_asm_jmp(a, &ungrouped);
-    } else if (cold->done.place) {
-        tcg_asm_jmp(a, &cold->done);
-    } else {
-        tcg_asm_ud2(a); /* flow: never comes back */
-    }
-    if (!cold->span && !cold->is_write) {
-        if (!tcg_asm_failed(a)) {
-            site_at[2] = (uint8_t)(a->at - site_at);
-        }
-        tcg_asm_jmp(a, &cold->hit); /* the thunk has made T0 and T1 lead to it */
     }
 }
 
@@ -395,39 +387,44 @@ read_across(TcgCpu *cpu, uint64_t linear, unsigned size)
 }
 
 /* Called by the thunk: enters the page or has the interpreter run the instruction. What is returned
- * is where to go on, from the site's descriptor on; negative = leave. */
+ * is where to go on, from the site on. */
 int
-tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *site)
+tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *at)
 {
     X86Core *core = (X86Core *)state;
     TcgCpu *cpu = tcg_cpu_of(core);
-    uint8_t info = *site;
+    const uint8_t *bytes;
+    Site site;
 
+    memcpy(&site, at, sizeof(site));
     cpu->slow++;
-    if (info & SITE_SAVED) {
+    if (site.info & SITE_SAVED) {
         cpu->hot.flags = cpu->hot.exit_flags;
     }
     tcg_fp_settle(cpu);
-    if (info & SITE_GROUP ? fill_group(cpu, linear, info)
-                          : tcg_tlb_fill(cpu, linear, info & SITE_WRITE, x86_view(core))) {
-        return SITE_BYTES;
+    if (site.info & SITE_GROUP
+            ? fill_group(cpu, linear, site.info)
+            : tcg_tlb_fill(cpu, linear, site.info & SITE_WRITE, x86_view(core))) {
+        return site.again;
     }
-    if (!(info & (SITE_GROUP | SITE_WRITE | SITE_FLOW)) && read_across(cpu, linear, site[1])) {
-        return site[2];
+    if (!(site.info & (SITE_GROUP | SITE_WRITE | SITE_FLOW)) &&
+        read_across(cpu, linear, site.size)) {
+        return site.again + site.hit;
     }
-    if (info & SITE_GROUP) {
-        tcg_recover_flags(cpu, site);
+    tcg_recover_rip(cpu->machine, at + site.again, &state->rip, &bytes, NULL);
+    if (site.info & SITE_GROUP) {
+        tcg_recover_flags(cpu, at);
         tcg_flags_from_state(cpu);
-        return SITE_BYTES + (info >> SITE_JUMP_SHIFT);
+        return sizeof(site);
     }
-    tcg_recover_later(cpu, site);
+    tcg_recover_later(cpu, at);
     cpu->interpreted++;
     cpu->code_dropped = false;
     tcg_interpret_one(cpu);
-    if ((info & SITE_FLOW) || tcg_must_leave(cpu)) {
+    if ((site.info & SITE_FLOW) || tcg_must_leave(cpu)) {
         tcg_recover_now(cpu, true);
-        return -1;
+        return TCG_LEAVE;
     }
     tcg_recover_not(cpu);
-    return SITE_BYTES + (info >> SITE_JUMP_SHIFT);
+    return site.again + site.done;
 }

@@ -109,8 +109,9 @@ typedef struct TcgEmit {
     bool vec_checked; /* residency of vectors was tested in this block (emit-vec.c) */
     bool x87_checked;
     bool ended;
-    TcgLabel entry_failed; /* the tests of the entries lead here */
-    bool entry_along;      /* with the flags in hot.exit_flags */
+    TcgLabel entry_failed;        /* the tests of the entries lead here */
+    TcgLabel entry_failed_parked; /* the same with RCX in T1 */
+    bool entry_along;             /* with the flags in hot.exit_flags */
     uint8_t *hot_end;
 } TcgEmit;
 

@@ -383,7 +383,7 @@ interpret_record(TcgCpu *cpu, const X86Insn *insn, const uint8_t *site, bool ent
              !__atomic_load_n(&cpu->hot.exit_request, __ATOMIC_RELAXED));
     if (state->rip == rip || tcg_must_leave(cpu)) {
         tcg_recover_now(cpu, state->rip != rip);
-        return -1;
+        return TCG_LEAVE;
     }
     tcg_recover_not(cpu);
     return 0;

@@ -10,6 +10,8 @@
 #include "codemem.h"
 #include "tcg-cpu.h"
 
+#include <limits.h>
+
 enum {
     TCG_BLOCK_INSNS = 64,
     TCG_INSN_BYTES = 15,
@@ -124,7 +126,7 @@ typedef struct TcgThunks {
     const uint8_t *rep[X86_VIEW_LAST][2][4]; /* the same; MOVS and STOS, log2 of the size */
     /* jumped to: T1 = guest rIP, T0 = the X86Insn there or 0; it is executed, then leaves */
     const uint8_t *interpret_leave;
-    const uint8_t *slow;      /* called: T0 = address, T1 = guest rIP; see emit-mem.c */
+    const uint8_t *slow;      /* called: T0 = address; see emit-mem.c */
     const uint8_t *jump_miss; /* T0 = guest rIP, T1 = the jump's own, to spare[1] */
     /* called: see fpstate.h */
     const uint8_t *vec_load[4], *x87_load, *fp_spill, *fp_reload;
@@ -218,7 +220,8 @@ bool tcg_softs_find(const TcgBlock *block, const uint8_t *page, TcgSofts *out_so
 void tcg_fetch_enter(TcgCpu *cpu, TcgFetch *fetch, const X86TlbEntry *from, uint64_t page,
                      uint16_t mode);
 
-/* ---- exec.c: what translated code calls; 0 = go on or again, 1 = done, 2 = leave ---- */
+/* ---- exec.c: what translated code calls; where to go on, from behind the call, or ---- */
+#define TCG_LEAVE INT_MIN
 /* The instruction at rIP, in the mode of the block it was in. Faults. */
 void tcg_interpret_one(TcgCpu *cpu);
 bool tcg_must_leave(const TcgCpu *cpu);

@@ -4,9 +4,9 @@
 /* Host code that belongs to no block: into translated code, out of it, and the two calls from it.
  *
  * Out of translated code the guest's registers are all in the state and the six flags in hot.flags.
- * Calls spill and reload everything: the C side may read and write the whole state. A negative
- * answer means that the state is to stay where it is and the dispatcher goes on. Thread: made once,
- * run by every CPU's. */
+ * Calls spill and reload everything: the C side may read and write the whole state. The
+ * answer TCG_LEAVE means that the state is to stay where it is and the dispatcher goes on. Thread:
+ * made once, run by every CPU's. */
 
 #include "emit.h"
 #include "fpstate.h"
@@ -101,13 +101,12 @@ emit_return(TcgAsm *a)
     tcg_asm_ret(a);
 }
 
-/* Called from a block with T1 = guest rIP, T0 whatever HELPER takes. */
+/* Called from a block with T0 whatever HELPER takes; rIP is in the state or HELPER finds it out. */
 static void
 emit_call(TcgAsm *a, const TcgThunks *t, const void *helper, TcgLabel *out)
 {
     TcgLabel leave = { 0 };
 
-    tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_RIP), TCG_T1);
     spill(a, false);
     spill_fp(a, t);
     tcg_asm_mov_rr(a, 8, X86_RDI, TCG_CTX);
@@ -116,8 +115,9 @@ emit_call(TcgAsm *a, const TcgThunks *t, const void *helper, TcgLabel *out)
     tcg_asm_alu_ri(a, TCG_SUB, 8, X86_RSP, 8);
     tcg_asm_call_far(a, helper, X86_RAX);
     tcg_asm_alu_ri(a, TCG_ADD, 8, X86_RSP, 8);
-    tcg_asm_test_rr(a, 4, X86_RAX, X86_RAX);
-    tcg_asm_jcc(a, TCG_S, &leave);
+    tcg_asm_alu_ri(a, TCG_CMP, 4, X86_RAX, TCG_LEAVE);
+    tcg_asm_jcc(a, TCG_E, &leave);
+    tcg_asm_movsx_rr(a, 8, X86_RAX, 4, X86_RAX);
     tcg_asm_alu_mr(a, TCG_ADD, 8, tcg_mem(X86_RSP, 0), X86_RAX);
     reload_fp(a, t);
     reload(a);
@@ -194,9 +194,11 @@ tcg_thunks_make(TcgMachine *machine)
 
     tcg_asm_align(a, 16);
     t->interpret = tcg_asm_here(a);
+    tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_RIP), TCG_T1);
     emit_call(a, t, (const void *)(uintptr_t)tcg_helper_interpret, &out);
     tcg_asm_align(a, 16);
     t->rep_slow = tcg_asm_here(a);
+    tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_RIP), TCG_T1);
     emit_call(a, t, (const void *)(uintptr_t)tcg_helper_rep, &out);
     tcg_rep_make_thunks(t, a);
     tcg_asm_align(a, 16);

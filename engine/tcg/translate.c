@@ -405,7 +405,7 @@ begin_block(TcgEmit *e, TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *seco
     e->checked = tcg_is_checked(fetch, second);
     e->n_insns = e->n_cold = e->n_links = e->n_places = 0;
     e->vec_checked = e->x87_checked = e->ended = e->flags_saved = false;
-    e->entry_failed = e->stale = (TcgLabel){ 0 };
+    e->entry_failed = e->entry_failed_parked = e->stale = (TcgLabel){ 0 };
     e->live_in[0] = X86_FLAGS_ARITH;
     e->exit_live[0] = false;
     memset(&e->loop, 0, sizeof(e->loop));
