@@ -69,6 +69,9 @@ static const Producer producers[] = {
 static const Producer *
 producer_of(const X86Insn *insn)
 {
+    if (insn->row->class_ != X86_CLASS_INT || !(insn->row->flags_written & X86_FLAGS_ARITH)) {
+        return NULL;
+    }
     for (unsigned i = 0; i < VIT_ARRAY_LEN(producers); i++) {
         if (producers[i].exec == insn->row->exec) {
             return &producers[i];
@@ -86,8 +89,12 @@ shift_count(const X86Insn *insn, const Producer *producer)
 bool
 tcg_flags_need_operand(const X86Insn *insn)
 {
-    const Producer *producer = producer_of(insn);
+    const Producer *producer;
 
+    if ((insn->opcode & 0xee) != 0xc0) { /* C0 C1 D0 D1 */
+        return false;
+    }
+    producer = producer_of(insn);
     return producer && producer->op >= OP_SHL && !insn->is_memory && insn->operand_size >= 4 &&
            tcg_home[insn->rm] != TCG_NO_REG && shift_count(insn, producer) != 0;
 }

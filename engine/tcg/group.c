@@ -342,7 +342,8 @@ tcg_groups_find(TcgGroups *groups, const X86Insn *insns, const uint64_t *pcs, un
 
     groups->count = 0;
     groups->stride_known = 0;
-    memset(groups->access, 0, TCG_BLOCK_INSNS * sizeof(groups->access[0]));
+    groups->n_insns = n;
+    memset(groups->access, 0, n * sizeof(groups->access[0]));
     set_all_unknown(&finder);
     for (unsigned i = 0; i < n; i++) {
         finder.at = i;
@@ -366,7 +367,7 @@ tcg_groups_forget(TcgGroups *groups, unsigned index)
 const TcgAccess *
 tcg_groups_any(const TcgGroups *groups, unsigned index, const TcgEa *ea, unsigned size, bool write)
 {
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 2 && index < groups->n_insns; i++) {
         const TcgAccess *access = &groups->access[index][i];
 
         if (access->size == size && access->write == write && access->ea.base == ea->base &&

@@ -50,6 +50,7 @@ typedef struct TcgGroup {
 
 typedef struct TcgGroups {
     TcgAccess access[TCG_BLOCK_INSNS][2];
+    unsigned n_insns; /* that are in access[] */
     TcgGroup group[TCG_GROUPS];
     unsigned count;
     /* What LOOP_LEN instructions add to a register, where that is a constant. */

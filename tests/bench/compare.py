@@ -296,7 +296,7 @@ def show(value, form="%.2f"):
 
 
 def noise(values):
-    return (max(values) - min(values)) / median(values) if len(values) > 1 else None
+    return (max(values) - min(values)) / median(values) if len(values) > 1 and median(values) else None
 
 
 def report(results, rows, sides):
