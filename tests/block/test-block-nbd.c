@@ -3,7 +3,7 @@
 
 /* NBD: our client and server with each other, and each with those of others where they are
  * installed (qemu-nbd, nbdkit, qemu-img, nbdinfo).
- * mission: url.nbd blockdev.other-drivers */
+ * mission: url.nbd.unix blockdev.other-drivers */
 
 #include "block-test.h"
 

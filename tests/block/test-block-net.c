@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* mission: url.http url.curl url.curl.url url.curl.readahead url.curl.timeout */
+/* mission: url.http url.curl.url url.curl.readahead url.curl.timeout */
 static void
 test_http(void)
 {

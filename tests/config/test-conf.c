@@ -2,7 +2,7 @@
  * Copyright the Vitrine authors */
 
 /* machine.conf and the ini form: what is written, what survives, what a kill during a save leaves.
- * mission: readconfig writeconfig set global global.long */
+ * mission: readconfig set global global.long */
 
 #include <glib/gstdio.h>
 #include <signal.h>

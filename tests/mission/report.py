@@ -91,8 +91,9 @@ def name_rows(table, column, area, found, names):
     for row in read_table(table):
         name = row[column]
         built = name in names
+        # a tag has no blanks: "info-registers"
         yield (area + "/" + row.get("kind", ""), name, built,
-               "available" if built else "not-yet", "-", tests_of(name, found))
+               "available" if built else "not-yet", "-", tests_of(name.replace(" ", "-"), found))
 
 
 def main():
@@ -127,8 +128,10 @@ def main():
             print(f"{group:<12}{n:>7}{built:>7}{tested:>8}")
         n, built, tested = (sum(count[i] for count in totals.values()) for i in range(3))
         print(f"{'all':<12}{n:>7}{built:>7}{tested:>8}")
+    # windows have no table: ui.* says only what a test is of
+    known = {row[1].replace(" ", "-") for row in rows}
     unknown = sorted(row for row in found if not row.endswith(".*") and
-                     row not in {r[1] for r in rows}) if not args.area else []
+                     not row.startswith("ui.") and row not in known) if not args.area else []
     for row in unknown:
         print(f"warning: {', '.join(sorted(found[row]))}: no mission row is called {row}",
               file=sys.stderr)
