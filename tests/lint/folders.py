@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Each folder has a README that says where to start reading, and stays short."""
+"""Each folder has a README that says where to start reading, stays short, and where it has a table of
+files names every source in it."""
+import fnmatch
 import os
+import re
 import subprocess
 import sys
 
@@ -9,6 +12,18 @@ import sys
 DATA = ("tests/fuzz/corpus", ".ci")
 # aim at 40; tables may take more
 LINES = 120
+
+
+def unnamed(text, names):
+    """Sources that the table of files does not name; a row may say `blk-file*.c` or, behind a file
+    of the same family, `-irq`."""
+    if not re.search(r"^\| files? ", text, re.M | re.I):
+        return []
+    words = [re.sub(r"\.(c|h|\*|\[ch\])$", "", word) for quoted in re.findall(r"`([^`]+)`", text)
+             for word in quoted.split()]
+    return [name for name in names if name.endswith(".c") and
+            not any(fnmatch.fnmatchcase(name[:-2], word) or
+                    word.startswith("-") and name[:-2].endswith(word) for word in words)]
 
 
 def main(root):
@@ -29,6 +44,9 @@ def main(root):
             faults.append(f"{folder}/README.md: does not say where to start reading")
         if text.count("\n") > LINES:
             faults.append(f"{folder}/README.md: over {LINES} lines")
+        here = [os.path.basename(path) for path in tracked if os.path.dirname(path) == folder]
+        faults += [f"{folder}/README.md: its table of files does not name {name}"
+                   for name in unnamed(text, here)]
     if not folders:
         faults.append("git names no file here")
     print("\n".join(faults))
