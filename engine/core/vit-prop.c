@@ -311,7 +311,8 @@ parse_backend(const VitProp *prop, void *object, const char *text, const VitProp
 {
     void *backend = NULL;
 
-    if (!resolver || (prop->type == VIT_PROP_TYPE_IOTHREAD && !resolver->iothread)) {
+    if (!resolver || (prop->type == VIT_PROP_TYPE_IOTHREAD && !resolver->iothread) ||
+        (prop->type == VIT_PROP_TYPE_FSDEV && !resolver->fsdev)) {
         return bad_value(prop, text, error, "no backend here");
     }
     if (prop->type == VIT_PROP_TYPE_CHARDEV) {
@@ -322,6 +323,8 @@ parse_backend(const VitProp *prop, void *object, const char *text, const VitProp
         backend = resolver->netdev(resolver->opaque, text, error);
     } else if (prop->type == VIT_PROP_TYPE_IOTHREAD) {
         backend = resolver->iothread(resolver->opaque, text, error);
+    } else if (prop->type == VIT_PROP_TYPE_FSDEV) {
+        backend = resolver->fsdev(resolver->opaque, text, error);
     } else {
         backend = resolver->rng(resolver->opaque, text, error);
     }
@@ -421,7 +424,8 @@ vit_props_set_defaults(const VitProp *props, void *object)
         case VIT_PROP_TYPE_DRIVE:
         case VIT_PROP_TYPE_NETDEV:
         case VIT_PROP_TYPE_RNG:
-        case VIT_PROP_TYPE_IOTHREAD: break; /* zero: none given */
+        case VIT_PROP_TYPE_IOTHREAD:
+        case VIT_PROP_TYPE_FSDEV: break; /* zero: none given */
         default: field_store(props, object, props->def); break;
         }
     }

@@ -22,6 +22,7 @@ typedef enum VitPropType {
     VIT_PROP_TYPE_NETDEV,    /* VitNetPort * (the backend's port), by id */
     VIT_PROP_TYPE_RNG,       /* VitRng *, by the id of its object */
     VIT_PROP_TYPE_IOTHREAD,  /* VitIothread *, likewise */
+    VIT_PROP_TYPE_FSDEV,     /* VitFsdev *, by id */
 } VitPropType;
 
 enum { VIT_AUTO, VIT_ON, VIT_OFF };
@@ -105,6 +106,7 @@ typedef struct VitPropResolver {
     VitNetPort *(*netdev)(void *opaque, const char *id, GError **error);
     struct VitRng *(*rng)(void *opaque, const char *id, GError **error);
     struct VitIothread *(*iothread)(void *opaque, const char *id, GError **error);
+    struct VitFsdev *(*fsdev)(void *opaque, const char *id, GError **error);
     void *opaque;
 } VitPropResolver;
 

@@ -6,6 +6,7 @@
 
 #include "board.h"
 #include "machine-iothread.h"
+#include "machine-fsdev.h"
 #include "machine-rng.h"
 
 #include "vit-char.h"
@@ -302,13 +303,14 @@ machine_add_backends(Machine *machine, VitDiagList *diags, GError **error)
             return machine_plan_error(machine, diags, src, error);
         }
     }
-    return machine_add_netdevs(machine, diags, error);
+    return machine_add_netdevs(machine, diags, error) && machine_add_fsdevs(machine, diags, error);
 }
 
 void
 machine_free_backends(Machine *machine)
 {
     machine_free_netdevs(machine);
+    machine_free_fsdevs(machine);
     machine_free_rngs(machine);
     machine_free_iothreads(machine);
     g_clear_pointer(&machine->blk, blk_graph_free);
@@ -373,6 +375,20 @@ resolve_iothread(void *opaque, const char *id, GError **error)
     return thread;
 }
 
+static VitFsdev *
+resolve_fsdev(void *opaque, const char *id, GError **error)
+{
+    VitFsdev *fsdev = machine_find_fsdev(opaque, id);
+
+    if (!fsdev) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_FOUND,
+                    "there is no shared folder \"%s\"; add -fsdev local,id=%s,path=FOLDER,"
+                    "security_model=mapped-xattr",
+                    id, id);
+    }
+    return fsdev;
+}
+
 const VitPropResolver *
 machine_resolver(Machine *machine, VitPropResolver *out)
 {
@@ -382,6 +398,7 @@ machine_resolver(Machine *machine, VitPropResolver *out)
         .netdev = resolve_netdev,
         .rng = resolve_rng,
         .iothread = resolve_iothread,
+        .fsdev = resolve_fsdev,
         .opaque = machine,
     };
     return out;

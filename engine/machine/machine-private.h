@@ -111,6 +111,7 @@ struct Machine {
     GCond parked_changed;
     bool run_wanted; /* vCPUs may run; guarded by control */
     bool vcpus_quit;
+    GPtrArray *fsdevs;    /* VitFsdev *, of -fsdev; NULL: none */
     GPtrArray *rngs;      /* VitRng *, of -object; NULL: none */
     GPtrArray *iothreads; /* VitIothread *, likewise */
     uint32_t requests;    /* MACHINE_REQUEST_*, guarded by control */

@@ -210,7 +210,8 @@ value_type_of(const VitProp *prop)
     case VIT_PROP_TYPE_DRIVE:
     case VIT_PROP_TYPE_NETDEV:
     case VIT_PROP_TYPE_RNG:
-    case VIT_PROP_TYPE_IOTHREAD: return VIT_VALUE_ID;
+    case VIT_PROP_TYPE_IOTHREAD:
+    case VIT_PROP_TYPE_FSDEV: return VIT_VALUE_ID;
     default: return VIT_VALUE_STRING;
     }
 }
@@ -264,6 +265,7 @@ call_with_prop(const VitProp *prop, VitKindPropFunc func, void *func_data)
     case VIT_PROP_TYPE_NETDEV: key.ref = "netdev"; break;
     case VIT_PROP_TYPE_RNG:
     case VIT_PROP_TYPE_IOTHREAD: key.ref = "object"; break;
+    case VIT_PROP_TYPE_FSDEV: key.ref = "fsdev"; break;
     default: break;
     }
     func(&key, func_data);

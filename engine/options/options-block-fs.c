@@ -29,8 +29,10 @@ const VitOptionKey vit_fsdev_keys[] = {
     K_ENUM("writeout", v_fsdev_writeout, NULL,
            "Reports a write only after it reached storage; immediate is the only value"),
     K_BOOL("readonly", "off", "Export is read-only"),
-    K_PATH("socket", VIT_PATH_SOCKET, NULL, "Unix socket of the proxy helper"),
-    K_INT("sock_fd", NULL, "Inherited descriptor of a connected proxy socket", .max = 2147483647),
+    K_PATH("socket", VIT_PATH_SOCKET, NULL, "Unix socket of the proxy helper",
+           .status = VIT_STATUS_NOT_YET),
+    K_INT("sock_fd", NULL, "Inherited descriptor of a connected proxy socket", .max = 2147483647,
+          .status = VIT_STATUS_NOT_YET),
     K_INT("fmode", "0600", "Host mode of new files, mapped models only", .max = 511),
     K_INT("dmode", "0700", "Host mode of new directories, mapped models only", .max = 511),
     K_SIZE("throttling.bps-total", "0", "Total bytes per second", .status = VIT_STATUS_NOT_YET),
@@ -61,7 +63,9 @@ const VitOptionKey vit_fsdev_keys[] = {
 
 const VitOptionVariant vit_fsdev_variants[] = {
     { .name = "local", .help = VIT_N_("Files are served by the program itself") },
-    { .name = "proxy", .help = VIT_N_("Files are served through virtfs-proxy-helper") },
+    { .name = "proxy",
+      .help = VIT_N_("Files are served through virtfs-proxy-helper"),
+      .status = VIT_STATUS_NOT_YET },
     { .name = "synth", .help = VIT_N_("Artificial tree used only for tests") },
     { 0 },
 };
@@ -90,8 +94,10 @@ const VitOptionKey vit_virtfs_keys[] = {
     K_ENUM("security_model", v_virtfs_security_model, NULL, "Same four models as -fsdev"),
     K_ENUM("writeout", v_fsdev_writeout, NULL, "Write acknowledged only after reaching storage"),
     K_BOOL("readonly", "off", "Read-only share"),
-    K_PATH("socket", VIT_PATH_SOCKET, NULL, "Unix socket of the proxy helper"),
-    K_INT("sock_fd", NULL, "Inherited proxy socket descriptor", .max = 2147483647),
+    K_PATH("socket", VIT_PATH_SOCKET, NULL, "Unix socket of the proxy helper",
+           .status = VIT_STATUS_NOT_YET),
+    K_INT("sock_fd", NULL, "Inherited proxy socket descriptor", .max = 2147483647,
+          .status = VIT_STATUS_NOT_YET),
     K_INT("fmode", "0600", "Host mode of new files, mapped models only", .max = 511),
     K_INT("dmode", "0700", "Host mode of new directories, mapped models only", .max = 511),
     K_STRING("mount_tag", NULL, "Tag the guest mounts", .flags = VIT_OPT_REQUIRED),
@@ -103,7 +109,9 @@ const VitOptionKey vit_virtfs_keys[] = {
 
 const VitOptionVariant vit_virtfs_variants[] = {
     { .name = "local", .help = VIT_N_("Share served by the program itself") },
-    { .name = "proxy", .help = VIT_N_("Share served through virtfs-proxy-helper") },
+    { .name = "proxy",
+      .help = VIT_N_("Share served through virtfs-proxy-helper"),
+      .status = VIT_STATUS_NOT_YET },
     { .name = "synth", .help = VIT_N_("Artificial test tree") },
     { 0 },
 };

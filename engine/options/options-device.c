@@ -217,7 +217,6 @@ static const VitOptionVariant vr_device[] = {
       .help = VIT_N_("9P device through which the guest mounts an fsdev"),
       .keys = k_device_virtio_9p_pci,
       .flags = VIT_OPT_OPEN,
-      .status = VIT_STATUS_NOT_YET,
       .mission = "device.virtio-9p device.virtio-9p.pci" },
     { .name = "virtio-9p-ccw",
       .help = VIT_N_("9p device of s390x"),

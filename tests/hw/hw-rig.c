@@ -5,6 +5,7 @@
  * step of a program; everything is deterministic. */
 
 #include "hw-rig.h"
+#include "vit-fsdev.h"
 
 #include "hw-kinds.h"
 #include "vit-error.h"
@@ -310,6 +311,42 @@ resolve_drive(void *opaque, const char *id, GError **error)
     return rig_drive(opaque);
 }
 
+/* Answers at once: Rlerror, EIO. */
+static void
+fsdev_request(VitFsdev *fsdev, const uint8_t *request, size_t len, size_t room, VitFsdevDone done,
+              void *opaque, void *cookie)
+{
+    uint8_t answer[11] = { 11, 0, 0, 0, 7, request[5], request[6], 5 };
+
+    done(opaque, cookie, answer, MIN(room, sizeof(answer)));
+}
+
+static void
+fsdev_nothing(VitFsdev *fsdev)
+{
+}
+
+static bool
+fsdev_is_mounted(VitFsdev *fsdev)
+{
+    return false;
+}
+
+static VitFsdev *
+resolve_fsdev(void *opaque, const char *id, GError **error)
+{
+    HwRig *rig = opaque;
+    VitFsdev *fsdev = g_new(VitFsdev, 1);
+
+    *fsdev = (VitFsdev){ .id = (char *)"rig",
+                         .request = fsdev_request,
+                         .drain = fsdev_nothing,
+                         .reset = fsdev_nothing,
+                         .is_mounted = fsdev_is_mounted };
+    g_ptr_array_add(rig->fsdevs, fsdev);
+    return fsdev;
+}
+
 /* ---- The rig ---- */
 
 HwRig *
@@ -335,8 +372,10 @@ hw_rig_new(void)
     rig->backends = g_ptr_array_new_with_free_func((GDestroyNotify)vit_chardev_free);
     rig->drives = g_ptr_array_new_with_free_func(rig_drive_free);
     rig->owners = g_ptr_array_new_with_free_func((GDestroyNotify)vit_device_free);
-    rig->resolver =
-        (VitPropResolver){ .chardev = resolve_chardev, .drive = resolve_drive, .opaque = rig };
+    rig->resolver = (VitPropResolver){
+        .chardev = resolve_chardev, .drive = resolve_drive, .fsdev = resolve_fsdev, .opaque = rig
+    };
+    rig->fsdevs = g_ptr_array_new_with_free_func(g_free);
     return rig;
 }
 
@@ -349,6 +388,7 @@ hw_rig_free(HwRig *rig)
     g_ptr_array_unref(rig->owners);
     g_ptr_array_unref(rig->backends);
     g_ptr_array_unref(rig->drives);
+    g_ptr_array_unref(rig->fsdevs);
     g_byte_array_unref(rig->sent);
     vit_pci_bus_finish(&rig->pci);
     vit_bus_finish(&rig->isa.bus);
@@ -408,7 +448,8 @@ hw_rig_find_bus(HwRig *rig, const VitDeviceKind *kind, VitBus **out_bus)
 static bool
 is_backend_prop(const VitProp *prop)
 {
-    return prop->type == VIT_PROP_TYPE_CHARDEV || prop->type == VIT_PROP_TYPE_DRIVE;
+    return prop->type == VIT_PROP_TYPE_CHARDEV || prop->type == VIT_PROP_TYPE_DRIVE ||
+           prop->type == VIT_PROP_TYPE_FSDEV;
 }
 
 VitDevice *
@@ -417,7 +458,8 @@ hw_rig_create(HwRig *rig, const VitDeviceKind *kind)
     VitDevice *dev = vit_device_new(kind, NULL);
 
     for (const VitProp *prop = kind->props; prop && prop->name; prop++) {
-        if (is_backend_prop(prop)) {
+        if (is_backend_prop(prop) ||
+            (prop->type == VIT_PROP_TYPE_STRING && prop->flags & VIT_PROP_REQUIRED)) {
             g_assert_true(vit_device_set(dev, prop->name, "rig", &rig->resolver, NULL));
         }
     }

@@ -30,6 +30,7 @@ typedef struct HwRig {
     size_t chardev_room; /* bytes the character devices still take */
     GPtrArray *backends; /* freed with the rig, after the devices */
     GPtrArray *drives;   /* of those, RigDrive */
+    GPtrArray *fsdevs;   /* VitFsdev that answer each request with an error */
     GPtrArray *owners;   /* devices made to provide a bus */
     VitPropResolver resolver;
 } HwRig;

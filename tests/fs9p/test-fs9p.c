@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* A client's messages against the 9P server and a folder of the host.
+ * mission: fsdev.security_model.mapped-file fsdev.security_model.none fsdev.readonly
+ * mission: fsdev.fmode fsdev.dmode virtfs.multidevs virtfs.multidevs.warn virtfs.multidevs.remap */
+
+#include "fs9p-session.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct Client {
+    char *folder;
+    Fs9pFs *fs;
+    Fs9pServer *server;
+    uint8_t request[70000], answer[70000];
+    Fs9pWriter out;
+    Fs9pReader in;
+} Client;
+
+static void
+begin(Client *client, unsigned type)
+{
+    client->out = (Fs9pWriter){ client->request, 0, sizeof(client->request), false };
+    fs9p_put(&client->out, 0, 4);
+    fs9p_put(&client->out, type, 1);
+    fs9p_put(&client->out, 1, 2);
+}
+
+/* Sends a message and reads the head of its answer: a digit of FORMAT is a number of that size, s a
+ * string. Its error, or 0. */
+static unsigned
+call(Client *client, unsigned type, const char *format, ...)
+{
+    Fs9pWriter size = { client->request, 0, 4, false };
+    size_t len;
+    va_list args;
+
+    begin(client, type);
+    va_start(args, format);
+    for (; *format; format++) {
+        if (*format == 's') {
+            fs9p_put_string(&client->out, va_arg(args, const char *));
+        } else if (*format == '8') {
+            fs9p_put(&client->out, va_arg(args, uint64_t), 8);
+        } else {
+            fs9p_put(&client->out, va_arg(args, unsigned), (unsigned)(*format - '0'));
+        }
+    }
+    va_end(args);
+    fs9p_put(&size, client->out.len, 4);
+    len = fs9p_server_handle(client->server, client->request, client->out.len, client->answer,
+                             sizeof(client->answer));
+    g_assert_cmpuint(len, >=, FS9P_HEADER_BYTES);
+    client->in = (Fs9pReader){ client->answer, client->answer + len, false };
+    g_assert_cmpuint(fs9p_get(&client->in, 4), ==, len);
+    if (fs9p_get(&client->in, 1) == FS9P_TLERROR + 1) {
+        fs9p_get(&client->in, 2);
+        return (unsigned)fs9p_get(&client->in, 4);
+    }
+    g_assert_cmpuint(client->answer[4], ==, type + 1);
+    fs9p_get(&client->in, 2);
+    return 0;
+}
+
+static void
+start(Client *client, Fs9pFs *fs, Fs9pMultidevs multidevs)
+{
+    client->fs = fs;
+    client->server = fs9p_server_new(fs, multidevs, NULL, NULL);
+    g_assert_cmpuint(call(client, FS9P_TATTACH, "44ss4", 0u, ~0u, "", "", 0u), ==, EINVAL);
+    g_assert_cmpuint(call(client, FS9P_TVERSION, "4s", 65536u, "9P2000.L"), ==, 0);
+    g_assert_cmpuint(fs9p_get(&client->in, 4), ==, 65536);
+    g_assert_cmpuint(call(client, FS9P_TATTACH, "44ss4", 0u, ~0u, "", "", 1000u), ==, 0);
+}
+
+static Client *
+client_new(Fs9pModel model, bool is_readonly)
+{
+    Client *client = g_new0(Client, 1);
+    g_autoptr(GError) error = NULL;
+    Fs9pLocalConfig config = {
+        .model = model, .is_readonly = is_readonly, .file_mode = 0640, .dir_mode = 0750
+    };
+    Fs9pFs *fs;
+
+    client->folder = g_dir_make_tmp("vitrine-fs9p-XXXXXX", NULL);
+    config.path = client->folder;
+    fs = fs9p_local_new(&config, &error);
+    g_assert_no_error(error);
+    start(client, fs, FS9P_MULTIDEVS_REMAP);
+    return client;
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    return remove(path);
+}
+
+static void
+client_free(Client *client)
+{
+    fs9p_server_free(client->server);
+    fs9p_fs_free(client->fs);
+    if (client->folder) {
+        nftw(client->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    }
+    g_free(client->folder);
+    g_free(client);
+}
+
+static unsigned
+walk(Client *client, unsigned fid, unsigned target, const char *name)
+{
+    return *name ? call(client, FS9P_TWALK, "442s", fid, target, 1u, name)
+                 : call(client, FS9P_TWALK, "442", fid, target, 0u);
+}
+
+/* Mode, owner and size of what FID is. */
+static struct stat
+attributes(Client *client, unsigned fid)
+{
+    struct stat st = { 0 };
+
+    g_assert_cmpuint(call(client, FS9P_TGETATTR, "48", fid, (uint64_t)0x7ff), ==, 0);
+    fs9p_get_bytes(&client->in, 8 + 13);
+    st.st_mode = (mode_t)fs9p_get(&client->in, 4);
+    st.st_uid = (uid_t)fs9p_get(&client->in, 4);
+    st.st_gid = (gid_t)fs9p_get(&client->in, 4);
+    st.st_nlink = fs9p_get(&client->in, 8);
+    st.st_rdev = fs9p_get(&client->in, 8);
+    st.st_size = (off_t)fs9p_get(&client->in, 8);
+    return st;
+}
+
+static char *
+host_path(const Client *client, const char *name)
+{
+    return g_build_filename(client->folder, name, NULL);
+}
+
+/* Makes NAME with TEXT in it. */
+static void
+make_file(Client *client, const char *name, const char *text)
+{
+    g_assert_cmpuint(walk(client, 0, 9, ""), ==, 0);
+    g_assert_cmpuint(call(client, FS9P_TLCREATE, "4s444", 9u, name, (unsigned)O_RDWR, 0604u, 77u),
+                     ==, 0);
+    g_assert_cmpuint(call(client, FS9P_TWRITE, "48s", 9u, (uint64_t)0, ""), ==, EINVAL);
+    for (unsigned i = 0; text[i]; i++) {
+        g_assert_cmpuint(call(client, FS9P_TWRITE, "4841", 9u, (uint64_t)i, 1u, (unsigned)text[i]),
+                         ==, 0);
+    }
+    g_assert_cmpuint(call(client, FS9P_TCLUNK, "4", 9u), ==, 0);
+}
+
+static void
+test_files(gconstpointer data)
+{
+    Fs9pModel model = (Fs9pModel)GPOINTER_TO_INT(data);
+    Client *client = client_new(model, false);
+    bool is_mapped = model == FS9P_MAPPED_FILE;
+    g_autofree char *text = NULL, *path = host_path(client, "sub/two"), *one = NULL;
+    struct stat st, host;
+
+    make_file(client, "one", "hello");
+    one = host_path(client, "one");
+    g_assert_true(g_file_get_contents(one, &text, NULL, NULL));
+    g_assert_cmpstr(text, ==, "hello");
+    g_assert_cmpuint(call(client, FS9P_TMKDIR, "4s44", 0u, "sub", 0711u, 5u), ==, 0);
+    g_assert_cmpuint(walk(client, 0, 1, "one"), ==, 0);
+    g_assert_cmpuint(walk(client, 0, 2, "sub"), ==, 0);
+    st = attributes(client, 1);
+    g_assert_cmpuint(st.st_mode, ==, S_IFREG | 0604);
+    g_assert_cmpint(st.st_size, ==, 5);
+    if (is_mapped) {
+        g_assert_cmpuint(st.st_uid, ==, 1000);
+        g_assert_cmpuint(st.st_gid, ==, 77);
+        g_assert_cmpint(lstat(one, &host), ==, 0);
+        g_assert_cmpuint(host.st_mode & 0777, ==, 0640);
+        g_assert_cmpuint(host.st_uid, ==, getuid());
+    }
+    /* a fid follows its file */
+    g_assert_cmpuint(call(client, FS9P_TRENAMEAT, "4s4s", 0u, "one", 2u, "two"), ==, 0);
+    g_assert_true(g_file_test(path, G_FILE_TEST_EXISTS));
+    g_assert_cmpint(attributes(client, 1).st_size, ==, 5);
+    g_assert_cmpuint(call(client, FS9P_TSETATTR, "4444488888", 1u, 0xbu, 0751u, 4321u, 0u,
+                          (uint64_t)2, (uint64_t)0, (uint64_t)0, (uint64_t)0, (uint64_t)0),
+                     ==, model == FS9P_NONE || is_mapped ? 0 : EPERM);
+    st = attributes(client, 1);
+    g_assert_cmpuint(st.st_mode, ==, S_IFREG | 0751);
+    g_assert_cmpint(st.st_size, ==, 2);
+    g_assert_cmpuint(is_mapped ? st.st_uid : 4321, ==, 4321);
+    /* a folder renamed takes its files' fids along */
+    g_assert_cmpuint(call(client, FS9P_TRENAME, "44s", 2u, 0u, "bus"), ==, 0);
+    g_assert_cmpint(attributes(client, 1).st_size, ==, 2);
+    g_assert_cmpuint(call(client, FS9P_TSYMLINK, "4ss4", 0u, "link", "/etc/passwd", 0u), ==, 0);
+    g_assert_cmpuint(walk(client, 0, 3, "link"), ==, 0);
+    g_assert_cmpuint(attributes(client, 3).st_mode & S_IFMT, ==, S_IFLNK);
+    g_assert_cmpuint(call(client, FS9P_TREADLINK, "4", 3u), ==, 0);
+    g_free(text);
+    text = fs9p_get_string(&client->in);
+    g_assert_cmpstr(text, ==, "/etc/passwd");
+    g_assert_cmpuint(call(client, FS9P_TLINK, "44s", 0u, 1u, "twin"), ==, 0);
+    g_assert_cmpint(attributes(client, 1).st_nlink, ==, 2);
+    g_assert_cmpuint(call(client, FS9P_TUNLINKAT, "4s4", 0u, "bus", (unsigned)AT_REMOVEDIR), ==,
+                     ENOTEMPTY);
+    g_assert_cmpuint(call(client, FS9P_TREMOVE, "4", 1u), ==, 0);
+    g_assert_cmpuint(call(client, FS9P_TUNLINKAT, "4s4", 0u, "bus", (unsigned)AT_REMOVEDIR), ==, 0);
+    g_assert_cmpuint(call(client, FS9P_TUNLINKAT, "4s4", 0u, "twin", 0u), ==, 0);
+    g_assert_cmpuint(walk(client, 0, 5, ".virtfs_metadata"), ==, ENOENT);
+    client_free(client);
+}
+
+/* Nothing outside is reached, by whatever name. */
+static void
+test_confined(void)
+{
+    Client *client = client_new(FS9P_NONE, false);
+    g_autofree char *link = host_path(client, "out"), *fifo = host_path(client, "fifo");
+    struct stat root, up;
+
+    g_assert_cmpint(symlink("/etc", link), ==, 0);
+    g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
+    g_assert_cmpuint(walk(client, 0, 1, "out"), ==, 0);
+    g_assert_cmpuint(attributes(client, 1).st_mode & S_IFMT, ==, S_IFLNK);
+    g_assert_cmpuint(walk(client, 1, 2, "passwd"), !=, 0);
+    g_assert_cmpuint(call(client, FS9P_TLOPEN, "44", 1u, 0u), !=, 0);
+    g_assert_cmpuint(call(client, FS9P_TLCREATE, "4s444", 1u, "x", 2u, 0600u, 0u), !=, 0);
+    g_assert_cmpuint(walk(client, 0, 3, "../etc"), ==, ENOENT);
+    g_assert_cmpuint(walk(client, 0, 3, "/etc"), ==, ENOENT);
+    root = attributes(client, 0);
+    g_assert_cmpuint(call(client, FS9P_TWALK, "442ss", 0u, 4u, 2u, "..", ".."), ==, 0);
+    up = attributes(client, 4);
+    g_assert_cmpuint(up.st_nlink, ==, root.st_nlink);
+    g_assert_cmpuint(walk(client, 4, 5, "out"), ==, 0); /* still the folder */
+    g_assert_cmpuint(walk(client, 0, 6, "fifo"), ==, 0);
+    g_assert_cmpuint(call(client, FS9P_TLOPEN, "44", 6u, 0u), ==, ENXIO);
+    g_assert_cmpuint(call(client, FS9P_TMKDIR, "4s44", 0u, "..", 0700u, 0u), ==, EINVAL);
+    g_assert_cmpuint(call(client, FS9P_TMKDIR, "4s44", 0u, "a/b", 0700u, 0u), ==, ENOENT);
+    client_free(client);
+}
+
+static void
+test_readonly(void)
+{
+    Client *client = client_new(FS9P_NONE, true);
+    g_autofree char *path = host_path(client, "file");
+
+    g_file_set_contents(path, "text", 4, NULL);
+    g_assert_cmpuint(walk(client, 0, 1, "file"), ==, 0);
+    g_assert_cmpuint(call(client, FS9P_TLOPEN, "44", 1u, (unsigned)O_RDWR), ==, EROFS);
+    g_assert_cmpuint(call(client, FS9P_TLOPEN, "44", 1u, (unsigned)O_TRUNC), ==, EROFS);
+    g_assert_cmpuint(call(client, FS9P_TMKDIR, "4s44", 0u, "a", 0700u, 0u), ==, EROFS);
+    g_assert_cmpuint(call(client, FS9P_TUNLINKAT, "4s4", 0u, "file", 0u), ==, EROFS);
+    g_assert_cmpuint(call(client, FS9P_TLOPEN, "44", 1u, 0u), ==, 0);
+    g_assert_cmpuint(call(client, FS9P_TREAD, "484", 1u, (uint64_t)1, 100u), ==, 0);
+    g_assert_cmpuint(fs9p_get(&client->in, 4), ==, 3);
+    g_assert_cmpmem(fs9p_get_bytes(&client->in, 3), 3, "ext", 3);
+    g_assert_cmpuint(call(client, FS9P_TREMOVE, "4", 1u), ==, EROFS);
+    client_free(client);
+}
+
+/* All entries of FID, in answers of COUNT bytes. */
+static unsigned
+count_entries(Client *client, unsigned fid, unsigned count)
+{
+    uint64_t at = 0;
+    unsigned entries = 0;
+
+    for (;;) {
+        size_t len;
+        const uint8_t *end;
+
+        g_assert_cmpuint(call(client, FS9P_TREADDIR, "484", fid, at, count), ==, 0);
+        len = fs9p_get(&client->in, 4);
+        g_assert_cmpuint(len, <=, count);
+        if (len == 0) {
+            return entries;
+        }
+        for (end = client->in.at + len; client->in.at < end; entries++) {
+            g_autofree char *name = NULL;
+
+            fs9p_get_bytes(&client->in, 13);
+            at = fs9p_get(&client->in, 8);
+            fs9p_get(&client->in, 1);
+            name = fs9p_get_string(&client->in);
+            g_assert_nonnull(name);
+        }
+    }
+}
+
+static void
+test_readdir(void)
+{
+    Client *client = client_new(FS9P_NONE, false);
+
+    for (unsigned i = 0; i < 300; i++) {
+        g_autofree char *name = g_strdup_printf("file-%u", i), *path = host_path(client, name);
+        g_file_set_contents(path, "", 0, NULL);
+    }
+    g_assert_cmpuint(walk(client, 0, 1, ""), ==, 0);
+    g_assert_cmpuint(call(client, FS9P_TLOPEN, "44", 1u, 0u), ==, 0);
+    g_assert_cmpuint(count_entries(client, 1, 500), ==, 302);
+    g_assert_cmpuint(count_entries(client, 1, 60000), ==, 302);
+    g_assert_cmpuint(call(client, FS9P_TREAD, "484", 1u, (uint64_t)0, 10u), ==, EISDIR);
+    client_free(client);
+}
+
+/* mission: fsdev.synth virtfs.synth */
+static void
+test_synth(void)
+{
+    Client *client = g_new0(Client, 1);
+
+    start(client, fs9p_synth_new(false), FS9P_MULTIDEVS_WARN);
+    g_assert_cmpuint(walk(client, 0, 1, "many"), ==, 0);
+    g_assert_cmpuint(walk(client, 1, 2, "042"), ==, 0);
+    g_assert_cmpuint(walk(client, 1, 3, "42"), ==, ENOENT);
+    g_assert_cmpuint(call(client, FS9P_TLOPEN, "44", 1u, 0u), ==, 0);
+    g_assert_cmpuint(count_entries(client, 1, 200), ==, 102);
+    g_assert_cmpuint(call(client, FS9P_TMKDIR, "4s44", 0u, "a", 0700u, 0u), ==, EOPNOTSUPP);
+    client_free(client);
+}
+
+/* Messages that are none. */
+static void
+test_hostile(void)
+{
+    Client *client = client_new(FS9P_NONE, false);
+    uint8_t bad[] = { 255, 255, 255, 255, FS9P_TWALK, 3, 0, 0, 0, 0, 0 };
+
+    g_assert_cmpuint(fs9p_server_handle(client->server, bad, sizeof(bad), client->answer, 100), ==,
+                     11);
+    g_assert_cmpuint(client->answer[4], ==, FS9P_TLERROR + 1);
+    g_assert_cmpuint(fs9p_server_handle(client->server, bad, 6, client->answer, 100), ==, 0);
+    g_assert_cmpuint(fs9p_server_handle(client->server, bad, 11, client->answer, 10), ==, 0);
+    g_assert_cmpuint(call(client, 1, ""), ==, EOPNOTSUPP);
+    g_assert_cmpuint(call(client, 255, ""), ==, EOPNOTSUPP);
+    g_assert_cmpuint(call(client, FS9P_TWALK, "442", 0u, 1u, 17u), ==, EINVAL);
+    g_assert_cmpuint(call(client, FS9P_TWALK, "442", 0u, 1u, 3u), ==, EINVAL);
+    g_assert_cmpuint(call(client, FS9P_TWALK, "442", 0u, ~0u, 0u), ==, EINVAL);
+    g_assert_cmpuint(walk(client, 0, 1, ""), ==, 0);
+    g_assert_cmpuint(walk(client, 0, 1, ""), ==, EINVAL); /* in use */
+    g_assert_cmpuint(call(client, FS9P_TXATTRCREATE, "4s84", 1u, "user.a", (uint64_t)1 << 40, 0u),
+                     ==, E2BIG);
+    g_assert_cmpuint(call(client, FS9P_TREAD, "484", 1u, (uint64_t)0, 10u), ==, EBADF);
+    g_assert_cmpuint(call(client, FS9P_TWRITE, "4841", 1u, (uint64_t)0, ~0u, 1u), ==, EINVAL);
+    g_assert_cmpuint(call(client, FS9P_TVERSION, "4s", 10u, "9P2000.L"), ==, EMSGSIZE);
+    g_assert_cmpuint(call(client, FS9P_TVERSION, "4s", 8192u, "9P2000"), ==, 0);
+    g_assert_false(fs9p_server_is_mounted(client->server));
+    client_free(client);
+}
+
+/* ---- The session: threads, flush, drain ---- */
+
+typedef struct Answers {
+    GString *order;
+} Answers;
+
+static void
+note(void *opaque, void *cookie, const uint8_t *answer, size_t len)
+{
+    g_string_append_printf(((Answers *)opaque)->order, "%s%u ", (const char *)cookie, answer[4]);
+}
+
+static void
+test_session(void)
+{
+    g_autoptr(GMainContext) context = g_main_context_new();
+    VitFsdev *fsdev = fs9p_session_new("s", fs9p_synth_new(false), FS9P_MULTIDEVS_WARN, context);
+    Answers answers = { g_string_new(NULL) };
+    static const uint8_t version[] = "\x15\0\0\0\x64\xff\xff\0\x20\0\0\x08\0"
+                                     "9P2000.L";
+    static const uint8_t flush[] = { 9, 0, 0, 0, FS9P_TFLUSH, 2, 0, 0xff, 0xff };
+    static const uint8_t no_flush[] = { 9, 0, 0, 0, FS9P_TFLUSH, 2, 0, 5, 0 };
+
+    fsdev->request(fsdev, version, 21, 100, note, &answers, (void *)"v");
+    fsdev->request(fsdev, flush, 9, 100, note, &answers, (void *)"f");
+    g_assert_cmpstr(answers.order->str, ==, ""); /* only ever from the context */
+    while (answers.order->len < 8) {
+        g_main_context_iteration(context, TRUE);
+    }
+    /* the flush after what it names, which was answered or cancelled */
+    g_assert_true(strcmp(answers.order->str, "v101 f109 ") == 0 ||
+                  strcmp(answers.order->str, "v7 f109 ") == 0);
+    g_string_truncate(answers.order, 0);
+    fsdev->request(fsdev, no_flush, 9, 100, note, &answers, (void *)"f");
+    g_assert_cmpstr(answers.order->str, ==, "f109 ");
+    fsdev->request(fsdev, version, 21, 100, note, &answers, (void *)"v");
+    fsdev->drain(fsdev);
+    g_assert_cmpstr(answers.order->str, ==, "f109 v101 ");
+    fsdev->free(fsdev);
+    g_string_free(answers.order, TRUE);
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_data_func("/fs9p/files/none", GINT_TO_POINTER(FS9P_NONE), test_files);
+    g_test_add_data_func("/fs9p/files/mapped-file", GINT_TO_POINTER(FS9P_MAPPED_FILE), test_files);
+    g_test_add_func("/fs9p/confined", test_confined);
+    g_test_add_func("/fs9p/readonly", test_readonly);
+    g_test_add_func("/fs9p/readdir", test_readdir);
+    g_test_add_func("/fs9p/synth", test_synth);
+    g_test_add_func("/fs9p/hostile", test_hostile);
+    g_test_add_func("/fs9p/session", test_session);
+    return g_test_run();
+}
