@@ -373,7 +373,8 @@ collect_items(VitNormalizer *norm)
     }
 }
 
-/* -virtfs is -fsdev and the device that shows it to the guest. */
+/* -virtfs is -fsdev and the device that shows it to the guest. Without an id the tag names both, so
+ * the first keeps that. */
 static void
 add_virtfs(VitNormalizer *norm, const VitConfigItem *item)
 {
@@ -388,7 +389,7 @@ add_virtfs(VitNormalizer *norm, const VitConfigItem *item)
     fsdev->src = device->src = vit_plan_src(item, -1);
     fsdev->option = "fsdev";
     fsdev->value = vit_plan_keep(plan, vit_config_item_get(item, "fsdriver"));
-    fsdev->props = vit_plan_props_of(plan, item, "fsdriver mount_tag");
+    fsdev->props = vit_plan_props_of(plan, item, "fsdriver");
     g_ptr_array_add(plan->others, fsdev);
     props[0] = (VitPlanProp){ "fsdev", id, device->src };
     props[1] = (VitPlanProp){ "mount_tag", vit_plan_keep(plan, tag), device->src };

@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Debian's kernel mounts folders of the host by 9P over virtio."""
+import os
+import tempfile
+
+import machine
+from test_io import MEBI, digest, noise, run
+
+MODULES = ["virtio_pci", "9p", "9pnet_virtio"]
+MOUNT = "mount -t 9p -o trans=virtio,version=9p2000.L,msize=131072"
+
+
+def share():
+    """mission: virtfs virtfs.local virtfs.path virtfs.mount_tag virtfs.security_model
+    mission: virtfs.security_model.none virtio-9p virtio-9p-pci
+    Files both ways, names moved, links, a folder of 1000 files; nothing outside is reached."""
+    with tempfile.TemporaryDirectory() as folder:
+        expected = noise(os.path.join(folder, "in"), 2 * MEBI, 9)
+        os.mkdir(os.path.join(folder, "many"))
+        for number in range(1000):
+            with open(os.path.join(folder, "many", f"f{number}"), "w", encoding="ascii"):
+                pass
+        os.symlink("/etc/passwd", os.path.join(folder, "host-link"))
+        text = run(
+            f"{MOUNT} host /mnt || echo NO-MOUNT; cd /mnt; echo SUM $(sha256sum in); "
+            "cp in out && sync; mv out moved; echo COUNT $(ls many | wc -l); "
+            "mkdir d; echo inner > d/x; mv d e; echo MOVED $(cat e/x); "
+            "rm in; rm -r many; test -e host-link || echo LINK-IS-THE-GUESTS; "
+            "cat e/nothing || echo ABSENT; cd /; umount /mnt && echo UNMOUNTED; echo IO-DONE",
+            MODULES, "-virtfs", f"local,path={folder},mount_tag=host,security_model=none")
+        assert f"SUM {expected}" in text, text[-800:]
+        assert "COUNT 1000" in text and "MOVED inner" in text, text[-800:]
+        assert "LINK-IS-THE-GUESTS" in text and "ABSENT" in text and "UNMOUNTED" in text, text[-800:]
+        assert digest(os.path.join(folder, "moved")) == expected
+        assert sorted(os.listdir(folder)) == ["e", "host-link", "moved"]
+
+
+def mapped_and_readonly():
+    """mission: fsdev fsdev.local fsdev.id fsdev.path fsdev.security_model
+    mission: fsdev.security_model.mapped-file device.virtio-9p device.virtio-9p.pci
+    mission: device.virtio-9p.fsdev device.virtio-9p.mount_tag fsdev.writeout
+    Owner, mode and device numbers as the guest set them, on plain files of the host; a second
+    share, by the legacy interface, cannot be written."""
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as fixed:
+        with open(os.path.join(fixed, "a"), "w", encoding="ascii") as stream:
+            stream.write("stays\n")
+        text = run(
+            f"{MOUNT} one /mnt || echo NO-MOUNT; mkdir /tmp/two; {MOUNT} two /tmp/two || echo NO; "
+            "cd /mnt; echo data > f; busybox chown 1234:77 f; busybox chmod 4711 f; "
+            "busybox ln -s f link; mknod dev c 5 1; sync; "
+            "echo F $(busybox stat -c %u:%g:%a f); echo L $(busybox readlink link) $(cat link); "
+            "echo D $(busybox stat -c %F:%t:%T dev); cat /tmp/two/a; "
+            "echo no > /tmp/two/a || echo REFUSED-1; mkdir /tmp/two/b || echo REFUSED-2; "
+            "cd /; umount /mnt; echo IO-DONE", MODULES,
+            "-fsdev", f"local,id=f1,path={folder},security_model=mapped-file,writeout=immediate",
+            "-device", "virtio-9p-pci,fsdev=f1,mount_tag=one",
+            "-fsdev", f"local,id=f2,path={fixed},security_model=none,readonly=on",
+            "-device", "virtio-9p-pci,fsdev=f2,mount_tag=two,disable-modern=on")
+        assert "F 1234:77:4711" in text and "L f data" in text, text[-900:]
+        assert "D character special file:5:1" in text, text[-900:]
+        assert "stays" in text and "REFUSED-1" in text and "REFUSED-2" in text, text[-900:]
+        assert os.path.isfile(os.path.join(folder, "dev"))
+        assert os.stat(os.path.join(folder, "f")).st_mode & 0o7777 == 0o600
+        assert os.listdir(fixed) == ["a"]
+
+
+if __name__ == "__main__":
+    machine.main([share, mapped_and_readonly])
