@@ -150,7 +150,7 @@ source_dispatch(GSource *source, GSourceFunc func, gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-static GSourceFuncs source_funcs = { source_prepare, source_check, source_dispatch };
+static const GSourceFuncs source_funcs = { source_prepare, source_check, source_dispatch };
 
 /* ---- VitFsdev ---- */
 
@@ -272,7 +272,7 @@ fs9p_session_new(const char *id, Fs9pFs *fs, Fs9pMultidevs multidevs, GMainConte
     g_mutex_init(&session->lock);
     g_cond_init(&session->finished);
     g_queue_init(&session->ready);
-    session->source = g_source_new(&source_funcs, sizeof(ReadySource));
+    session->source = g_source_new((GSourceFuncs *)&source_funcs, sizeof(ReadySource));
     ((ReadySource *)session->source)->session = session;
     g_source_attach(session->source, context);
     return &session->fsdev;

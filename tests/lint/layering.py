@@ -23,6 +23,7 @@ MAY_USE = {
     "engine/hw": ["engine/include", "engine/core"],
     "engine/block": ["engine/include", "engine/core", "engine/tls"],
     "engine/net": ["engine/include", "engine/core"],
+    "engine/fs9p": ["engine/include", "engine/core"],
     "engine/char": ["engine/include", "engine/core"],
     "engine/monitor": ["engine/include", "engine/core"],
     "engine/remote": ["engine/include", "engine/core"],
