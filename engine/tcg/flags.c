@@ -247,10 +247,10 @@ tell(const X86Core *core, const X86Insn *insn, uint16_t lost, uint16_t wanted, u
 }
 
 uint16_t
-tcg_flags_tell(const X86Core *core, const X86Insn *insns, unsigned index, uint64_t entry,
-               uint64_t *out_flags)
+tcg_flags_tell(const X86Core *core, const X86Insn *insns, unsigned index, uint16_t lost,
+               uint64_t entry, uint64_t *out_flags)
 {
-    uint16_t wanted = X86_FLAGS_ARITH, told = 0, lost = 0;
+    uint16_t wanted = X86_FLAGS_ARITH, told = 0;
     uint64_t flags = 0;
 
     while (index-- > 0 && wanted) {

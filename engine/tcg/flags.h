@@ -16,6 +16,7 @@ bool tcg_flags_need_operand(const X86Insn *insn);
 
 /* The arithmetic flags before INSNS[INDEX], of a block that begins at INSNS[0]: the bits that can
  * be told, with ENTRY where nothing in the block has written them. CORE has the registers before
- * that instruction; NULL: which bits, the values are not asked for. Any thread. */
-uint16_t tcg_flags_tell(const X86Core *core, const X86Insn *insns, unsigned index, uint64_t entry,
-                        uint64_t *out_flags);
+ * that instruction; NULL: which bits, the values are not asked for. LOST: registers that
+ * the instruction itself may have changed when it faults. Any thread. */
+uint16_t tcg_flags_tell(const X86Core *core, const X86Insn *insns, unsigned index, uint16_t lost,
+                        uint64_t entry, uint64_t *out_flags);

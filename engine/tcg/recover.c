@@ -184,7 +184,7 @@ recover_at(TcgCpu *cpu, const TcgBlock *block, unsigned index)
         }
         wanted &= ~(insns[first].row->flags_written | insns[first].row->flags_undefined);
     }
-    told = tcg_flags_tell(&cpu->core, insns + first, index - first, s->rflags, &flags);
+    told = tcg_flags_tell(&cpu->core, insns + first, index - first, 0, s->rflags, &flags);
     told &= ~(uint64_t)(wanted ? still_live(block, index, wanted) : 0);
     tcg_flags_to_state(cpu);
     s->rflags = (s->rflags & ~told) | (flags & told);

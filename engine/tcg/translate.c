@@ -155,7 +155,7 @@ look_ahead(TcgEmit *e, const TcgFetch *fetch)
     }
     if ((pc & ~(uint64_t)0xfff) == e->page_pc) {
         e->ahead_live = live_at(e, fetch, pc);
-        e->ahead_live |= X86_FLAGS_ARITH & ~tcg_flags_tell(NULL, e->insns, e->n_insns, 0, &flags);
+        e->ahead_live |= X86_FLAGS_ARITH & ~tcg_flags_tell(NULL, e->insns, e->n_insns, 0, 0, &flags);
     }
     if (call && e->ahead_live) {
         e->ahead_live = X86_FLAGS_ARITH; /* to save them is less than checks that keep them */
@@ -163,6 +163,20 @@ look_ahead(TcgEmit *e, const TcgFetch *fetch)
     if (e->ahead_live == X86_FLAGS_ARITH) {
         e->ahead_len = 0;
     }
+}
+
+/* Flags that a fault of the instruction INDEX could not show. A repeated string instruction has made
+ * steps before it: what is told afterwards is not told from registers that these move. */
+static uint16_t
+not_to_be_told(const TcgEmit *e, unsigned index)
+{
+    const X86Insn *insn = &e->insns[index];
+    bool repeated = insn->row->class_ == X86_CLASS_STRING && (insn->rep || insn->repne);
+    uint16_t moved = repeated ? 1u << X86_RCX | 1u << X86_RSI | 1u << X86_RDI : 0;
+    uint64_t flags;
+    uint16_t told = tcg_flags_tell(NULL, e->insns, index, moved, 0, &flags);
+
+    return repeated && told != X86_FLAGS_ARITH ? X86_FLAGS_ARITH : X86_FLAGS_ARITH & ~told;
 }
 
 static void
@@ -189,8 +203,7 @@ find_live_flags(TcgEmit *e)
             exit = 0;
         }
         if (!exit && live != X86_FLAGS_ARITH && may_fault(e, i)) {
-            uint64_t flags;
-            live |= X86_FLAGS_ARITH & ~tcg_flags_tell(NULL, e->insns, i, 0, &flags);
+            live |= not_to_be_told(e, i);
         }
         e->live_in[i] = live;
         e->exit_live[i] = exit;

@@ -53,6 +53,20 @@ PROGRAM(left)
     hlt
 END(left)
 
+/* Shown by a repeated instruction that has counted RCX down before it faults: PF of RCX as it was. */
+    .balign 64
+PROGRAM(repeated)
+    movl $0x20000, %esi
+    movl $0x204ff0, %edi
+    movl $0x10, %ecx
+    jmp 1f
+1:  orl $7, %ecx
+    movl %eax, (%rsi)
+    rep movsl
+    cmpl %ecx, %eax
+    hlt
+END(repeated)
+
 /* What system instructions give, all summed up. */
     .balign 64
 PROGRAM(values)

@@ -12,6 +12,7 @@
 PROGRAM(handler);
 PROGRAM(stopped);
 PROGRAM(left);
+PROGRAM(repeated);
 PROGRAM(values);
 PROGRAM(no_key);
 PROGRAM(keys_off);
@@ -125,6 +126,9 @@ test_flags(void)
         g_assert_cmphex(shown_flags(&f), ==, X86_FLAG_ZF | X86_FLAG_PF);
         RUN(&f, left);
         g_assert_cmphex(shown_flags(&f), ==, X86_FLAG_ZF | X86_FLAG_PF);
+        RUN(&f, repeated);
+        g_assert_cmphex(shown_flags(&f), ==, X86_FLAG_PF);
+        g_assert_cmphex(f.rig->core->s.gpr[X86_RCX], ==, 0x13);
         fixture_finish(&f);
     }
 }
