@@ -422,8 +422,7 @@ tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *at)
     cpu->code_dropped = false;
     tcg_interpret_one(cpu);
     if ((site.info & SITE_FLOW) || tcg_must_leave(cpu)) {
-        tcg_recover_now(cpu, true);
-        return TCG_LEAVE;
+        return tcg_leave_behind(cpu, true);
     }
     tcg_recover_not(cpu);
     return site.again + site.done;

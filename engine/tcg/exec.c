@@ -346,6 +346,14 @@ tcg_must_leave(const TcgCpu *cpu)
            __atomic_load_n(&cpu->hot.exit_request, __ATOMIC_ACQUIRE);
 }
 
+int
+tcg_leave_behind(TcgCpu *cpu, bool executed)
+{
+    tcg_recover_now(cpu, executed);
+    tcg_flags_from_state(cpu); /* that is where the way out looks */
+    return TCG_LEAVE;
+}
+
 /* What a string instruction has read or written may be touched again: SOURCE and TARGET. */
 static void
 enter_pages(TcgCpu *cpu, const X86Insn *insn, uint64_t source, uint64_t target)
@@ -382,8 +390,7 @@ interpret_record(TcgCpu *cpu, const X86Insn *insn, const uint8_t *site, bool ent
     } while (state->rip == rip && !core->debug_pending &&
              !__atomic_load_n(&cpu->hot.exit_request, __ATOMIC_RELAXED));
     if (state->rip == rip || tcg_must_leave(cpu)) {
-        tcg_recover_now(cpu, state->rip != rip);
-        return TCG_LEAVE;
+        return tcg_leave_behind(cpu, state->rip != rip);
     }
     tcg_recover_not(cpu);
     return 0;

@@ -225,6 +225,8 @@ void tcg_fetch_enter(TcgCpu *cpu, TcgFetch *fetch, const X86TlbEntry *from, uint
 /* The instruction at rIP, in the mode of the block it was in. Faults. */
 void tcg_interpret_one(TcgCpu *cpu);
 bool tcg_must_leave(const TcgCpu *cpu);
+/* What a helper answers when its block goes no further; EXECUTED: its instruction has been run. */
+int tcg_leave_behind(TcgCpu *cpu, bool executed);
 int tcg_helper_interpret(X86State *state, const X86Insn *insn, const uint8_t *site);
 int tcg_helper_rep(X86State *state, const X86Insn *insn, const uint8_t *site);
 int tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *site);

@@ -155,7 +155,8 @@ look_ahead(TcgEmit *e, const TcgFetch *fetch)
     }
     if ((pc & ~(uint64_t)0xfff) == e->page_pc) {
         e->ahead_live = live_at(e, fetch, pc);
-        e->ahead_live |= X86_FLAGS_ARITH & ~tcg_flags_tell(NULL, e->insns, e->n_insns, 0, 0, &flags);
+        e->ahead_live |=
+            X86_FLAGS_ARITH & ~tcg_flags_tell(NULL, e->insns, e->n_insns, 0, 0, &flags);
     }
     if (call && e->ahead_live) {
         e->ahead_live = X86_FLAGS_ARITH; /* to save them is less than checks that keep them */
@@ -165,8 +166,8 @@ look_ahead(TcgEmit *e, const TcgFetch *fetch)
     }
 }
 
-/* Flags that a fault of the instruction INDEX could not show. A repeated string instruction has made
- * steps before it: what is told afterwards is not told from registers that these move. */
+/* Flags that a fault of the instruction INDEX could not show. A repeated string instruction has
+ * made steps before it: what is told afterwards is not told from registers that these move. */
 static uint16_t
 not_to_be_told(const TcgEmit *e, unsigned index)
 {

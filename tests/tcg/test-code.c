@@ -275,6 +275,70 @@ test_dma_ahead(void)
     fixture_finish(&f);
 }
 
+static void
+kick_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    Rig *rig = opaque;
+
+    (void)offset;
+    (void)value;
+    (void)size;
+    vit_tcg_executor.kick(&rig->cpu);
+}
+
+static uint64_t
+kick_read(void *opaque, uint64_t offset, unsigned size)
+{
+    kick_write(opaque, offset, 0, size);
+    return 0xffffffff;
+}
+
+/* Flags of an instruction that the interpreter has run, where a request to leave came with it. */
+static void
+test_leave_with_flags(void)
+{
+    static const uint8_t code[] = {
+        0x31, 0xdb,       /* xor ebx, ebx */
+        0x01, 0x07,       /* add [rdi], eax */
+        0x0f, 0x92, 0xc3, /* setc bl */
+        0xf8,             /* clc */
+        0x0f, 0xa3, 0x07, /* bt [rdi], eax */
+        0x0f, 0x92, 0xc7, /* setc bh */
+        0xf4,             /* hlt */
+    };
+    static const VitRegionOps ops = { .read = kick_read, .write = kick_write, .max_size = 4 };
+    enum { PLACE = 0x1000000 };
+    VitRegion window;
+    Fixture f;
+    X86State *s;
+
+    fixture_init(&f, &(TcgOptions){ 0 });
+    s = &f.rig->core->s;
+    vit_region_init_io(&window, "window", &ops, f.rig, 0x1000);
+    vit_lock_take(&f.rig->lock);
+    vit_region_add(&f.rig->root, PLACE, &window, 0);
+    vit_lock_release(&f.rig->lock);
+    vit_address_space_write_bytes(f.rig->host.memory, CODE_PAGE, code, sizeof(code));
+    for (unsigned n = 0; n < 4; n++) {
+        VitCpuExit reason;
+        s->rip = CODE_PAGE;
+        s->gpr[X86_RAX] = 1;
+        s->gpr[X86_RDI] = PLACE;
+        s->activity = X86_ACTIVE;
+        x86_state_changed(f.rig->core);
+        do {
+            reason = vit_tcg_executor.run(&f.rig->cpu);
+        } while (reason == VIT_CPU_EXIT_REQUEST);
+        g_assert_cmpint(reason, ==, VIT_CPU_EXIT_HALT);
+        g_assert_cmphex(s->gpr[X86_RBX], ==, 0x101);
+    }
+    vit_lock_take(&f.rig->lock);
+    vit_region_remove(&window);
+    vit_region_finish(&window);
+    vit_lock_release(&f.rig->lock);
+    fixture_finish(&f);
+}
+
 static gpointer
 run_other(gpointer opaque)
 {
@@ -386,6 +450,7 @@ main(int argc, char **argv)
     g_test_add_func("/tcg/code/watched-again", test_watched_again);
     g_test_add_func("/tcg/code/dma", test_dma);
     g_test_add_func("/tcg/code/dma-ahead", test_dma_ahead);
+    g_test_add_func("/tcg/code/leave-with-flags", test_leave_with_flags);
     g_test_add_func("/tcg/code/two-cpus", test_two_cpus);
     g_test_add_func("/tcg/code/fault", test_fault);
     g_test_add_func("/tcg/code/memory-goes", test_memory_goes);
