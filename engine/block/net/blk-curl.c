@@ -12,7 +12,8 @@
 
 #include "blk-graph-private.h"
 
-#include <curl/curl.h>
+#include "curl-library.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,7 @@ typedef struct Curl {
     BlkWaitQueue free_handle;
     CurlBuffer buffers[BUFFERS];
     uint64_t clock;
+    CurlLibrary library;
 } Curl;
 
 /* One request, on a worker. */
@@ -93,45 +95,47 @@ set_common(Transfer *transfer)
 {
     const Curl *curl = transfer->curl;
     CURL *handle = transfer->handle;
+    __typeof__(curl->library.setopt) set = curl->library.setopt;
     bool is_ftp = g_str_has_prefix(curl->url, "ftp");
 
-    curl_easy_reset(handle);
-    curl_easy_setopt(handle, CURLOPT_URL, curl->url);
-    curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(handle, CURLOPT_FAILONERROR, 1L);
-    curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
-    curl_easy_setopt(handle, CURLOPT_MAXREDIRS, 8L);
-    curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, is_ftp ? "ftp,ftps" : "http,https");
-    curl_easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, is_ftp ? "ftp,ftps" : "http,https");
-    curl_easy_setopt(handle, CURLOPT_TIMEOUT, (long)curl->timeout_s);
-    curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, curl->sslverify ? 1L : 0L);
-    curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, curl->sslverify ? 2L : 0L);
-    curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, transfer->message);
-    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_data);
-    curl_easy_setopt(handle, CURLOPT_WRITEDATA, transfer);
-    curl_easy_setopt(handle, CURLOPT_USERNAME, curl->username);
-    curl_easy_setopt(handle, CURLOPT_PASSWORD, curl->password);
-    curl_easy_setopt(handle, CURLOPT_PROXYUSERNAME, curl->proxy_username);
-    curl_easy_setopt(handle, CURLOPT_PROXYPASSWORD, curl->proxy_password);
-    curl_easy_setopt(handle, CURLOPT_COOKIE, curl->cookies ? curl->cookies : curl->cookie);
+    curl->library.reset(handle);
+    set(handle, CURLOPT_URL, curl->url);
+    set(handle, CURLOPT_NOSIGNAL, 1L);
+    set(handle, CURLOPT_FAILONERROR, 1L);
+    set(handle, CURLOPT_FOLLOWLOCATION, 1L);
+    set(handle, CURLOPT_MAXREDIRS, 8L);
+    set(handle, CURLOPT_PROTOCOLS_STR, is_ftp ? "ftp,ftps" : "http,https");
+    set(handle, CURLOPT_REDIR_PROTOCOLS_STR, is_ftp ? "ftp,ftps" : "http,https");
+    set(handle, CURLOPT_TIMEOUT, (long)curl->timeout_s);
+    set(handle, CURLOPT_SSL_VERIFYPEER, curl->sslverify ? 1L : 0L);
+    set(handle, CURLOPT_SSL_VERIFYHOST, curl->sslverify ? 2L : 0L);
+    set(handle, CURLOPT_ERRORBUFFER, transfer->message);
+    set(handle, CURLOPT_WRITEFUNCTION, take_data);
+    set(handle, CURLOPT_WRITEDATA, transfer);
+    set(handle, CURLOPT_USERNAME, curl->username);
+    set(handle, CURLOPT_PASSWORD, curl->password);
+    set(handle, CURLOPT_PROXYUSERNAME, curl->proxy_username);
+    set(handle, CURLOPT_PROXYPASSWORD, curl->proxy_password);
+    set(handle, CURLOPT_COOKIE, curl->cookies ? curl->cookies : curl->cookie);
 }
 
 static int
 run_head(void *arg)
 {
     Transfer *transfer = arg;
+    const CurlLibrary *library = &transfer->curl->library;
     CURLcode code;
 
     set_common(transfer);
-    curl_easy_setopt(transfer->handle, CURLOPT_NOBODY, 1L);
-    curl_easy_setopt(transfer->handle, CURLOPT_WRITEFUNCTION, drop_data);
-    curl_easy_setopt(transfer->handle, CURLOPT_HEADERFUNCTION, take_header);
-    curl_easy_setopt(transfer->handle, CURLOPT_HEADERDATA, transfer);
-    code = curl_easy_perform(transfer->handle);
-    curl_easy_getinfo(transfer->handle, CURLINFO_RESPONSE_CODE, &transfer->status);
-    curl_easy_getinfo(transfer->handle, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &transfer->total);
+    library->setopt(transfer->handle, CURLOPT_NOBODY, 1L);
+    library->setopt(transfer->handle, CURLOPT_WRITEFUNCTION, drop_data);
+    library->setopt(transfer->handle, CURLOPT_HEADERFUNCTION, take_header);
+    library->setopt(transfer->handle, CURLOPT_HEADERDATA, transfer);
+    code = library->perform(transfer->handle);
+    library->getinfo(transfer->handle, CURLINFO_RESPONSE_CODE, &transfer->status);
+    library->getinfo(transfer->handle, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &transfer->total);
     if (code != CURLE_OK && !*transfer->message) {
-        g_strlcpy(transfer->message, curl_easy_strerror(code), sizeof(transfer->message));
+        g_strlcpy(transfer->message, library->strerror(code), sizeof(transfer->message));
     }
     return code == CURLE_OK ? 0 : -EIO;
 }
@@ -140,14 +144,15 @@ static int
 run_read(void *arg)
 {
     Transfer *transfer = arg;
+    const CurlLibrary *library = &transfer->curl->library;
     char range[48];
     CURLcode code;
 
     g_snprintf(range, sizeof(range), "%" G_GUINT64_FORMAT "-%" G_GUINT64_FORMAT, transfer->offset,
                transfer->offset + transfer->len - 1);
     set_common(transfer);
-    curl_easy_setopt(transfer->handle, CURLOPT_RANGE, range);
-    code = curl_easy_perform(transfer->handle);
+    library->setopt(transfer->handle, CURLOPT_RANGE, range);
+    code = library->perform(transfer->handle);
     return code == CURLE_OK && transfer->got == transfer->len ? 0 : -EIO;
 }
 
@@ -177,7 +182,7 @@ run(BlkNode *node, Transfer *transfer, int (*func)(void *arg))
     int ret;
 
     if (!curl->handles[i]) {
-        curl->handles[i] = curl_easy_init();
+        curl->handles[i] = curl->library.init();
     }
     transfer->curl = curl;
     transfer->handle = curl->handles[i];
@@ -316,7 +321,7 @@ curl_node_open(BlkNode *node, GError **error)
 
     g_free(node->filename);
     node->filename = g_strdup(curl->url);
-    if (!check_options(node, error)) {
+    if (!check_options(node, error) || !curl_library_load(&curl->library, error)) {
         return false;
     }
     ret = run(node, &head, run_head);
@@ -348,12 +353,13 @@ curl_node_close(BlkNode *node)
 
     for (unsigned i = 0; i < HANDLES; i++) {
         if (curl->handles[i]) {
-            curl_easy_cleanup(curl->handles[i]);
+            curl->library.cleanup(curl->handles[i]);
         }
     }
     for (unsigned i = 0; i < BUFFERS; i++) {
         g_free(curl->buffers[i].bytes);
     }
+    curl_library_unload(&curl->library);
     g_free(curl->password);
     g_free(curl->proxy_password);
     g_free(curl->cookies);
