@@ -64,7 +64,6 @@ static bool
 refuse_interface(const VitPlanDrive *drive, GError **error)
 {
     static const char *const names[] = {
-        [VIT_PLAN_IF_PFLASH] = "pflash",
         [VIT_PLAN_IF_SCSI] = "scsi",
         [VIT_PLAN_IF_SD] = "sd",
         [VIT_PLAN_IF_MTD] = "mtd",
@@ -82,7 +81,8 @@ static bool
 add_drive(Machine *machine, const VitPlanDrive *drive, GError **error)
 {
     switch (drive->interface) {
-    case VIT_PLAN_IF_NONE: return true; /* for a -device to take */
+    case VIT_PLAN_IF_NONE: return true;   /* for a -device to take */
+    case VIT_PLAN_IF_PFLASH: return true; /* board-pc-flash.c has it */
     case VIT_PLAN_IF_IDE: return add_ide_drive(machine, drive, error);
     case VIT_PLAN_IF_FLOPPY: return add_floppy(machine, drive, error);
     case VIT_PLAN_IF_VIRTIO: return add_virtio_drive(machine, drive, error);

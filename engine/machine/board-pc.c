@@ -264,10 +264,19 @@ build_piix_functions(Machine *machine, GError **error)
 }
 
 static bool
+build_firmware(Machine *machine, VitDiagList *diags, GError **error)
+{
+    bool in_flash;
+
+    return board_pc_add_flash(machine, diags, &in_flash, error) &&
+           (in_flash || board_pc_load_bios(machine, diags, error));
+}
+
+static bool
 board_pc_build(Machine *machine, VitDiagList *diags, GError **error)
 {
     machine->board_data = g_new0(BoardPc, 1);
-    return build_host_bridge(machine, error) && board_pc_load_bios(machine, diags, error) &&
+    return build_host_bridge(machine, error) && build_firmware(machine, diags, error) &&
            build_apics(machine, error) && build_isa(machine, error) &&
            build_cpu_sides(machine, error) && build_timers(machine, error) &&
            build_legacy(machine, error) && board_pc_add_ports(machine, diags, error) &&

@@ -29,6 +29,10 @@ bool board_pc_add_ports(Machine *machine, VitDiagList *diags, GError **error);
 bool board_pc_add_display(Machine *machine, VitDiagList *diags, GError **error);
 bool board_pc_add_nics(Machine *machine, VitDiagList *diags, GError **error);
 
+/* board-pc-flash.c: firmware in flash, which takes the place of a BIOS image. OUT_PRESENT tells
+ * whether there is any. */
+bool board_pc_add_flash(Machine *machine, VitDiagList *diags, bool *out_present, GError **error);
+
 /* board-pc-firmware.c: BIOS image, CMOS, fw_cfg, kernel, boot order. */
 bool board_pc_load_bios(Machine *machine, VitDiagList *diags, GError **error);
 bool board_pc_fill_firmware(Machine *machine, GError **error);

@@ -149,6 +149,12 @@ vit_i440fx_smm_memory(VitDevice *dev)
     return ((Host *)dev)->memory.smm_space;
 }
 
+VitRegion *
+vit_i440fx_smm_root(VitDevice *dev)
+{
+    return &((Host *)dev)->memory.smm_root;
+}
+
 static bool
 host_realize(VitDevice *dev, GError **error)
 {

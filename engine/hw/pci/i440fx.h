@@ -20,3 +20,5 @@ VitPciBus *vit_i440fx_bus(VitDevice *host);
 VitRegion *vit_i440fx_pci_memory(VitDevice *host);
 /* What a processor in system management mode sees. NULL without RAM. */
 VitAddressSpace *vit_i440fx_smm_memory(VitDevice *host);
+/* Its root, for what only that mode shall see, above what everybody sees. */
+VitRegion *vit_i440fx_smm_root(VitDevice *host);
