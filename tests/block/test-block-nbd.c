@@ -5,7 +5,7 @@
  * installed (qemu-nbd, nbdkit, qemu-img, nbdinfo).
  * mission: url.nbd.unix blockdev.other-drivers */
 
-#include "block-test.h"
+#include "block-server.h"
 
 #include "nbd/nbd-server.h"
 #include "vit-error.h"
@@ -302,6 +302,50 @@ test_servers(void)
     finish(&rig);
 }
 
+/* Opens URL, of a server that has the pattern of block_test_image(). */
+static void
+check_url(Rig *rig, const char *format, unsigned port)
+{
+    g_autofree char *url = g_strdup_printf(format, port);
+    g_autoptr(BlkNode) node = block_test_open(&rig->test, url, "driver=raw,file.open-timeout=5");
+    g_autoptr(BlkImage) image = blk_image_new(node, false, NULL);
+    g_autofree uint8_t *data = g_malloc(LEN);
+
+    g_assert_cmpuint(blk_image_get_len(image), ==, LEN);
+    g_assert_cmpint(blk_image_read(image, 0, data, LEN), ==, 0);
+    g_assert_true(block_test_is_pattern(data, 0, LEN));
+}
+
+/* mission: url.nbd.tcp url.nbd.legacy-tcp */
+static void
+test_tcp(void)
+{
+    static const char *const urls[] = { "nbd://127.0.0.1:%u/x", "nbd://localhost:%u/x",
+                                        "nbd:127.0.0.1:%u:exportname=x" };
+    unsigned port = block_server_port();
+    Rig rig;
+    GPid pid;
+
+    set_up(&rig);
+    g_autofree char *disk = block_test_image(&rig.test, "disk", LEN);
+    g_autofree char *named =
+        g_strdup_printf("-f raw -b 127.0.0.1 -p %u -x x -t -e 8 %s", port, disk);
+    g_autofree char *nameless = g_strdup_printf("-f raw -b 127.0.0.1 -p %u -t -e 8 %s", port, disk);
+    if (block_server_start("qemu-nbd", named, &pid)) {
+        block_server_wait(port);
+        for (unsigned i = 0; i < G_N_ELEMENTS(urls); i++) {
+            check_url(&rig, urls[i], port);
+        }
+        block_server_stop(pid);
+        g_assert_true(block_server_start("qemu-nbd", nameless, &pid));
+        block_server_wait(port);
+        check_url(&rig, "nbd://127.0.0.1:%u", port);
+        check_url(&rig, "nbd:127.0.0.1:%u", port);
+        block_server_stop(pid);
+    }
+    finish(&rig);
+}
+
 static void
 test_names(void)
 {
@@ -327,5 +371,6 @@ main(int argc, char **argv)
     g_test_add_func("/block/nbd/reconnect", test_reconnect);
     g_test_add_func("/block/nbd/judges", test_judges);
     g_test_add_func("/block/nbd/servers", test_servers);
+    g_test_add_func("/block/nbd/tcp", test_tcp);
     return g_test_run();
 }

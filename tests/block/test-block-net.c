@@ -9,8 +9,39 @@
 #include "vit-error.h"
 
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
+
+/* An overlay on this host keeps what was read through it: it shows that when the server, stopped,
+ * answers nothing any more. mission: url.curl.copy-on-read */
+static void
+test_overlay(BlockTest *test, const char *url, GPid server)
+{
+    g_autofree char *overlay = block_test_path(test, "overlay");
+    g_autofree char *text = g_strdup_printf("size=1M,backing_fmt=raw,backing_file=%s", url);
+    g_autofree uint8_t *data = g_malloc(BLOCK_SERVER_LEN);
+    g_autoptr(BlkOptions) create = block_test_options(text);
+    g_autoptr(GError) error = NULL;
+
+    blk_create(test->graph, "qcow2", overlay, create, &error);
+    g_assert_no_error(error);
+    for (unsigned round = 0; round < 2; round++) {
+        g_autofree char *options = g_strdup_printf(
+            "driver=copy-on-read,file.driver=qcow2,file.file.driver=file,file.file.filename=%s",
+            overlay);
+        g_autoptr(BlkNode) node = block_test_open(test, NULL, options);
+        g_autoptr(BlkImage) image = blk_image_new(node, true, NULL);
+        if (round == 1) {
+            kill(server, SIGSTOP);
+        }
+        g_assert_cmpint(blk_image_read(image, 0, data, BLOCK_SERVER_LEN / 2), ==, 0);
+        g_assert_true(block_test_is_pattern(data, 0, BLOCK_SERVER_LEN / 2));
+        if (round == 1) {
+            kill(server, SIGCONT);
+        }
+    }
+}
 
 /* mission: url.http url.curl.url url.curl.readahead url.curl.timeout */
 static void
@@ -53,6 +84,7 @@ test_http(void)
     g_assert_null(blk_open(test.graph, missing, read_only, &error));
     g_assert_error(error, VIT_ERROR, VIT_ERROR_NOT_FOUND);
     g_clear_error(&error);
+    test_overlay(&test, url, pid);
     block_server_stop(pid);
     g_assert_null(blk_open(test.graph, url, read_only, &error));
     g_assert_error(error, VIT_ERROR, VIT_ERROR_IO);
@@ -238,6 +270,25 @@ use_file(BlockTest *test, unsigned port, const char *disk)
     g_assert_cmpuint(data[4095], ==, 0x77);
 }
 
+/* mission: url.ssh.driver */
+static void
+use_options(BlockTest *test, unsigned port, const char *disk)
+{
+    g_autofree char *text = g_strdup_printf(
+        "driver=raw,read-only=on,file.driver=ssh,file.user=%s,file.host=127.0.0.1,file.port=%u,"
+        "file.path=%s,file.host_key_check=no",
+        g_get_user_name(), port, disk);
+    g_autofree char *structured = g_strdup_printf(
+        "driver=raw,read-only=on,file.driver=ssh,file.user=%s,file.server.host=127.0.0.1,"
+        "file.server.port=%u,file.path=%s,file.host-key-check.mode=none",
+        g_get_user_name(), port, disk);
+    g_autoptr(BlkNode) one = block_test_open(test, NULL, text);
+    g_autoptr(BlkNode) two = block_test_open(test, NULL, structured);
+
+    block_server_check(one);
+    block_server_check(two);
+}
+
 /* mission: url.ssh */
 static void
 test_ssh(void)
@@ -301,6 +352,7 @@ test_ssh(void)
         }
         g_setenv("SSH_AUTH_SOCK", agent_socket, TRUE);
         block_server_run("ssh-add -q %s", user_key);
+        use_options(&test, port, disk);
         use_file(&test, port, disk);
         block_server_stop(agent);
     }

@@ -7,7 +7,8 @@
  * and server.N.type=, .host=, .port=, .path= for several servers, any of which can tell where the
  * volume lies. Each node is a client of its own. The library's calls block and may be made from
  * several threads, so pool workers make them.
- * Deviations: RDMA needs an adapter and a libgfapi that still has it; that one's error is shown.
+ * Deviations: without an RDMA adapter gluster+rdma is refused; libgfapi would take TCP and not say
+ * so. Where there is one, the library's choice holds.
  *
  * Specification: libgfapi's glfs.h. Thread: the lock of the node's context held; run_*() on
  * workers. */
@@ -62,6 +63,15 @@ refuse(GlusterJob *job, int code, char *message)
     return -EIO;
 }
 
+/* Whether this host has an adapter that does RDMA. */
+static bool
+has_rdma(void)
+{
+    g_autoptr(GDir) adapters = g_dir_open("/sys/class/infiniband", 0, NULL);
+
+    return adapters && g_dir_read_name(adapters);
+}
+
 static int
 add_server(GlusterJob *job, const GlusterServer *server)
 {
@@ -78,6 +88,10 @@ add_server(GlusterJob *job, const GlusterServer *server)
         return refuse(job, VIT_ERROR_INVALID_ARGUMENT,
                       g_strdup(is_unix ? "a server of type unix needs its socket"
                                        : "a server needs host=, and port= from 1 to 65535"));
+    }
+    if (is_rdma && !has_rdma()) {
+        return refuse(job, VIT_ERROR_FAILED,
+                      g_strdup("this host has no RDMA adapter; use gluster+tcp"));
     }
     if (job->gluster->library.set_volfile_server(job->gluster->volume,
                                                  is_unix   ? "unix"
@@ -153,6 +167,23 @@ run_open(void *arg)
     return len < 0 ? -errno : 0;
 }
 
+typedef struct Farewell {
+    GlfsVolume *volume;
+    int (*fini)(GlfsVolume *volume);
+} Farewell;
+
+static gpointer
+say_farewell(gpointer arg)
+{
+    Farewell *farewell = arg;
+
+    farewell->fini(farewell->volume);
+    g_free(farewell);
+    return NULL;
+}
+
+/* glfs_fini() waits ten seconds for requests of its own that never end (seen with 10.3). The file
+ * is closed by then, so nobody has to wait for it. */
 static int
 run_close(void *arg)
 {
@@ -162,7 +193,9 @@ run_close(void *arg)
         gluster->library.close(gluster->file);
     }
     if (gluster->volume) {
-        gluster->library.fini(gluster->volume);
+        Farewell *farewell = g_new(Farewell, 1);
+        *farewell = (Farewell){ gluster->volume, gluster->library.fini };
+        g_thread_unref(g_thread_new("gluster-fini", say_farewell, farewell));
     }
     return 0;
 }

@@ -8,7 +8,8 @@
  * was given, or not at all (host-key-check). Flushes need the server's fsync extension; without it
  * they fail, because a guest would rely on them.
  *
- * Names: ssh://[USER@]HOST[:PORT]/PATH[?host_key_check=yes|no|md5:HEX|sha1:HEX|sha256:HEX].
+ * Names: ssh://[USER@]HOST[:PORT]/PATH[?host_key_check=yes|no|md5:HEX|sha1:HEX|sha256:HEX]. The
+ * options host, port and host_key_check are older spellings.
  * Thread: the lock of the node's context held; run_*() on workers. */
 
 #include "blk-graph-private.h"
@@ -24,6 +25,7 @@ enum { CHUNK_BYTES = 32 * 1024 };
 typedef struct Ssh {
     /* options */
     char *host, *port, *path, *user, *check_mode, *check_type, *check_hash;
+    char *old_host, *old_port, *old_check;
     /* state */
     ssh_session session;
     sftp_session sftp;
@@ -307,6 +309,37 @@ ssh_get_len(BlkNode *node)
     return (int64_t)((Ssh *)node->state)->len;
 }
 
+/* What host_key_check=TEXT means. Ownership: caller. */
+static bool
+split_check(const char *text, char **out_mode, char **out_type, char **out_hash, GError **error)
+{
+    const char *colon = strchr(text, ':');
+
+    if (strcmp(text, "no") == 0 || strcmp(text, "yes") == 0) {
+        *out_mode = g_strdup(*text == 'n' ? "none" : "known_hosts");
+        return true;
+    }
+    if (!colon) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "host_key_check is yes, no, md5:HASH, sha1:HASH or sha256:HASH, not '%s'.",
+                    text);
+        return false;
+    }
+    *out_mode = g_strdup("hash");
+    *out_type = g_strndup(text, (size_t)(colon - text));
+    *out_hash = g_strdup(colon + 1);
+    return true;
+}
+
+static bool
+take_old_names(Ssh *ssh, GError **error)
+{
+    ssh->host = ssh->host ? ssh->host : g_steal_pointer(&ssh->old_host);
+    ssh->port = ssh->port ? ssh->port : g_steal_pointer(&ssh->old_port);
+    return !ssh->old_check || ssh->check_mode ||
+           split_check(ssh->old_check, &ssh->check_mode, &ssh->check_type, &ssh->check_hash, error);
+}
+
 static bool
 ssh_node_open(BlkNode *node, GError **error)
 {
@@ -315,6 +348,9 @@ ssh_node_open(BlkNode *node, GError **error)
     g_autofree char *message = NULL;
     int ret;
 
+    if (!take_old_names(ssh, error)) {
+        return false;
+    }
     if (!ssh->host || !ssh->path) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
                     "ssh needs server.host= and path=.");
@@ -359,22 +395,16 @@ ssh_node_close(BlkNode *node)
 static bool
 take_check(const char *text, BlkOptions *options, GError **error)
 {
-    const char *colon = strchr(text, ':');
+    g_autofree char *mode = NULL, *type = NULL, *hash = NULL;
 
-    if (strcmp(text, "no") == 0 || strcmp(text, "yes") == 0) {
-        blk_options_set(options, "host-key-check.mode", *text == 'n' ? "none" : "known_hosts");
-        return true;
-    }
-    if (!colon) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
-                    "host_key_check is yes, no, md5:HASH, sha1:HASH or sha256:HASH, not '%s'.",
-                    text);
+    if (!split_check(text, &mode, &type, &hash, error)) {
         return false;
     }
-    g_autofree char *type = g_strndup(text, (size_t)(colon - text));
-    blk_options_set(options, "host-key-check.mode", "hash");
-    blk_options_set(options, "host-key-check.type", type);
-    blk_options_set(options, "host-key-check.hash", colon + 1);
+    blk_options_set(options, "host-key-check.mode", mode);
+    if (hash) {
+        blk_options_set(options, "host-key-check.type", type);
+        blk_options_set(options, "host-key-check.hash", hash);
+    }
     return true;
 }
 
@@ -413,12 +443,16 @@ ssh_parse_filename(const char *filename, BlkOptions *options, GError **error)
 static const VitProp options[] = {
     VIT_PROP_STRING(Ssh, host, "server.host", NULL, VIT_N_("Host")),
     VIT_PROP_STRING(Ssh, port, "server.port", NULL, VIT_N_("Its port, 22 if not given")),
+    VIT_PROP_STRING(Ssh, old_host, "host", NULL, VIT_N_("Host")),
+    VIT_PROP_STRING(Ssh, old_port, "port", NULL, VIT_N_("Its port, 22 if not given")),
     VIT_PROP_STRING(Ssh, path, "path", NULL, VIT_N_("Path of the image there")),
     VIT_PROP_STRING(Ssh, user, "user", NULL, VIT_N_("User there")),
     VIT_PROP_STRING(Ssh, check_mode, "host-key-check.mode", NULL,
                     VIT_N_("known_hosts, hash or none")),
     VIT_PROP_STRING(Ssh, check_type, "host-key-check.type", NULL, VIT_N_("md5, sha1 or sha256")),
     VIT_PROP_STRING(Ssh, check_hash, "host-key-check.hash", NULL, VIT_N_("Hash of the key")),
+    VIT_PROP_STRING(Ssh, old_check, "host_key_check", NULL,
+                    VIT_N_("yes, no, or md5, sha1 or sha256 with a hash")),
     { 0 },
 };
 
