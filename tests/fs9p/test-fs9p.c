@@ -2,6 +2,7 @@
  * Copyright the Vitrine authors */
 
 /* A client's messages against the 9P server and a folder of the host.
+ * mission: fsdev.security_model.passthrough fsdev.security_model.mapped-xattr
  * mission: fsdev.security_model.mapped-file fsdev.security_model.none fsdev.readonly
  * mission: fsdev.fmode fsdev.dmode virtfs.multidevs virtfs.multidevs.warn virtfs.multidevs.remap */
 
@@ -13,6 +14,7 @@
 #include <ftw.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 typedef struct Client {
@@ -161,15 +163,34 @@ make_file(Client *client, const char *name, const char *text)
     g_assert_cmpuint(call(client, FS9P_TCLUNK, "4", 9u), ==, 0);
 }
 
+/* Whether this host can keep what MODEL keeps: other owners as root, attributes of users. */
+static bool
+can_serve(Client *client, Fs9pModel model)
+{
+    if (model == FS9P_PASSTHROUGH && geteuid() != 0) {
+        g_test_skip("passthrough gives files other owners, which root alone may");
+        return false;
+    }
+    if (model == FS9P_MAPPED_XATTR && setxattr(client->folder, "user.probe", "1", 1, 0) < 0) {
+        g_test_skip("the temporary folder takes no extended attributes");
+        return false;
+    }
+    return true;
+}
+
 static void
 test_files(gconstpointer data)
 {
     Fs9pModel model = (Fs9pModel)GPOINTER_TO_INT(data);
     Client *client = client_new(model, false);
-    bool is_mapped = model == FS9P_MAPPED_FILE;
+    bool is_mapped = model == FS9P_MAPPED_FILE || model == FS9P_MAPPED_XATTR;
     g_autofree char *text = NULL, *path = host_path(client, "sub/two"), *one = NULL;
     struct stat st, host;
 
+    if (!can_serve(client, model)) {
+        client_free(client);
+        return;
+    }
     make_file(client, "one", "hello");
     one = host_path(client, "one");
     g_assert_true(g_file_get_contents(one, &text, NULL, NULL));
@@ -180,12 +201,20 @@ test_files(gconstpointer data)
     st = attributes(client, 1);
     g_assert_cmpuint(st.st_mode, ==, S_IFREG | 0604);
     g_assert_cmpint(st.st_size, ==, 5);
+    g_assert_cmpint(lstat(one, &host), ==, 0);
     if (is_mapped) {
-        g_assert_cmpuint(st.st_uid, ==, 1000);
-        g_assert_cmpuint(st.st_gid, ==, 77);
-        g_assert_cmpint(lstat(one, &host), ==, 0);
         g_assert_cmpuint(host.st_mode & 0777, ==, 0640);
         g_assert_cmpuint(host.st_uid, ==, getuid());
+    } else {
+        g_assert_cmpuint(host.st_mode & 0777, ==, 0604);
+    }
+    if (model != FS9P_NONE) {
+        g_assert_cmpuint(st.st_uid, ==, 1000);
+        g_assert_cmpuint(st.st_gid, ==, 77);
+    }
+    if (model == FS9P_PASSTHROUGH) {
+        g_assert_cmpuint(host.st_uid, ==, 1000);
+        g_assert_cmpuint(host.st_gid, ==, 77);
     }
     /* a fid follows its file */
     g_assert_cmpuint(call(client, FS9P_TRENAMEAT, "4s4s", 0u, "one", 2u, "two"), ==, 0);
@@ -193,11 +222,16 @@ test_files(gconstpointer data)
     g_assert_cmpint(attributes(client, 1).st_size, ==, 5);
     g_assert_cmpuint(call(client, FS9P_TSETATTR, "4444488888", 1u, 0xbu, 0751u, 4321u, 0u,
                           (uint64_t)2, (uint64_t)0, (uint64_t)0, (uint64_t)0, (uint64_t)0),
-                     ==, model == FS9P_NONE || is_mapped ? 0 : EPERM);
+                     ==, 0);
     st = attributes(client, 1);
     g_assert_cmpuint(st.st_mode, ==, S_IFREG | 0751);
     g_assert_cmpint(st.st_size, ==, 2);
-    g_assert_cmpuint(is_mapped ? st.st_uid : 4321, ==, 4321);
+    g_assert_cmpuint(model == FS9P_NONE ? 4321 : st.st_uid, ==, 4321);
+    if (model == FS9P_MAPPED_XATTR) {
+        uint32_t uid = 0;
+        g_assert_cmpint(getxattr(path, "user.virtfs.uid", &uid, 4), ==, 4);
+        g_assert_cmpuint(GUINT32_FROM_LE(uid), ==, 4321);
+    }
     /* a folder renamed takes its files' fids along */
     g_assert_cmpuint(call(client, FS9P_TRENAME, "44s", 2u, 0u, "bus"), ==, 0);
     g_assert_cmpint(attributes(client, 1).st_size, ==, 2);
@@ -265,6 +299,41 @@ test_readonly(void)
     g_assert_cmpuint(fs9p_get(&client->in, 4), ==, 3);
     g_assert_cmpmem(fs9p_get_bytes(&client->in, 3), 3, "ext", 3);
     g_assert_cmpuint(call(client, FS9P_TREMOVE, "4", 1u), ==, EROFS);
+    client_free(client);
+}
+
+static void
+note_warning(void *opaque, const char *line)
+{
+    g_ptr_array_add(opaque, g_strdup(line));
+}
+
+/* /proc is another file system than /. mission: virtfs.multidevs.forbid */
+static void
+test_multidevs(gconstpointer data)
+{
+    Fs9pMultidevs multidevs = (Fs9pMultidevs)GPOINTER_TO_INT(data);
+    const Fs9pLocalConfig config = { .path = "/", .model = FS9P_NONE, .is_readonly = true };
+    g_autoptr(GPtrArray) warnings = g_ptr_array_new_with_free_func(g_free);
+    Client *client = g_new0(Client, 1);
+    struct stat root, other;
+
+    g_assert_cmpint(lstat("/", &root), ==, 0);
+    if (lstat("/proc", &other) < 0 || other.st_dev == root.st_dev) {
+        g_test_skip("/proc is not mounted");
+        g_free(client);
+        return;
+    }
+    start(client, fs9p_local_new(&config, NULL), multidevs);
+    fs9p_server_free(client->server);
+    client->server = fs9p_server_new(client->fs, multidevs, note_warning, warnings);
+    g_assert_cmpuint(call(client, FS9P_TVERSION, "4s", 65536u, "9P2000.L"), ==, 0);
+    g_assert_cmpuint(call(client, FS9P_TATTACH, "44ss4", 0u, ~0u, "", "", 1000u), ==, 0);
+    for (unsigned i = 0; i < 2; i++) {
+        g_assert_cmpuint(walk(client, 0, 1 + i, "proc"), ==,
+                         multidevs == FS9P_MULTIDEVS_FORBID ? ENODEV : 0);
+    }
+    g_assert_cmpuint(warnings->len, ==, multidevs == FS9P_MULTIDEVS_REMAP ? 0 : 1);
     client_free(client);
 }
 
@@ -406,9 +475,18 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_data_func("/fs9p/files/none", GINT_TO_POINTER(FS9P_NONE), test_files);
+    g_test_add_data_func("/fs9p/files/passthrough", GINT_TO_POINTER(FS9P_PASSTHROUGH), test_files);
+    g_test_add_data_func("/fs9p/files/mapped-xattr", GINT_TO_POINTER(FS9P_MAPPED_XATTR),
+                         test_files);
     g_test_add_data_func("/fs9p/files/mapped-file", GINT_TO_POINTER(FS9P_MAPPED_FILE), test_files);
     g_test_add_func("/fs9p/confined", test_confined);
     g_test_add_func("/fs9p/readonly", test_readonly);
+    g_test_add_data_func("/fs9p/multidevs/warn", GINT_TO_POINTER(FS9P_MULTIDEVS_WARN),
+                         test_multidevs);
+    g_test_add_data_func("/fs9p/multidevs/remap", GINT_TO_POINTER(FS9P_MULTIDEVS_REMAP),
+                         test_multidevs);
+    g_test_add_data_func("/fs9p/multidevs/forbid", GINT_TO_POINTER(FS9P_MULTIDEVS_FORBID),
+                         test_multidevs);
     g_test_add_func("/fs9p/readdir", test_readdir);
     g_test_add_func("/fs9p/synth", test_synth);
     g_test_add_func("/fs9p/hostile", test_hostile);

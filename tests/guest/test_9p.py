@@ -65,5 +65,45 @@ def mapped_and_readonly():
         assert os.listdir(fixed) == ["a"]
 
 
+def models():
+    """mission: virtfs.id virtfs.security_model.passthrough virtfs.security_model.mapped-xattr
+    mission: virtfs.security_model.mapped-file virtfs.writeout virtfs.readonly virtfs.fmode
+    mission: virtfs.dmode
+    The same in shares of every model: the guest sees what it set, the host what the model says."""
+    change = ("mkdir d; echo data > d/f; busybox chown 1234:77 d/f; busybox chmod 604 d/f; "
+              "echo STAT-$s $(busybox stat -c %u:%g:%a d/f); cd /; ")
+    shares = {"passthrough": "", "mapped-xattr": ",fmode=0640,dmode=0750,writeout=immediate",
+              "mapped-file": ",fmode=0644,dmode=0755"}
+    if os.geteuid() != 0:
+        del shares["passthrough"]  # files of other owners are made by root alone
+    with tempfile.TemporaryDirectory() as folder:
+        words, script = [], "MOUNT='" + MOUNT + "'; "
+        for number, (model, keys) in enumerate(shares.items()):
+            path = os.path.join(folder, model)
+            os.mkdir(path)
+            words += ["-virtfs", f"local,id=fs{number},path={path},mount_tag=t{number},"
+                      f"security_model={model}{keys}"]
+            script += (f"s={model}; mkdir /tmp/{number}; $MOUNT t{number} /tmp/{number}; "
+                       f"cd /tmp/{number}; {change}")
+        fixed = os.path.join(folder, "fixed")
+        os.mkdir(fixed)
+        text = run(script + f"$MOUNT t9 /mnt; mkdir /mnt/x || echo REFUSED; sync; echo IO-DONE",
+                   MODULES, *words, "-virtfs",
+                   f"local,path={fixed},mount_tag=t9,security_model=none,readonly=on")
+        for model in shares:
+            assert f"STAT-{model} 1234:77:604" in text, text[-900:]
+        assert "REFUSED" in text and not os.listdir(fixed), text[-900:]
+        host = {model: (os.stat(os.path.join(folder, model, "d")),
+                        os.stat(os.path.join(folder, model, "d", "f"))) for model in shares}
+        for model, modes in (("mapped-xattr", (0o750, 0o640)), ("mapped-file", (0o755, 0o644))):
+            assert tuple(st.st_mode & 0o777 for st in host[model]) == modes, (model, host[model])
+            assert host[model][1].st_uid == os.getuid()
+        if "passthrough" in host:
+            st = host["passthrough"][1]
+            assert (st.st_uid, st.st_gid, st.st_mode & 0o777) == (1234, 77, 0o604)
+        keys = os.listxattr(os.path.join(folder, "mapped-xattr", "d", "f"))
+        assert {"user.virtfs.uid", "user.virtfs.gid", "user.virtfs.mode"} <= set(keys), keys
+
+
 if __name__ == "__main__":
-    machine.main([share, mapped_and_readonly])
+    machine.main([share, mapped_and_readonly, models])

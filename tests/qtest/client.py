@@ -11,7 +11,7 @@ PROGRAM = os.environ.get("VITRINE_RUN", "vitrine-run")
 
 
 class Qtest:
-    def __init__(self, *args):
+    def __init__(self, *args, stdin=subprocess.DEVNULL):
         self.dir = tempfile.mkdtemp(prefix="vitrine-qtest-")
         path = os.path.join(self.dir, "socket")
         self.log = os.path.join(self.dir, "log")
@@ -24,7 +24,7 @@ class Qtest:
         self.process = subprocess.Popen(
             [PROGRAM, "-accel", "qtest", "-display", "none", "-qtest", f"unix:{path}",
              "-qtest-log", self.log, *args],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.socket = listener.accept()[0]
         self.socket.settimeout(60)
         self.stream = self.socket.makefile("r", encoding="ascii", newline="\n")

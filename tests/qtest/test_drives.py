@@ -18,9 +18,9 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
-import traceback
+
+import tap
 
 PROGRAM = os.environ.get("VITRINE_RUN", "vitrine-run")
 IMG = os.path.join(os.path.dirname(PROGRAM), "..", "img", "vitrine-img")
@@ -401,22 +401,6 @@ def nodes():
     assert "s390" in refused("-device", "virtio-9p-ccw,fsdev=f,mount_tag=t").lower()
 
 
-def main():
-    tests = [nodes, iothreads, cache_modes, connectors, files_and_formats, host_io, errors, limits, statistics,
-             qcow2_keys, encrypted, descriptors, targets, by_monitor]
-    chosen = [test for test in tests if not sys.argv[1:] or test.__name__ in sys.argv[1:]]
-    failed = 0
-    print(f"1..{len(chosen)}")
-    for number, test in enumerate(chosen, 1):
-        try:
-            test()
-            print(f"ok {number} - {test.__name__}", flush=True)
-        except Exception:
-            failed += 1
-            print("\n".join("# " + line for line in traceback.format_exc().splitlines()))
-            print(f"not ok {number} - {test.__name__}", flush=True)
-    shutil.rmtree(DIR, ignore_errors=True)
-    sys.exit(1 if failed else 0)
-
-
-main()
+tap.main([nodes, iothreads, cache_modes, connectors, files_and_formats, host_io, errors, limits,
+          statistics, qcow2_keys, encrypted, descriptors, targets, by_monitor], lambda:
+          shutil.rmtree(DIR, ignore_errors=True))
