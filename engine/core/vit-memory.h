@@ -33,8 +33,6 @@ typedef struct VitRamBlock {
     uint8_t *host;      /* page aligned */
     uint64_t len_bytes; /* multiple of VIT_PAGE_SIZE */
     uint8_t *dirty;     /* one byte per page, VIT_DIRTY_* set when written; atomic access */
-    int fd;             /* memfd, or -1 */
-    uint64_t fd_offset;
     /* Where guest code runs outside the process's sight (KVM): brings `dirty` up to date, called
      * before a display looks at it. Set by the executor, device lock held; NULL: always is. */
     void (*sync_dirty)(struct VitRamBlock *block, void *opaque);
@@ -49,7 +47,7 @@ typedef struct VitRamBlock {
 
 void vit_ram_block_mark_dirty_page(VitRamBlock *block, uint64_t offset, uint64_t len);
 
-/* Zero-filled memory from a memfd of its own. Free after no region uses it. */
+/* Zero-filled memory. Free after no region uses it. */
 VitRamBlock *vit_ram_block_new(const char *name, uint64_t len_bytes, GError **error);
 void vit_ram_block_free(VitRamBlock *block);
 

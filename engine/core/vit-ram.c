@@ -1,49 +1,58 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* RAM blocks: memfd-backed host memory with one dirty byte per page. A memfd so that the
- * translator can map the same pages twice and other processes can be handed them. */
+/* RAM blocks: anonymous host memory with one dirty byte per page. In huge pages where the host lets
+ * a program ask for them, which for memory that has a file it rarely does: a first touch then costs
+ * one fault in 512 pages, and guests' own huge pages are the host's. mmap(2), madvise(2). */
 
 #include "vit-memory.h"
 
 #include "vit-error.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
+
+enum { HUGE_BYTES = 2 << 20 };
+
+/* Of LEN bytes, at an address that huge pages can begin at. */
+static uint8_t *
+map_host(size_t len)
+{
+    size_t slack = len >= HUGE_BYTES ? HUGE_BYTES - VIT_PAGE_SIZE : 0, head;
+    uint8_t *all = mmap(NULL, len + slack, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (all == MAP_FAILED) {
+        return NULL;
+    }
+    head = slack ? -(uintptr_t)all & (HUGE_BYTES - 1) : 0;
+    if (head) {
+        munmap(all, head);
+    }
+    if (slack > head) {
+        munmap(all + head + len, slack - head);
+    }
+    if (slack) {
+        madvise(all + head, len, MADV_HUGEPAGE);
+    }
+    return all + head;
+}
 
 VitRamBlock *
 vit_ram_block_new(const char *name, uint64_t len_bytes, GError **error)
 {
     VitRamBlock *block;
-    void *host;
-    int fd;
+    uint8_t *host;
 
     len_bytes = (len_bytes + VIT_PAGE_SIZE - 1) & ~(uint64_t)(VIT_PAGE_SIZE - 1);
-    fd = memfd_create(name, MFD_CLOEXEC);
-    if (fd < 0 || ftruncate(fd, len_bytes) != 0) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_NO_MEMORY,
-                    "cannot set up %" G_GUINT64_FORMAT " MiB for %s: %s. "
-                    "Give the machine less memory (-m)",
-                    (guint64)(len_bytes / VIT_MIB), name, g_strerror(errno));
-        if (fd >= 0) {
-            close(fd);
-        }
-        return NULL;
-    }
-    host = mmap(NULL, len_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-    if (host == MAP_FAILED) {
+    host = map_host(len_bytes);
+    if (!host) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_NO_MEMORY,
                     "cannot map %" G_GUINT64_FORMAT " MiB for %s: %s. "
                     "Give the machine less memory (-m)",
                     (guint64)(len_bytes / VIT_MIB), name, g_strerror(errno));
-        close(fd);
         return NULL;
-    }
-    if (len_bytes >= 2 * VIT_MIB) {
-        madvise(host, len_bytes, MADV_HUGEPAGE);
     }
     madvise(host, len_bytes, MADV_DONTDUMP);
 
@@ -51,7 +60,6 @@ vit_ram_block_new(const char *name, uint64_t len_bytes, GError **error)
     block->name = g_strdup(name);
     block->host = host;
     block->len_bytes = len_bytes;
-    block->fd = fd;
     /* fresh zero pages, committed only where something is written */
     block->dirty = mmap(NULL, len_bytes / VIT_PAGE_SIZE, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -78,7 +86,6 @@ vit_ram_block_free(VitRamBlock *block)
     if (block->dirty) {
         munmap(block->dirty, block->len_bytes / VIT_PAGE_SIZE);
     }
-    close(block->fd);
     g_free(block->name);
     g_free(block);
 }
@@ -104,8 +111,7 @@ vit_ram_block_discard(VitRamBlock *block, uint64_t offset, uint64_t len)
     if (end <= start || end > block->len_bytes) {
         return;
     }
-    if (block->fd < 0 || fallocate(block->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                                   (off_t)(block->fd_offset + start), (off_t)(end - start)) != 0) {
+    if (madvise(block->host + start, end - start, MADV_DONTNEED) != 0) {
         /* the host cannot take it, but what the guest sees is the same */
         memset(block->host + start, 0, end - start);
     }
