@@ -113,6 +113,29 @@ void x86_decode_cache_free(X86DecodeCache *cache);
 /* Runs until an event or instruction asks to leave. */
 VitCpuExit x86_interp_run(X86Core *core);
 
+/* How often code has been jumped to, by a hash of its address: for an executor that translates what
+ * is warm and leaves the rest to the interpreter. CPUs may share one; a count that is lost, or is
+ * of two addresses, does no harm. */
+enum { X86_HEAT_BITS = 17 };
+typedef struct X86Heat {
+    uint8_t warm;                      /* from this count on */
+    uint8_t count[1 << X86_HEAT_BITS]; /* atomic */
+} X86Heat;
+
+/* Counts a jump to RIP; whether it is warm. */
+static inline bool
+x86_heat_add(X86Heat *heat, uint64_t rip)
+{
+    uint8_t *count = &heat->count[rip * 0x9e3779b97f4a7c15ull >> (64 - X86_HEAT_BITS)];
+    uint8_t before = __atomic_load_n(count, __ATOMIC_RELAXED);
+
+    if (before >= heat->warm) {
+        return true;
+    }
+    __atomic_store_n(count, before + 1, __ATOMIC_RELAXED);
+    return false;
+}
+
 /* The parts of x86_interp_run(), for an executor with a loop of its own. All but the last two want
  * core->unwind set to come back to that loop on a fault, with the fault in core->fault_*. */
 
@@ -131,6 +154,8 @@ void x86_interp_one_at(X86Core *core, const uint8_t *host, unsigned code_size);
 void x86_interp_decoded(X86Core *core, const X86Insn *insn);
 /* Instructions until one may have changed mode, map or what needs care, or an event comes. */
 void x86_interp_stretch(X86Core *core);
+/* The same, and no further than to a jump to code that is warm by HEAT, which it counts in. */
+void x86_interp_cold(X86Core *core, X86Heat *heat);
 /* The feature and mode that ROW asks for. */
 bool x86_interp_row_allowed(const X86Core *core, const X86OpRow *row);
 /* Delivers the fault that came back. False: leave. */

@@ -415,9 +415,10 @@ needs_care(const X86Core *core)
 _Static_assert(X86_ACTIVE == 0, "needs_care() takes any other activity for work");
 
 /* Runs instructions until one may have changed mode, map or needs_care(), or an event comes.
- * RIP stays in a register here: through memory it would be the longest chain of all. */
+ * RIP stays in a register here: through memory it would be the longest chain of all. HEAT, not
+ * NULL: jumps are counted, and it returns at one to warm code. */
 static inline __attribute__((always_inline)) void
-run_plain(X86Core *core, X86DecodeCache *cache, bool code64, bool counted)
+run_plain(X86Core *core, X86DecodeCache *cache, bool code64, bool counted, X86Heat *heat)
 {
     uint16_t *link = &cache->crossing.next;
     const VitCpu *cpu = core->cpu;
@@ -448,6 +449,10 @@ run_plain(X86Core *core, X86DecodeCache *cache, bool code64, bool counted)
         if (entry->moves && core->next_rip != in_line) {
             rip = core->next_rip;
             link = &entry->target;
+            if (heat && x86_heat_add(heat, rip)) {
+                core->s.rip = rip;
+                return;
+            }
         }
         core->s.rip = rip;
         if (G_UNLIKELY(entry->ends | core->debug_pending | (vit_cpu_events(cpu) & events))) {
@@ -464,9 +469,9 @@ static __attribute__((noinline)) void
 run_counted(X86Core *core, X86DecodeCache *cache)
 {
     if (cache->code64) {
-        run_plain(core, cache, true, true);
+        run_plain(core, cache, true, true, NULL);
     } else {
-        run_plain(core, cache, false, true);
+        run_plain(core, cache, false, true, NULL);
     }
 }
 
@@ -494,9 +499,9 @@ loop(X86Core *core, X86DecodeCache *cache, VitCpuExit *out_exit)
         if (core->cpu->count_limit) {
             run_counted(core, cache);
         } else if (cache->code64) {
-            run_plain(core, cache, true, false);
+            run_plain(core, cache, true, false, NULL);
         } else {
-            run_plain(core, cache, false, false);
+            run_plain(core, cache, false, false, NULL);
         }
     }
 }
@@ -582,7 +587,22 @@ x86_interp_stretch(X86Core *core)
     if (page_is_stale(core, cache)) {
         find_page(core, cache);
     }
-    run_plain(core, cache, cache->code64, false);
+    run_plain(core, cache, cache->code64, false, NULL);
+}
+
+void
+x86_interp_cold(X86Core *core, X86Heat *heat)
+{
+    X86DecodeCache *cache = core->decode_cache;
+
+    if (page_is_stale(core, cache)) {
+        find_page(core, cache);
+    }
+    if (cache->code64) {
+        run_plain(core, cache, true, false, heat);
+    } else {
+        run_plain(core, cache, false, false, heat);
+    }
 }
 
 bool

@@ -53,6 +53,10 @@ number(const VitPlanAccel *accel, const char *key)
     return value ? g_ascii_strtoull(value, NULL, 0) : 0;
 }
 
+/* Jumps to code before it is translated: about where executing it by the interpreter so often, its
+ * decoding included, has cost what translating it does. */
+enum { WARM_UP = 8 };
+
 static bool
 try_tcg(Machine *machine, const VitPlanAccel *accel, GError **error)
 {
@@ -65,7 +69,12 @@ try_tcg(Machine *machine, const VitPlanAccel *accel, GError **error)
         .tlb_entries = (unsigned)number(accel, "x-tlb-entries"),
         .invalidate_every = (unsigned)number(accel, "x-invalidate-every"),
     };
+    const char *warm_up = vit_plan_props_get(&accel->props, "x-warm-up");
 
+    if (warm_up || !(options.one_insn_per_tb || options.exact || options.force_exits)) {
+        /* runs that are to judge the translator have it translate everything */
+        options.warm_up = warm_up ? (uint8_t)number(accel, "x-warm-up") : WARM_UP;
+    }
     machine->accel_name = "tcg";
     if (machine->icount && g_strcmp0(vit_plan_props_get(&accel->props, "thread"), "multi") == 0) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,

@@ -168,6 +168,8 @@ static const VitOptionKey k_accel[] = {
           .status = VIT_STATUS_NOT_YET),
     K_BOOL("one-insn-per-tb", "off", "One guest instruction per translation block"),
     K_BOOL("x-interpreter", "off", "Interprets guest code and translates none"),
+    K_INT("x-warm-up", NULL,
+          "Jumps to guest code before it is translated; 0 translates all at once", .max = 255),
     K_BOOL("x-exact", "off", "Keeps every flag right at every fault, for comparing runs"),
     K_BOOL("x-force-exits", "off", "Never links translated blocks, for finding faults"),
     K_INT("x-tlb-entries", NULL, "Entries of each of the translator's address tables, for tests",

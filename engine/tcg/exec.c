@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TIMED_EVERY = 16 };
+enum { TIMED_EVERY = 16, HEAT_BLOCKS = 1 << 15 };
 
 /* ---- Modes ---- */
 
@@ -212,6 +212,15 @@ translate_timed(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint
     return block;
 }
 
+/* Forgets what was warm long ago, before all that ever ran is taken for it. */
+static void
+cool(TcgMachine *machine)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(machine->heat->count); i++) {
+        __atomic_store_n(&machine->heat->count[i], 0, __ATOMIC_RELAXED);
+    }
+}
+
 /* The block at PC and, once it is known, the jump that led here pointed to it. */
 static __attribute__((noinline)) const void *
 find_block(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64_t pc, TcgLink *link,
@@ -230,6 +239,10 @@ find_block(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64_t 
     }
     block = tcg_block_find(machine, fetch, second, pc & 0xfff, ungrouped, &softs);
     if (!block) {
+        if (machine->heat && machine->translated_blocks - machine->heat_blocks >= HEAT_BLOCKS) {
+            machine->heat_blocks = machine->translated_blocks;
+            cool(machine);
+        }
         block = translate_timed(cpu, fetch, second, pc, ungrouped, &softs);
     }
     if (block) {
@@ -317,6 +330,17 @@ find_code(TcgCpu *cpu, unsigned mode, TcgLink *link, uint64_t link_age)
         }
     }
     return code;
+}
+
+/* Whether the interpreter is to have the code at rIP: it was not come to often enough to be worth
+ * translating. That goes for the forms of a block without groups as well. */
+static bool
+is_cold(TcgCpu *cpu)
+{
+    uint64_t form = (uint64_t)cpu->hot.ungrouped << 56;
+
+    return cpu->machine->heat && !cpu->hot.stale &&
+           !x86_heat_add(cpu->machine->heat, cpu->core.s.rip ^ form);
 }
 
 /* ---- Called by blocks ---- */
@@ -508,6 +532,13 @@ loop(TcgCpu *cpu, VitCpuExit *out_exit)
         if (G_UNLIKELY(__atomic_load_n(&machine->checked, __ATOMIC_RELAXED)) &&
             cpu->dispatches % 64 == 0) {
             tcg_watch_due(machine);
+        }
+        if (is_cold(cpu)) {
+            link = NULL;
+            cpu->hot.ungrouped = 0;
+            cpu->cold++;
+            x86_interp_cold(core, machine->heat);
+            continue;
         }
         begin(cpu);
         code = find_code(cpu, mode, link, age);

@@ -89,6 +89,10 @@ vit_tcg_new(const TcgOptions *options, GError **error)
     machine->rams = g_ptr_array_new();
     machine->insns = g_hash_table_new_full(insn_hash, insn_equal, g_free, NULL);
     machine->emit = g_new0(TcgEmit, 1);
+    if (options->warm_up) {
+        machine->heat = g_new0(X86Heat, 1);
+        machine->heat->warm = options->warm_up;
+    }
     if (!__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("sse4.2")) {
         /* checks that touch no flag need PEXT and RORX, the hash of jumps CRC32 */
         machine->options.interpret = true;
@@ -134,6 +138,7 @@ vit_tcg_free(TcgMachine *machine)
     g_ptr_array_unref(machine->rams);
     g_free(machine->hash);
     g_free(machine->emit);
+    g_free(machine->heat);
     g_mutex_clear(&machine->lock);
     g_mutex_clear(&machine->flush_lock);
     g_free(machine);
@@ -176,9 +181,11 @@ vit_tcg_print_statistics(TcgMachine *machine, GString *out)
         g_string_append_printf(out,
                                "CPU %u: %" G_GUINT64_FORMAT " dispatches, %" G_GUINT64_FORMAT
                                " slow accesses (%" G_GUINT64_FORMAT " fills), %" G_GUINT64_FORMAT
-                               " by the interpreter, %" G_GUINT64_FORMAT " flushes\n",
+                               " by the interpreter, %" G_GUINT64_FORMAT
+                               " flushes, cold %" G_GUINT64_FORMAT " times for %" G_GUINT64_FORMAT
+                               " instructions\n",
                                cpu->core.cpu->index, cpu->dispatches, cpu->slow, cpu->fills,
-                               cpu->interpreted, cpu->flushes);
+                               cpu->interpreted, cpu->flushes, cpu->cold, cpu->core.instructions);
     }
     g_mutex_unlock(&machine->lock);
 }

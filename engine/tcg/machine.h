@@ -139,6 +139,8 @@ struct TcgMachine {
     TcgThunks thunks;
     TcgCpu *cpus;
     struct TcgEmit *emit; /* work space of the translation under way */
+    X86Heat *heat;        /* NULL: all code is translated at once */
+    uint64_t heat_blocks; /* translated when it was last cleared */
 
     TcgCodeMemory memory;
     uint8_t *code, *code_exec; /* its writable and executable mapping */

@@ -163,7 +163,7 @@ typedef struct TcgCpu {
     unsigned fetch_log_len;
     struct TcgFetch *fetch_log[TCG_FETCH_LOG]; /* filled for pages that are not global */
     unsigned fills_since_flush;
-    uint64_t dispatches, slow, interpreted, fills, flushes;
+    uint64_t dispatches, slow, interpreted, fills, flushes, cold;
     unsigned tlb_entries;
     uint32_t space, space_switches; /* the current context */
     TcgSpace spaces[TCG_SPACES];

@@ -94,6 +94,8 @@ static const TcgOptions modes[] = {
     { .one_insn_per_tb = true },
     { .invalidate_every = 1 },
     { .tlb_entries = 4 },
+    { .warm_up = 2 },
+    { .warm_up = 5, .tlb_entries = 4 },
     { .exact = true, .tlb_entries = 4 },
     { .force_exits = true, .invalidate_every = 3, .tlb_entries = 4 },
 };

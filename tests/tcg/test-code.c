@@ -90,6 +90,8 @@ static const TcgOptions modes[] = {
     { .force_exits = true },
     { .one_insn_per_tb = true },
     { .invalidate_every = 7 },
+    { .warm_up = 2 },
+    { .warm_up = 9, .invalidate_every = 7 },
     { .split_wx = true, .tb_size_bytes = 1 << 20 },
     { .interpret = true },
 };
@@ -349,11 +351,31 @@ run_other(gpointer opaque)
     return NULL;
 }
 
+/* Code that was jumped to often enough is translated, no other. */
+static void
+test_warm_up(void)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        Fixture f;
+
+        fixture_init(&f, &(TcgOptions){ .warm_up = i ? 4 : 255 });
+        g_assert_cmpuint(RUN(&f, next), ==, 5050); /* a loop of a hundred turns */
+        if (i) {
+            g_assert_cmpuint(vit_tcg_get_dispatches(&f.rig->cpu), >, 0);
+        } else {
+            g_assert_cmpuint(vit_tcg_get_dispatches(&f.rig->cpu), ==, 0);
+        }
+        fixture_finish(&f);
+    }
+}
+
 /* Code that another CPU changes, and the rule for doing so. Intel SDM volume 3 section 9.1.3. */
 static void
 test_two_cpus(void)
 {
-    static const TcgOptions two[] = { { 0 }, { .force_exits = true }, { .one_insn_per_tb = true } };
+    static const TcgOptions two[] = {
+        { 0 }, { .force_exits = true }, { .one_insn_per_tb = true }, { .warm_up = 3 }
+    };
 
     for (unsigned i = 0; i < VIT_ARRAY_LEN(two); i++) {
         g_autoptr(GError) error = NULL;
@@ -451,6 +473,7 @@ main(int argc, char **argv)
     g_test_add_func("/tcg/code/dma", test_dma);
     g_test_add_func("/tcg/code/dma-ahead", test_dma_ahead);
     g_test_add_func("/tcg/code/leave-with-flags", test_leave_with_flags);
+    g_test_add_func("/tcg/code/warm-up", test_warm_up);
     g_test_add_func("/tcg/code/two-cpus", test_two_cpus);
     g_test_add_func("/tcg/code/fault", test_fault);
     g_test_add_func("/tcg/code/memory-goes", test_memory_goes);

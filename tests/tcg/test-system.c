@@ -101,7 +101,7 @@ static const TcgOptions modes[] = {
     { .interpret = true },       { 0 },
     { .exact = true },           { .force_exits = true },
     { .one_insn_per_tb = true }, { .invalidate_every = 1 },
-    { .tlb_entries = 4 },
+    { .tlb_entries = 4 },        { .warm_up = 2 },
 };
 
 /* Behind a page fault: the flags that it has shown. */
