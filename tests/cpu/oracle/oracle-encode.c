@@ -172,6 +172,7 @@ address16(OracleContext *c, uint32_t offset)
     Address a = { .rm = oracle_below(c->rng, 8), .mod = 2, .disp_size = 2 };
     uint64_t sum = c->value[base[a.rm]] + (index[a.rm] < 16 ? c->value[index[a.rm]] : 0);
 
+    c->relied |= (uint16_t)(1u << base[a.rm] | (index[a.rm] < 16 ? 1u << index[a.rm] : 0));
     if (a.rm == 6 && oracle_chance(c->rng, 50)) {
         a.mod = 0;
         a.disp = offset & 0xffff;
@@ -217,6 +218,7 @@ address32(OracleContext *c, const Form *form, uint32_t offset)
     a.rm = base & 7;
     a.reg_bits = base >> 3;
     sum = c->value[base];
+    c->relied |= (uint16_t)(1u << base);
     if (form->vsib) {
         unsigned index = oracle_chance(c->rng, 85) && c->index_vecs
                              ? (unsigned)__builtin_ctz(c->index_vecs)
@@ -235,6 +237,7 @@ address32(OracleContext *c, const Form *form, uint32_t offset)
         a.rm = 4;
         a.reg_bits |= index >> 3 << 1;
         if (index != 4) {
+            c->relied |= (uint16_t)(1u << index);
             sum += (c->known >> index & 1 ? c->value[index] : 0) << scale;
         }
     } else if ((base & 7) == 4) {

@@ -13,6 +13,7 @@ typedef struct OracleContext {
     OracleMode mode;
     uint64_t value[16];
     uint16_t known;        /* value[] still holds */
+    uint16_t relied;       /* value[] was used */
     uint16_t pointers;     /* meant to point at data: better not overwritten */
     uint16_t index_vecs;   /* vector registers that hold small indices */
     bool initial_seen;     /* a component may be in its initial state: see add_xsave() */

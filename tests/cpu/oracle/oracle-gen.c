@@ -128,8 +128,9 @@ data_pointer(OracleRng *rng)
            (oracle_below(rng, 0x1c00) & (oracle_chance(rng, 85) ? ~15u : ~0u));
 }
 
+/* All but those of KEEP. */
 static void
-make_registers(OracleContext *ctx, OracleCase *c)
+make_registers(OracleContext *ctx, OracleCase *c, uint16_t keep)
 {
     static const uint16_t pointers[] = { 0xf0f8, 0x00f8, 0x00f8 }; /* rbx rsp rbp rsi rdi, r12.. */
     OracleRng *rng = ctx->rng;
@@ -152,6 +153,9 @@ make_registers(OracleContext *ctx, OracleCase *c)
         }
         if (c->mode != ORACLE_64) {
             v &= 0xffffffff;
+        }
+        if (keep >> i & 1) {
+            continue;
         }
         c->in.gpr[i] = v;
         ctx->value[i] = c->mode == ORACLE_16 ? v & 0xffff : v;
@@ -190,6 +194,18 @@ is_shift_by_count(const X86OpRow *row)
     }
     return row->map == X86_MAP_0F && (row->opcode == 0xa4 || row->opcode == 0xa5 ||
                                       row->opcode == 0xac || row->opcode == 0xad);
+}
+
+/* Flags that INSN reads; a shift by a constant reads none, whatever its row says of counts of zero.
+ */
+static uint16_t
+flags_read(const X86Insn *insn)
+{
+    const X86OpRow *row = insn->row;
+    bool by_constant = row->map == X86_MAP_1B && (row->opcode & 0xfe) == 0xc0 &&
+                       row->modrm_reg != 2 && row->modrm_reg != 3;
+
+    return by_constant && insn->imm & (insn->operand_size == 8 ? 63 : 31) ? 0 : row->flags_read;
 }
 
 /* Flags undefined after INSN, given those before. A count of zero writes no flag. */
@@ -314,6 +330,7 @@ append(OracleCase *c, OracleContext *ctx, const X86Insn *insn, const uint8_t *by
     memcpy(c->code + start, bytes, insn->length);
     c->start[c->count] = (uint16_t)start;
     c->row[c->count] = insn->row;
+    c->read[c->count] = flags_read(insn);
     c->code_len = (uint16_t)(start + insn->length);
     c->undefined[c->count + 1] = undefined_after(insn, c->undefined[c->count]);
     c->count++;
@@ -497,15 +514,32 @@ add_instruction(OracleGen *gen, OracleContext *ctx, OracleCase *c, const Theme *
     }
 }
 
-static void
-choose_place(OracleRng *rng, OracleGen *gen, unsigned batch, unsigned slot, OracleCase *c)
+/* Code sizes come in stretches, as the translator forgets where code lies when they change. The
+ * largest is what guests run most. */
+static OracleMode
+choose_mode(const OracleGen *gen, uint64_t number)
 {
+    static const uint8_t modes[] = { ORACLE_64, ORACLE_64, ORACLE_64, ORACLE_64,
+                                     ORACLE_32, ORACLE_32, ORACLE_32, ORACLE_16 };
+    OracleRng rng;
+    OracleMode mode;
+
+    oracle_rng_seed(&rng, gen->options.seed, ~(number / (ORACLE_VARIANTS * 32)));
+    do {
+        mode = modes[oracle_below(&rng, G_N_ELEMENTS(modes))];
+    } while (!(gen->options.modes >> mode & 1));
+    return mode;
+}
+
+static void
+choose_place(OracleRng *rng, OracleGen *gen, OracleCase *c)
+{
+    unsigned slot = (unsigned)(c->number / ORACLE_VARIANTS % ORACLE_SLOTS);
+    unsigned batch = (unsigned)(c->number / ORACLE_BATCH_CASES % ORACLE_BATCHES);
     uint32_t at = ORACLE_CODE + batch * ORACLE_CODE_BYTES + slot * ORACLE_SLOT_BYTES;
     uint32_t last = at + ORACLE_SLOT_BYTES - 1;
 
-    do {
-        c->mode = (uint8_t)oracle_below(rng, ORACLE_MODE_LAST);
-    } while (!(gen->options.modes >> c->mode & 1));
+    c->mode = (uint8_t)choose_mode(gen, c->number);
     if (c->mode == ORACLE_16 && (at ^ last) & 0xffff0000) {
         c->mode = ORACLE_32; /* the segment ends inside the slot */
     }
@@ -517,9 +551,28 @@ choose_place(OracleRng *rng, OracleGen *gen, unsigned batch, unsigned slot, Orac
                 : ORACLE_LDT_SELECTOR(ORACLE_LDT_CODE + ((at - ORACLE_CODE) >> 16));
 }
 
-void
-oracle_gen_case(OracleGen *gen, uint64_t number, unsigned batch, unsigned slot,
-                OracleCase *out_case)
+/* Backwards: flags that are read before they are written, all of them behind the stream. */
+static void
+find_live(OracleCase *c)
+{
+    c->live[c->count] = X86_FLAGS_ARITH;
+    for (unsigned i = c->count; i-- > 0;) {
+        const X86OpRow *row = c->row[i];
+        uint16_t live = c->live[i + 1];
+
+        if (row->class_ == X86_CLASS_FLOW && !oracle_row_is_relative(row)) {
+            live = X86_FLAGS_ARITH;
+        }
+        for (unsigned j = i + 1; j <= c->count; j++) {
+            live |= c->start[j] == c->target[i] ? c->live[j] : 0;
+        }
+        c->live[i] = c->read[i] | (live & ~(row->flags_written | row->flags_undefined));
+    }
+}
+
+/* The first case of a stream. */
+static void
+make_stream(OracleGen *gen, uint64_t number, OracleCase *out_case)
 {
     OracleRng rng;
     OracleContext ctx = { .rng = &rng };
@@ -531,9 +584,9 @@ oracle_gen_case(OracleGen *gen, uint64_t number, unsigned batch, unsigned slot,
     memset(out_case, 0, sizeof(*out_case));
     out_case->number = number;
     out_case->pattern = (uint8_t)oracle_below(&rng, ORACLE_PATTERNS);
-    choose_place(&rng, gen, batch, slot, out_case);
+    choose_place(&rng, gen, out_case);
     ctx.mode = out_case->mode;
-    make_registers(&ctx, out_case);
+    make_registers(&ctx, out_case, 0);
     out_case->in.rip = out_case->entry - out_case->code_base;
     theme.classes[0] = pick_class(gen, &rng);
     while (theme.count < 3 && oracle_chance(&rng, 40)) {
@@ -543,6 +596,7 @@ oracle_gen_case(OracleGen *gen, uint64_t number, unsigned batch, unsigned slot,
         if (theme.classes[i] == CLASS_STATE) {
             make_index_registers(&ctx, out_case);
             ctx.index_vecs = 1 << 5 | 1 << 6;
+            out_case->has_indices = true;
         }
     }
     while (out_case->count < gen->options.length && attempts++ < 2 * ORACLE_INSN_MAX) {
@@ -551,4 +605,52 @@ oracle_gen_case(OracleGen *gen, uint64_t number, unsigned batch, unsigned slot,
     resolve(out_case, &pending, true);
     out_case->start[out_case->count] = out_case->code_len;
     out_case->end = out_case->entry + out_case->code_len;
+    out_case->relied = ctx.relied;
+    find_live(out_case);
+}
+
+/* The stream of FIRST with another state: what no address was made for is new. */
+static void
+make_variant(OracleGen *gen, const OracleCase *first, uint64_t number, OracleCase *out_case)
+{
+    OracleRng rng;
+    OracleContext ctx = { .rng = &rng, .mode = first->mode };
+
+    *out_case = *first;
+    out_case->number = number;
+    oracle_rng_seed(&rng, gen->options.seed, number);
+    out_case->pattern = (uint8_t)oracle_below(&rng, ORACLE_PATTERNS);
+    make_registers(&ctx, out_case, first->relied);
+    if (first->has_indices) {
+        make_index_registers(&ctx, out_case);
+    }
+}
+
+void
+oracle_gen_case(OracleGen *gen, uint64_t number, OracleCase *out_case)
+{
+    OracleCase *first;
+
+    if (number % ORACLE_VARIANTS == 0) {
+        make_stream(gen, number, out_case);
+        return;
+    }
+    first = g_aligned_alloc0(1, sizeof(*first), 64);
+    make_stream(gen, number - number % ORACLE_VARIANTS, first);
+    make_variant(gen, first, number, out_case);
+    g_aligned_free(first);
+}
+
+void
+oracle_gen_batch(OracleGen *gen, uint64_t number, OracleCase *out_cases)
+{
+    for (unsigned i = 0; i < ORACLE_BATCH_CASES; i++) {
+        const OracleCase *first = &out_cases[i - i % ORACLE_VARIANTS];
+
+        if (first == &out_cases[i]) {
+            make_stream(gen, number + i, &out_cases[i]);
+        } else {
+            make_variant(gen, first, number + i, &out_cases[i]);
+        }
+    }
 }

@@ -41,8 +41,8 @@
 #define RAM_BYTES      0x200000u
 
 #define STEPS_MAX 4000u
-/* How long a case may take in the translator before it counts as endless. */
-#define PATIENCE_US 3000000
+/* A case that the translator is in at two such moments counts as endless. */
+#define PATIENCE_US 2000000
 
 enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_AD = 0x60, PTE_PS = 0x80 };
 #define PTE_NX (1ull << 63)
@@ -65,8 +65,8 @@ struct OracleGuest {
     GMutex watch_lock;
     GCond watch_changed;
     bool watch_quits;
-    int64_t started_us; /* 0: none runs; guarded by watch_lock */
-    bool timed_out;     /* atomic */
+    uint64_t runs, running; /* of the running case, 0: none; atomic */
+    bool timed_out;         /* atomic */
     uint8_t *patterns;
     X86Segment code[ORACLE_MODE_LAST], data32, data16, gs32;
 };
@@ -228,15 +228,18 @@ static gpointer
 watch(gpointer data)
 {
     OracleGuest *guest = data;
+    uint64_t seen = 0, now;
 
     g_mutex_lock(&guest->watch_lock);
     while (!guest->watch_quits) {
         g_cond_wait_until(&guest->watch_changed, &guest->watch_lock,
-                          g_get_monotonic_time() + PATIENCE_US / 2);
-        if (guest->started_us && g_get_monotonic_time() - guest->started_us > PATIENCE_US) {
+                          g_get_monotonic_time() + PATIENCE_US);
+        now = __atomic_load_n(&guest->running, __ATOMIC_SEQ_CST);
+        if (now && now == seen) {
             __atomic_store_n(&guest->timed_out, true, __ATOMIC_SEQ_CST);
             vit_cpu_raise(&guest->cpu, VIT_CPU_EVENT_EXIT);
         }
+        seen = now;
     }
     g_mutex_unlock(&guest->watch_lock);
     return NULL;
@@ -384,7 +387,6 @@ load_case(OracleGuest *guest, const OracleCase *c)
                      : c->mode == ORACLE_32 ? guest->gs32
                                             : (X86Segment){ 0 };
     load_vectors(s, c->in.xsave);
-    guest->core->code_generation++;
     guest->core->debug_pending = 0;
 }
 
@@ -411,16 +413,36 @@ take_frame(OracleGuest *guest, OracleResult *result)
 }
 
 /* By way of the address space, so that whoever keeps translations hears of it. */
-void
-oracle_guest_place(OracleGuest *guest, const OracleCase *c)
+static void
+rewrite(OracleGuest *guest, const OracleCase *c)
 {
     uint32_t at = c->entry - ORACLE_CODE;
     uint32_t len = MIN(c->end + 24 - c->entry, ORACLE_BATCHES * ORACLE_CODE_BYTES - at);
 
-    oracle_place_code(c, guest->pages);
     if (memcmp(guest->ram->host + PHYS_CODE + at, guest->pages + at, len) != 0) {
         vit_address_space_write_bytes(guest->memory, PHYS_CODE + at, guest->pages + at, len);
     }
+}
+
+/* A reset forgets all code, and that these pages were ever written: otherwise the translator would
+ * soon treat them as pages that are written often. */
+void
+oracle_guest_place(OracleGuest *guest, const OracleCase *cases, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (i == 0 || cases[i].entry != cases[i - 1].entry) {
+            oracle_place_code(&cases[i], guest->pages);
+            if (guest->options->rewrites) {
+                rewrite(guest, &cases[i]);
+            }
+        }
+    }
+    if (!guest->options->rewrites) {
+        memcpy(guest->ram->host + PHYS_CODE, guest->pages, ORACLE_BATCHES * ORACLE_CODE_BYTES);
+        guest->cpu.executor->reset(&guest->cpu);
+        set_system_state(guest);
+    }
+    guest->core->code_generation++;
 }
 
 /* Whether control has left the case's own instructions in their order, for something else in the
@@ -438,14 +460,6 @@ strays(const OracleCase *c, uint64_t rip, unsigned *next)
            rip + c->code_base - ORACLE_CODE < ORACLE_BATCHES * ORACLE_CODE_BYTES;
 }
 
-static void
-set_started(OracleGuest *guest, int64_t now_us)
-{
-    g_mutex_lock(&guest->watch_lock);
-    guest->started_us = now_us;
-    g_mutex_unlock(&guest->watch_lock);
-}
-
 /* What happened is in the frame on the stack, unless nothing did. */
 static void
 run_by_translator(OracleGuest *guest, OracleResult *out_result)
@@ -454,13 +468,14 @@ run_by_translator(OracleGuest *guest, OracleResult *out_result)
     VitCpuExit reason;
 
     __atomic_store_n(&guest->timed_out, false, __ATOMIC_SEQ_CST);
-    set_started(guest, g_get_monotonic_time());
+    __atomic_store_n(&guest->running, ++guest->runs, __ATOMIC_RELAXED);
     do {
         reason = guest->cpu.executor->run(&guest->cpu);
     } while (reason == VIT_CPU_EXIT_REQUEST &&
              !__atomic_load_n(&guest->timed_out, __ATOMIC_SEQ_CST));
-    set_started(guest, 0);
+    __atomic_store_n(&guest->running, 0, __ATOMIC_RELAXED);
     out_result->strayed = false;
+    out_result->executed = 0;
     if (core->s.cpl == 3 || reason != VIT_CPU_EXIT_HALT) {
         memcpy(out_result->out.gpr, core->s.gpr, sizeof(core->s.gpr));
         out_result->out.rip = core->s.rip;
@@ -509,6 +524,7 @@ run_by_steps(OracleGuest *guest, const OracleCase *c, OracleResult *out_result)
         out_result->error = 0;
         out_result->cr2 = 0;
     }
+    out_result->executed = steps;
 }
 
 void

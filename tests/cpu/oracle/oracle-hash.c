@@ -1,26 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* Hash of the writable data pages. Independent 32-bit lanes; no claim to anything but noticing a
- * changed byte. */
+/* Hash of the writable data pages. Independent lanes of AES rounds; no claim to anything but
+ * noticing a changed byte. */
 
 #include "oracle.h"
 
+#include <immintrin.h>
 #include <string.h>
 
-typedef uint32_t Lanes __attribute__((vector_size(32)));
-enum { VECTORS = 4 };
+enum { LANES = 8 };
 
-__attribute__((target("avx2"))) static void
-mix_pages(Lanes *state, const uint8_t *bytes, size_t len)
+__attribute__((target("aes"))) static void
+mix_pages(__m128i *state, const uint8_t *bytes, size_t len)
 {
-    for (size_t at = 0; at < len; at += VECTORS * sizeof(Lanes)) {
-        for (unsigned i = 0; i < VECTORS; i++) {
-            Lanes words;
+    for (size_t at = 0; at < len; at += LANES * 16) {
+        for (unsigned i = 0; i < LANES; i++) {
+            __m128i words = _mm_loadu_si128((const void *)(bytes + at + i * 16));
 
-            memcpy(&words, bytes + at + i * sizeof(words), sizeof(words));
-            state[i] = (state[i] ^ words) * 0x9e3779b1u;
-            state[i] ^= state[i] >> 15;
+            state[i] = _mm_aesenc_si128(state[i], words);
         }
     }
 }
@@ -28,9 +26,10 @@ mix_pages(Lanes *state, const uint8_t *bytes, size_t len)
 uint64_t
 oracle_hash(const uint8_t *pages)
 {
-    Lanes state[VECTORS] = { 0 };
-    uint64_t words[VECTORS * 4], hash = 0;
+    __m128i state[LANES];
+    uint64_t words[LANES * 2], hash = 0;
 
+    memset(state, 0, sizeof(state));
     mix_pages(state, pages, 0x2000);
     mix_pages(state, pages + 0x4000, 0x1000);
     memcpy(words, state, sizeof(words));

@@ -8,7 +8,7 @@
  *              [--length N] [--only MNEMONIC] [--case NUMBER] [--reports N] [--seconds N]
  *              [--coverage] [--alone] [--quick]
  *              [--executor interp,tcg] [--exact] [--force-exits] [--one-insn] [--tlb-entries N]
- *              [--invalidate-every N] [--undefined]
+ *              [--invalidate-every N] [--rewrite] [--undefined]
  *
  * Exit status 0: no difference. The child works on one batch of cases while this process makes and
  * interprets the other. */
@@ -22,7 +22,7 @@
 #include <string.h>
 
 typedef struct Totals {
-    uint64_t cases, instructions, faults, differences, noise, lost, endless, strayed;
+    uint64_t cases, instructions, executed, faults, differences, noise, lost, endless, strayed;
 } Totals;
 
 typedef struct Failed {
@@ -48,13 +48,8 @@ fill_batch(Run *run, unsigned index, uint64_t first)
 {
     OracleBatch *batch = oracle_native_batch(run->native, index);
 
-    batch->count = ORACLE_SLOTS;
-    for (unsigned i = 0; i < ORACLE_SLOTS; i++) {
-        uint64_t number = first + i;
-
-        oracle_gen_case(run->gen, number, number / ORACLE_SLOTS % ORACLE_BATCHES, i,
-                        &batch->cases[i]);
-    }
+    batch->count = ORACLE_BATCH_CASES;
+    oracle_gen_batch(run->gen, first, batch->cases);
 }
 
 static void
@@ -86,6 +81,7 @@ check_case(Run *run, const OracleCase *c, const OracleResult *by_host)
         const OracleExecutor *executor = oracle_guest_executor(guest);
 
         oracle_guest_run(guest, c, run->result);
+        run->totals.executed += run->result->executed;
         if (run->result->vector == -2 && !executor->is_tcg) {
             run->totals.endless++;
             return;
@@ -94,7 +90,7 @@ check_case(Run *run, const OracleCase *c, const OracleResult *by_host)
             run->totals.strayed++;
             return;
         }
-        if (!oracle_results_equal(c, by_host, run->result, executor->keeps_undefined)) {
+        if (!oracle_results_equal(c, by_host, run->result, executor)) {
             keep_failed(run, guest, c, by_host);
         }
     }
@@ -105,10 +101,8 @@ check_batch(Run *run, unsigned index)
 {
     const OracleBatch *batch = oracle_native_batch(run->native, index);
 
-    for (unsigned i = 0; i < batch->count; i++) {
-        for (unsigned j = 0; j < G_N_ELEMENTS(run->guests) && run->guests[j]; j++) {
-            oracle_guest_place(run->guests[j], &batch->cases[i]);
-        }
+    for (unsigned j = 0; j < G_N_ELEMENTS(run->guests) && run->guests[j]; j++) {
+        oracle_guest_place(run->guests[j], batch->cases, batch->count);
     }
     for (unsigned i = 0; i < batch->count; i++) {
         check_case(run, &batch->cases[i], &batch->results[i]);
@@ -123,10 +117,12 @@ report_failed(Run *run)
         Failed *failed = run->failed[i];
 
         if (run->reported < run->options.max_reports &&
-            !oracle_report(&run->options, run->native, failed->guest, &failed->c, &run->reported)) {
+            !oracle_report(&run->options, run->gen, run->native, failed->guest, &failed->c,
+                           &run->reported)) {
             run->totals.differences--;
             if (run->totals.noise++ < 20) {
-                oracle_describe(&failed->c, &failed->by_host, &failed->by_guest);
+                oracle_describe(&failed->c, &failed->by_host, &failed->by_guest,
+                                oracle_guest_executor(failed->guest));
             }
         }
         g_aligned_free(failed);
@@ -139,14 +135,13 @@ run_one(Run *run, uint64_t number)
 {
     OracleCase *c = g_aligned_alloc0(1, sizeof(*c), 64);
 
-    oracle_gen_case(run->gen, number, number / ORACLE_SLOTS % ORACLE_BATCHES, number % ORACLE_SLOTS,
-                    c);
+    oracle_gen_case(run->gen, number, c);
     oracle_print_stream(c);
     run->totals.cases = 1;
     run->totals.instructions = c->count;
     for (unsigned i = 0; i < G_N_ELEMENTS(run->guests) && run->guests[i]; i++) {
         run->totals.differences +=
-            oracle_report(&run->options, run->native, run->guests[i], c, &run->reported);
+            oracle_report(&run->options, run->gen, run->native, run->guests[i], c, &run->reported);
     }
     g_aligned_free(c);
 }
@@ -154,20 +149,20 @@ run_one(Run *run, uint64_t number)
 static void
 run_all(Run *run)
 {
-    uint64_t next = run->options.first / ORACLE_SLOTS * ORACLE_SLOTS;
-    unsigned index = next / ORACLE_SLOTS % ORACLE_BATCHES;
+    uint64_t next = run->options.first / ORACLE_BATCH_CASES * ORACLE_BATCH_CASES;
+    unsigned index = next / ORACLE_BATCH_CASES % ORACLE_BATCHES;
 
     fill_batch(run, index, next);
     oracle_native_submit(run->native, index);
     for (;;) {
-        bool more =
-            run->totals.instructions + ORACLE_SLOTS * run->options.length < run->options.count &&
-            run->totals.differences < run->options.max_reports &&
-            (!run->end_us || g_get_monotonic_time() < run->end_us);
+        bool more = run->totals.instructions + ORACLE_BATCH_CASES * run->options.length <
+                        run->options.count &&
+                    run->totals.differences < run->options.max_reports &&
+                    (!run->end_us || g_get_monotonic_time() < run->end_us);
         bool answered;
 
         if (more) {
-            next += ORACLE_SLOTS;
+            next += ORACLE_BATCH_CASES;
             fill_batch(run, index ^ 1, next);
         }
         answered = oracle_native_wait(run->native, index);
@@ -191,8 +186,8 @@ run_all(Run *run)
                 check_batch(run, index);
             }
             report_failed(run);
-            next += ORACLE_SLOTS;
-            index = next / ORACLE_SLOTS % ORACLE_BATCHES;
+            next += ORACLE_BATCH_CASES;
+            index = next / ORACLE_BATCH_CASES % ORACLE_BATCHES;
             fill_batch(run, index, next);
             oracle_native_submit(run->native, index);
         }
@@ -209,10 +204,9 @@ run_alone(Run *run)
 
     for (uint64_t number = run->options.first; run->totals.instructions < run->options.count;
          number++) {
-        oracle_gen_case(run->gen, number, number / ORACLE_SLOTS % ORACLE_BATCHES,
-                        number % ORACLE_SLOTS, c);
+        oracle_gen_case(run->gen, number, c);
         for (unsigned i = 0; i < G_N_ELEMENTS(run->guests) && run->guests[i]; i++) {
-            oracle_guest_place(run->guests[i], c);
+            oracle_guest_place(run->guests[i], c, 1);
             oracle_guest_run(run->guests[i], c, run->result);
             if (run->result->vector == -2) {
                 break; /* endless for the next one too */
@@ -312,7 +306,7 @@ main(int argc, char **argv)
     gint64 seed = 1, count = 2000000, first = 0, one = -1;
     gint length = 16, reports = 10, tlb_entries = 0, invalidate_every = 0, limit_s = 0;
     gboolean translate = FALSE, exact = FALSE, force_exits = FALSE, one_insn = FALSE,
-             undefined = FALSE;
+             undefined = FALSE, rewrite = FALSE;
     g_autofree char *executors = NULL;
     uint32_t executor_mask = 3;
     g_autofree char *classes = NULL, *modes = NULL, *only = NULL, *selection = NULL;
@@ -341,6 +335,8 @@ main(int argc, char **argv)
         { "tlb-entries", 0, 0, G_OPTION_ARG_INT, &tlb_entries, "Translator: size of tables", "N" },
         { "invalidate-every", 0, 0, G_OPTION_ARG_INT, &invalidate_every,
           "Translator: drop all code every so many dispatches", "N" },
+        { "rewrite", 0, 0, G_OPTION_ARG_NONE, &rewrite,
+          "Translator: code comes by writes to pages that had other code", NULL },
         { "undefined", 0, 0, G_OPTION_ARG_NONE, &undefined,
           "Translator: compare undefined flags too", NULL },
         { NULL },
@@ -384,6 +380,8 @@ main(int argc, char **argv)
         { .name = "the translator",
           .is_tcg = true,
           .keeps_undefined = undefined,
+          .rewrites = rewrite,
+          .loses_dead = !exact && !translate && !rewrite,
           .tcg = { .exact = exact || translate,
                    .force_exits = force_exits,
                    .one_insn_per_tb = one_insn,
@@ -405,12 +403,13 @@ main(int argc, char **argv)
         run_all(&run);
     }
     seconds = (double)(g_get_monotonic_time() - start) / G_USEC_PER_SEC;
-    printf("cpu-oracle: seed %" PRIu64 ", %" PRIu64 " cases, %" PRIu64 " instructions, %" PRIu64
-           " faults, %.2f s, %.2f M/s; %" PRIu64 " differences, %" PRIu64
+    printf("cpu-oracle: seed %" PRIu64 ", %" PRIu64 " cases, %" PRIu64 " instructions (%" PRIu64
+           " executed), %" PRIu64 " faults, %.2f s, %.2f M/s; %" PRIu64 " differences, %" PRIu64
            " not seen again, %" PRIu64 " endless, %" PRIu64 " strayed, %" PRIu64 " batches lost\n",
-           run.options.seed, run.totals.cases, run.totals.instructions, run.totals.faults, seconds,
-           (double)run.totals.instructions / seconds / 1e6, run.totals.differences,
-           run.totals.noise, run.totals.endless, run.totals.strayed, run.totals.lost);
+           run.options.seed, run.totals.cases, run.totals.instructions, run.totals.executed,
+           run.totals.faults, seconds, (double)run.totals.instructions / seconds / 1e6,
+           run.totals.differences, run.totals.noise, run.totals.endless, run.totals.strayed,
+           run.totals.lost);
     if (coverage) {
         oracle_gen_print_coverage(run.gen);
     }

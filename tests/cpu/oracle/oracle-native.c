@@ -450,7 +450,9 @@ oracle_native_submit(OracleNative *native, unsigned index)
     uint8_t byte = (uint8_t)index;
 
     for (unsigned i = 0; i < batch->count; i++) {
-        oracle_place_code(&batch->cases[i], native->code);
+        if (i == 0 || batch->cases[i].entry != batch->cases[i - 1].entry) {
+            oracle_place_code(&batch->cases[i], native->code);
+        }
     }
     if (write(native->to_child, &byte, 1) != 1) {
         g_printerr("oracle: the child is gone\n");

@@ -29,17 +29,33 @@ static const char *const register_names[16] = { "rax", "rcx", "rdx", "rbx", "rsp
 #define FLAGS_COMPARED \
     (X86_FLAGS_ARITH | X86_FLAG_DF | X86_FLAG_AC | X86_FLAG_ID | X86_FLAG_NT | X86_FLAG_TF)
 
-static uint64_t
-compared_flags(const OracleCase *c, const OracleResult *r, bool keeps_undefined)
+/* The flags that somebody would have read had the instruction at the fault not faulted. */
+static uint16_t
+live_flags(const OracleCase *c, const OracleResult *r)
 {
-    uint64_t undefined = keeps_undefined ? 0 : c->undefined[c->count];
+    for (unsigned i = 0; i < c->count; i++) {
+        if (r->out.rip == c->in.rip + c->start[i]) {
+            return c->live[i];
+        }
+    }
+    return X86_FLAGS_ARITH;
+}
+
+static uint64_t
+compared_flags(const OracleCase *c, const OracleResult *r, const OracleExecutor *executor)
+{
+    bool keeps_undefined = executor->keeps_undefined;
+    uint64_t ignored = keeps_undefined ? 0 : c->undefined[c->count];
 
     if (!keeps_undefined && r->vector != -1) { /* somewhere in the middle */
         for (unsigned i = 0; i <= c->count; i++) {
-            undefined |= c->undefined[i];
+            ignored |= c->undefined[i];
         }
     }
-    return r->out.rflags & FLAGS_COMPARED & ~undefined;
+    if (executor->loses_dead && r->vector != -1) {
+        ignored |= X86_FLAGS_ARITH & ~live_flags(c, r);
+    }
+    return r->out.rflags & FLAGS_COMPARED & ~ignored;
 }
 
 /* Error code as Linux shows it: it never says whether a page is present above the user half, which
@@ -82,23 +98,23 @@ vectors_equal(const uint8_t *a, const uint8_t *b)
 
 bool
 oracle_results_equal(const OracleCase *c, const OracleResult *native, const OracleResult *guest,
-                     bool keeps_undefined)
+                     const OracleExecutor *executor)
 {
     if (native->vector != guest->vector || compared_error(native) != compared_error(guest) ||
         (native->vector == X86_EXC_PF && native->cr2 != guest->cr2)) {
         return false;
     }
     return native->out.rip == guest->out.rip && registers_equal(c, native, guest) &&
-           compared_flags(c, native, keeps_undefined) ==
-               compared_flags(c, guest, keeps_undefined) &&
+           compared_flags(c, native, executor) == compared_flags(c, guest, executor) &&
            native->data_hash == guest->data_hash &&
            vectors_equal(native->out.xsave, guest->out.xsave);
 }
 
 void
-oracle_describe(const OracleCase *c, const OracleResult *native, const OracleResult *guest)
+oracle_describe(const OracleCase *c, const OracleResult *native, const OracleResult *guest,
+                const OracleExecutor *executor)
 {
-    printf("case %" PRIu64 " differed once in:", c->number);
+    printf("case %" PRIu64 " differed once for %s in:", c->number, executor->name);
     if (native->vector != guest->vector || compared_error(native) != compared_error(guest) ||
         (native->vector == X86_EXC_PF && native->cr2 != guest->cr2)) {
         printf(" fault (host %d %x %" PRIx64 ", guest %d %x %" PRIx64 ")", native->vector,
@@ -106,7 +122,8 @@ oracle_describe(const OracleCase *c, const OracleResult *native, const OracleRes
     }
     printf("%s%s%s%s", native->out.rip != guest->out.rip ? " rip" : "",
            registers_equal(c, native, guest) ? "" : " registers",
-           compared_flags(c, native, false) != compared_flags(c, guest, false) ? " flags" : "",
+           compared_flags(c, native, executor) != compared_flags(c, guest, executor) ? " flags"
+                                                                                     : "",
            native->data_hash != guest->data_hash ? " memory" : "");
     if (!vectors_equal(native->out.xsave, guest->out.xsave)) {
         unsigned at = 0;
@@ -124,7 +141,7 @@ oracle_describe(const OracleCase *c, const OracleResult *native, const OracleRes
 static void
 cut(const OracleCase *c, unsigned count, OracleCase *out)
 {
-    *out = *c;
+    memmove(out, c, sizeof(*out));
     out->count = (uint8_t)count;
     out->code_len = c->start[count];
     out->end = c->entry + out->code_len;
@@ -142,10 +159,24 @@ is_branched_over(const OracleCase *c, unsigned count)
     return false;
 }
 
+/* Runs the guest through the cases that had the same stream before. */
+static void
+warm_up(OracleGen *gen, OracleGuest *guest, const OracleCase *c, OracleResult *by_guest)
+{
+    OracleCase *other = g_aligned_alloc0(1, sizeof(*other), 64);
+
+    for (uint64_t i = c->number - c->number % ORACLE_VARIANTS; i < c->number; i++) {
+        oracle_gen_case(gen, i, other);
+        cut(other, c->count, other);
+        oracle_guest_run(guest, other, by_guest);
+    }
+    g_aligned_free(other);
+}
+
 /* Runs one case alone on both sides. */
 static bool
-run_alone(OracleNative *native, OracleGuest *guest, const OracleCase *c, OracleResult *by_host,
-          OracleResult *by_guest, uint8_t *host_data)
+run_alone(OracleGen *gen, OracleNative *native, OracleGuest *guest, const OracleCase *c,
+          OracleResult *by_host, OracleResult *by_guest, uint8_t *host_data)
 {
     OracleBatch *batch = oracle_native_batch(native, 0);
 
@@ -157,7 +188,8 @@ run_alone(OracleNative *native, OracleGuest *guest, const OracleCase *c, OracleR
     }
     *by_host = batch->results[0];
     memcpy(host_data, batch->data, ORACLE_PATTERN_BYTES);
-    oracle_guest_place(guest, c);
+    oracle_guest_place(guest, c, 1);
+    warm_up(gen, guest, c, by_guest);
     oracle_guest_run(guest, c, by_guest);
     return true;
 }
@@ -302,8 +334,8 @@ print_end(const char *who, const OracleCase *c, const OracleResult *r)
 }
 
 bool
-oracle_report(const OracleOptions *options, OracleNative *native, OracleGuest *guest,
-              const OracleCase *c, unsigned *reported)
+oracle_report(const OracleOptions *options, OracleGen *gen, OracleNative *native,
+              OracleGuest *guest, const OracleCase *c, unsigned *reported)
 {
     static OracleCase part_space;
     static OracleResult result_space[2];
@@ -319,12 +351,11 @@ oracle_report(const OracleOptions *options, OracleNative *native, OracleGuest *g
             continue; /* cannot end here */
         }
         cut(c, i, part);
-        if (!run_alone(native, guest, part, by_host, by_guest, data)) {
+        if (!run_alone(gen, native, guest, part, by_host, by_guest, data)) {
             printf("case %" PRIu64 ": the child died\n", c->number);
             break;
         }
-        if (!oracle_results_equal(part, by_host, by_guest,
-                                  oracle_guest_executor(guest)->keeps_undefined)) {
+        if (!oracle_results_equal(part, by_host, by_guest, oracle_guest_executor(guest))) {
             break;
         }
         before = by_host->out;

@@ -5,10 +5,11 @@
 /* The host CPU as oracle of the interpreter and of the translator.
  *
  * A *case* is a short stream of instructions with a full register state and a known content of a
- * few data pages. oracle-gen.c makes cases from the opcode rows; oracle-native.c runs them in a
- * child process on the host CPU; oracle-guest.c runs them in an executor of ours, as user code of a
- * small 64-bit guest whose descriptor and page tables say what Linux says. oracle-report.c compares
- * and narrows a difference down to one instruction.
+ * few data pages; several cases in a row have the same stream, so the translator runs code that it
+ * has just made and code that it has had for a while. oracle-gen.c makes cases from the opcode
+ * rows; oracle-native.c runs them in a child process on the host CPU; oracle-guest.c runs them in
+ * an executor of ours, as user code of a small 64-bit guest whose descriptor and page tables say
+ * what Linux says. oracle-report.c compares and narrows a difference down to one instruction.
  *
  * Everything follows from (seed, case number), so a difference is reproduced by these two.
  */
@@ -25,7 +26,9 @@
 #define ORACLE_PRIVATE       0x5a5a0000u
 #define ORACLE_PRIVATE_BYTES 0x20000u
 #define ORACLE_EXIT          0x5a5b0000u
-#define ORACLE_SLOTS         256u /* cases in a batch */
+#define ORACLE_SLOTS         256u /* streams of instructions in a batch */
+#define ORACLE_VARIANTS      8u   /* states that each of them runs with, one after the other */
+#define ORACLE_BATCH_CASES   (ORACLE_SLOTS * ORACLE_VARIANTS)
 #define ORACLE_SLOT_BYTES    464u
 #define ORACLE_CODE_BYTES    0x20000u /* ORACLE_SLOTS * ORACLE_SLOT_BYTES, rounded up */
 #define ORACLE_BATCHES       2u       /* in flight */
@@ -71,12 +74,16 @@ typedef struct OracleCase {
     uint16_t cs;
     uint8_t mode; /* OracleMode */
     uint8_t pattern;
-    uint8_t count; /* instructions */
+    uint8_t count;    /* instructions */
+    bool has_indices; /* vector registers that gathers count on */
+    uint16_t relied;  /* general registers whose values addresses were made for */
     uint16_t code_len;
     uint16_t start[ORACLE_INSN_MAX + 1]; /* of each instruction, in code[] */
     uint16_t target[ORACLE_INSN_MAX];    /* of branches that skip something, else 0 */
     const X86OpRow *row[ORACLE_INSN_MAX];
     uint16_t undefined[ORACLE_INSN_MAX + 1]; /* RFLAGS bits undefined before instruction i */
+    uint16_t read[ORACLE_INSN_MAX];          /* that it reads */
+    uint16_t live[ORACLE_INSN_MAX + 1];      /* that are read before they are written */
     uint8_t code[ORACLE_CODE_MAX];
 } OracleCase;
 
@@ -85,15 +92,16 @@ typedef struct OracleResult {
     uint64_t cr2;
     uint64_t data_hash;
     uint32_t error;
-    int32_t vector; /* -1: reached the end; -2: goes on and on */
-    bool strayed;   /* guest only: ran code of other cases, whose undefined flags nobody tracked */
+    int32_t vector;    /* -1: reached the end; -2: goes on and on */
+    uint32_t executed; /* interpreter only: instructions */
+    bool strayed; /* guest only: ran code of other cases, whose undefined flags nobody tracked */
 } OracleResult;
 
 /* Shared between the two processes. */
 typedef struct OracleBatch {
     uint32_t count;
-    OracleCase cases[ORACLE_SLOTS];
-    OracleResult results[ORACLE_SLOTS];
+    OracleCase cases[ORACLE_BATCH_CASES];
+    OracleResult results[ORACLE_BATCH_CASES];
     uint8_t data[ORACLE_PATTERN_BYTES]; /* data pages after the last case */
 } OracleBatch;
 
@@ -101,6 +109,8 @@ typedef struct OracleBatch {
 typedef struct OracleExecutor {
     const char *name;
     bool is_tcg;
+    bool rewrites;   /* code is written as a guest would, to pages that had other code before */
+    bool loses_dead; /* a fault may show any value of flags that would not have been read */
     bool keeps_undefined; /* undefined flags are the host's own: compared too */
     TcgOptions tcg;
 } OracleExecutor;
@@ -124,9 +134,10 @@ typedef struct OracleGen OracleGen;
 const char *oracle_class_name(unsigned index);
 OracleGen *oracle_gen_new(const OracleOptions *options);
 void oracle_gen_free(OracleGen *gen);
-/* Case NUMBER, to run in SLOT of code area BATCH. */
-void oracle_gen_case(OracleGen *gen, uint64_t number, unsigned batch, unsigned slot,
-                     OracleCase *out_case);
+/* Case NUMBER, to run in its slot. */
+void oracle_gen_case(OracleGen *gen, uint64_t number, OracleCase *out_case);
+/* All cases of the batch that NUMBER begins. */
+void oracle_gen_batch(OracleGen *gen, uint64_t number, OracleCase *out_cases);
 /* Content of data pattern INDEX. */
 void oracle_gen_pattern(uint64_t seed, unsigned index, uint8_t *out_bytes);
 /* How often each row was generated, printed as a table of those never reached. */
@@ -151,24 +162,25 @@ typedef struct OracleGuest OracleGuest;
 OracleGuest *oracle_guest_new(uint64_t seed, const OracleExecutor *executor, GError **error);
 const OracleExecutor *oracle_guest_executor(const OracleGuest *guest);
 void oracle_guest_free(OracleGuest *guest);
-/* Puts the code where it runs. Like on the other side, all cases of a batch before the first one
- * runs: a stray jump or read may find a neighbour. */
-void oracle_guest_place(OracleGuest *guest, const OracleCase *c);
+/* Puts the code of COUNT cases where it runs. Like on the other side, all cases of a batch before
+ * the first one runs: a stray jump or read may find a neighbour. */
+void oracle_guest_place(OracleGuest *guest, const OracleCase *cases, unsigned count);
 void oracle_guest_run(OracleGuest *guest, const OracleCase *c, OracleResult *out_result);
 /* Data pages after the last case, ORACLE_PATTERN_BYTES. */
 void oracle_guest_data(const OracleGuest *guest, uint8_t *out_bytes);
 
 /* ---- oracle-report.c ---- */
-/* KEEPS_UNDEFINED: undefined flags have to be the same too. */
+/* As equal as EXECUTOR promises. */
 bool oracle_results_equal(const OracleCase *c, const OracleResult *native,
-                          const OracleResult *guest, bool keeps_undefined);
+                          const OracleResult *guest, const OracleExecutor *executor);
 void oracle_print_stream(const OracleCase *c);
 /* One line on what differs. */
-void oracle_describe(const OracleCase *c, const OracleResult *native, const OracleResult *guest);
+void oracle_describe(const OracleCase *c, const OracleResult *native, const OracleResult *guest,
+                     const OracleExecutor *executor);
 /* Finds the first instruction that differs and prints it. False: the difference did not show again
  * (the host lost FCS/FDS at a context switch, or the like). */
-bool oracle_report(const OracleOptions *options, OracleNative *native, OracleGuest *guest,
-                   const OracleCase *c, unsigned *reported);
+bool oracle_report(const OracleOptions *options, OracleGen *gen, OracleNative *native,
+                   OracleGuest *guest, const OracleCase *c, unsigned *reported);
 
 /* Hash of the data pages, the same on both sides. */
 uint64_t oracle_hash(const uint8_t *pages);
