@@ -92,6 +92,7 @@ check_case(Run *run, const OracleCase *c, const OracleResult *by_host)
         }
         if (!oracle_results_equal(c, by_host, run->result, executor)) {
             keep_failed(run, guest, c, by_host);
+            return; /* the next would differ by as much */
         }
     }
 }
