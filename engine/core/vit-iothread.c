@@ -175,19 +175,14 @@ vit_iothread_new(const char *id, VitLock *lock, bool at_once, GError **error)
 void
 vit_iothread_free(VitIothread *thread)
 {
-    bool held = vit_lock_is_held(thread->lock);
+    unsigned depth;
 
     g_assert(thread->holders == 0);
     __atomic_store_n(&thread->quit, 1, __ATOMIC_RELEASE);
     g_main_context_wakeup(thread->context);
-    if (held) {
-        vit_lock_release(thread->lock);
-        g_assert(!vit_lock_is_held(thread->lock));
-    }
+    depth = vit_lock_release_all(thread->lock);
     g_thread_join(thread->host);
-    if (held) {
-        vit_lock_take(thread->lock);
-    }
+    vit_lock_retake(thread->lock, depth);
     g_main_context_unref(thread->context);
     g_free(thread->id);
     g_free(thread);

@@ -45,6 +45,26 @@ vit_lock_release(VitLock *lock)
     pthread_mutex_unlock(&lock->mutex);
 }
 
+unsigned
+vit_lock_release_all(VitLock *lock)
+{
+    unsigned depth = 0;
+
+    while (vit_lock_is_held(lock)) {
+        vit_lock_release(lock);
+        depth++;
+    }
+    return depth;
+}
+
+void
+vit_lock_retake(VitLock *lock, unsigned depth)
+{
+    while (depth--) {
+        vit_lock_take(lock);
+    }
+}
+
 bool
 vit_lock_is_held(const VitLock *lock)
 {

@@ -22,5 +22,9 @@ void vit_lock_init(VitLock *lock);
 void vit_lock_finish(VitLock *lock);
 void vit_lock_take(VitLock *lock);
 void vit_lock_release(VitLock *lock);
+/* For waiting for threads that need the lock: lets go of it however often the calling thread took
+ * it, 0 times included, and returns how often; retake() with that number makes it as it was. */
+unsigned vit_lock_release_all(VitLock *lock);
+void vit_lock_retake(VitLock *lock, unsigned depth);
 /* Whether the calling thread holds it; for assertions. */
 bool vit_lock_is_held(const VitLock *lock);

@@ -157,9 +157,7 @@ machine_do_ejects(Machine *machine)
     bool was_running = machine->state == VIT_MACHINE_RUNNING;
     uint32_t slots;
 
-    vit_lock_release(&machine->lock);
     machine_vcpus_park(machine);
-    vit_lock_take(&machine->lock);
     slots = machine->board->take_ejected && bus ? machine->board->take_ejected(machine) : 0;
     for (unsigned slot = 0; slot < 32; slot++) {
         if (slots >> slot & 1) {

@@ -173,7 +173,7 @@ bool machine_try_accel(Machine *machine, const VitPlanAccel *accel, GError **err
 
 bool machine_vcpus_create(Machine *machine, GError **error);
 void machine_vcpus_start(Machine *machine);
-/* Wait until none runs; device lock not held. */
+/* Wait until none runs. The device lock, if held, is let go meanwhile. */
 void machine_vcpus_park(Machine *machine);
 void machine_vcpus_unpark(Machine *machine);
 /* The CPUs' registers are in host registers or the kernel's while they run: stands them still for a

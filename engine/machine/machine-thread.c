@@ -93,9 +93,7 @@ machine_set_running(Machine *machine, bool running)
         machine_post_event(machine, "RESUME", NULL);
         return;
     }
-    vit_lock_release(&machine->lock);
     machine_vcpus_park(machine);
-    vit_lock_take(&machine->lock);
     vit_clock_pause(machine->clock);
     machine_set_state(machine, VIT_MACHINE_PAUSED, VIT_STOP_NONE);
     machine_post_event(machine, "STOP", NULL);
@@ -108,9 +106,7 @@ machine_do_reset(Machine *machine, VitShutdownCause cause)
     bool was_running = machine->state == VIT_MACHINE_RUNNING;
     bool was_ended = machine->state == VIT_MACHINE_STOPPED || machine->state == VIT_MACHINE_FAILED;
 
-    vit_lock_release(&machine->lock);
     machine_vcpus_park(machine);
-    vit_lock_take(&machine->lock);
     machine_reset_devices(machine);
     machine->shut_down = false;
     if (was_ended) {
@@ -151,9 +147,7 @@ machine_end(Machine *machine, VitMachineState state, VitStopCause cause)
                         : guest                       ? "guest-shutdown"
                                                       : "host-qmp-quit");
 
-    vit_lock_release(&machine->lock);
     machine_vcpus_park(machine);
-    vit_lock_take(&machine->lock);
     vit_clock_pause(machine->clock);
     machine_flush_drives(machine);
     if (state == VIT_MACHINE_STOPPED) {

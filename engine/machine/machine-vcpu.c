@@ -202,6 +202,9 @@ vcpus_all_parked(const Machine *machine)
 void
 machine_vcpus_park(Machine *machine)
 {
+    /* a CPU on its way may need it; a monitor's stream holds it a second time */
+    unsigned depth = vit_lock_release_all(&machine->lock);
+
     g_mutex_lock(&machine->control);
     machine->run_wanted = false;
     g_mutex_unlock(&machine->control);
@@ -213,6 +216,7 @@ machine_vcpus_park(Machine *machine)
         g_cond_wait(&machine->parked_changed, &machine->control);
     }
     g_mutex_unlock(&machine->control);
+    vit_lock_retake(&machine->lock, depth);
     /* a CPU that was parked in its halt may have left its registers with the executor */
     for (unsigned i = 0; i < machine->n_vcpus; i++) {
         if (machine->executor->sync_out) {
@@ -238,9 +242,7 @@ machine_vcpus_hold(Machine *machine)
     if (machine->state != VIT_MACHINE_RUNNING || machine->is_qtest) {
         return false;
     }
-    vit_lock_release(&machine->lock);
     machine_vcpus_park(machine);
-    vit_lock_take(&machine->lock);
     return true;
 }
 
