@@ -55,6 +55,8 @@ void vit_ram_block_free(VitRamBlock *block);
 static inline void
 vit_ram_block_mark_dirty(VitRamBlock *block, uint64_t offset, uint64_t len)
 {
+    /* who clears a bit and then reads the page has seen what was written, or this sees the bit */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     while (len > 0) {
         uint64_t in_page = offset % VIT_PAGE_SIZE;
         uint64_t piece = VIT_PAGE_SIZE - in_page < len ? VIT_PAGE_SIZE - in_page : len;

@@ -98,7 +98,8 @@ vit_ram_block_mark_dirty_page(VitRamBlock *block, uint64_t offset, uint64_t len)
     if (block->code_written && !(__atomic_load_n(dirty, __ATOMIC_SEQ_CST) & VIT_DIRTY_CODE)) {
         block->code_written(block, offset, len, block->code_opaque);
     } else {
-        __atomic_fetch_or(dirty, VIT_DIRTY_ALL, __ATOMIC_RELEASE);
+        /* not a bit that somebody may have cleared since it was looked at */
+        __atomic_fetch_or(dirty, VIT_DIRTY_ALL & ~VIT_DIRTY_CODE, __ATOMIC_RELEASE);
     }
 }
 

@@ -91,7 +91,9 @@ x86_mark_written_slow(X86Core *core, uint8_t *dirty, uint64_t linear, size_t len
     if (core->hooks && !(__atomic_load_n(dirty, __ATOMIC_SEQ_CST) & VIT_DIRTY_CODE)) {
         core->hooks->code_written(core, dirty, linear & 0xfff, len);
     } else {
-        __atomic_fetch_or(dirty, VIT_DIRTY_ALL, __ATOMIC_RELEASE);
+        /* not a bit that somebody may have cleared since it was looked at */
+        __atomic_fetch_or(dirty, core->hooks ? VIT_DIRTY_ALL & ~VIT_DIRTY_CODE : VIT_DIRTY_ALL,
+                          __ATOMIC_RELEASE);
     }
 }
 

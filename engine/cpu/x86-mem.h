@@ -56,10 +56,11 @@ void x86_mark_written_slow(X86Core *core, uint8_t *dirty, uint64_t linear, size_
 
 /* Marks the page with dirty byte DIRTY written, LEN bytes of it at LINEAR. After the store: a
  * client that clears dirty bits and then reads the page must first bring every CPU past a safe
- * point. */
+ * point, or at least a barrier. */
 static inline void
 x86_mark_written(X86Core *core, uint8_t *dirty, uint64_t linear, size_t len)
 {
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
     if (X86_UNLIKELY(__atomic_load_n(dirty, __ATOMIC_RELAXED) != VIT_DIRTY_ALL)) {
         x86_mark_written_slow(core, dirty, linear, len);
     }

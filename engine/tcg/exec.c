@@ -9,8 +9,7 @@
  * everything before they call. Requests from other threads set hot.exit_request, which blocks test
  * in every cycle; the event word itself is looked at here.
  *
- * Dropping everything (the code memory is full) waits until no other CPU is between begin() and
- * end(), as those may be in translated code or hold a link. Thread: each CPU's own. */
+ * What waits for other CPUs is in safepoint.c. Thread: each CPU's own. */
 
 #include "emit.h"
 #include "fpstate.h"
@@ -83,55 +82,6 @@ current_mode(const X86Core *core)
     return mode;
 }
 
-/* ---- Everything is dropped ---- */
-
-static void
-begin(TcgCpu *cpu)
-{
-    TcgMachine *machine = cpu->machine;
-
-    __atomic_store_n(&cpu->running, true, __ATOMIC_SEQ_CST);
-    while (__atomic_load_n(&machine->flush_wanted, __ATOMIC_SEQ_CST)) {
-        __atomic_store_n(&cpu->running, false, __ATOMIC_SEQ_CST);
-        g_mutex_lock(&machine->flush_lock); /* held by whoever flushes */
-        g_mutex_unlock(&machine->flush_lock);
-        __atomic_store_n(&cpu->running, true, __ATOMIC_SEQ_CST);
-    }
-}
-
-static void
-end(TcgCpu *cpu)
-{
-    __atomic_store_n(&cpu->running, false, __ATOMIC_RELEASE);
-}
-
-static void
-flush_everything(TcgCpu *cpu)
-{
-    TcgMachine *machine = cpu->machine;
-    uint64_t before = machine->full_flushes;
-
-    end(cpu);
-    g_mutex_lock(&machine->flush_lock);
-    if (machine->full_flushes == before) {
-        __atomic_store_n(&machine->flush_wanted, true, __ATOMIC_SEQ_CST);
-        for (TcgCpu *other = machine->cpus; other; other = other->next) {
-            if (other == cpu) {
-                continue;
-            }
-            __atomic_store_n(&other->hot.exit_request, 1, __ATOMIC_SEQ_CST);
-            while (__atomic_load_n(&other->running, __ATOMIC_SEQ_CST)) {
-                g_usleep(20);
-            }
-        }
-        g_mutex_lock(&machine->lock);
-        tcg_drop_all(machine);
-        g_mutex_unlock(&machine->lock);
-        __atomic_store_n(&machine->flush_wanted, false, __ATOMIC_SEQ_CST);
-    }
-    g_mutex_unlock(&machine->flush_lock);
-}
-
 /* ---- Finding code ---- */
 
 static void
@@ -176,15 +126,6 @@ tcg_fetch_enter(TcgCpu *cpu, TcgFetch *fetch, const X86TlbEntry *from, uint64_t 
                (from->mask & 0x7ff) == 0);
 }
 
-/* A page that had been given up: writes to it are heard of again. */
-static void
-watch_again(TcgCpu *cpu, const TcgFetch *fetch)
-{
-    if (fetch->code->physical->granules == 0 && !fetch->code->physical->checked) {
-        tcg_page_get(cpu, fetch->page, fetch->host, fetch->mode, 0);
-    }
-}
-
 static int64_t
 thread_cpu_ns(void)
 {
@@ -221,7 +162,36 @@ cool(TcgMachine *machine)
     }
 }
 
-/* The block at PC and, once it is known, the jump that led here pointed to it. */
+/* Whether the bytes of the block to be may be read; lock held. */
+static bool
+claim(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second)
+{
+    bool good;
+
+    tcg_settle(cpu);
+    good = tcg_page_claim(cpu, fetch->code->physical);
+    if (second) {
+        good &= tcg_page_claim(cpu, second->code->physical);
+    }
+    if (!good) {
+        cpu->claimed = cpu->machine->claims;
+    }
+    return good;
+}
+
+/* What was claimed is not read after all. */
+static void
+settle(TcgCpu *cpu)
+{
+    if (cpu->claimed) {
+        g_mutex_lock(&cpu->machine->lock);
+        tcg_settle(cpu);
+        g_mutex_unlock(&cpu->machine->lock);
+    }
+}
+
+/* The block at PC and, once it is known, the jump that led here pointed to it. NULL: it has to wait
+ * (cpu->claimed is not 0), or there is no room. */
 static __attribute__((noinline)) const void *
 find_block(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64_t pc, TcgLink *link,
            uint64_t link_age)
@@ -233,9 +203,9 @@ find_block(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64_t 
     TcgSofts softs;
 
     g_mutex_lock(&machine->lock);
-    watch_again(cpu, fetch);
-    if (second) {
-        watch_again(cpu, second);
+    if (!claim(cpu, fetch, second)) {
+        g_mutex_unlock(&machine->lock);
+        return NULL;
     }
     block = tcg_block_find(machine, fetch, second, pc & 0xfff, ungrouped, &softs);
     if (!block) {
@@ -294,9 +264,9 @@ find_code(TcgCpu *cpu, unsigned mode, TcgLink *link, uint64_t link_age)
     uint64_t pc = cpu->core.s.rip, next;
     unsigned view = mode & TCG_MODE_VIEW, slot = tcg_jump_slot(pc);
     const TcgJump *jump = &cpu->jump[view][slot];
-    const TcgFetch *fetch, *second = NULL;
+    const TcgFetch *fetch, *second;
+    bool over, dropped = false;
     const void *code;
-    bool over;
 
     if (cpu->view_mode[view] != mode) {
         cpu->view_mode[view] = (uint16_t)mode;
@@ -306,30 +276,32 @@ find_code(TcgCpu *cpu, unsigned mode, TcgLink *link, uint64_t link_age)
     if ((mode & TCG_MODE_SIZE) != TCG_MODE_CODE64) {
         next = (uint32_t)next;
     }
-    fetch = get_fetch(cpu, mode, pc);
-    over = fetch && runs_over(fetch, pc);
-    if (over) {
-        second = get_fetch(cpu, mode, next);
-    }
-    if (!fetch || (over && !second)) {
-        return NULL;
-    }
-    if (!over && !link && !cpu->hot.ungrouped && !cpu->hot.stale && jump->key == pc &&
-        cpu->jump_stamp[view][slot] == fetch->stamp) {
-        return jump->code;
-    }
-    code = find_block(cpu, fetch, second, pc, link, link_age);
-    if (!code) {
-        flush_everything(cpu);
-        cpu->hot.link = NULL;
-        begin(cpu);
+    for (;;) {
         fetch = get_fetch(cpu, mode, pc);
-        second = fetch && over ? get_fetch(cpu, mode, next) : NULL;
-        if (fetch && (!over || second)) {
-            code = find_block(cpu, fetch, second, pc, NULL, 0);
+        over = fetch && runs_over(fetch, pc);
+        second = over ? get_fetch(cpu, mode, next) : NULL;
+        if (!fetch || (over && !second)) {
+            settle(cpu);
+            return NULL;
+        }
+        if (!over && !link && !cpu->hot.ungrouped && !cpu->hot.stale && jump->key == pc &&
+            cpu->jump_stamp[view][slot] == fetch->stamp) {
+            return jump->code;
+        }
+        code = find_block(cpu, fetch, second, pc, link, link_age);
+        if (code) {
+            return code;
+        }
+        if (cpu->claimed) {
+            tcg_wait_claimed(cpu);
+        } else if (!dropped) {
+            tcg_flush_everything(cpu);
+            tcg_begin(cpu);
+            dropped = true;
+        } else {
+            return NULL;
         }
     }
-    return code;
 }
 
 /* Whether the interpreter is to have the code at rIP: it was not come to often enough to be worth
@@ -527,7 +499,7 @@ loop(TcgCpu *cpu, VitCpuExit *out_exit)
                                      cpu->dispatches % machine->options.invalidate_every == 0)) {
             cpu->drop_everything = false;
             link = NULL;
-            flush_everything(cpu);
+            tcg_flush_everything(cpu);
         }
         if (G_UNLIKELY(__atomic_load_n(&machine->checked, __ATOMIC_RELAXED)) &&
             cpu->dispatches % 64 == 0) {
@@ -540,11 +512,11 @@ loop(TcgCpu *cpu, VitCpuExit *out_exit)
             x86_interp_cold(core, machine->heat);
             continue;
         }
-        begin(cpu);
+        tcg_begin(cpu);
         code = find_code(cpu, mode, link, age);
         link = NULL;
         if (!code) {
-            end(cpu);
+            tcg_end(cpu);
             x86_interp_stretch(core);
             continue;
         }
@@ -557,7 +529,7 @@ loop(TcgCpu *cpu, VitCpuExit *out_exit)
                    ((mode & TCG_MODE_SIZE) == TCG_MODE_CODE64 && take_back_jump(cpu))) {
             tcg_interpret_one(cpu);
         }
-        end(cpu); /* not before: the instruction goes with everything else */
+        tcg_end(cpu); /* not before: the instruction goes with everything else */
     }
 }
 
@@ -570,13 +542,14 @@ tcg_run(VitCpu *vit_cpu)
 
     if (__builtin_setjmp(core->unwind)) {
         tcg_recover_now(cpu, false);
-        end(cpu);
+        settle(cpu);
+        tcg_end(cpu);
         if (!x86_interp_deliver(core, &reason)) {
             return reason;
         }
     }
     loop(cpu, &reason);
-    end(cpu);
+    tcg_end(cpu);
     return reason;
 }
 

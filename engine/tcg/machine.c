@@ -114,6 +114,7 @@ vit_tcg_new(const TcgOptions *options, GError **error)
         vit_tcg_free(machine);
         return NULL;
     }
+    tcg_barrier_init(machine);
     tcg_recover_init();
     tcg_recover_add(machine);
     return machine;
@@ -128,6 +129,7 @@ vit_tcg_free(TcgMachine *machine)
     tcg_recover_remove(machine);
     tcg_drop_all(machine);
     tcg_rams_forget(machine);
+    tcg_barrier_finish(machine);
     tcg_code_memory_unmap(&machine->memory);
     if (machine->blocks) {
         munmap(machine->blocks, blocks_len(machine));
@@ -167,7 +169,8 @@ vit_tcg_print_statistics(TcgMachine *machine, GString *out)
         "dropped blocks    %" G_GUINT64_FORMAT ", all code %" G_GUINT64_FORMAT " times\n"
         "writes beside     %" G_GUINT64_FORMAT ", pages given up %" G_GUINT64_FORMAT "\n"
         "checked blocks    %" G_GUINT64_FORMAT " (%" G_GUINT64_FORMAT
-        " with soft fields), found stale %" G_GUINT64_FORMAT ", revived %" G_GUINT64_FORMAT "\n",
+        " with soft fields), found stale %" G_GUINT64_FORMAT ", revived %" G_GUINT64_FORMAT "\n"
+        "waits for others  %" G_GUINT64_FORMAT "\n",
         (machine->code_used + machine->cold_used - machine->cold_start) / 1024,
         machine->code_len / 1024, machine->translated_blocks,
         (double)machine->translated_insns / MAX(machine->translated_blocks, 1),
@@ -176,7 +179,8 @@ vit_tcg_print_statistics(TcgMachine *machine, GString *out)
         100.0 * (double)machine->cold_bytes / MAX(machine->host_bytes, 1), ns_per_insn,
         ns_per_insn * (double)machine->translated_insns / 1e6, machine->links_made,
         machine->invalidated, machine->full_flushes, machine->writes_beside, machine->given_up,
-        machine->checked_blocks, machine->soft_blocks, machine->stale, machine->revived);
+        machine->checked_blocks, machine->soft_blocks, machine->stale, machine->revived,
+        machine->waits);
     for (const TcgCpu *cpu = machine->cpus; cpu; cpu = cpu->next) {
         g_string_append_printf(out,
                                "CPU %u: %" G_GUINT64_FORMAT " dispatches, %" G_GUINT64_FORMAT

@@ -101,6 +101,7 @@ typedef struct TcgPhysical {
     const uint8_t *host;
     uint8_t *dirty;    /* NULL: ROM */
     uint64_t granules; /* with code */
+    uint64_t claim;    /* when it was taken for code, see safepoint.c; 0 = never */
     TcgPage *pages;
     struct TcgPhysical *next_gone;
     TcgBlock *running_in; /* blocks whose second page this is */
@@ -148,8 +149,10 @@ struct TcgMachine {
     /* What blocks execute fills the memory from code_fixed on, what they rarely come to from
      * cold_start on: the more of the former is in a page or a cache line the better. */
     size_t code_used, code_fixed, cold_used, cold_start;
-    bool flush_wanted; /* atomic */
-    GMutex flush_lock; /* outermost: held while everything is dropped */
+    bool flush_wanted;        /* atomic */
+    GMutex flush_lock;        /* outermost: held while everything is dropped */
+    uint8_t *barrier_page;    /* see safepoint.c; NULL = the host has membarrier() */
+    uint64_t claims, settled; /* of pages that became code: all, those that may be read */
 
     /* By host address; owned. Reserved at its largest, so that it never moves. */
     TcgBlock **blocks;
@@ -166,7 +169,7 @@ struct TcgMachine {
 
     uint64_t translated_blocks, translated_insns, translated_guest_bytes, host_bytes, cold_bytes;
     uint64_t links_made, invalidated, revived, full_flushes, writes_beside, given_up;
-    uint64_t checked_blocks, soft_blocks, stale;
+    uint64_t checked_blocks, soft_blocks, stale, waits;
     uint64_t timed_insns; /* of some translations, what they took */
     int64_t timed_ns;
 };
@@ -176,6 +179,19 @@ tcg_exec_delta(const TcgMachine *machine)
 {
     return machine->code_exec - machine->code;
 }
+
+/* ---- safepoint.c ---- */
+
+/* A CPU is about to enter translated code, and out of it. */
+void tcg_begin(TcgCpu *cpu);
+void tcg_end(TcgCpu *cpu);
+/* Everything translated is dropped, with all CPUs out of it. In or between turns; ends the turn. */
+void tcg_flush_everything(TcgCpu *cpu);
+/* Comes back in another turn when no CPU can write any more what it must not: pages claimed so far
+ * may then be settled. */
+void tcg_wait_claimed(TcgCpu *cpu);
+void tcg_barrier_init(TcgMachine *machine);
+void tcg_barrier_finish(TcgMachine *machine);
 
 /* ---- machine.c ---- */
 /* INSN to be executed later by the interpreter; lock held. It stays until everything is dropped. */
@@ -194,6 +210,13 @@ TcgBlock *tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *seco
 /* ---- smc.c, lock held unless said otherwise ---- */
 TcgPage *tcg_page_get(TcgCpu *cpu, uint64_t linear, const uint8_t *host, uint16_t mode,
                       uint64_t physical);
+/* Whether the bytes of PHYSICAL may be read for translation. Else writes to it are heard of from
+ * now on, and it may be when the CPU has waited and settled. */
+bool tcg_page_claim(TcgCpu *cpu, TcgPhysical *physical);
+/* What the CPU has waited for is done. */
+void tcg_settle(TcgCpu *cpu);
+/* Whether some CPU waits until it may read the bytes. */
+bool tcg_is_claimed(const TcgMachine *machine, const TcgPhysical *physical);
 void tcg_code_written(TcgMachine *machine, TcgCpu *writer, uint8_t *dirty, unsigned offset,
                       size_t len); /* takes the lock */
 void tcg_block_add(TcgMachine *machine, TcgBlock *block);

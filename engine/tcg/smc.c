@@ -4,7 +4,8 @@
 /* Which guest pages have translations, and what happens when they are written.
  *
  * A page with translations has VIT_DIRTY_CODE clear and no write entry in any CPU's TLB, so every
- * writer (CPUs by way of the interpreter, devices by DMA) comes to tcg_code_written(). Granules of
+ * writer (CPUs by way of the interpreter, devices by DMA) comes to tcg_code_written(); how a page
+ * comes to that while other CPUs run: safepoint.c. Granules of
  * 64 bytes tell code from data beside it; only blocks that were written are dropped. A dropped
  * block's host code stays until everything is dropped: a CPU may still be in it. And it may be
  * taken up again: code that is changed to and fro, or generated anew at the same place, is
@@ -451,13 +452,52 @@ physical_get(TcgCpu *cpu, const uint8_t *host, uint64_t physical_address)
     return physical;
 }
 
-/* From now on writes to PHYSICAL are heard of: who has a write entry has set the bit. */
-static void
+/* From now on writes to PHYSICAL are heard of: who has a write entry has set the bit. False: they
+ * have been all along. */
+static bool
 watch(TcgCpu *cpu, TcgPhysical *physical)
 {
-    if (physical->dirty && (__atomic_load_n(physical->dirty, __ATOMIC_RELAXED) & VIT_DIRTY_CODE)) {
-        __atomic_fetch_and(physical->dirty, (uint8_t)~VIT_DIRTY_CODE, __ATOMIC_SEQ_CST);
-        tcg_tlb_protect(cpu, physical->host);
+    if (!physical->dirty ||
+        !(__atomic_load_n(physical->dirty, __ATOMIC_RELAXED) & VIT_DIRTY_CODE)) {
+        return false;
+    }
+    __atomic_fetch_and(physical->dirty, (uint8_t)~VIT_DIRTY_CODE, __ATOMIC_SEQ_CST);
+    tcg_tlb_protect(cpu, physical->host);
+    return true;
+}
+
+bool
+tcg_is_claimed(const TcgMachine *machine, const TcgPhysical *physical)
+{
+    return physical->claim > machine->settled;
+}
+
+bool
+tcg_page_claim(TcgCpu *cpu, TcgPhysical *physical)
+{
+    TcgMachine *machine = cpu->machine;
+
+    if (physical->granules || physical->checked) {
+        return true;
+    }
+    if (watch(cpu, physical)) {
+        physical->claim = ++machine->claims;
+        if (!machine->cpus->next) { /* nobody to wait for; devices have a fence of their own */
+            machine->settled = machine->claims;
+        }
+    }
+    return !tcg_is_claimed(machine, physical);
+}
+
+void
+tcg_settle(TcgCpu *cpu)
+{
+    TcgMachine *machine = cpu->machine;
+
+    if (cpu->claimed) {
+        machine->settled = MAX(machine->settled, cpu->claimed);
+        machine->waits++;
+        cpu->claimed = 0;
     }
 }
 
@@ -469,9 +509,6 @@ tcg_page_get(TcgCpu *cpu, uint64_t linear, const uint8_t *host, uint16_t mode,
     TcgPhysical *physical = physical_get(cpu, host, physical_address);
     TcgPage *page;
 
-    if (!physical->checked) {
-        watch(cpu, physical);
-    }
     for (TcgPage **at = &physical->pages; (page = *at); at = &page->next) {
         if (page->linear == linear && page->mode == mode) {
             *at = page->next; /* to the front: each start of a program maps it elsewhere */
@@ -528,7 +565,7 @@ tcg_code_written(TcgMachine *machine, TcgCpu *writer, uint8_t *dirty, unsigned o
                 }
             }
         }
-        if (physical->granules) {
+        if (physical->granules || tcg_is_claimed(machine, physical)) {
             bits &= ~VIT_DIRTY_CODE;
         }
     }

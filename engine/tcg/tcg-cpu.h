@@ -170,7 +170,8 @@ typedef struct TcgCpu {
     TcgUnsure unsure;
     TcgSite sites[TCG_SITES];
     const uint8_t *fault_pc; /* a host fault has ended translated code there; NULL = none */
-    bool running;            /* atomic; in translated code, or holding what belongs to it */
+    uint32_t turn;           /* atomic; odd: in translated code, or holding what belongs to it */
+    uint64_t claimed;        /* claims of pages up to here are settled; 0 = none of them new */
 
     uint8_t across[128] __attribute__((aligned(64))); /* what a read found in two pages */
     uint64_t shifted;                                 /* see tcg_flags_need_operand() */

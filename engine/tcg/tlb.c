@@ -242,7 +242,7 @@ tcg_tlb_fill(TcgCpu *cpu, uint64_t linear, bool write, X86View view)
     g_mutex_lock(&cpu->machine->lock);
     if (!(__atomic_load_n(from->dirty, __ATOMIC_RELAXED) & VIT_DIRTY_CODE)) {
         const TcgPhysical *code = g_hash_table_lookup(cpu->machine->by_dirty, from->dirty);
-        good = !code || code->granules == 0;
+        good = !code || (code->granules == 0 && !tcg_is_claimed(cpu->machine, code));
     }
     if (good) {
         __atomic_fetch_or(from->dirty, VIT_DIRTY_ALL, __ATOMIC_RELEASE);
