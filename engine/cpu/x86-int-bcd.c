@@ -3,8 +3,8 @@
 
 /* Decimal adjustment: DAA DAS AAA AAS AAM AAD, and SALC. Intel SDM volume 2, AMD APM volume 3.
  * Not in 64-bit code, so no host instruction helps. Undefined: OF of DAA and DAS is that
- * of the addition, so are those of AAD; AAM clears them; AAA and AAS leave SF ZF PF of the result.
- * Thread: the CPU's own. */
+ * of the addition, so are those of AAD; AAM clears them; AAA and AAS leave OF SF ZF PF as the
+ * addition of 106h to AX does. Thread: the CPU's own. */
 
 #include "x86-int.h"
 
@@ -73,15 +73,21 @@ x86_exec_das(X86Core *core, const X86Insn *insn)
 static void
 ascii_adjust(X86Core *core, int sign)
 {
-    uint16_t ax = core->s.gpr[X86_RAX];
-    uint32_t flags = 0;
+    uint64_t ax = core->s.gpr[X86_RAX], step = 0, in = 0;
+    uint32_t flags, carries = 0;
 
     if ((ax & 15) > 9 || (core->s.rflags & X86_FLAG_AF)) {
-        ax += sign * 0x106;
-        flags = X86_FLAG_AF | X86_FLAG_CF;
+        step = 0x106;
+        carries = X86_FLAG_AF | X86_FLAG_CF;
+    }
+    if (sign < 0) {
+        X86_HOST_OP2("", "sub", 2, ax, step, in, flags);
+    } else {
+        X86_HOST_OP2("", "add", 2, ax, step, in, flags);
     }
     set_ax(core, ax & 0xff0f);
-    set_arith(core, flags | szp_flags(ax & 15));
+    set_arith(core, carries | (x86_flags_of_ax(flags) &
+                               (X86_FLAG_OF | X86_FLAG_SF | X86_FLAG_ZF | X86_FLAG_PF)));
 }
 
 void
