@@ -259,7 +259,8 @@ pick_register(OracleContext *c, bool written)
 
     do {
         reg = oracle_below(c->rng, limit);
-    } while (written && (c->pointers >> reg & 1) && !oracle_chance(c->rng, 8));
+    } while (written &&
+             ((c->fixed >> reg & 1) || ((c->pointers >> reg & 1) && !oracle_chance(c->rng, 8))));
     return reg;
 }
 

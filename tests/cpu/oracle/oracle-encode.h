@@ -15,6 +15,7 @@ typedef struct OracleContext {
     uint16_t known;        /* value[] still holds */
     uint16_t relied;       /* value[] was used */
     uint16_t pointers;     /* meant to point at data: better not overwritten */
+    uint16_t fixed;        /* counts the turns of a loop: not to be written */
     uint16_t index_vecs;   /* vector registers that hold small indices */
     bool initial_seen;     /* a component may be in its initial state: see add_xsave() */
     uint32_t next_address; /* of the instruction, for rip-relative operands */

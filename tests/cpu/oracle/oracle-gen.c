@@ -2,7 +2,8 @@
  * Copyright the Vitrine authors */
 
 /* Makes cases: a theme (which classes of rows), registers of which some point at the data pages,
- * and a stream of instructions chosen so that a case goes on for a while. Branches go forward only.
+ * and a stream of instructions chosen so that a case goes on for a while. Branches go forward but
+ * for one: part of a stream may be a loop that counts a register down and moves pointers along.
  * Instructions whose result the architecture leaves open are kept out by tracking which flags are
  * undefined along every path. */
 
@@ -10,6 +11,7 @@
 #include "oracle-rows.h"
 #include "oracle-values.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,8 +31,10 @@ OracleGen *
 oracle_gen_new(const OracleOptions *options)
 {
     OracleGen *gen = g_new0(OracleGen, 1);
+    X86CpuModel offered = { 0 };
 
     gen->options = *options;
+    x86_interpreter_features(offered.features);
     gen->by_row = g_hash_table_new(NULL, NULL);
     while (x86_op_row(gen->info_count)) {
         gen->info_count++;
@@ -39,7 +43,7 @@ oracle_gen_new(const OracleOptions *options)
     for (size_t i = 0; i < gen->info_count; i++) {
         OracleRow *info = &gen->info[i];
 
-        *info = oracle_row_inspect(x86_op_row(i));
+        *info = oracle_row_inspect(x86_op_row(i), &offered);
         g_hash_table_insert(gen->by_row, (gpointer)info->row, info);
         if (!info->forbidden &&
             (!options->only || strcmp(options->only, info->row->mnemonic) == 0)) {
@@ -218,10 +222,12 @@ undefined_after(const X86Insn *insn, uint16_t before)
     return (uint16_t)((surely ? before & ~row->flags_written : before) | row->flags_undefined);
 }
 
-static void
-forget_registers(OracleContext *ctx, const X86Insn *insn)
+/* General registers that INSN writes. */
+static uint16_t
+written_registers(const X86Insn *insn)
 {
     const X86OpRow *row = insn->row;
+    uint16_t written = 0;
 
     for (unsigned i = 0; i < G_N_ELEMENTS(row->operand); i++) {
         const X86Operand *op = &row->operand[i];
@@ -237,21 +243,33 @@ forget_registers(OracleContext *ctx, const X86Insn *insn)
         case X86_OP_OPCODE_REG: reg = insn->rm; break;
         case X86_OP_VVVV: reg = insn->vvvv; break;
         case X86_OP_FIXED_REG: reg = op->fixed; break;
-        case X86_OP_VEC_REG: ctx->index_vecs &= (uint16_t) ~(1u << insn->reg); break;
         default: break;
         }
         if (reg < 16) {
-            ctx->known &= (uint16_t) ~(1u << reg);
+            written |= (uint16_t)(1u << reg);
             if (op->size == 1 && reg >= 4 && !insn->rex_present) {
-                ctx->known &= (uint16_t) ~(1u << (reg & 3));
+                written |= (uint16_t)(1u << (reg & 3));
             }
         }
     }
     if (row->class_ == X86_CLASS_STRING) {
-        ctx->known &= (uint16_t) ~(1u << X86_RCX | 1u << X86_RSI | 1u << X86_RDI);
+        written |= 1u << X86_RCX | 1u << X86_RSI | 1u << X86_RDI;
     }
     if (row->map == X86_MAP_1B && row->opcode == 0x61) { /* POPA */
-        ctx->known = 1u << X86_RSP;
+        written = (uint16_t) ~(1u << X86_RSP);
+    }
+    return written;
+}
+
+static void
+forget_registers(OracleContext *ctx, const X86Insn *insn)
+{
+    ctx->known &= (uint16_t)~written_registers(insn);
+    for (unsigned i = 0; i < G_N_ELEMENTS(insn->row->operand); i++) {
+        if (insn->row->operand[i].kind == X86_OP_VEC_REG &&
+            (insn->row->operand[i].access & X86_ACC_W)) {
+            ctx->index_vecs &= (uint16_t) ~(1u << insn->reg);
+        }
     }
 }
 
@@ -451,7 +469,7 @@ add_xsave(OracleContext *ctx, OracleCase *c, const OracleRow *info, Pending *pen
 static bool
 is_unwelcome(const OracleContext *ctx, const OracleRow *info)
 {
-    return (info->ends_case && !oracle_chance(ctx->rng, 15)) ||
+    return (info->ends_case && (ctx->fixed || !oracle_chance(ctx->rng, 15))) ||
            (info->divides && !oracle_chance(ctx->rng, 40)) || (info->is_xsave && ctx->initial_seen);
 }
 
@@ -488,7 +506,8 @@ add_instruction(OracleGen *gen, OracleContext *ctx, OracleCase *c, const Theme *
             return;
         }
         info = gen->rows[class_][oracle_below(ctx->rng, gen->count[class_])];
-        if (!exists_in_mode(info->row, c->mode) || is_unwelcome(ctx, info)) {
+        if (!exists_in_mode(info->row, c->mode) || is_unwelcome(ctx, info) ||
+            (ctx->fixed && (info->is_xsave || info->is_xrstor))) {
             continue;
         }
         if (info->is_xsave || info->is_xrstor) {
@@ -504,7 +523,8 @@ add_instruction(OracleGen *gen, OracleContext *ctx, OracleCase *c, const Theme *
         if (insn.row != info->row) {
             info = g_hash_table_lookup(gen->by_row, insn.row);
         }
-        if (info->forbidden || (insn.row->flags_read & c->undefined[c->count])) {
+        if (info->forbidden || (insn.row->flags_read & c->undefined[c->count]) ||
+            (written_registers(&insn) & ctx->fixed)) {
             continue;
         }
         ctx->initial_seen |= info->brings_initial_values;
@@ -551,6 +571,101 @@ choose_place(OracleRng *rng, OracleGen *gen, OracleCase *c)
                 : ORACLE_LDT_SELECTOR(ORACLE_LDT_CODE + ((at - ORACLE_CODE) >> 16));
 }
 
+/* ---- Loops ---- */
+
+static void
+set_counter(OracleRng *rng, OracleCase *c)
+{
+    c->in.gpr[c->counter] = 1 + oracle_below(rng, oracle_chance(rng, 50) ? 6 : 40);
+}
+
+/* From here on nothing writes the counter, before the loop either. */
+static void
+choose_counter(OracleContext *ctx, OracleCase *c)
+{
+    static const uint8_t counters[] = { X86_RAX, X86_RCX, X86_RDX, 8, 9, 10, 11 };
+
+    c->counter = counters[oracle_below(ctx->rng, c->mode == ORACLE_64 ? 7 : 3)];
+    set_counter(ctx->rng, c);
+    ctx->value[c->counter] = c->in.gpr[c->counter];
+    ctx->fixed = (uint16_t)(1u << c->counter);
+}
+
+/* OP (0 ADD .. 5 SUB) of REG and VALUE. */
+static void
+append_alu(OracleCase *c, OracleContext *ctx, unsigned op, unsigned reg, int value, bool wide,
+           Pending *pending)
+{
+    uint8_t bytes[4];
+    unsigned len = 0;
+
+    if (c->mode == ORACLE_64 && (wide || reg >= 8)) {
+        bytes[len++] = (uint8_t)(0x40 | (wide ? 8 : 0) | reg >> 3);
+    }
+    bytes[len++] = 0x83;
+    bytes[len++] = (uint8_t)(0xc0 | op << 3 | (reg & 7));
+    bytes[len++] = (uint8_t)value;
+    append_bytes(c, ctx, bytes, len, pending);
+}
+
+/* Moves some pointers, counts and goes back; the carry stays defined on the way. */
+static void
+end_loop(OracleContext *ctx, OracleCase *c, Pending *pending)
+{
+    static const uint8_t pointers[] = { X86_RSI, X86_RDI, X86_RBX, X86_RBP, 12, 13, 14, 15 };
+    static const int8_t steps[] = { 1, 2, 4, 8, 16, 32, 64, -1, -4, -8, -16, -32 };
+    OracleRng *rng = ctx->rng;
+    uint8_t bytes[8] = { 0x0f, 0x84 }; /* Jcc */
+    int32_t distance;
+
+    resolve(c, pending, true);
+    for (unsigned i = oracle_below(rng, 3); i > 0; i--) {
+        append_alu(c, ctx, 0, pointers[oracle_below(rng, c->mode == ORACLE_64 ? 8 : 4)],
+                   steps[oracle_below(rng, G_N_ELEMENTS(steps))], true, pending);
+    }
+    if ((c->undefined[c->count] & X86_FLAG_CF) || oracle_chance(rng, 50)) {
+        append_alu(c, ctx, 5, c->counter, 1, oracle_chance(rng, 50), pending);
+    } else if (c->mode == ORACLE_64) {
+        bytes[0] = (uint8_t)(0x48 | c->counter >> 3);
+        bytes[1] = 0xff;
+        bytes[2] = (uint8_t)(0xc8 | (c->counter & 7));
+        append_bytes(c, ctx, bytes, 3, pending);
+    } else {
+        bytes[0] = (uint8_t)(0x48 | c->counter);
+        append_bytes(c, ctx, bytes, 1, pending);
+    }
+    c->loop_at = c->count;
+    bytes[0] = 0x0f;
+    bytes[1] = oracle_chance(rng, 75) ? 0x85 : 0x8f; /* JNZ, JG */
+    distance = c->start[c->loop_start] - (c->code_len + 2);
+    if (distance >= -128 && oracle_chance(rng, 90)) {
+        bytes[0] = (uint8_t)(bytes[1] - 0x10);
+        bytes[1] = 0;
+        append_bytes(c, ctx, bytes, 2, pending);
+        c->code[c->code_len - 1] = (uint8_t)distance;
+    } else {
+        memset(bytes + 2, 0, 4);
+        append_bytes(c, ctx, bytes, 6, pending);
+        distance = c->start[c->loop_start] - c->code_len;
+        memcpy(c->code + c->code_len - 4, &distance, 4);
+    }
+    pending->open = false; /* what append() makes of branches */
+    ctx->fixed = 0;
+}
+
+static bool
+theme_may_loop(const Theme *theme)
+{
+    for (unsigned i = 0; i < theme->count; i++) {
+        if (theme->classes[i] == CLASS_HOLES || theme->classes[i] == CLASS_SYSTEM) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- Cases ---- */
+
 /* Backwards: flags that are read before they are written, all of them behind the stream. */
 static void
 find_live(OracleCase *c)
@@ -562,6 +677,9 @@ find_live(OracleCase *c)
 
         if (row->class_ == X86_CLASS_FLOW && !oracle_row_is_relative(row)) {
             live = X86_FLAGS_ARITH;
+        }
+        if (c->loop_at && i == c->loop_at) {
+            live |= c->live[c->loop_start];
         }
         for (unsigned j = i + 1; j <= c->count; j++) {
             live |= c->start[j] == c->target[i] ? c->live[j] : 0;
@@ -578,7 +696,8 @@ make_stream(OracleGen *gen, uint64_t number, OracleCase *out_case)
     OracleContext ctx = { .rng = &rng };
     Theme theme = { .count = 1 };
     Pending pending = { false };
-    unsigned attempts = 0;
+    bool started = false;
+    unsigned attempts = 0, loop_begin = UINT_MAX, loop_end = UINT_MAX;
 
     oracle_rng_seed(&rng, gen->options.seed, number);
     memset(out_case, 0, sizeof(*out_case));
@@ -599,14 +718,31 @@ make_stream(OracleGen *gen, uint64_t number, OracleCase *out_case)
             out_case->has_indices = true;
         }
     }
+    if (out_case->mode != ORACLE_16 && gen->options.length >= 12 && theme_may_loop(&theme) &&
+        oracle_chance(&rng, gen->options.loop_percent)) {
+        loop_begin = oracle_below(&rng, 3);
+        loop_end = loop_begin + 1 + oracle_below(&rng, 8);
+        choose_counter(&ctx, out_case);
+    }
     while (out_case->count < gen->options.length && attempts++ < 2 * ORACLE_INSN_MAX) {
+        if (ctx.fixed && !started && out_case->count >= loop_begin) {
+            resolve(out_case, &pending, true);
+            out_case->loop_start = out_case->count;
+            started = true;
+        }
         add_instruction(gen, &ctx, out_case, &theme, &pending);
+        if (started && ctx.fixed && out_case->count >= loop_end) {
+            end_loop(&ctx, out_case, &pending);
+        }
     }
     resolve(out_case, &pending, true);
     out_case->start[out_case->count] = out_case->code_len;
     out_case->end = out_case->entry + out_case->code_len;
     out_case->relied = ctx.relied;
     find_live(out_case);
+    if (out_case->loop_at) {
+        find_live(out_case); /* knows now what the loop's start reads */
+    }
 }
 
 /* The stream of FIRST with another state: what no address was made for is new. */
@@ -621,6 +757,9 @@ make_variant(OracleGen *gen, const OracleCase *first, uint64_t number, OracleCas
     oracle_rng_seed(&rng, gen->options.seed, number);
     out_case->pattern = (uint8_t)oracle_below(&rng, ORACLE_PATTERNS);
     make_registers(&ctx, out_case, first->relied);
+    if (first->loop_at) {
+        set_counter(&rng, out_case);
+    }
     if (first->has_indices) {
         make_index_registers(&ctx, out_case);
     }

@@ -181,7 +181,8 @@ set_system_state(OracleGuest *guest)
     s->cr4 = X86_CR4_PAE | X86_CR4_PGE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT | X86_CR4_UMIP |
              X86_CR4_FSGSBASE | X86_CR4_OSXSAVE | X86_CR4_MCE | X86_CR4_DE;
     s->efer = X86_EFER_SCE | X86_EFER_LME | X86_EFER_LMA | X86_EFER_NXE;
-    s->xcr0 = X86_XSTATE_X87 | X86_XSTATE_SSE | X86_XSTATE_AVX;
+    s->xcr0 =
+        (X86_XSTATE_X87 | X86_XSTATE_SSE | X86_XSTATE_AVX) & x86_xcr0_supported(&guest->model);
     if (g_getenv("VIT_ORACLE_AVX512")) { /* the translator then keeps all of the vectors */
         s->xcr0 = x86_xcr0_supported(&guest->model) & 0xff;
     }
@@ -453,6 +454,9 @@ strays(const OracleCase *c, uint64_t rip, unsigned *next)
 {
     uint64_t offset = rip - c->in.rip;
 
+    if (c->loop_at && offset == c->start[c->loop_start] && *next > c->loop_start) {
+        *next = c->loop_start;
+    }
     while (*next < c->count && c->start[*next] < offset) {
         ++*next;
     }

@@ -5,7 +5,8 @@
  * instructions.
  *
  *   cpu-oracle [--seed N] [--count INSTRUCTIONS] [--class NAME,...] [--mode 64,32,16]
- *              [--length N] [--only MNEMONIC] [--case NUMBER] [--reports N] [--seconds N]
+ *              [--length N] [--loops PERCENT] [--only MNEMONIC] [--case NUMBER] [--reports N]
+ * [--seconds N]
  *              [--coverage] [--alone] [--quick]
  *              [--executor interp,tcg] [--exact] [--force-exits] [--one-insn] [--tlb-entries N]
  *              [--invalidate-every N] [--rewrite] [--undefined]
@@ -305,7 +306,7 @@ int
 main(int argc, char **argv)
 {
     gint64 seed = 1, count = 2000000, first = 0, one = -1;
-    gint length = 16, reports = 10, tlb_entries = 0, invalidate_every = 0, limit_s = 0;
+    gint length = 16, loops = 25, reports = 10, tlb_entries = 0, invalidate_every = 0, limit_s = 0;
     gboolean translate = FALSE, exact = FALSE, force_exits = FALSE, one_insn = FALSE,
              undefined = FALSE, rewrite = FALSE;
     g_autofree char *executors = NULL;
@@ -318,6 +319,7 @@ main(int argc, char **argv)
         { "class", 0, 0, G_OPTION_ARG_STRING, &classes, "Classes of rows", "NAME,..." },
         { "mode", 0, 0, G_OPTION_ARG_STRING, &modes, "Code sizes", "64,32,16" },
         { "length", 0, 0, G_OPTION_ARG_INT, &length, "Instructions per case", "N" },
+        { "loops", 0, 0, G_OPTION_ARG_INT, &loops, "Streams with a loop", "PERCENT" },
         { "only", 0, 0, G_OPTION_ARG_STRING, &only, "One mnemonic", "NAME" },
         { "case", 0, 0, G_OPTION_ARG_INT64, &one, "One case: its instructions, then the report",
           "NUMBER" },
@@ -338,8 +340,7 @@ main(int argc, char **argv)
           "Translator: drop all code every so many dispatches", "N" },
         { "rewrite", 0, 0, G_OPTION_ARG_NONE, &rewrite,
           "Translator: code comes by writes to pages that had other code", NULL },
-        { "undefined", 0, 0, G_OPTION_ARG_NONE, &undefined,
-          "Translator: compare undefined flags too", NULL },
+        { "undefined", 0, 0, G_OPTION_ARG_NONE, &undefined, "Compare undefined flags too", NULL },
         { NULL },
     };
     g_autoptr(GOptionContext) context = g_option_context_new("- the host CPU as oracle");
@@ -363,6 +364,7 @@ main(int argc, char **argv)
                                    .classes = ~0u,
                                    .modes = 7,
                                    .length = (unsigned)CLAMP(length, 1, ORACLE_INSN_MAX),
+                                   .loop_percent = (unsigned)CLAMP(loops, 0, 100),
                                    .only = only,
                                    .max_reports = (unsigned)reports };
     if ((classes && !parse_names(classes, oracle_class_name, &run.options.classes)) ||
@@ -370,14 +372,14 @@ main(int argc, char **argv)
         (executors && !parse_names(executors, executor_name, &executor_mask))) {
         return 2;
     }
-    selection = g_strdup_printf("%s%s%s%s%s%s", classes ? " --class " : "", classes ? classes : "",
-                                modes ? " --mode " : "", modes ? modes : "", only ? " --only " : "",
-                                only ? only : "");
+    selection = g_strdup_printf("%s%s%s%s%s%s --loops %d", classes ? " --class " : "",
+                                classes ? classes : "", modes ? " --mode " : "", modes ? modes : "",
+                                only ? " --only " : "", only ? only : "", loops);
     run.options.selection = selection;
     run.gen = oracle_gen_new(&run.options);
     run.native = alone ? NULL : oracle_native_new(run.options.seed, &error);
     OracleExecutor executor[2] = {
-        { .name = "the interpreter" },
+        { .name = "the interpreter", .keeps_undefined = undefined },
         { .name = "the translator",
           .is_tcg = true,
           .keeps_undefined = undefined,

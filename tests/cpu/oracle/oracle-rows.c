@@ -153,8 +153,28 @@ ends_case(const X86OpRow *row)
            row->class_ == X86_CLASS_SYSTEM || strncmp(row->mnemonic, "popf", 4) == 0;
 }
 
+/* With a part of the host's features taken away (VITRINE_HOST_WITHOUT) the guest's images of state
+ * are other than the host's. */
+static bool
+is_missing(const X86OpRow *row, const X86CpuModel *offered)
+{
+    static const uint8_t shown[] = { X86_FEATURE_AVX,        X86_FEATURE_XSAVE,
+                                     X86_FEATURE_XSAVEC,     X86_FEATURE_XSAVEOPT,
+                                     X86_FEATURE_XSAVES,     X86_FEATURE_XGETBV1,
+                                     X86_FEATURE_XSAVEERPTR, X86_FEATURE_MISALIGNSSE };
+    bool whole = true;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(shown); i++) {
+        whole &= x86_model_has(offered, shown[i]);
+    }
+    return !x86_model_has(offered, row->feature) ||
+           (row->class_ == X86_CLASS_VEC && row->encoding == X86_ENC_VEX &&
+            !x86_model_has(offered, X86_FEATURE_AVX)) ||
+           (!whole && (strstr(row->mnemonic, "xsave") || strstr(row->mnemonic, "xrstor")));
+}
+
 OracleRow
-oracle_row_inspect(const X86OpRow *row)
+oracle_row_inspect(const X86OpRow *row, const X86CpuModel *offered)
 {
     bool saves = strncmp(row->mnemonic, "xsave", 5) == 0;
     bool restores = strncmp(row->mnemonic, "xrstor", 6) == 0;
@@ -162,7 +182,8 @@ oracle_row_inspect(const X86OpRow *row)
     return (OracleRow){
         .row = row,
         .class_ = class_of(row),
-        .forbidden = is_forbidden(row) || is_avx512(row) || row->feature == X86_FEATURE_3DNOW,
+        .forbidden = is_forbidden(row) || is_avx512(row) || row->feature == X86_FEATURE_3DNOW ||
+                     is_missing(row, offered),
         .ends_case = ends_case(row),
         .divides = strstr(row->mnemonic, "div") && row->class_ == X86_CLASS_INT,
         .is_xsave = saves,

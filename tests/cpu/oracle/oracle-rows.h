@@ -32,6 +32,7 @@ typedef struct OracleRow {
     unsigned generated;
 } OracleRow;
 
-OracleRow oracle_row_inspect(const X86OpRow *row);
+/* OFFERED: what there is to be generated. */
+OracleRow oracle_row_inspect(const X86OpRow *row, const X86CpuModel *offered);
 /* A branch by displacement. */
 bool oracle_row_is_relative(const X86OpRow *row);

@@ -74,7 +74,9 @@ typedef struct OracleCase {
     uint16_t cs;
     uint8_t mode; /* OracleMode */
     uint8_t pattern;
-    uint8_t count;    /* instructions */
+    uint8_t count; /* instructions */
+    /* The branch back of a loop and where it goes, as instructions; loop_at 0: there is none. */
+    uint8_t loop_at, loop_start, counter;
     bool has_indices; /* vector registers that gathers count on */
     uint16_t relied;  /* general registers whose values addresses were made for */
     uint16_t code_len;
@@ -121,6 +123,7 @@ typedef struct OracleOptions {
     uint32_t classes;            /* bit per OracleClass */
     uint32_t modes;              /* bit per OracleMode */
     unsigned length;             /* instructions per case */
+    unsigned loop_percent;       /* of the streams in 32- and 64-bit code */
     const char *only;            /* mnemonic, NULL = all */
     const char *selection; /* the options that chose classes, modes, rows: part of a case's name */
     unsigned max_reports;
