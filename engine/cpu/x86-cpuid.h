@@ -65,6 +65,15 @@ bool x86_model_resolve(const char *text, const uint64_t offered[X86_FEATURE_WORD
 /* What the interpreter and the translator offer on this host. */
 void x86_interpreter_features(uint64_t out_words[X86_FEATURE_WORDS]);
 const char *x86_feature_name(unsigned feature);
+/* The feature that the LEN characters at NAME call so in -cpu; -1: none. */
+int x86_feature_find(const char *name, size_t len);
+typedef struct X86FeaturePlace {
+    uint32_t leaf, subleaf;
+    uint8_t reg, bit; /* reg: 0..3 = A B C D */
+} X86FeaturePlace;
+X86FeaturePlace x86_feature_place(unsigned feature);
+/* Whether instructions of FEATURE can be run on this host: x86-host.c. */
+bool x86_host_has(unsigned feature);
 /* Names and descriptions of all models, for -cpu help. Index up to NULL. */
 const char *x86_model_name(unsigned index, const char **out_title);
 /* The version that name INDEX stands for; NULL where it is none but its own. */

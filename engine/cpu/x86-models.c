@@ -45,8 +45,8 @@ static const char host_features[] =
     "mmx sse sse2 pni pclmulqdq ssse3 fma sse4.1 sse4.2 aes xsave avx f16c avx2 sha-ni xsaveopt "
     "xgetbv1 mmxext xsavec xsaves xsaveerptr sse4a misalignsse gfni vaes vpclmulqdq";
 
-static int
-find_feature(const char *name, size_t len)
+int
+x86_feature_find(const char *name, size_t len)
 {
     static const struct {
         const char *alias, *name;
@@ -79,6 +79,13 @@ find_feature(const char *name, size_t len)
     return -1;
 }
 
+X86FeaturePlace
+x86_feature_place(unsigned feature)
+{
+    return (X86FeaturePlace){ features[feature].leaf, features[feature].subleaf,
+                              features[feature].reg, features[feature].bit };
+}
+
 static void
 set_feature(uint64_t *words, unsigned feature, bool on)
 {
@@ -105,7 +112,7 @@ apply_list(uint64_t *words, const char *list)
     while (*list) {
         size_t len = strcspn(list, " ");
         bool off = *list == '-';
-        int feature = find_feature(list + off, len - off);
+        int feature = x86_feature_find(list + off, len - off);
         if (feature > 0) {
             set_feature(words, feature, !off);
         }
@@ -114,56 +121,21 @@ apply_list(uint64_t *words, const char *list)
     }
 }
 
-static bool
-host_has(unsigned feature)
-{
-    unsigned r[4] = { 0 };
-
-    if (!__get_cpuid_count(features[feature].leaf, features[feature].subleaf, &r[0], &r[1], &r[2],
-                           &r[3])) {
-        return false;
-    }
-    return r[features[feature].reg] >> features[feature].bit & 1;
-}
-
-/* AVX-512, where the host has byte and word masks: the interpreter moves masks by KMOVQ. */
 static const char host_avx512[] =
     "avx512f avx512dq avx512ifma avx512cd avx512bw avx512vl avx512vbmi avx512vbmi2 avx512vnni "
     "avx512bitalg avx512-vpopcntdq avx512-bf16";
-
-/* AVX and what builds on it need the host's operating system to save state components MASK. */
-static bool
-host_saves(unsigned mask)
-{
-    unsigned a, b, c, d, low, high;
-
-    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE)) {
-        return false;
-    }
-    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    return (low & mask) == mask;
-}
 
 void
 x86_interpreter_features(uint64_t out_words[X86_FEATURE_WORDS])
 {
     uint64_t native[X86_FEATURE_WORDS] = { 0 };
-    static const uint8_t need_avx[] = { X86_FEATURE_AVX, X86_FEATURE_AVX2, X86_FEATURE_FMA,
-                                        X86_FEATURE_F16C };
 
     memset(out_words, 0, sizeof(native));
     apply_list(out_words, interpreter_features);
     apply_list(native, host_features);
-    if (host_saves(0xe6) && host_has(X86_FEATURE_AVX512BW)) {
-        apply_list(native, host_avx512);
-    }
-    if (!host_saves(6)) {
-        for (unsigned i = 0; i < VIT_ARRAY_LEN(need_avx); i++) {
-            set_feature(native, need_avx[i], false);
-        }
-    }
+    apply_list(native, host_avx512);
     for (unsigned i = 1; i < X86_FEATURE_LAST; i++) {
-        if (has_feature(native, i) && host_has(i)) {
+        if (has_feature(native, i) && x86_host_has(i)) {
             set_feature(out_words, i, true);
         }
     }
@@ -460,7 +432,7 @@ apply_setting(Parse *parse, const char *text, GError **error)
     bool known;
 
     if (text[0] == '+' || text[0] == '-') {
-        int feature = find_feature(text + 1, strlen(text + 1));
+        int feature = x86_feature_find(text + 1, strlen(text + 1));
         if (feature < 0 && !g_str_has_prefix(text + 1, "vmx-")) {
             return unknown_setting(text + 1, error);
         }
@@ -483,7 +455,7 @@ apply_setting(Parse *parse, const char *text, GError **error)
         return true;
     }
     bool on = false;
-    int feature = find_feature(key, strlen(key));
+    int feature = x86_feature_find(key, strlen(key));
     bool is_switch = feature < 0 && set_switch(parse, key, false);
     if (feature < 0 && !is_switch) {
         return unknown_setting(key, error);

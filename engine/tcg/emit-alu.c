@@ -124,6 +124,13 @@ tcg_emit_pass_through(TcgEmit *e)
     return true;
 }
 
+/* TZCNT and LZCNT are BSF and BSR to who has not got FEATURE. */
+static bool
+counts_zeros(const TcgEmit *e, unsigned feature)
+{
+    return x86_has_feature(&e->cpu->core, feature) && e->machine->host_has[feature];
+}
+
 bool
 tcg_emit_int(TcgEmit *e)
 {
@@ -157,8 +164,8 @@ tcg_emit_int(TcgEmit *e)
         exec == x86_exec_std || exec == x86_exec_clflush) {
         return false;
     }
-    if ((exec == x86_exec_tzcnt && !x86_has_feature(&e->cpu->core, X86_FEATURE_BMI1)) ||
-        (exec == x86_exec_lzcnt && !x86_has_feature(&e->cpu->core, X86_FEATURE_ABM))) {
+    if ((exec == x86_exec_tzcnt && !counts_zeros(e, X86_FEATURE_BMI1)) ||
+        (exec == x86_exec_lzcnt && !counts_zeros(e, X86_FEATURE_ABM))) {
         return false;
     }
     return tcg_emit_pass_through(e);

@@ -248,9 +248,9 @@ void
 tcg_fp_make_thunks(TcgMachine *machine, TcgAsm *a)
 {
     TcgThunks *t = &machine->thunks;
-    TcgVecLevel most = __builtin_cpu_supports("avx512bw") ? TCG_VEC_ZMM
-                       : __builtin_cpu_supports("avx")    ? TCG_VEC_YMM
-                                                          : TCG_VEC_XMM;
+    TcgVecLevel most = machine->host_has[X86_FEATURE_AVX512F] ? TCG_VEC_ZMM
+                       : machine->host_has[X86_FEATURE_AVX]   ? TCG_VEC_YMM
+                                                              : TCG_VEC_XMM;
 
     for (unsigned level = TCG_VEC_XMM; level <= most; level++) {
         tcg_asm_align(a, 16);

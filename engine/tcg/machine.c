@@ -93,7 +93,10 @@ vit_tcg_new(const TcgOptions *options, GError **error)
         machine->heat = g_new0(X86Heat, 1);
         machine->heat->warm = options->warm_up;
     }
-    if (!__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("sse4.2")) {
+    for (unsigned i = 0; i < X86_FEATURE_LAST; i++) {
+        machine->host_has[i] = x86_host_has(i);
+    }
+    if (!machine->host_has[X86_FEATURE_BMI2] || !machine->host_has[X86_FEATURE_SSE42]) {
         /* checks that touch no flag need PEXT and RORX, the hash of jumps CRC32 */
         machine->options.interpret = true;
     }

@@ -140,6 +140,7 @@ struct TcgMachine {
     TcgThunks thunks;
     TcgCpu *cpus;
     struct TcgEmit *emit; /* work space of the translation under way */
+    bool host_has[X86_FEATURE_LAST];
     X86Heat *heat;        /* NULL: all code is translated at once */
     uint64_t heat_blocks; /* translated when it was last cleared */
 

@@ -232,10 +232,20 @@ segment_known(const TcgEmit *e)
     }
 }
 
+/* Whether the host can run the current instruction. The interpreter offers more than every host
+ * has, ADX among it. */
+static bool
+host_can(const TcgEmit *e)
+{
+    const X86OpRow *row = e->insn->row;
+
+    return row->class_ == X86_CLASS_SYSTEM || e->machine->host_has[row->feature];
+}
+
 static bool
 emit_one(TcgEmit *e)
 {
-    if (!segment_known(e)) {
+    if (!segment_known(e) || !host_can(e)) {
         return false;
     }
     switch (e->insn->row->class_) {
