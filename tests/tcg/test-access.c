@@ -5,86 +5,31 @@
  * Guest programs (access.S) over pages whose neighbours lie apart, in the interpreter and in every
  * mode of the translator: what they compute is the same; what they did it with, figures tell. */
 
-#include "machine.h" /* of engine/tcg */
-#include "x86-rig.h"
+#include "tcg-rig.h"
 
-#define PROGRAM(name) extern const uint8_t tcg_program_##name[], tcg_program_##name##_end[]
-PROGRAM(structures);
-PROGRAM(stack);
-PROGRAM(carries);
-PROGRAM(across);
-PROGRAM(dirty);
-PROGRAM(window);
-PROGRAM(ahead);
-PROGRAM(ahead_call);
-PROGRAM(loops);
-PROGRAM(loop_fault);
-PROGRAM(loop_divide);
-PROGRAM(strings);
-PROGRAM(string_fault);
+TCG_RIG_PROGRAM(structures);
+TCG_RIG_PROGRAM(stack);
+TCG_RIG_PROGRAM(carries);
+TCG_RIG_PROGRAM(across);
+TCG_RIG_PROGRAM(dirty);
+TCG_RIG_PROGRAM(window);
+TCG_RIG_PROGRAM(ahead);
+TCG_RIG_PROGRAM(ahead_call);
+TCG_RIG_PROGRAM(loops);
+TCG_RIG_PROGRAM(loop_fault);
+TCG_RIG_PROGRAM(loop_divide);
+TCG_RIG_PROGRAM(strings);
+TCG_RIG_PROGRAM(string_fault);
 
-enum { BASE = 0x10000, TABLE = 0x103000, DATA = 0x400000, WORD = 0x104000, HANDLER = 0x6000 };
+enum { WORD = 0x104000, HANDLER = 0x6000 };
 enum { PTE_ACCESSED = 0x20, PTE_DIRTY = 0x40 };
 
-typedef struct Fixture {
-    Rig *rig;
-    TcgMachine *tcg;
-} Fixture;
-
 static void
-fixture_init(Fixture *f, const TcgOptions *options)
+fixture_init(TcgRig *f, const TcgOptions *options)
 {
-    g_autoptr(GError) error = NULL;
-    bool made;
-
-    f->rig = rig_new("max");
-    x86_core_free(f->rig->core);
-    f->tcg = vit_tcg_new(options, &error);
-    g_assert_no_error(error);
-    f->rig->cpu.executor = &vit_tcg_executor;
-    f->rig->cpu.executor_machine = f->tcg;
-    made = vit_tcg_executor.create(&f->rig->cpu, &f->rig->model, &error);
-    g_assert_no_error(error);
-    g_assert_true(made);
-    f->rig->core = f->rig->cpu.state;
-    x86_state_reset(f->rig->core, false);
-    rig_long(f->rig, 0);
-    /* the second 2 MiB by pages of 4 KiB, the later ones before the earlier */
-    for (unsigned i = 0; i < 512; i++) {
-        rig_put(f->rig, TABLE + i * 8, (DATA + (511 - i) * 0x1000) | 3, 8);
-    }
-    rig_put(f->rig, TABLE + 2 * 8, RIG_WINDOW | 3, 8);
-    rig_put(f->rig, 0x102008, TABLE | 7, 8);
+    tcg_rig_init(f, options, true);
+    rig_put(f->rig, TCG_RIG_TABLE + 2 * 8, RIG_WINDOW | 3, 8);
 }
-
-static void
-fixture_finish(Fixture *f)
-{
-    vit_tcg_executor.destroy(&f->rig->cpu);
-    f->rig->core = NULL;
-    vit_tcg_free(f->tcg);
-    rig_free(f->rig);
-}
-
-static uint64_t
-run(Fixture *f, const uint8_t *program, const uint8_t *end)
-{
-    X86State *s = &f->rig->core->s;
-    VitCpuExit reason;
-
-    vit_address_space_write_bytes(f->rig->host.memory, BASE, program, (size_t)(end - program));
-    s->rip = BASE;
-    s->gpr[X86_RSP] = 0x8000;
-    s->cr4 |= X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT;
-    s->activity = X86_ACTIVE;
-    x86_state_changed(f->rig->core);
-    do {
-        reason = vit_tcg_executor.run(&f->rig->cpu);
-    } while (reason == VIT_CPU_EXIT_REQUEST);
-    g_assert_cmpint(reason, ==, VIT_CPU_EXIT_HALT);
-    return s->gpr[X86_RBX];
-}
-#define RUN(f, name) run(f, tcg_program_##name, tcg_program_##name##_end)
 
 static const TcgOptions modes[] = {
     { .interpret = true },
@@ -108,20 +53,20 @@ static Values
 compute(const TcgOptions *options)
 {
     Values values;
-    Fixture f;
+    TcgRig f;
 
     fixture_init(&f, options);
-    values.structures = RUN(&f, structures);
-    values.stack = RUN(&f, stack);
-    values.carries = RUN(&f, carries);
-    values.across = RUN(&f, across);
-    values.window = RUN(&f, window);
+    values.structures = TCG_RIG_RUN(&f, structures);
+    values.stack = TCG_RIG_RUN(&f, stack);
+    values.carries = TCG_RIG_RUN(&f, carries);
+    values.across = TCG_RIG_RUN(&f, across);
+    values.window = TCG_RIG_RUN(&f, window);
     g_assert_cmpuint(f.rig->window_writes, ==, 6);
     g_assert_cmpuint(f.rig->window_reads, ==, 6);
-    values.loops = RUN(&f, loops); /* over the window as well */
-    values.strings = RUN(&f, strings);
+    values.loops = TCG_RIG_RUN(&f, loops); /* over the window as well */
+    values.strings = TCG_RIG_RUN(&f, strings);
     values.window += f.rig->window_writes + 1000 * f.rig->window_reads;
-    fixture_finish(&f);
+    tcg_rig_finish(&f);
     return values;
 }
 
@@ -150,18 +95,18 @@ static void
 test_groups(void)
 {
     TcgCpu *cpu;
-    Fixture f;
+    TcgRig f;
 
     fixture_init(&f, &(TcgOptions){ 0 });
     cpu = tcg_cpu_of(f.rig->core);
-    RUN(&f, structures);
+    TCG_RIG_RUN(&f, structures);
     g_assert_cmpuint(cpu->dispatches, <, 40);
     g_assert_cmpuint(cpu->slow, <, 100);
-    RUN(&f, stack);
+    TCG_RIG_RUN(&f, stack);
     g_assert_cmpuint(cpu->dispatches, <, 120);
     g_assert_cmpuint(cpu->slow, <, 200);
     g_assert_cmpuint(cpu->interpreted, <, 100);
-    fixture_finish(&f);
+    tcg_rig_finish(&f);
 }
 
 /* Reads in two pages are not the interpreter's. */
@@ -170,15 +115,15 @@ test_across(void)
 {
     uint64_t interpreted;
     TcgCpu *cpu;
-    Fixture f;
+    TcgRig f;
 
     fixture_init(&f, &(TcgOptions){ 0 });
     cpu = tcg_cpu_of(f.rig->core);
-    RUN(&f, across);
+    TCG_RIG_RUN(&f, across);
     interpreted = cpu->interpreted;
     g_assert_cmpuint(interpreted, <, 8);
     g_assert_cmpuint(cpu->slow, >, 40);
-    fixture_finish(&f);
+    tcg_rig_finish(&f);
 }
 
 /* A page is dirty when it has been written, not when a block could. */
@@ -186,17 +131,17 @@ static void
 test_dirty(void)
 {
     for (unsigned i = 0; i < VIT_ARRAY_LEN(modes); i++) {
-        Fixture f;
+        TcgRig f;
 
         fixture_init(&f, &modes[i]);
         for (unsigned turn = 0; turn < 3; turn++) {
-            g_assert_cmphex(RUN(&f, dirty) & (PTE_ACCESSED | PTE_DIRTY), ==, PTE_ACCESSED);
+            g_assert_cmphex(TCG_RIG_RUN(&f, dirty) & (PTE_ACCESSED | PTE_DIRTY), ==, PTE_ACCESSED);
         }
-        rig_put(f.rig, DATA + 511 * 0x1000 + 0x100, 1, 4);
+        rig_put(f.rig, TCG_RIG_DATA + 511 * 0x1000 + 0x100, 1, 4);
         rig_put(f.rig, WORD, 77, 4);
-        g_assert_cmphex(RUN(&f, dirty) & PTE_DIRTY, ==, PTE_DIRTY);
-        g_assert_cmpuint(rig_get(f.rig, DATA + 511 * 0x1000 + 0x108, 4), ==, 77);
-        fixture_finish(&f);
+        g_assert_cmphex(TCG_RIG_RUN(&f, dirty) & PTE_DIRTY, ==, PTE_DIRTY);
+        g_assert_cmpuint(rig_get(f.rig, TCG_RIG_DATA + 511 * 0x1000 + 0x108, 4), ==, 77);
+        tcg_rig_finish(&f);
     }
 }
 
@@ -204,14 +149,14 @@ static void
 test_ahead(void)
 {
     for (unsigned i = 0; i < VIT_ARRAY_LEN(modes); i++) {
-        Fixture f;
+        TcgRig f;
 
         fixture_init(&f, &modes[i]);
         for (unsigned turn = 0; turn < 3; turn++) {
-            g_assert_cmpuint(RUN(&f, ahead), ==, 3);
-            g_assert_cmpuint(RUN(&f, ahead_call), ==, 9);
+            g_assert_cmpuint(TCG_RIG_RUN(&f, ahead), ==, 3);
+            g_assert_cmpuint(TCG_RIG_RUN(&f, ahead_call), ==, 9);
         }
-        fixture_finish(&f);
+        tcg_rig_finish(&f);
     }
 }
 
@@ -220,16 +165,16 @@ static void
 test_loops(void)
 {
     TcgCpu *cpu;
-    Fixture f;
+    TcgRig f;
 
     fixture_init(&f, &(TcgOptions){ 0 });
     cpu = tcg_cpu_of(f.rig->core);
-    rig_put(f.rig, TABLE + 2 * 8, DATA | 3, 8);
-    RUN(&f, loops);
+    rig_put(f.rig, TCG_RIG_TABLE + 2 * 8, TCG_RIG_DATA | 3, 8);
+    TCG_RIG_RUN(&f, loops);
     g_assert_cmpuint(cpu->stream[0], !=, 0);
     g_assert_cmpuint(cpu->dispatches, <, 150);
     g_assert_cmpuint(cpu->slow, <, 100);
-    fixture_finish(&f);
+    tcg_rig_finish(&f);
 }
 
 /* When the pages have been seen once, the interpreter has little to do with strings. */
@@ -238,21 +183,21 @@ test_strings(void)
 {
     uint64_t interpreted;
     TcgCpu *cpu;
-    Fixture f;
+    TcgRig f;
 
     fixture_init(&f, &(TcgOptions){ 0 });
     cpu = tcg_cpu_of(f.rig->core);
-    rig_put(f.rig, TABLE + 2 * 8, DATA | 3, 8);
-    RUN(&f, strings);
+    rig_put(f.rig, TCG_RIG_TABLE + 2 * 8, TCG_RIG_DATA | 3, 8);
+    TCG_RIG_RUN(&f, strings);
     interpreted = cpu->interpreted;
     g_assert_cmpuint(interpreted, <, 2 * 8 + 8);
-    RUN(&f, strings);
+    TCG_RIG_RUN(&f, strings);
     g_assert_cmpuint(cpu->interpreted - interpreted, <, 2 * 5 + 2);
-    fixture_finish(&f);
+    tcg_rig_finish(&f);
 }
 
 static void
-put_handler(Fixture *f, unsigned vector)
+put_handler(TcgRig *f, unsigned vector)
 {
     rig_put_gate(f->rig, 0x2000 + 16 * vector, 0x08, HANDLER, 14, 0);
     rig_put(f->rig, 0x2008 + 16 * vector, 0, 8);
@@ -261,7 +206,7 @@ put_handler(Fixture *f, unsigned vector)
 
 /* What a program left: registers, and the frame of the fault that ended it. */
 static char *
-state_text(const Fixture *f, unsigned frame)
+state_text(const TcgRig *f, unsigned frame)
 {
     const X86State *s = &f->rig->core->s;
     GString *text = g_string_new(NULL);
@@ -288,17 +233,17 @@ test_faults(void)
     for (unsigned i = 0; i < VIT_ARRAY_LEN(modes); i++) {
         g_autofree char *text = NULL, *divide = NULL, *string = NULL;
         uint8_t *pages;
-        Fixture f;
+        TcgRig f;
 
         fixture_init(&f, &modes[i]);
         put_handler(&f, X86_EXC_PF);
         put_handler(&f, X86_EXC_XM);
-        pages = rig_ram(f.rig, DATA + 500 * 0x1000);
+        pages = rig_ram(f.rig, TCG_RIG_DATA + 500 * 0x1000);
         for (unsigned n = 0; n < 0xc000; n++) {
             pages[n] = (uint8_t)(n * 11 >> 3);
         }
-        rig_put(f.rig, TABLE + 5 * 8, 0, 8);
-        RUN(&f, loop_fault);
+        rig_put(f.rig, TCG_RIG_TABLE + 5 * 8, 0, 8);
+        TCG_RIG_RUN(&f, loop_fault);
         text = state_text(&f, 6);
         if (i == 0) {
             right = g_steal_pointer(&text);
@@ -307,7 +252,7 @@ test_faults(void)
             g_assert_cmpstr(text, ==, right);
             g_assert_cmpmem(pages, 0xc000, memory, 0xc000);
         }
-        RUN(&f, loop_divide);
+        TCG_RIG_RUN(&f, loop_divide);
         divide = state_text(&f, 5);
         if (i == 0) {
             right_divide = g_steal_pointer(&divide);
@@ -315,7 +260,7 @@ test_faults(void)
             g_assert_cmpstr(divide, ==, right_divide);
         }
         for (unsigned turn = 0; turn < 3; turn++) {
-            RUN(&f, string_fault);
+            TCG_RIG_RUN(&f, string_fault);
         }
         string = state_text(&f, 6);
         if (i == 0) {
@@ -323,7 +268,7 @@ test_faults(void)
         } else {
             g_assert_cmpstr(string, ==, right_string);
         }
-        fixture_finish(&f);
+        tcg_rig_finish(&f);
     }
 }
 

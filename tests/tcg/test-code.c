@@ -5,84 +5,30 @@
  * pages of which one is mapped anew. Guest programs (code.S) in the translator; what they compute
  * must be right whatever is kept, and what is kept must have been used: figures of the machine. */
 
-#include "machine.h" /* of engine/tcg */
-#include "x86-rig.h"
+#include "tcg-rig.h"
 
-#define PROGRAM(name) extern const uint8_t tcg_program_##name[], tcg_program_##name##_end[]
-PROGRAM(patch);
-PROGRAM(generate);
-PROGRAM(beside);
-PROGRAM(ahead);
-PROGRAM(over);
-PROGRAM(fault);
-PROGRAM(next);
-PROGRAM(flags);
-PROGRAM(fields);
-PROGRAM(writer);
-PROGRAM(reader);
+TCG_RIG_PROGRAM(patch);
+TCG_RIG_PROGRAM(generate);
+TCG_RIG_PROGRAM(beside);
+TCG_RIG_PROGRAM(ahead);
+TCG_RIG_PROGRAM(over);
+TCG_RIG_PROGRAM(fault);
+TCG_RIG_PROGRAM(next);
+TCG_RIG_PROGRAM(flags);
+TCG_RIG_PROGRAM(fields);
+TCG_RIG_PROGRAM(writer);
+TCG_RIG_PROGRAM(reader);
 
-enum { BASE = 0x10000, CODE_PAGE = 0x20000, TABLE = 0x103000, HANDLER = 0x6000 };
-
-typedef struct Fixture {
-    Rig *rig;
-    TcgMachine *tcg;
-} Fixture;
+enum { CODE_PAGE = 0x20000, HANDLER = 0x6000 };
 
 static void
-fixture_init(Fixture *f, const TcgOptions *options)
+fixture_init(TcgRig *f, const TcgOptions *options)
 {
-    g_autoptr(GError) error = NULL;
-    bool made;
-
-    f->rig = rig_new("max");
-    x86_core_free(f->rig->core);
-    f->tcg = vit_tcg_new(options, &error);
-    g_assert_no_error(error);
-    f->rig->cpu.executor = &vit_tcg_executor;
-    f->rig->cpu.executor_machine = f->tcg;
-    made = vit_tcg_executor.create(&f->rig->cpu, &f->rig->model, &error);
-    g_assert_no_error(error);
-    g_assert_true(made);
-    f->rig->core = f->rig->cpu.state;
-    x86_state_reset(f->rig->core, false);
-    rig_long(f->rig, 0);
-    /* the second 2 MiB by pages of 4 KiB, leads to what begins at 4 MiB */
-    for (unsigned i = 0; i < 512; i++) {
-        rig_put(f->rig, TABLE + i * 8, (0x400000 + i * 0x1000) | 3, 8);
-    }
-    rig_put(f->rig, 0x102008, TABLE | 7, 8);
+    tcg_rig_init(f, options, false);
     rig_put_gate(f->rig, 0x2000 + 16 * X86_EXC_PF, 0x08, HANDLER, 14, 0);
     rig_put(f->rig, 0x2008 + 16 * X86_EXC_PF, 0, 8);
     rig_put(f->rig, HANDLER, 0xf4, 1);
 }
-
-static void
-fixture_finish(Fixture *f)
-{
-    vit_tcg_executor.destroy(&f->rig->cpu);
-    f->rig->core = NULL;
-    vit_tcg_free(f->tcg);
-    rig_free(f->rig);
-}
-
-static uint32_t
-run(Fixture *f, const uint8_t *program, const uint8_t *end)
-{
-    X86State *s = &f->rig->core->s;
-    VitCpuExit reason;
-
-    vit_address_space_write_bytes(f->rig->host.memory, BASE, program, (size_t)(end - program));
-    s->rip = BASE;
-    s->gpr[X86_RSP] = 0x8000;
-    s->activity = X86_ACTIVE;
-    x86_state_changed(f->rig->core);
-    do {
-        reason = vit_tcg_executor.run(&f->rig->cpu);
-    } while (reason == VIT_CPU_EXIT_REQUEST);
-    g_assert_cmpint(reason, ==, VIT_CPU_EXIT_HALT);
-    return (uint32_t)s->gpr[X86_RBX];
-}
-#define RUN(f, name) run(f, tcg_program_##name, tcg_program_##name##_end)
 
 static const TcgOptions modes[] = {
     { 0 },
@@ -103,7 +49,7 @@ test_values(void)
     uint32_t fields = 0;
 
     for (unsigned i = 0; i < VIT_ARRAY_LEN(modes); i++) {
-        Fixture f;
+        TcgRig f;
         unsigned sum = 0;
 
         for (unsigned generation = 20; generation > 0; generation--) {
@@ -112,16 +58,17 @@ test_values(void)
             }
         }
         fixture_init(&f, &modes[i]);
-        g_assert_cmpuint(RUN(&f, patch), ==, 6000);
-        g_assert_cmpuint(RUN(&f, generate), ==, sum);
-        g_assert_cmpuint(RUN(&f, beside), ==, 6000);
-        g_assert_cmpuint(RUN(&f, ahead), ==, 7);
-        g_assert_cmphex(RUN(&f, over), ==, 0x01030203);
-        g_assert_cmpuint(RUN(&f, next), ==, 5050);
-        g_assert_cmpuint(RUN(&f, flags), ==, 25);
-        fields = i ? fields : RUN(&f, fields);
-        g_assert_cmphex(RUN(&f, fields), ==, fields); /* the last mode is the interpreter */
-        fixture_finish(&f);
+        g_assert_cmpuint((uint32_t)TCG_RIG_RUN(&f, patch), ==, 6000);
+        g_assert_cmpuint((uint32_t)TCG_RIG_RUN(&f, generate), ==, sum);
+        g_assert_cmpuint((uint32_t)TCG_RIG_RUN(&f, beside), ==, 6000);
+        g_assert_cmpuint((uint32_t)TCG_RIG_RUN(&f, ahead), ==, 7);
+        g_assert_cmphex((uint32_t)TCG_RIG_RUN(&f, over), ==, 0x01030203);
+        g_assert_cmpuint((uint32_t)TCG_RIG_RUN(&f, next), ==, 5050);
+        g_assert_cmpuint((uint32_t)TCG_RIG_RUN(&f, flags), ==, 25);
+        fields = i ? fields : (uint32_t)TCG_RIG_RUN(&f, fields);
+        g_assert_cmphex((uint32_t)TCG_RIG_RUN(&f, fields), ==,
+                        fields); /* the last mode is the interpreter */
+        tcg_rig_finish(&f);
     }
 }
 
@@ -129,29 +76,29 @@ test_values(void)
 static void
 test_soft(void)
 {
-    Fixture f;
+    TcgRig f;
 
     fixture_init(&f, &(TcgOptions){ 0 });
-    RUN(&f, patch);
+    TCG_RIG_RUN(&f, patch);
     g_assert_cmpuint(f.tcg->soft_blocks, >, 0);
     g_assert_cmpuint(f.tcg->soft_blocks, <, 10);
     g_assert_cmpuint(f.tcg->translated_blocks, <, 60);
     g_assert_cmpuint(tcg_cpu_of(f.rig->core)->dispatches, <, 300);
-    fixture_finish(&f);
+    tcg_rig_finish(&f);
 }
 
 /* The page is given up, so few of the 7680 writes are seen one by one. */
 static void
 test_generations(void)
 {
-    Fixture f;
+    TcgRig f;
 
     fixture_init(&f, &(TcgOptions){ 0 });
-    RUN(&f, generate);
+    TCG_RIG_RUN(&f, generate);
     g_assert_cmpuint(f.tcg->given_up, >, 0);
     g_assert_cmpuint(f.tcg->writes_beside, <, 1000);
     g_assert_cmpuint(f.tcg->translated_blocks, <, 8 * 64 + 40);
-    fixture_finish(&f);
+    tcg_rig_finish(&f);
 }
 
 /* Versions beyond those that are kept are translated again, and nothing else happens. */
@@ -159,7 +106,7 @@ static void
 test_many_versions(void)
 {
     static const uint8_t before[] = { 0x31, 0xdb, 0xb3, 0, 0xf4 }; /* xor ebx, ebx; mov bl; hlt */
-    Fixture f;
+    TcgRig f;
 
     fixture_init(&f, &(TcgOptions){ 0 });
     for (unsigned turn = 0; turn < 3; turn++) {
@@ -167,23 +114,23 @@ test_many_versions(void)
             uint8_t code[sizeof(before)];
             memcpy(code, before, sizeof(code));
             code[3] = n;
-            g_assert_cmpuint(run(&f, code, code + sizeof(code)), ==, n);
+            g_assert_cmpuint(tcg_rig_run(&f, code, code + sizeof(code)), ==, n);
         }
     }
     g_assert_cmpuint(f.tcg->translated_blocks, ==, 3 * 2 * TCG_VERSIONS);
-    fixture_finish(&f);
+    tcg_rig_finish(&f);
 }
 
 /* A page that is written is left alone for a while only, and its code is right before and after. */
 static void
 test_watched_again(void)
 {
-    Fixture f;
+    TcgRig f;
 
     fixture_init(&f, &(TcgOptions){ 0 });
     for (unsigned turn = 0; turn < 3; turn++) {
         TcgPhysical *page;
-        g_assert_cmpuint(RUN(&f, beside), ==, 6000);
+        g_assert_cmpuint((uint32_t)TCG_RIG_RUN(&f, beside), ==, 6000);
         g_assert_cmpuint(f.tcg->given_up, ==, turn + 1);
         g_assert_cmpuint(f.tcg->writes_beside, <, 40 * (turn + 1));
         g_assert_nonnull(f.tcg->checked);
@@ -195,7 +142,7 @@ test_watched_again(void)
         g_assert_null(f.tcg->checked);
     }
     g_assert_cmpuint(f.tcg->revived, >, 0);
-    fixture_finish(&f);
+    tcg_rig_finish(&f);
 }
 
 /* A device writes code: by DMA, in the page that an instruction runs into too. */
@@ -203,7 +150,7 @@ static void
 test_dma(void)
 {
     static const uint8_t code[] = { 0xbb, 1, 0, 0, 0, 0xf4 };
-    Fixture f;
+    TcgRig f;
     X86State *s;
 
     fixture_init(&f, &(TcgOptions){ 0 });
@@ -221,7 +168,7 @@ test_dma(void)
         g_assert_cmpint(vit_tcg_executor.run(&f.rig->cpu), ==, VIT_CPU_EXIT_HALT);
         g_assert_cmphex(s->gpr[X86_RBX], ==, 1 | (uint32_t)byte << 8);
     }
-    fixture_finish(&f);
+    tcg_rig_finish(&f);
 }
 
 /* The device of the next test. */
@@ -251,7 +198,7 @@ test_dma_ahead(void)
     static const uint8_t code[] = { 0xe6, 0x02, 0xb3, 0x00, 0xf4 }; /* out 2, al; mov bl, 0; hlt */
     static const VitRegionOps ops = { .read = dma_read, .write = dma_write, .max_size = 4 };
     VitRegion port;
-    Fixture f;
+    TcgRig f;
     X86State *s;
 
     fixture_init(&f, &(TcgOptions){ 0 });
@@ -274,7 +221,7 @@ test_dma_ahead(void)
     vit_region_remove(&port);
     vit_region_finish(&port);
     vit_lock_release(&f.rig->lock);
-    fixture_finish(&f);
+    tcg_rig_finish(&f);
 }
 
 static void
@@ -311,7 +258,7 @@ test_leave_with_flags(void)
     static const VitRegionOps ops = { .read = kick_read, .write = kick_write, .max_size = 4 };
     enum { PLACE = 0x1000000 };
     VitRegion window;
-    Fixture f;
+    TcgRig f;
     X86State *s;
 
     fixture_init(&f, &(TcgOptions){ 0 });
@@ -338,7 +285,7 @@ test_leave_with_flags(void)
     vit_region_remove(&window);
     vit_region_finish(&window);
     vit_lock_release(&f.rig->lock);
-    fixture_finish(&f);
+    tcg_rig_finish(&f);
 }
 
 static gpointer
@@ -356,16 +303,16 @@ static void
 test_warm_up(void)
 {
     for (unsigned i = 0; i < 2; i++) {
-        Fixture f;
+        TcgRig f;
 
         fixture_init(&f, &(TcgOptions){ .warm_up = i ? 4 : 255 });
-        g_assert_cmpuint(RUN(&f, next), ==, 5050); /* a loop of a hundred turns */
+        g_assert_cmpuint((uint32_t)TCG_RIG_RUN(&f, next), ==, 5050); /* a loop of a hundred turns */
         if (i) {
             g_assert_cmpuint(vit_tcg_get_dispatches(&f.rig->cpu), >, 0);
         } else {
             g_assert_cmpuint(vit_tcg_get_dispatches(&f.rig->cpu), ==, 0);
         }
-        fixture_finish(&f);
+        tcg_rig_finish(&f);
     }
 }
 
@@ -382,7 +329,7 @@ test_two_cpus(void)
         GThread *thread;
         VitCpu other;
         X86Core *core;
-        Fixture f;
+        TcgRig f;
 
         fixture_init(&f, &two[i]);
         f.rig->cpu.is_crowded = true;
@@ -392,16 +339,16 @@ test_two_cpus(void)
         g_assert_no_error(error);
         core = other.state;
         core->s = f.rig->core->s;
-        core->s.rip = BASE + 0x2000;
+        core->s.rip = TCG_RIG_BASE + 0x2000;
         core->s.gpr[X86_RSP] = 0x7000;
         x86_state_changed(core);
         vit_address_space_write_bytes(f.rig->host.memory, core->s.rip, tcg_program_writer,
                                       (size_t)(tcg_program_writer_end - tcg_program_writer));
         thread = g_thread_new("writer", run_other, &other);
-        g_assert_cmpuint(RUN(&f, reader), ==, 0);
+        g_assert_cmpuint((uint32_t)TCG_RIG_RUN(&f, reader), ==, 0);
         g_thread_join(thread);
         vit_tcg_executor.destroy(&other);
-        fixture_finish(&f);
+        tcg_rig_finish(&f);
     }
 }
 
@@ -409,18 +356,18 @@ static void
 test_fault(void)
 {
     for (unsigned i = 0; i < VIT_ARRAY_LEN(modes); i++) {
-        Fixture f;
+        TcgRig f;
         X86State *s;
         uint64_t frame;
 
         fixture_init(&f, &modes[i]);
         s = &f.rig->core->s;
-        g_assert_cmpuint(RUN(&f, fault), ==, 1);
+        g_assert_cmpuint((uint32_t)TCG_RIG_RUN(&f, fault), ==, 1);
         g_assert_cmphex(s->rip, ==, HANDLER + 1);
         g_assert_cmphex(s->cr2, ==, 0x201000);
         frame = s->gpr[X86_RSP];
         g_assert_cmphex(rig_get(f.rig, frame + 8, 8), ==, 0x200fff);
-        fixture_finish(&f);
+        tcg_rig_finish(&f);
     }
 }
 
@@ -432,7 +379,7 @@ test_memory_goes(void)
     enum { PLACE = 0x1000000 };
     VitRamBlock *block = vit_ram_block_new("device", 0x10000, NULL);
     VitRegion region;
-    Fixture f;
+    TcgRig f;
     X86State *s;
 
     fixture_init(&f, &(TcgOptions){ 0 });
@@ -456,9 +403,9 @@ test_memory_goes(void)
     g_assert_nonnull(f.tcg->gone);
     vit_tcg_executor.reset(&f.rig->cpu); /* drops everything */
     rig_long(f.rig, 0);
-    g_assert_cmpuint(RUN(&f, patch), ==, 6000);
+    g_assert_cmpuint((uint32_t)TCG_RIG_RUN(&f, patch), ==, 6000);
     g_assert_null(f.tcg->gone);
-    fixture_finish(&f);
+    tcg_rig_finish(&f);
 }
 
 int

@@ -5,12 +5,10 @@
  * others take it up (cpus.S). Intel SDM volume 3, "Handling Self- and Cross-Modifying Code": a CPU
  * that has heard of the change and serialized itself executes the new code. */
 
-#include "machine.h" /* of engine/tcg */
-#include "x86-rig.h"
+#include "tcg-rig.h"
 
-#define PROGRAM(name) extern const uint8_t tcg_program_##name[], tcg_program_##name##_end[]
-PROGRAM(writer);
-PROGRAM(runner);
+TCG_RIG_PROGRAM(writer);
+TCG_RIG_PROGRAM(runner);
 
 enum { WRITER = 0x10000, RUNNER = 0x12000, SHARED = 0x30000, STACK = 0x40000, CPUS_MAX = 4 };
 

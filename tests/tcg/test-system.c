@@ -5,28 +5,21 @@
  * instructions: flags that faults show, interrupts behind STI. Guest programs (system.S) in the
  * interpreter and in every mode of the translator; figures tell that it was translated. */
 
-#include "machine.h" /* of engine/tcg */
-#include "x86-rig.h"
+#include "tcg-rig.h"
 
-#define PROGRAM(name) extern const uint8_t tcg_program_##name[], tcg_program_##name##_end[]
-PROGRAM(handler);
-PROGRAM(stopped);
-PROGRAM(left);
-PROGRAM(repeated);
-PROGRAM(values);
-PROGRAM(no_key);
-PROGRAM(keys_off);
-PROGRAM(open_close);
-PROGRAM(open_halt);
-PROGRAM(open_one);
-PROGRAM(spaces);
+TCG_RIG_PROGRAM(handler);
+TCG_RIG_PROGRAM(stopped);
+TCG_RIG_PROGRAM(left);
+TCG_RIG_PROGRAM(repeated);
+TCG_RIG_PROGRAM(values);
+TCG_RIG_PROGRAM(no_key);
+TCG_RIG_PROGRAM(keys_off);
+TCG_RIG_PROGRAM(open_close);
+TCG_RIG_PROGRAM(open_halt);
+TCG_RIG_PROGRAM(open_one);
+TCG_RIG_PROGRAM(spaces);
 
-enum { BASE = 0x10000, TABLE = 0x103000, HALT = 0x6000, HANDLER = 0x6100, VECTOR = 0x40 };
-
-typedef struct Fixture {
-    Rig *rig;
-    TcgMachine *tcg;
-} Fixture;
+enum { HALT = 0x6000, HANDLER = 0x6100, VECTOR = 0x40 };
 
 static void
 put_gate(Rig *rig, unsigned vector, uint32_t handler)
@@ -36,29 +29,10 @@ put_gate(Rig *rig, unsigned vector, uint32_t handler)
 }
 
 static void
-fixture_init(Fixture *f, const TcgOptions *options)
+fixture_init(TcgRig *f, const TcgOptions *options)
 {
-    g_autoptr(GError) error = NULL;
-    bool made;
-
-    f->rig = rig_new("max");
-    x86_core_free(f->rig->core);
-    f->tcg = vit_tcg_new(options, &error);
-    g_assert_no_error(error);
-    f->rig->cpu.executor = &vit_tcg_executor;
-    f->rig->cpu.executor_machine = f->tcg;
-    made = vit_tcg_executor.create(&f->rig->cpu, &f->rig->model, &error);
-    g_assert_no_error(error);
-    g_assert_true(made);
-    f->rig->core = f->rig->cpu.state;
-    x86_state_reset(f->rig->core, false);
-    rig_long(f->rig, 0);
-    /* the second 2 MiB by pages of 4 KiB, the later ones before the earlier, one of them absent */
-    for (unsigned i = 0; i < 512; i++) {
-        rig_put(f->rig, TABLE + i * 8, (0x400000 + (511 - i) * 0x1000) | 3, 8);
-    }
-    rig_put(f->rig, TABLE + 5 * 8, 0, 8);
-    rig_put(f->rig, 0x102008, TABLE | 7, 8);
+    tcg_rig_init(f, options, true);
+    rig_put(f->rig, TCG_RIG_TABLE + 5 * 8, 0, 8); /* absent */
     put_gate(f->rig, X86_EXC_PF, HALT);
     put_gate(f->rig, X86_EXC_UD, HALT);
     put_gate(f->rig, X86_EXC_GP, HALT);
@@ -67,35 +41,6 @@ fixture_init(Fixture *f, const TcgOptions *options)
     vit_address_space_write_bytes(f->rig->host.memory, HANDLER, tcg_program_handler,
                                   (size_t)(tcg_program_handler_end - tcg_program_handler));
 }
-
-static void
-fixture_finish(Fixture *f)
-{
-    vit_tcg_executor.destroy(&f->rig->cpu);
-    f->rig->core = NULL;
-    vit_tcg_free(f->tcg);
-    rig_free(f->rig);
-}
-
-static uint64_t
-run(Fixture *f, const uint8_t *program, const uint8_t *end)
-{
-    X86State *s = &f->rig->core->s;
-    VitCpuExit reason;
-
-    vit_address_space_write_bytes(f->rig->host.memory, BASE, program, (size_t)(end - program));
-    s->rip = BASE;
-    s->gpr[X86_RSP] = 0x8000;
-    s->rflags = 2;
-    s->activity = X86_ACTIVE;
-    x86_state_changed(f->rig->core);
-    do {
-        reason = vit_tcg_executor.run(&f->rig->cpu);
-    } while (reason == VIT_CPU_EXIT_REQUEST || vit_cpu_events(&f->rig->cpu));
-    g_assert_cmpint(reason, ==, VIT_CPU_EXIT_HALT);
-    return s->gpr[X86_RBX];
-}
-#define RUN(f, name) run(f, tcg_program_##name, tcg_program_##name##_end)
 
 static const TcgOptions modes[] = {
     { .interpret = true },       { 0 },
@@ -106,7 +51,7 @@ static const TcgOptions modes[] = {
 
 /* Behind a page fault: the flags that it has shown. */
 static uint64_t
-shown_flags(Fixture *f)
+shown_flags(TcgRig *f)
 {
     const X86State *s = &f->rig->core->s;
 
@@ -119,17 +64,17 @@ static void
 test_flags(void)
 {
     for (unsigned i = 0; i < VIT_ARRAY_LEN(modes); i++) {
-        Fixture f;
+        TcgRig f;
 
         fixture_init(&f, &modes[i]);
-        RUN(&f, stopped);
+        TCG_RIG_RUN(&f, stopped);
         g_assert_cmphex(shown_flags(&f), ==, X86_FLAG_ZF | X86_FLAG_PF);
-        RUN(&f, left);
+        TCG_RIG_RUN(&f, left);
         g_assert_cmphex(shown_flags(&f), ==, X86_FLAG_ZF | X86_FLAG_PF);
-        RUN(&f, repeated);
+        TCG_RIG_RUN(&f, repeated);
         g_assert_cmphex(shown_flags(&f), ==, X86_FLAG_PF);
         g_assert_cmphex(f.rig->core->s.gpr[X86_RCX], ==, 0x13);
-        fixture_finish(&f);
+        tcg_rig_finish(&f);
     }
 }
 
@@ -137,20 +82,20 @@ static uint64_t
 compute(const TcgOptions *options)
 {
     uint64_t value;
-    Fixture f;
+    TcgRig f;
 
     fixture_init(&f, options);
     f.rig->core->s.cr4 |= X86_CR4_PKE;
     f.rig->core->s.pkru = 0x50;
-    value = RUN(&f, values);
+    value = TCG_RIG_RUN(&f, values);
     g_assert_cmphex(f.rig->core->s.gpr[X86_RAX], ==, 0x50);
-    RUN(&f, no_key);
+    TCG_RIG_RUN(&f, no_key);
     g_assert_cmphex(f.rig->core->s.rip, ==, HALT + 1);
     g_assert_cmphex(f.rig->core->s.gpr[X86_RCX], ==, 1);
     f.rig->core->s.cr4 &= ~(uint64_t)X86_CR4_PKE;
-    RUN(&f, keys_off);
+    TCG_RIG_RUN(&f, keys_off);
     g_assert_cmphex(f.rig->core->s.rip, ==, HALT + 1);
-    fixture_finish(&f);
+    tcg_rig_finish(&f);
     return value;
 }
 
@@ -171,14 +116,14 @@ static void
 test_open_close(void)
 {
     const TcgCpu *cpu;
-    Fixture f;
+    TcgRig f;
 
     fixture_init(&f, &(TcgOptions){ 0 });
     cpu = tcg_cpu_of(f.rig->core);
-    g_assert_cmpuint(RUN(&f, open_close), ==, 1000);
+    g_assert_cmpuint(TCG_RIG_RUN(&f, open_close), ==, 1000);
     g_assert_cmpuint(cpu->dispatches, <, 20);
     g_assert_cmpuint(cpu->interpreted, <, 20);
-    fixture_finish(&f);
+    tcg_rig_finish(&f);
 }
 
 /* An interrupt that waits while they are closed. */
@@ -187,32 +132,32 @@ test_waiting(void)
 {
     for (unsigned i = 0; i < VIT_ARRAY_LEN(modes); i++) {
         const X86State *s;
-        Fixture f;
+        TcgRig f;
 
         fixture_init(&f, &modes[i]);
         s = &f.rig->core->s;
         for (unsigned turn = 0; turn < 4; turn++) { /* translated anew, then not */
             f.rig->pending_vector = VECTOR;
             vit_cpu_raise(&f.rig->cpu, VIT_CPU_EVENT_INTR);
-            g_assert_cmphex(RUN(&f, open_one), ==, 0x1000009);
-            g_assert_cmphex(s->gpr[X86_R15], ==, BASE + 8);
+            g_assert_cmphex(TCG_RIG_RUN(&f, open_one), ==, 0x1000009);
+            g_assert_cmphex(s->gpr[X86_R15], ==, TCG_RIG_BASE + 8);
 
             f.rig->pending_vector = VECTOR;
             vit_cpu_raise(&f.rig->cpu, VIT_CPU_EVENT_INTR);
-            g_assert_cmphex(RUN(&f, open_halt), ==, 0x1000007);
-            g_assert_cmphex(s->gpr[X86_R15], ==, BASE + 7);
+            g_assert_cmphex(TCG_RIG_RUN(&f, open_halt), ==, 0x1000007);
+            g_assert_cmphex(s->gpr[X86_R15], ==, TCG_RIG_BASE + 7);
 
             f.rig->pending_vector = VECTOR;
             vit_cpu_raise(&f.rig->cpu, VIT_CPU_EVENT_INTR);
-            g_assert_cmphex(RUN(&f, open_close), ==, 0x1000000 + 1000);
+            g_assert_cmphex(TCG_RIG_RUN(&f, open_close), ==, 0x1000000 + 1000);
         }
-        fixture_finish(&f);
+        tcg_rig_finish(&f);
     }
 }
 
 /* The second space's tables beside the first's, the same but for the pages at 2 MiB. */
 static void
-make_spaces(Fixture *f)
+make_spaces(TcgRig *f)
 {
     const uint64_t keep = (uint64_t)1 << 63;
     X86State *s = &f->rig->core->s;
@@ -236,18 +181,18 @@ test_spaces(void)
 {
     for (unsigned i = 0; i < VIT_ARRAY_LEN(modes); i++) {
         const TcgCpu *cpu;
-        Fixture f;
+        TcgRig f;
 
         fixture_init(&f, &modes[i]);
         make_spaces(&f);
         cpu = tcg_cpu_of(f.rig->core);
-        g_assert_cmpuint(RUN(&f, spaces), ==, 100 * (511 + 510 + 3 + 4) + 7 + 9 + 11);
+        g_assert_cmpuint(TCG_RIG_RUN(&f, spaces), ==, 100 * (511 + 510 + 3 + 4) + 7 + 9 + 11);
         g_assert_cmpuint(rig_get(f.rig, 0x400000 + 509 * 0x1000, 4), ==, 609);
         g_assert_cmpuint(rig_get(f.rig, 0x406000, 4), ==, 106);
         if (i == 1) { /* six pages, not six hundred times */
             g_assert_cmpuint(cpu->slow, <, 60);
         }
-        fixture_finish(&f);
+        tcg_rig_finish(&f);
     }
 }
 
@@ -260,11 +205,11 @@ test_global_page(void)
     X86TlbEntry *entry;
     uint32_t error;
     X86Core *core;
-    Fixture f;
+    TcgRig f;
 
     fixture_init(&f, &(TcgOptions){ 0 });
     core = f.rig->core;
-    rig_put(f.rig, TABLE + 8 * 8, 0x400107, 8);
+    rig_put(f.rig, TCG_RIG_TABLE + 8 * 8, 0x400107, 8);
     core->s.cr4 |= X86_CR4_PGE | X86_CR4_PCIDE;
     x86_state_changed(core);
     for (unsigned round = 0; round < 2; round++) {
@@ -280,7 +225,7 @@ test_global_page(void)
         }
         x86_tlb_flush_page(core, LINEAR);
     }
-    fixture_finish(&f);
+    tcg_rig_finish(&f);
 }
 
 int
