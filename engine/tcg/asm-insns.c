@@ -409,6 +409,12 @@ tcg_asm_pext_rrm(TcgAsm *a, unsigned size, unsigned dst, unsigned src, TcgMem ma
 }
 
 void
+tcg_asm_prefetch(TcgAsm *a, unsigned opcode, unsigned hint, TcgMem mem)
+{
+    OP_RM(a, hint, mem, { .opcode = (uint16_t)(MAP_0F | opcode) });
+}
+
+void
 tcg_asm_mulx_rrr(TcgAsm *a, unsigned size, unsigned high, unsigned low, unsigned src)
 {
     const TcgOp op = bmi(MAP_0F38 | 0xf6, 0xf2, size);

@@ -242,6 +242,8 @@ void tcg_asm_sarx_rrr(TcgAsm *a, unsigned size, unsigned dst, unsigned src, unsi
 void tcg_asm_shrx_rmr(TcgAsm *a, unsigned size, unsigned dst, TcgMem src, unsigned count);
 void tcg_asm_pext_rrr(TcgAsm *a, unsigned size, unsigned dst, unsigned src, unsigned mask);
 void tcg_asm_pext_rrm(TcgAsm *a, unsigned size, unsigned dst, unsigned src, TcgMem mask);
+/* 0F 18 and 0F 0D. */
+void tcg_asm_prefetch(TcgAsm *a, unsigned opcode, unsigned hint, TcgMem mem);
 void tcg_asm_mulx_rrr(TcgAsm *a, unsigned size, unsigned high, unsigned low, unsigned src);
 
 typedef enum TcgBit { TCG_BT = 4, TCG_BTS, TCG_BTR, TCG_BTC } TcgBit;

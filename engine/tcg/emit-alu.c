@@ -131,6 +131,14 @@ counts_zeros(const TcgEmit *e, unsigned feature)
     return x86_has_feature(&e->cpu->core, feature) && e->machine->host_has[feature];
 }
 
+/* Group 16 and 3DNow!'s; other hints of group 16 are reserved. */
+static bool
+is_prefetch(const X86Insn *insn)
+{
+    return insn->is_memory && ((insn->opcode == 0x18 && (insn->reg & 7) < 4) ||
+                               (insn->opcode == 0x0d && (insn->reg & 7) < 2));
+}
+
 bool
 tcg_emit_int(TcgEmit *e)
 {
@@ -144,6 +152,9 @@ tcg_emit_int(TcgEmit *e)
         return true;
     }
     if (exec == x86_exec_nop) {
+        if (is_prefetch(insn)) {
+            tcg_emit_prefetch(e);
+        }
         return true;
     }
     if (exec == x86_exec_pause) {

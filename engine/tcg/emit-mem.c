@@ -248,6 +248,23 @@ tcg_emit_mem(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
     return mem;
 }
 
+/* Of whatever the slot of the tables says, as a prefetch of a wrong address does nothing: no check,
+ * no flag touched. Data that are prefetched are far from the caches, so it is worth its price. */
+void
+tcg_emit_prefetch(TcgEmit *e)
+{
+    const TcgEa ea = tcg_ea_operand(e);
+    int32_t host = table_offset(e->view, false, offsetof(TcgTlbEntry, host));
+    TcgAsm *a = &e->a;
+
+    tcg_emit_ea(e, &ea);
+    tcg_asm_pext_rrm(a, 8, TCG_T1, TCG_T0, hot(offsetof(TcgHot, tlb_index_bits)));
+    tcg_asm_lea(a, 8, TCG_T1, tcg_mem_index(TCG_T1, TCG_T1, 0, 0));
+    tcg_asm_mov_rm(a, 8, TCG_T1, tcg_mem_index(TCG_CTX, TCG_T1, 3, host));
+    tcg_asm_pext_rrm(a, 8, TCG_T0, TCG_T0, tcg_mem(TCG_CTX, TCG_OFFSET(offset_bits)));
+    tcg_asm_prefetch(a, e->insn->opcode, e->insn->reg & 7, tcg_mem_index(TCG_T0, TCG_T1, 0, 0));
+}
+
 TcgMem
 tcg_emit_mem_single(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
 {

@@ -128,6 +128,8 @@ void tcg_emit_ea(TcgEmit *e, const TcgEa *ea);
 TcgMem tcg_emit_mem(TcgEmit *e, const TcgEa *ea, unsigned size, bool write);
 /* The same with the operand at T0 and a displacement, and T1 free. */
 TcgMem tcg_emit_mem_single(TcgEmit *e, const TcgEa *ea, unsigned size, bool write);
+/* PREFETCH0..2, NTA and W of the current instruction's operand. */
+void tcg_emit_prefetch(TcgEmit *e);
 /* After the last host instruction of an instruction with checks. */
 void tcg_emit_mem_done(TcgEmit *e);
 /* The slow paths, behind the block. */

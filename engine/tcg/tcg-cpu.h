@@ -174,6 +174,7 @@ typedef struct TcgCpu {
     uint64_t claimed;        /* claims of pages up to here are settled; 0 = none of them new */
 
     uint8_t across[128] __attribute__((aligned(64))); /* what a read found in two pages */
+    uint64_t offset_bits;                             /* 0xfff, for PEXT */
     uint64_t shifted;                                 /* see tcg_flags_need_operand() */
     uintptr_t across_at;                              /* where in it, aligned as in the guest */
     uintptr_t rep[3];                                 /* of emit-string.c */

@@ -93,6 +93,9 @@ may_fault(const TcgEmit *e, unsigned index)
 
     switch (insn->row->class_) {
     case X86_CLASS_INT:
+        if (exec == x86_exec_nop) {
+            return false; /* nor a prefetch */
+        }
         return insn->is_memory || !insn->has_modrm || exec == x86_exec_div || exec == x86_exec_idiv;
     case X86_CLASS_STACK: break;
     default: return true;
