@@ -371,13 +371,13 @@ blk_drive_get_node(VitDrive *drive)
 /* ---- limits ---- */
 
 void
-blk_drive_set_throttle(VitDrive *drive, const char *group_name, const BlkThrottleConfig *config)
+blk_drive_set_throttle(VitDrive *drive, const char *group_name, const VitThrottleConfig *config)
 {
     BlkBackend *backend = blk_backend_of(drive);
     BlkThrottleGroup *group;
     bool any = false;
 
-    for (unsigned i = 0; i < BLK_LIMITS; i++) {
+    for (unsigned i = 0; i < VIT_LIMITS; i++) {
         any |= config->limits[i].rate > 0;
     }
     if (!any && !group_name) {
@@ -405,7 +405,7 @@ blk_drive_throttle(VitDrive *drive, const BlkOptions *limits, GError **error)
 {
     g_autoptr(BlkOptions) left = blk_options_copy(limits);
     g_autofree char *group = blk_options_take(left, "group");
-    BlkThrottleConfig config = { 0 };
+    VitThrottleConfig config = { 0 };
     const char *key;
 
     if (!blk_throttle_take_options(left, "", &config, NULL, error)) {
@@ -421,7 +421,7 @@ blk_drive_throttle(VitDrive *drive, const BlkOptions *limits, GError **error)
     return true;
 }
 
-const BlkThrottleConfig *
+const VitThrottleConfig *
 blk_drive_get_throttle(VitDrive *drive, const char **out_group)
 {
     BlkBackend *backend = blk_backend_of(drive);

@@ -12,6 +12,7 @@
  * or do I/O synchronously wait for the host and may run completions of other requests. */
 
 #include "blk-options.h"
+#include "vit-throttle.h"
 #include "vit-drive.h"
 #include "vit-lock.h"
 #include "vit-types.h"
@@ -156,8 +157,6 @@ typedef enum BlkOnError {
     BLK_ON_ERROR_STOP,
     BLK_ON_ERROR_ENOSPC, /* stop when the host is full, else report */
 } BlkOnError;
-
-typedef struct BlkThrottleConfig BlkThrottleConfig;
 
 /* Takes throttling.* and the older keys (bps, iops_rd, group, ...) out of OPTIONS, without the
  * prefix; NULL: there are none. */

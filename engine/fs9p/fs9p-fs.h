@@ -82,12 +82,20 @@ typedef struct Fs9pLocalConfig {
     const char *path;
     Fs9pModel model;
     bool is_readonly;
-    bool is_writeout; /* a write is answered when it is on the medium's way */
+    bool is_writeout; /* a write is answered when it is on the medium */
     uint32_t file_mode, dir_mode;
 } Fs9pLocalConfig;
 
 /* A folder of the host; NULL with ERROR. Ownership: caller. */
 Fs9pFs *fs9p_local_new(const Fs9pLocalConfig *config, GError **error);
+typedef struct Fs9pProxyConfig {
+    const char *path; /* of the helper's socket; NULL: FD is a connected one, which is taken */
+    int fd;
+    bool is_readonly, is_writeout;
+} Fs9pProxyConfig;
+
+/* A tree that virtfs-proxy-helper serves; NULL with ERROR. Ownership: caller. */
+Fs9pFs *fs9p_proxy_new(const Fs9pProxyConfig *config, GError **error);
 /* A made-up tree for tests: a text, a file that swallows what is written, many entries. */
 Fs9pFs *fs9p_synth_new(bool is_readonly);
 

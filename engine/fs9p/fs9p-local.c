@@ -9,11 +9,11 @@
  * the guest follows itself. Of special files only the names are shown; none is ever opened.
  * Thread: any, several at a time. */
 
+#include "fs9p-file.h"
 #include "fs9p-local.h"
 
 #include "vit-error.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdio.h>
@@ -21,11 +21,6 @@
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-
-struct Fs9pFile {
-    int fd;
-    DIR *dir; /* of folders; owns FD */
-};
 
 enum { PATH_FLAGS = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
 
@@ -278,27 +273,11 @@ open_at(int dir, const char *name, int flags, mode_t mode)
     if (fd < 0) {
         return -errno;
     }
-    if (fstat(fd, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))) {
+    if (!fs9p_file_is_plain(fd)) {
         close(fd);
         return -ENXIO;
     }
     return fd;
-}
-
-static int
-wrap(int fd, bool is_dir, Fs9pFile **out)
-{
-    Fs9pFile *file = g_new0(Fs9pFile, 1);
-
-    file->fd = fd;
-    if (is_dir && !(file->dir = fdopendir(fd))) {
-        int ret = -errno;
-        close(fd);
-        g_free(file);
-        return ret;
-    }
-    *out = file;
-    return 0;
 }
 
 static int
@@ -312,74 +291,40 @@ local_open(Fs9pFs *fs, const char *path, int flags, Fs9pFile **out)
     }
     fd = open_at(dir, name, flags & ~O_EXCL, 0);
     close(dir);
-    return fd < 0 ? fd : wrap(fd, flags & O_DIRECTORY, out);
-}
-
-static void
-local_close(Fs9pFs *fs, Fs9pFile *file)
-{
-    if (file->dir) {
-        closedir(file->dir);
-    } else {
-        close(file->fd);
-    }
-    g_free(file);
-}
-
-static ssize_t
-local_pread(Fs9pFs *fs, Fs9pFile *file, void *buf, size_t len, uint64_t at)
-{
-    ssize_t done = pread(file->fd, buf, len, (off_t)at);
-
-    return done < 0 ? -errno : done;
+    return fd < 0 ? fd : fs9p_file_new(fd, flags & O_DIRECTORY, out);
 }
 
 static ssize_t
 local_pwrite(Fs9pFs *fs, Fs9pFile *file, const void *buf, size_t len, uint64_t at)
 {
-    ssize_t done = pwrite(file->fd, buf, len, (off_t)at);
-
-    if (done < 0) {
-        return -errno;
-    }
-    if (local_of(fs)->is_writeout && done > 0 &&
-        sync_file_range(file->fd, (off_t)at, done,
-                        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE) < 0 &&
-        fdatasync(file->fd) < 0) {
-        return -errno;
-    }
-    return done;
+    return fs9p_file_write(file, buf, len, at, local_of(fs)->is_writeout);
 }
 
-static int
-local_fsync(Fs9pFs *fs, Fs9pFile *file, bool data_only)
+typedef struct Listing {
+    Fs9pLocal *local;
+    bool (*visit)(void *opaque, const Fs9pEntry *entry);
+    void *opaque;
+} Listing;
+
+static bool
+list_entry(void *opaque, const Fs9pEntry *entry)
 {
-    return (data_only ? fdatasync(file->fd) : fsync(file->fd)) < 0 ? -errno : 0;
+    Listing *listing = opaque;
+    Fs9pEntry out = *entry;
+
+    if (fs9p_is_mapped(listing->local) && out.type != DT_DIR) {
+        out.type = DT_UNKNOWN; /* what it is stands elsewhere */
+    }
+    return is_hidden(listing->local, out.name) || listing->visit(listing->opaque, &out);
 }
 
 static int
 local_readdir(Fs9pFs *fs, Fs9pFile *file, uint64_t at,
               bool (*visit)(void *opaque, const Fs9pEntry *entry), void *opaque)
 {
-    Fs9pLocal *local = local_of(fs);
-    struct dirent *entry;
+    Listing listing = { local_of(fs), visit, opaque };
 
-    if (at) {
-        seekdir(file->dir, (long)at);
-    } else {
-        rewinddir(file->dir);
-    }
-    for (errno = 0; (entry = readdir(file->dir)); errno = 0) {
-        Fs9pEntry out = { entry->d_ino, (uint64_t)entry->d_off, entry->d_type, entry->d_name };
-
-        if (fs9p_is_mapped(local) && out.type != DT_DIR) {
-            out.type = DT_UNKNOWN; /* what it is stands elsewhere */
-        }
-        if (!is_hidden(local, entry->d_name) && !visit(opaque, &out)) {
-            return 0;
-        }
-    }
-    return -errno;
+    return fs9p_file_readdir(fs, file, at, list_entry, &listing);
 }
 
 static int
@@ -451,7 +396,7 @@ local_create(Fs9pFs *fs, const char *dir_path, const char *name, int flags, cons
         ret = fd;
     }
     close(dir);
-    return ret < 0 ? ret : wrap(fd, false, out);
+    return ret < 0 ? ret : fs9p_file_new(fd, false, out);
 }
 
 static int
@@ -619,10 +564,10 @@ static const Fs9pOps local_ops = {
     .statfs = local_statfs,
     .readlink = local_readlink,
     .open = local_open,
-    .close = local_close,
-    .pread = local_pread,
+    .close = fs9p_file_close,
+    .pread = fs9p_file_pread,
     .pwrite = local_pwrite,
-    .fsync = local_fsync,
+    .fsync = fs9p_file_fsync,
     .readdir = local_readdir,
     .create = local_create,
     .mkdir = local_mkdir,

@@ -10,6 +10,9 @@
  *  3. Tflush goes to no worker: it marks the request it names, which, if no worker has begun it,
  *     answers EINTR, and is answered right after it.
  *
+ *  4. Reads and writes above the limits are held before they go to a worker, so that other requests
+ *     pass them; the source's time says when the next may go. A drain lets all go.
+ *
  * Thread: machine thread, device lock held; run_one() on workers. */
 
 #include "fs9p-session.h"
@@ -27,6 +30,7 @@ typedef struct Request {
     void *opaque, *cookie;
     uint8_t *bytes, *answer;
     size_t len, room, answer_len;
+    bool is_held;
     gint is_cancelled; /* atomic */
     GSList *flushes;   /* Request: to be answered after it */
 } Request;
@@ -38,6 +42,8 @@ struct Session {
     GMainContext *context;
     GThreadPool *pool;
     GPtrArray *running; /* Request, not delivered yet */
+    VitThrottle throttle;
+    GQueue held[2]; /* Request; reads, writes */
     GMutex lock;
     GCond finished;
     GQueue ready; /* Request; under the lock */
@@ -112,6 +118,64 @@ take_ready(Session *session, bool wait)
     return request;
 }
 
+/* ---- Limits ---- */
+
+enum { COUNT_AT = FS9P_HEADER_BYTES + 4 + 8 }; /* of Tread and Twrite */
+
+static bool
+is_limited(const Session *session, const Request *request)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < VIT_LIMITS; i++) {
+        any |= session->throttle.config.limits[i].rate != 0;
+    }
+    return any && request->len >= COUNT_AT + 4 &&
+           (request->bytes[4] == FS9P_TREAD || request->bytes[4] == FS9P_TWRITE);
+}
+
+static void
+let_go(Session *session, Request *request)
+{
+    request->is_held = false;
+    g_thread_pool_push(session->pool, request, NULL);
+}
+
+/* Those whose turn has come; ALL: whatever the limits say. */
+static void
+let_held_go(Session *session, bool all)
+{
+    double next_s = -1;
+
+    for (unsigned is_write = 0; is_write < 2; is_write++) {
+        GQueue *held = &session->held[is_write];
+        Request *request;
+
+        while ((request = g_queue_peek_head(held))) {
+            Fs9pReader in = { request->bytes + COUNT_AT, request->bytes + request->len, false };
+            double delay_s = all ? 0 : vit_throttle_delay_s(&session->throttle, is_write);
+
+            if (delay_s > 0) {
+                next_s = next_s < 0 ? delay_s : MIN(next_s, delay_s);
+                break;
+            }
+            vit_throttle_count(&session->throttle, is_write, fs9p_get(&in, 4));
+            g_queue_pop_head(held);
+            let_go(session, request);
+        }
+    }
+    g_source_set_ready_time(session->source,
+                            next_s < 0 ? -1 : g_get_monotonic_time() + 1 + (int64_t)(next_s * 1e6));
+}
+
+static void
+hold(Session *session, Request *request)
+{
+    request->is_held = true;
+    g_queue_push_tail(&session->held[request->bytes[4] == FS9P_TWRITE], request);
+    let_held_go(session, false);
+}
+
 /* ---- The source: ready while something is to be delivered ---- */
 
 typedef struct ReadySource {
@@ -144,6 +208,7 @@ source_dispatch(GSource *source, GSourceFunc func, gpointer data)
     Session *session = ((ReadySource *)source)->session;
     Request *request;
 
+    let_held_go(session, false);
     while ((request = take_ready(session, false))) {
         deliver(session, request);
     }
@@ -180,6 +245,10 @@ flush(Session *session, Request *request)
     if (old) {
         g_atomic_int_set(&old->is_cancelled, 1);
         old->flushes = g_slist_prepend(old->flushes, request);
+        if (old->is_held) {
+            g_queue_remove(&session->held[old->bytes[4] == FS9P_TWRITE], old);
+            let_go(session, old);
+        }
     } else {
         answer(request);
     }
@@ -204,7 +273,11 @@ session_request(VitFsdev *fsdev, const uint8_t *bytes, size_t len, size_t room, 
         return;
     }
     g_ptr_array_add(session->running, request);
-    g_thread_pool_push(session->pool, request, NULL);
+    if (is_limited(session, request)) {
+        hold(session, request);
+    } else {
+        let_go(session, request);
+    }
 }
 
 static void
@@ -212,6 +285,7 @@ session_drain(VitFsdev *fsdev)
 {
     Session *session = (Session *)fsdev;
 
+    let_held_go(session, true);
     while (session->running->len > 0) {
         deliver(session, take_ready(session, true));
     }
@@ -254,7 +328,8 @@ warn(void *opaque, const char *line)
 }
 
 VitFsdev *
-fs9p_session_new(const char *id, Fs9pFs *fs, Fs9pMultidevs multidevs, GMainContext *context)
+fs9p_session_new(const char *id, Fs9pFs *fs, Fs9pMultidevs multidevs,
+                 const VitThrottleConfig *limits, GMainContext *context)
 {
     Session *session = g_new0(Session, 1);
 
@@ -272,6 +347,7 @@ fs9p_session_new(const char *id, Fs9pFs *fs, Fs9pMultidevs multidevs, GMainConte
     g_mutex_init(&session->lock);
     g_cond_init(&session->finished);
     g_queue_init(&session->ready);
+    vit_throttle_configure(&session->throttle, limits ? limits : &(VitThrottleConfig){ 0 });
     session->source = g_source_new((GSourceFuncs *)&source_funcs, sizeof(ReadySource));
     ((ReadySource *)session->source)->session = session;
     g_source_attach(session->source, context);

@@ -103,6 +103,76 @@ open_local(const VitPlanProps *props, const char *id, GError **error)
     return fs9p_local_new(&config, error);
 }
 
+static Fs9pFs *
+open_proxy(const VitPlanProps *props, const char *id, GError **error)
+{
+    static const char *const of_local[] = { "path", "security_model", "fmode", "dmode" };
+    static const VitProp number = {
+        .name = "sock_fd", .type = VIT_PROP_TYPE_UINT, .size = sizeof(uint32_t), .max = INT_MAX
+    };
+    const char *fd_text = vit_plan_props_get(props, "sock_fd");
+    Fs9pProxyConfig config = { .path = vit_plan_props_get(props, "socket"),
+                               .is_readonly = is_on(props, "readonly"),
+                               .is_writeout = vit_plan_props_get(props, "writeout") };
+    uint32_t fd = 0;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(of_local); i++) {
+        if (vit_plan_props_get(props, of_local[i])) {
+            g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                        "fsdev %s: %s= is the helper's affair, which serves the folder it was "
+                        "started with",
+                        id, of_local[i]);
+            return NULL;
+        }
+    }
+    if (!config.path == !fd_text) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "fsdev %s needs one of socket=PATH, where virtfs-proxy-helper listens, and "
+                    "sock_fd=NUMBER",
+                    id);
+        return NULL;
+    }
+    if (fd_text && !vit_prop_parse(&number, &fd, fd_text, NULL, error)) {
+        return NULL;
+    }
+    config.fd = (int)fd;
+    return fs9p_proxy_new(&config, error);
+}
+
+/* throttling.bps-total and so on. */
+static bool
+get_limits(const VitPlanProps *props, const char *id, VitThrottleConfig *out, GError **error)
+{
+    static const VitProp number = {
+        .name = "limit", .type = VIT_PROP_TYPE_SIZE, .size = sizeof(uint64_t), .max = INT64_MAX
+    };
+    bool ok = true;
+
+    *out = (VitThrottleConfig){ 0 };
+    for (unsigned i = 0; ok && i < 2 * VIT_LIMITS + 1; i++) {
+        VitLimit *limit = &out->limits[i % VIT_LIMITS];
+        bool is_size = i == 2 * VIT_LIMITS, is_max = i >= VIT_LIMITS;
+        g_autofree char *key =
+            is_size ? g_strdup("throttling.iops-size")
+                    : g_strconcat("throttling.", vit_throttle_limit_name(i % VIT_LIMITS),
+                                  is_max ? "-max" : NULL, NULL);
+        const char *text = vit_plan_props_get(props, key);
+        VitProp prop = number;
+
+        prop.name = key;
+        ok = !text || vit_prop_parse(&prop,
+                                     is_size  ? &out->op_bytes
+                                     : is_max ? &limit->max
+                                              : &limit->rate,
+                                     text, NULL, error);
+    }
+    ok = ok && vit_throttle_check(out, error);
+    if (!ok) {
+        g_prefix_error(error, "fsdev %s: ", id);
+    }
+    return ok;
+}
+
 static bool
 add(Machine *machine, const VitPlanOther *plan, GError **error)
 {
@@ -114,6 +184,7 @@ add(Machine *machine, const VitPlanOther *plan, GError **error)
     };
     const VitPlanProps *props = &plan->props;
     const char *id = vit_plan_props_get(props, "id"), *driver = plan->value;
+    VitThrottleConfig limits;
     int devs;
     Fs9pFs *fs;
 
@@ -126,16 +197,18 @@ add(Machine *machine, const VitPlanOther *plan, GError **error)
         return false;
     }
     devs = choose(props, id, "multidevs", multidevs, FS9P_MULTIDEVS_WARN, error);
-    if (devs < 0) {
+    if (devs < 0 || !get_limits(props, id, &limits, error)) {
         return false;
     }
     if (g_strcmp0(driver, "synth") == 0) {
         fs = fs9p_synth_new(is_on(props, "readonly"));
     } else if (g_strcmp0(driver, "local") == 0) {
         fs = open_local(props, id, error);
+    } else if (g_strcmp0(driver, "proxy") == 0) {
+        fs = open_proxy(props, id, error);
     } else {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_AVAILABLE_YET,
-                    "fsdev %s: the driver '%s' is not available yet; use local", id,
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "fsdev %s: there is no driver '%s'; use local, proxy or synth", id,
                     driver ? driver : "");
         return false;
     }
@@ -146,7 +219,7 @@ add(Machine *machine, const VitPlanOther *plan, GError **error)
         machine->fsdevs = g_ptr_array_new();
     }
     g_ptr_array_add(machine->fsdevs,
-                    fs9p_session_new(id, fs, (Fs9pMultidevs)devs, machine->context));
+                    fs9p_session_new(id, fs, (Fs9pMultidevs)devs, &limits, machine->context));
     return true;
 }
 

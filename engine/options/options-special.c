@@ -86,7 +86,7 @@ static const VitOptionSpecial specials[] = {
       "COM ports exist only on Windows hosts; vit-chardev-spec.c says so" },
     { "intro.tool.image-create", VIT_STATUS_AVAILABLE, "vitrine-img" },
     { "intro.tool.bridge-helper", VIT_STATUS_NOT_YET, "external helper program" },
-    { "intro.tool.virtfs-proxy-helper", VIT_STATUS_NOT_YET, "external helper program" },
+    { "intro.tool.virtfs-proxy-helper", VIT_STATUS_AVAILABLE, "external helper program" },
     { "key.ctrl-alt-f", VIT_STATUS_AVAILABLE, "keys of the machine window" },
     { "key.ctrl-alt", VIT_STATUS_AVAILABLE, "keys of the machine window" },
     { "key.console-1", VIT_STATUS_AVAILABLE, "keys of the machine window" },

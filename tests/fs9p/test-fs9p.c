@@ -7,6 +7,7 @@
  * mission: fsdev.fmode fsdev.dmode virtfs.multidevs virtfs.multidevs.warn virtfs.multidevs.remap */
 
 #include "fs9p-session.h"
+#include "host-programs.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -14,11 +15,17 @@
 #include <ftw.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+/* The model of -fsdev that a helper of the host's serves, which has no model. */
+#define PROXY ((Fs9pModel)-1)
+
 typedef struct Client {
     char *folder;
+    GPid helper;
     Fs9pFs *fs;
     Fs9pServer *server;
     uint8_t request[70000], answer[70000];
@@ -82,6 +89,55 @@ start(Client *client, Fs9pFs *fs, Fs9pMultidevs multidevs)
     g_assert_cmpuint(call(client, FS9P_TATTACH, "44ss4", 0u, ~0u, "", "", 1000u), ==, 0);
 }
 
+/* virtfs-proxy-helper, as QEMU's packages bring it; NULL: it cannot run here. */
+static const char *
+helper_program(void)
+{
+    static const char *const places[] = { "/usr/lib/qemu/virtfs-proxy-helper",
+                                          "/usr/libexec/virtfs-proxy-helper" };
+
+    if (geteuid() != 0) {
+        g_test_skip("virtfs-proxy-helper needs root");
+        return NULL;
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(places); i++) {
+        if (g_file_test(places[i], G_FILE_TEST_IS_EXECUTABLE)) {
+            return places[i];
+        }
+    }
+    test_lacks("virtfs-proxy-helper");
+    return NULL;
+}
+
+static void
+keep_socket(gpointer data)
+{
+    dup2(GPOINTER_TO_INT(data), 3);
+}
+
+/* The helper on the other end of a pair of sockets. */
+static Fs9pFs *
+start_helper(Client *client, const char *program)
+{
+    const char *argv[] = { program, "-n", "-p", client->folder, "-f", "3", NULL };
+    Fs9pProxyConfig config = { 0 };
+    g_autoptr(GError) error = NULL;
+    int ends[2];
+    Fs9pFs *fs;
+
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), ==, 0);
+    g_spawn_async(NULL, (char **)argv, NULL,
+                  G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_LEAVE_DESCRIPTORS_OPEN |
+                      G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL,
+                  keep_socket, GINT_TO_POINTER(ends[1]), &client->helper, &error);
+    g_assert_no_error(error);
+    close(ends[1]);
+    config.fd = ends[0];
+    fs = fs9p_proxy_new(&config, &error);
+    g_assert_no_error(error);
+    return fs;
+}
+
 static Client *
 client_new(Fs9pModel model, bool is_readonly)
 {
@@ -94,9 +150,16 @@ client_new(Fs9pModel model, bool is_readonly)
 
     client->folder = g_dir_make_tmp("vitrine-fs9p-XXXXXX", NULL);
     config.path = client->folder;
-    fs = fs9p_local_new(&config, &error);
-    g_assert_no_error(error);
-    start(client, fs, FS9P_MULTIDEVS_REMAP);
+    if (model == PROXY) {
+        const char *program = helper_program();
+        fs = program ? start_helper(client, program) : NULL;
+    } else {
+        fs = fs9p_local_new(&config, &error);
+        g_assert_no_error(error);
+    }
+    if (fs) {
+        start(client, fs, FS9P_MULTIDEVS_REMAP);
+    }
     return client;
 }
 
@@ -111,6 +174,9 @@ client_free(Client *client)
 {
     fs9p_server_free(client->server);
     fs9p_fs_free(client->fs);
+    if (client->helper) {
+        waitpid(client->helper, NULL, 0); /* it ends with its socket */
+    }
     if (client->folder) {
         nftw(client->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     }
@@ -167,6 +233,9 @@ make_file(Client *client, const char *name, const char *text)
 static bool
 can_serve(Client *client, Fs9pModel model)
 {
+    if (model == PROXY) {
+        return client->fs != NULL;
+    }
     if (model == FS9P_PASSTHROUGH && geteuid() != 0) {
         g_test_skip("passthrough gives files other owners, which root alone may");
         return false;
@@ -212,7 +281,7 @@ test_files(gconstpointer data)
         g_assert_cmpuint(st.st_uid, ==, 1000);
         g_assert_cmpuint(st.st_gid, ==, 77);
     }
-    if (model == FS9P_PASSTHROUGH) {
+    if (model == FS9P_PASSTHROUGH || model == PROXY) {
         g_assert_cmpuint(host.st_uid, ==, 1000);
         g_assert_cmpuint(host.st_gid, ==, 77);
     }
@@ -255,12 +324,16 @@ test_files(gconstpointer data)
 
 /* Nothing outside is reached, by whatever name. */
 static void
-test_confined(void)
+test_confined(gconstpointer data)
 {
-    Client *client = client_new(FS9P_NONE, false);
+    Client *client = client_new((Fs9pModel)GPOINTER_TO_INT(data), false);
     g_autofree char *link = host_path(client, "out"), *fifo = host_path(client, "fifo");
     struct stat root, up;
 
+    if (!client->fs) {
+        client_free(client);
+        return;
+    }
     g_assert_cmpint(symlink("/etc", link), ==, 0);
     g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
     g_assert_cmpuint(walk(client, 0, 1, "out"), ==, 0);
@@ -367,10 +440,14 @@ count_entries(Client *client, unsigned fid, unsigned count)
 }
 
 static void
-test_readdir(void)
+test_readdir(gconstpointer data)
 {
-    Client *client = client_new(FS9P_NONE, false);
+    Client *client = client_new((Fs9pModel)GPOINTER_TO_INT(data), false);
 
+    if (!client->fs) {
+        client_free(client);
+        return;
+    }
     for (unsigned i = 0; i < 300; i++) {
         g_autofree char *name = g_strdup_printf("file-%u", i), *path = host_path(client, name);
         g_file_set_contents(path, "", 0, NULL);
@@ -381,6 +458,95 @@ test_readdir(void)
     g_assert_cmpuint(count_entries(client, 1, 60000), ==, 302);
     g_assert_cmpuint(call(client, FS9P_TREAD, "484", 1u, (uint64_t)0, 10u), ==, EISDIR);
     client_free(client);
+}
+
+/* Attributes, sizes of file systems and times through the helper.
+ * mission: fsdev.proxy fsdev.sock_fd intro.tool.virtfs-proxy-helper */
+static void
+test_proxy(void)
+{
+    Client *client = client_new(PROXY, false);
+    const struct timespec times[2] = { { 11, 22 }, { 33, 44 } };
+    const Fs9pOwner owner = { 0640, 5, 6 };
+    char buf[5000] = "";
+    struct statfs stfs;
+    struct stat st;
+    Fs9pFs *fs = client->fs;
+
+    if (!fs) {
+        client_free(client);
+        return;
+    }
+    g_assert_cmpint(fs->ops->statfs(fs, "", &stfs), ==, 0);
+    g_assert_cmpint(stfs.f_bsize, >, 0);
+    g_assert_cmpint(fs->ops->mknod(fs, "", "node", &owner, 0), ==, 0);
+    g_assert_cmpint(fs->ops->utimens(fs, "node", times), ==, 0);
+    g_assert_cmpint(fs->ops->truncate(fs, "node", 5000), ==, 0);
+    g_assert_cmpint(fs->ops->chmod(fs, "node", 0604), ==, 0);
+    g_assert_cmpint(fs->ops->utimens(fs, "node", times), ==, 0);
+    g_assert_cmpint(fs->ops->lstat(fs, "node", &st), ==, 0);
+    g_assert_cmpint(st.st_size, ==, 5000);
+    g_assert_cmpint(st.st_mtim.tv_sec, ==, 33);
+    g_assert_cmpint(st.st_mtim.tv_nsec, ==, 44);
+    g_assert_cmpint(st.st_atim.tv_sec, ==, 11);
+    g_assert_cmpuint(st.st_mode, ==, S_IFREG | 0604);
+    g_assert_cmpint(fs->ops->unlink(fs, "", "node", true), ==, -ENOTDIR);
+    if (setxattr(client->folder, "user.probe", "1", 1, 0) == 0) {
+        g_assert_cmpint(fs->ops->setxattr(fs, "node", "user.a", "value", 5, 0), ==, 0);
+        g_assert_cmpint(fs->ops->getxattr(fs, "node", "user.a", NULL, 0), ==, 5);
+        g_assert_cmpint(fs->ops->getxattr(fs, "node", "user.a", buf, 100), ==, 5);
+        g_assert_cmpstr(buf, ==, "value");
+        g_assert_cmpint(fs->ops->listxattr(fs, "node", NULL, 0), ==, 7);
+        g_assert_cmpint(fs->ops->listxattr(fs, "node", buf, 100), ==, 7);
+        g_assert_cmpstr(buf, ==, "user.a");
+        g_assert_cmpint(fs->ops->removexattr(fs, "node", "user.a"), ==, 0);
+        g_assert_cmpint(fs->ops->getxattr(fs, "node", "user.a", buf, 100), ==, -ENODATA);
+    }
+    /* names that make a message too long are refused, and the next is served */
+    memset(buf, 'n', sizeof(buf) - 1);
+    g_assert_cmpint(fs->ops->lstat(fs, buf, &st), <, 0);
+    g_assert_cmpint(fs->ops->lstat(fs, "node", &st), ==, 0);
+    client_free(client);
+}
+
+/* Helpers that answer nonsense are given up. */
+static void
+test_bad_helper(void)
+{
+    static const struct {
+        uint8_t bytes[16];
+        size_t len;
+    } answers[] = {
+        { { 7, 0, 0, 0, 0, 0, 0, 0 }, 8 },                          /* no type */
+        { { 0, 0, 0, 0, 0, 0, 2, 0 }, 8 },                          /* too long */
+        { { 0, 0, 0, 0, 4, 0, 0, 0, 1, 2 }, 10 },                   /* ends early */
+        { { 1, 0, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0 }, 12 },             /* an error that is none */
+        { { 1, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0x80 }, 12 },          /* nor is this */
+        { { 0, 0, 0, 0, 8, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8 }, 16 }, /* too short to be one */
+        { { 0 }, 0 },
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(answers); i++) {
+        Fs9pProxyConfig config = { 0 };
+        Fs9pFile *file;
+        struct stat st;
+        int ends[2];
+        Fs9pFs *fs;
+
+        g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), ==, 0);
+        config.fd = ends[0];
+        fs = fs9p_proxy_new(&config, NULL);
+        g_assert_cmpint(write(ends[1], answers[i].bytes, answers[i].len), ==,
+                        (ssize_t)answers[i].len);
+        shutdown(ends[1], SHUT_WR);
+        if (i % 2) {
+            g_assert_cmpint(fs->ops->open(fs, "a", 0, &file), ==, -EIO);
+        }
+        g_assert_cmpint(fs->ops->lstat(fs, "a", &st), ==, -EIO);
+        g_assert_cmpint(fs->ops->lstat(fs, "a", &st), ==, -EIO);
+        fs9p_fs_free(fs);
+        close(ends[1]);
+    }
 }
 
 /* mission: fsdev.synth virtfs.synth */
@@ -444,7 +610,8 @@ static void
 test_session(void)
 {
     g_autoptr(GMainContext) context = g_main_context_new();
-    VitFsdev *fsdev = fs9p_session_new("s", fs9p_synth_new(false), FS9P_MULTIDEVS_WARN, context);
+    VitFsdev *fsdev =
+        fs9p_session_new("s", fs9p_synth_new(false), FS9P_MULTIDEVS_WARN, NULL, context);
     Answers answers = { g_string_new(NULL) };
     static const uint8_t version[] = "\x15\0\0\0\x64\xff\xff\0\x20\0\0\x08\0"
                                      "9P2000.L";
@@ -470,6 +637,47 @@ test_session(void)
     g_string_free(answers.order, TRUE);
 }
 
+/* 4000 bytes a second and 400 of them at once: writes of 100 bytes wait, all else passes them.
+ * mission: fsdev.throttling.* */
+static void
+test_limits(void)
+{
+    const VitThrottleConfig limits = { .limits[VIT_LIMIT_BPS_WRITE] = { .rate = 4000 } };
+    g_autoptr(GMainContext) context = g_main_context_new();
+    VitFsdev *fsdev =
+        fs9p_session_new("s", fs9p_synth_new(false), FS9P_MULTIDEVS_WARN, &limits, context);
+    Answers answers = { g_string_new(NULL) };
+    uint8_t write[23 + 100] = { sizeof(write), 0, 0, 0, FS9P_TWRITE, 0, 0 };
+    static const uint8_t clunk[] = { 11, 0, 0, 0, FS9P_TCLUNK, 99, 0, 1, 0, 0, 0 };
+    static const uint8_t flush[] = { 9, 0, 0, 0, FS9P_TFLUSH, 2, 0, 24, 0 };
+    int64_t begun_us = g_get_monotonic_time();
+
+    write[19] = 100; /* count */
+    for (uint8_t tag = 0; tag < 25; tag++) {
+        write[5] = tag;
+        fsdev->request(fsdev, write, sizeof(write), 100, note, &answers, (void *)"w");
+    }
+    fsdev->request(fsdev, clunk, sizeof(clunk), 100, note, &answers, (void *)"c");
+    fsdev->request(fsdev, flush, sizeof(flush), 100, note, &answers, (void *)"f");
+    while (answers.order->len < 24 * 3 + 3 + 3 + 5) {
+        g_main_context_iteration(context, TRUE);
+    }
+    /* 2400 bytes less 400; the one that was flushed is not counted */
+    g_assert_cmpint(g_get_monotonic_time() - begun_us, >, 400000);
+    g_assert_nonnull(strstr(answers.order->str, "c7 "));
+    g_assert_true(g_str_has_suffix(answers.order->str, "w7 w7 w7 w7 w7 w7 w7 w7 w7 "));
+    /* who drains does not wait for limits */
+    begun_us = g_get_monotonic_time();
+    for (uint8_t tag = 0; tag < 250; tag++) {
+        write[5] = tag;
+        fsdev->request(fsdev, write, sizeof(write), 100, note, &answers, (void *)"w");
+    }
+    fsdev->drain(fsdev);
+    g_assert_cmpint(g_get_monotonic_time() - begun_us, <, 4000000);
+    fsdev->free(fsdev);
+    g_string_free(answers.order, TRUE);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -479,7 +687,11 @@ main(int argc, char **argv)
     g_test_add_data_func("/fs9p/files/mapped-xattr", GINT_TO_POINTER(FS9P_MAPPED_XATTR),
                          test_files);
     g_test_add_data_func("/fs9p/files/mapped-file", GINT_TO_POINTER(FS9P_MAPPED_FILE), test_files);
-    g_test_add_func("/fs9p/confined", test_confined);
+    g_test_add_data_func("/fs9p/files/proxy", GINT_TO_POINTER(PROXY), test_files);
+    g_test_add_data_func("/fs9p/confined/local", GINT_TO_POINTER(FS9P_NONE), test_confined);
+    g_test_add_data_func("/fs9p/confined/proxy", GINT_TO_POINTER(PROXY), test_confined);
+    g_test_add_func("/fs9p/proxy", test_proxy);
+    g_test_add_func("/fs9p/bad-helper", test_bad_helper);
     g_test_add_func("/fs9p/readonly", test_readonly);
     g_test_add_data_func("/fs9p/multidevs/warn", GINT_TO_POINTER(FS9P_MULTIDEVS_WARN),
                          test_multidevs);
@@ -487,9 +699,11 @@ main(int argc, char **argv)
                          test_multidevs);
     g_test_add_data_func("/fs9p/multidevs/forbid", GINT_TO_POINTER(FS9P_MULTIDEVS_FORBID),
                          test_multidevs);
-    g_test_add_func("/fs9p/readdir", test_readdir);
+    g_test_add_data_func("/fs9p/readdir/local", GINT_TO_POINTER(FS9P_NONE), test_readdir);
+    g_test_add_data_func("/fs9p/readdir/proxy", GINT_TO_POINTER(PROXY), test_readdir);
     g_test_add_func("/fs9p/synth", test_synth);
     g_test_add_func("/fs9p/hostile", test_hostile);
     g_test_add_func("/fs9p/session", test_session);
+    g_test_add_func("/fs9p/limits", test_limits);
     return g_test_run();
 }

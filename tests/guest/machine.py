@@ -43,7 +43,7 @@ class Failure(AssertionError):
 
 
 class Machine:
-    def __init__(self, *args, accel=("-accel", ACCEL), qmp=True):
+    def __init__(self, *args, accel=("-accel", ACCEL), qmp=True, pass_fds=()):
         self.dir = tempfile.mkdtemp(prefix="vitrine-guest-")
         self.serial_path = os.path.join(self.dir, "serial.txt")
         self.log_path = os.path.join(self.dir, "stderr.txt")
@@ -56,7 +56,7 @@ class Machine:
         self.command = command
         self.log = open(self.log_path, "wb")
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log,
-                                        stderr=self.log)
+                                        stderr=self.log, pass_fds=pass_fds)
         self.socket = None
         self.buffer = b""
         self.events = []

@@ -2,7 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Debian's kernel mounts folders of the host by 9P over virtio."""
 import os
+import re
+import socket
+import subprocess
 import tempfile
+import time
 
 import machine
 from test_io import MEBI, digest, noise, run
@@ -105,5 +109,58 @@ def models():
         assert {"user.virtfs.uid", "user.virtfs.gid", "user.virtfs.mode"} <= set(keys), keys
 
 
+def helper(folder, *args, **keywords):
+    """virtfs-proxy-helper of QEMU's packages, serving FOLDER."""
+    return subprocess.Popen(["/usr/lib/qemu/virtfs-proxy-helper", "-n", "-p", folder, *args],
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **keywords)
+
+
+def proxy():
+    """mission: virtfs.proxy virtfs.socket virtfs.sock_fd fsdev.socket
+    Folders that another program serves, reached by its socket and by a socket handed down; the
+    second may be written at 1 MB a second."""
+    if os.geteuid() != 0:
+        machine.note("virtfs-proxy-helper needs root")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [os.path.join(folder, str(number)) for number in range(3)]
+        for path in paths:
+            os.mkdir(path)
+        expected = noise(os.path.join(paths[0], "in"), MEBI, 9)
+        where = os.path.join(folder, "socket")
+        ours, theirs = socket.socketpair()
+        helpers = [helper(paths[0], "-s", where, "-u", "0", "-g", "0"),
+                   helper(paths[1], "-f", str(theirs.fileno()), pass_fds=(theirs.fileno(),))]
+        theirs.close()
+        end = time.monotonic() + 30
+        while not os.path.exists(where):
+            assert time.monotonic() < end, "the helper does not listen"
+            time.sleep(0.05)
+        try:
+            text = run(
+                f"{MOUNT} one /mnt || echo NO-MOUNT; mkdir /tmp/2 /tmp/3; {MOUNT} two /tmp/2; "
+                f"{MOUNT} three /tmp/3; cd /mnt; echo SUM $(sha256sum in); cp in /tmp/2/out; "
+                "busybox chown 12:34 /tmp/2/out; busybox chmod 640 /tmp/2/out; "
+                "echo STAT $(busybox stat -c %u:%g:%a /tmp/2/out); busybox ln -s out /tmp/2/l; "
+                "cd /; umount /mnt /tmp/2; busybox time -f TOOK-%e dd if=/dev/zero of=/tmp/3/slow "
+                "bs=64k count=48 conv=fsync; echo IO-DONE", MODULES,
+                "-virtfs", f"proxy,socket={where},mount_tag=one,readonly=on",
+                "-virtfs", f"proxy,sock_fd={ours.fileno()},mount_tag=two,writeout=immediate",
+                "-fsdev", f"local,id=f,path={paths[2]},security_model=none,"
+                "throttling.bps-write=1M,throttling.iops-total=10000",
+                "-device", "virtio-9p-pci,fsdev=f,mount_tag=three", pass_fds=(ours.fileno(),))
+        finally:
+            ours.close()
+            for process in helpers:
+                process.kill()
+                process.wait()
+        assert f"SUM {expected}" in text and "STAT 12:34:640" in text, text[-900:]
+        out = os.path.join(paths[1], "out")
+        assert digest(out) == expected and os.stat(out).st_uid == 12
+        assert os.readlink(os.path.join(paths[1], "l")) == "out"
+        took = float(re.search(r"TOOK-([0-9.]+)", text).group(1))
+        assert took > 2.5, took  # 3 MiB, of which a tenth of a second's go at once
+
+
 if __name__ == "__main__":
-    machine.main([share, mapped_and_readonly, models])
+    machine.main([share, mapped_and_readonly, models, proxy])

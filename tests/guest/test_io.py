@@ -27,13 +27,13 @@ def digest(path, offset=0, size=None):
         return hashlib.sha256(stream.read(size)).hexdigest()
 
 
-def run(script, modules, *args, seconds=240):
+def run(script, modules, *args, seconds=240, pass_fds=()):
     kernel, modules_dir = assets.kernel()
     initrd = assets.initrd(script, modules_dir=modules_dir, modules=modules, name="io")
     # the ELF file: also the test of the PVH start
     with machine.Machine("-nodefaults", "-m", "256", "-vga", "none", "-cpu", "max", "-kernel",
                          assets.vmlinux(kernel), "-initrd", initrd, "-append", "console=ttyS0 panic=-1",
-                         "-no-reboot", *args, qmp=False) as vm:
+                         "-no-reboot", *args, qmp=False, pass_fds=pass_fds) as vm:
         vm.wait_serial("IO-DONE", seconds)
         vm.wait_exit(240)
         return vm.serial()

@@ -49,13 +49,13 @@ describe_image(BlkNode *node, bool with_backing)
 }
 
 static void
-add_limits(JsonObject *object, const BlkThrottleConfig *config, const char *group)
+add_limits(JsonObject *object, const VitThrottleConfig *config, const char *group)
 {
-    static const char *const names[BLK_LIMITS] = { "bps",  "bps_rd",  "bps_wr",
+    static const char *const names[VIT_LIMITS] = { "bps",  "bps_rd",  "bps_wr",
                                                    "iops", "iops_rd", "iops_wr" };
 
-    for (unsigned i = 0; i < BLK_LIMITS; i++) {
-        const BlkLimit *limit = config ? &config->limits[i] : NULL;
+    for (unsigned i = 0; i < VIT_LIMITS; i++) {
+        const VitLimit *limit = config ? &config->limits[i] : NULL;
         json_object_set_int_member(object, names[i], limit ? (gint64)limit->rate : 0);
         if (limit && limit->max) {
             g_autofree char *max = g_strconcat(names[i], "_max", NULL);
@@ -109,7 +109,7 @@ describe_node(BlkNode *node, VitDrive *drive, bool flat)
     JsonObject *object = json_object_new(), *cache = json_object_new();
     BlkNode *image = blk_node_skip_filters(node);
     const char *group = NULL;
-    const BlkThrottleConfig *limits = drive ? blk_drive_get_throttle(drive, &group) : NULL;
+    const VitThrottleConfig *limits = drive ? blk_drive_get_throttle(drive, &group) : NULL;
     JsonArray *bitmaps = describe_bitmaps(node);
     BlkFormatInfo format = { 0 };
     unsigned depth = 0;

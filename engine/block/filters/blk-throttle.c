@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* Throttling. Each limit is a leaky bucket: requests fill it, time empties it at `rate`, and a
- * request goes when the level is not above what a burst may hold (max * burst_s; a tenth of a
- * second without bursts). With bursts longer than a second another bucket that leaks at `max` keeps
- * the burst itself to its rate. A request may overfill a bucket, so none is ever too large.
+/* Throttling of drives and nodes, in groups; the limits themselves are vit-throttle.h's.
  *
  * Within a group the requests of one direction queue in order of arrival, and each member has one
  * place in that queue: members take turns whatever their queue depths.
@@ -21,70 +18,17 @@
 /* How often a waiting request looks again: a drain or new limits do not wait longer. */
 #define POLL_NS INT64_C(50000000)
 
-typedef struct Bucket {
-    double level, burst_level; /* units */
-} Bucket;
-
 struct BlkThrottleGroup {
     char *name;
     BlkGraph *graph;
     unsigned ref_count;
     bool is_object; /* -object throttle-group: one of the references */
-    BlkThrottleConfig config;
-    Bucket buckets[BLK_LIMITS];
-    int64_t leaked_us; /* when the buckets were last emptied */
+    VitThrottle throttle;
     bool busy[2];
     BlkWaitQueue queue[2];
 };
 
-static const char *const limit_names[BLK_LIMITS] = {
-    "bps-total", "bps-read", "bps-write", "iops-total", "iops-read", "iops-write",
-};
-
-const char *
-blk_throttle_limit_name(unsigned i)
-{
-    return limit_names[i];
-}
-
 /* ---- limits from options ---- */
-
-static bool
-fail(GError **error, const char *name, const char *text)
-{
-    g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT, "Throttling of %s: %s", name, text);
-    return false;
-}
-
-bool
-blk_throttle_check(const BlkThrottleConfig *config, GError **error)
-{
-    for (unsigned i = 0; i < BLK_LIMITS; i++) {
-        const BlkLimit *limit = &config->limits[i], *total = &config->limits[i / 3 * 3];
-        const uint64_t most = UINT64_C(1000000000000000);
-
-        if (i % 3 > 0 && ((limit->rate && total->rate) || (limit->max && total->max))) {
-            return fail(error, limit_names[i],
-                        "a total limit and one of reads or writes cannot be used together.");
-        }
-        if (limit->rate > most || limit->max > most) {
-            return fail(error, limit_names[i], "at most 1000000000000000 per second.");
-        }
-        if (limit->max && !limit->rate) {
-            return fail(error, limit_names[i], "a burst needs the limit itself too.");
-        }
-        if (limit->max && limit->max < limit->rate) {
-            return fail(error, limit_names[i], "the burst is lower than the limit.");
-        }
-        if (limit->burst_s > 1 && !limit->max) {
-            return fail(error, limit_names[i], "a length of bursts needs a burst.");
-        }
-        if (limit->max && limit->burst_s > most / limit->max) {
-            return fail(error, limit_names[i], "the burst is too long.");
-        }
-    }
-    return true;
-}
 
 static bool
 take_number(BlkOptions *options, const char *prefix, const char *name, const char *suffix,
@@ -106,23 +50,25 @@ take_number(BlkOptions *options, const char *prefix, const char *name, const cha
 }
 
 bool
-blk_throttle_take_options(BlkOptions *options, const char *prefix, BlkThrottleConfig *config,
+blk_throttle_take_options(BlkOptions *options, const char *prefix, VitThrottleConfig *config,
                           bool *out_any, GError **error)
 {
-    BlkThrottleConfig wanted = *config;
+    VitThrottleConfig wanted = *config;
     bool any = false;
 
-    for (unsigned i = 0; i < BLK_LIMITS; i++) {
-        BlkLimit *limit = &wanted.limits[i];
-        if (!take_number(options, prefix, limit_names[i], "", &limit->rate, &any, error) ||
-            !take_number(options, prefix, limit_names[i], "-max", &limit->max, &any, error) ||
-            !take_number(options, prefix, limit_names[i], "-max-length", &limit->burst_s, &any,
-                         error)) {
+    for (unsigned i = 0; i < VIT_LIMITS; i++) {
+        VitLimit *limit = &wanted.limits[i];
+        if (!take_number(options, prefix, vit_throttle_limit_name(i), "", &limit->rate, &any,
+                         error) ||
+            !take_number(options, prefix, vit_throttle_limit_name(i), "-max", &limit->max, &any,
+                         error) ||
+            !take_number(options, prefix, vit_throttle_limit_name(i), "-max-length",
+                         &limit->burst_s, &any, error)) {
             return false;
         }
     }
     if (!take_number(options, prefix, "iops-size", "", &wanted.op_bytes, &any, error) ||
-        !blk_throttle_check(&wanted, error)) {
+        !vit_throttle_check(&wanted, error)) {
         return false;
     }
     *config = wanted;
@@ -135,19 +81,19 @@ blk_throttle_take_options(BlkOptions *options, const char *prefix, BlkThrottleCo
 BlkOptions *
 blk_options_take_throttle(BlkOptions *options)
 {
-    static const char *const older[BLK_LIMITS] = { "bps",  "bps_rd",  "bps_wr",
+    static const char *const older[VIT_LIMITS] = { "bps",  "bps_rd",  "bps_wr",
                                                    "iops", "iops_rd", "iops_wr" };
     static const char *const suffixes[][2] = { { "", "" },
                                                { "_max", "-max" },
                                                { "_max_length", "-max-length" } };
 
-    for (unsigned i = 0; i < BLK_LIMITS * VIT_ARRAY_LEN(suffixes); i++) {
-        const char *const *suffix = suffixes[i / BLK_LIMITS];
-        g_autofree char *key = g_strconcat(older[i % BLK_LIMITS], suffix[0], NULL);
+    for (unsigned i = 0; i < VIT_LIMITS * VIT_ARRAY_LEN(suffixes); i++) {
+        const char *const *suffix = suffixes[i / VIT_LIMITS];
+        g_autofree char *key = g_strconcat(older[i % VIT_LIMITS], suffix[0], NULL);
         g_autofree char *value = blk_options_take(options, key);
         if (value) {
-            g_autofree char *name =
-                g_strconcat("throttling.", limit_names[i % BLK_LIMITS], suffix[1], NULL);
+            g_autofree char *name = g_strconcat(
+                "throttling.", vit_throttle_limit_name(i % VIT_LIMITS), suffix[1], NULL);
             blk_options_set(options, name, value);
         }
     }
@@ -179,7 +125,6 @@ blk_throttle_group_get(BlkGraph *graph, const char *name)
         group = g_new0(BlkThrottleGroup, 1);
         group->name = g_strdup(name);
         group->graph = graph;
-        group->leaked_us = g_get_monotonic_time();
         g_hash_table_insert(graph->throttle_groups, group->name, group);
     }
     group->ref_count++;
@@ -203,17 +148,15 @@ blk_throttle_group_name(const BlkThrottleGroup *group)
 }
 
 void
-blk_throttle_group_configure(BlkThrottleGroup *group, const BlkThrottleConfig *config)
+blk_throttle_group_configure(BlkThrottleGroup *group, const VitThrottleConfig *config)
 {
-    group->config = *config;
-    memset(group->buckets, 0, sizeof(group->buckets));
-    group->leaked_us = g_get_monotonic_time();
+    vit_throttle_configure(&group->throttle, config);
 }
 
-const BlkThrottleConfig *
+const VitThrottleConfig *
 blk_throttle_group_config(const BlkThrottleGroup *group)
 {
-    return &group->config;
+    return &group->throttle.config;
 }
 
 bool
@@ -221,7 +164,7 @@ blk_graph_add_throttle_group(BlkGraph *graph, const char *id, const BlkOptions *
                              GError **error)
 {
     g_autoptr(BlkOptions) left = blk_options_copy(options);
-    BlkThrottleConfig config = { 0 };
+    VitThrottleConfig config = { 0 };
     BlkThrottleGroup *group;
     const char *key;
 
@@ -281,77 +224,6 @@ blk_graph_free_throttle_groups(BlkGraph *graph)
     }
 }
 
-/* ---- buckets ---- */
-
-static void
-leak(BlkThrottleGroup *group)
-{
-    int64_t now_us = g_get_monotonic_time();
-    double s = (double)(now_us - group->leaked_us) / 1e6;
-
-    group->leaked_us = now_us;
-    for (unsigned i = 0; i < BLK_LIMITS; i++) {
-        const BlkLimit *limit = &group->config.limits[i];
-        Bucket *bucket = &group->buckets[i];
-        bucket->level = MAX(bucket->level - s * (double)limit->rate, 0);
-        bucket->burst_level = MAX(bucket->burst_level - s * (double)limit->max, 0);
-    }
-}
-
-/* Seconds until the limit lets a request go. */
-static double
-bucket_delay_s(const BlkLimit *limit, const Bucket *bucket)
-{
-    double rate = (double)limit->rate, max = (double)limit->max, delay = 0;
-    double room = max > 0 ? max * (double)MAX(limit->burst_s, 1) : rate / 10;
-
-    if (limit->rate == 0) {
-        return 0;
-    }
-    if (bucket->level > room) {
-        delay = (bucket->level - room) / rate;
-    }
-    if (max > 0 && limit->burst_s > 1 && bucket->burst_level > max / 10) {
-        delay = MAX(delay, (bucket->burst_level - max / 10) / max);
-    }
-    return delay;
-}
-
-static bool
-is_limit_of(unsigned i, bool is_write)
-{
-    return i % 3 == 0 || i % 3 == 1u + is_write;
-}
-
-static double
-group_delay_s(BlkThrottleGroup *group, bool is_write)
-{
-    double delay = 0;
-
-    leak(group);
-    for (unsigned i = 0; i < BLK_LIMITS; i++) {
-        if (is_limit_of(i, is_write)) {
-            delay = MAX(delay, bucket_delay_s(&group->config.limits[i], &group->buckets[i]));
-        }
-    }
-    return delay;
-}
-
-static void
-count(BlkThrottleGroup *group, bool is_write, uint64_t len)
-{
-    uint64_t op_bytes = group->config.op_bytes;
-    double ops = op_bytes && len > op_bytes ? (double)((len + op_bytes - 1) / op_bytes) : 1;
-
-    for (unsigned i = 0; i < BLK_LIMITS; i++) {
-        if (is_limit_of(i, is_write) && group->config.limits[i].rate) {
-            double units = i < BLK_LIMIT_IOPS_TOTAL ? (double)len : ops;
-            group->buckets[i].level += units;
-            group->buckets[i].burst_level += units;
-        }
-    }
-}
-
 /* ---- members ---- */
 
 void
@@ -398,10 +270,11 @@ blk_throttle_wait(BlkThrottleMember *member, bool is_write, uint64_t len)
     member->waiting_count++;
     take_turn(member->context, &member->turn_taken[is_write], &member->waiting[is_write]);
     take_turn(member->context, &group->busy[is_write], &group->queue[is_write]);
-    while (member->graph->drain_depth == 0 && (delay_s = group_delay_s(group, is_write)) > 0) {
+    while (member->graph->drain_depth == 0 &&
+           (delay_s = vit_throttle_delay_s(&group->throttle, is_write)) > 0) {
         blk_sleep_ns(member->context, delay_s < 0.05 ? (int64_t)(delay_s * 1e9) + 1000 : POLL_NS);
     }
-    count(group, is_write, len);
+    vit_throttle_count(&group->throttle, is_write, len);
     give_turn(member->context, &group->busy[is_write], &group->queue[is_write]);
     give_turn(member->context, &member->turn_taken[is_write], &member->waiting[is_write]);
     member->waiting_count--;

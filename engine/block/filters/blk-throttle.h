@@ -7,26 +7,7 @@
 
 #include "blk-driver.h"
 
-enum {
-    BLK_LIMIT_BPS_TOTAL,
-    BLK_LIMIT_BPS_READ,
-    BLK_LIMIT_BPS_WRITE,
-    BLK_LIMIT_IOPS_TOTAL,
-    BLK_LIMIT_IOPS_READ,
-    BLK_LIMIT_IOPS_WRITE,
-    BLK_LIMITS,
-};
-
-typedef struct BlkLimit {
-    uint64_t rate;    /* per second, 0: none */
-    uint64_t max;     /* per second during a burst, 0: no bursts */
-    uint64_t burst_s; /* how long a burst may last; 0 is 1 */
-} BlkLimit;
-
-struct BlkThrottleConfig {
-    BlkLimit limits[BLK_LIMITS];
-    uint64_t op_bytes; /* a request counts once for every started piece of this; 0: once */
-};
+#include "vit-throttle.h"
 
 typedef struct BlkThrottleGroup BlkThrottleGroup;
 
@@ -40,14 +21,10 @@ typedef struct BlkThrottleMember {
     unsigned waiting_count;
 } BlkThrottleMember;
 
-/* Whether the limits make sense together. */
-bool blk_throttle_check(const BlkThrottleConfig *config, GError **error);
 /* Takes PREFIX "bps-total", "bps-total-max", "bps-total-max-length", ..., "iops-size" out of
  * OPTIONS over what CONFIG has. OUT_ANY (may be NULL): whether there was one. */
-bool blk_throttle_take_options(BlkOptions *options, const char *prefix, BlkThrottleConfig *config,
+bool blk_throttle_take_options(BlkOptions *options, const char *prefix, VitThrottleConfig *config,
                                bool *out_any, GError **error);
-/* Name of limit I, as in "bps-total". */
-const char *blk_throttle_limit_name(unsigned i);
 
 /* The group NAME, made if it does not exist; a reference. */
 BlkThrottleGroup *blk_throttle_group_get(BlkGraph *graph, const char *name);
@@ -55,9 +32,8 @@ BlkThrottleGroup *blk_throttle_group_get(BlkGraph *graph, const char *name);
 BlkThrottleGroup *blk_throttle_group_find(BlkGraph *graph, const char *name);
 void blk_throttle_group_unref(BlkThrottleGroup *group);
 const char *blk_throttle_group_name(const BlkThrottleGroup *group);
-/* CONFIG has been checked. */
-void blk_throttle_group_configure(BlkThrottleGroup *group, const BlkThrottleConfig *config);
-const BlkThrottleConfig *blk_throttle_group_config(const BlkThrottleGroup *group);
+void blk_throttle_group_configure(BlkThrottleGroup *group, const VitThrottleConfig *config);
+const VitThrottleConfig *blk_throttle_group_config(const BlkThrottleGroup *group);
 
 /* Takes the reference to GROUP. */
 void blk_throttle_join(BlkThrottleMember *member, BlkGraph *graph, BlkThrottleGroup *group);
@@ -65,8 +41,8 @@ void blk_throttle_join(BlkThrottleMember *member, BlkGraph *graph, BlkThrottleGr
 void blk_throttle_leave(BlkThrottleMember *member);
 /* Limits of a drive. GROUP NULL: the one it has, or one of its own; no limits and no group: none.
  */
-void blk_drive_set_throttle(VitDrive *drive, const char *group, const BlkThrottleConfig *config);
+void blk_drive_set_throttle(VitDrive *drive, const char *group, const VitThrottleConfig *config);
 /* NULL when there are none. Borrowed. */
-const BlkThrottleConfig *blk_drive_get_throttle(VitDrive *drive, const char **out_group);
+const VitThrottleConfig *blk_drive_get_throttle(VitDrive *drive, const char **out_group);
 /* Waits until LEN bytes may go, and counts them. [fiber] */
 void blk_throttle_wait(BlkThrottleMember *member, bool is_write, uint64_t len);
