@@ -37,5 +37,6 @@ mkdir -p "$dir/corpus-$target"
 seeds=()
 [ -d "$here/corpus/${target#fuzz-}" ] && seeds=("$here/corpus/${target#fuzz-}")
 cd "$dir"
+export LSAN_OPTIONS="suppressions=$here/../sanitize/lsan.supp:print_suppressions=0"
 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 exec "tests/fuzz/$target-library" \
     -max_total_time="$seconds" "$@" "corpus-$target" "${seeds[@]}"
