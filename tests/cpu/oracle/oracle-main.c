@@ -384,7 +384,7 @@ main(int argc, char **argv)
           .is_tcg = true,
           .keeps_undefined = undefined,
           .rewrites = rewrite,
-          .loses_dead = !exact && !translate && !rewrite,
+          .loses_dead = !exact && !translate,
           .tcg = { .exact = exact || translate,
                    .force_exits = force_exits,
                    .one_insn_per_tb = one_insn,

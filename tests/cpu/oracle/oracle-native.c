@@ -32,7 +32,7 @@
 #define STRING_(x)      #x
 #define STRING(x)       STRING_(x)
 #define TIMEOUT_MS      20000
-#define TICK_US         100000 /* a case that sees two ticks is endless */
+#define TICK_US         30000 /* a case that sees two ticks is endless */
 
 /* At CONTROL_ADDRESS in the child; the assembly knows the offsets. */
 typedef struct Control {

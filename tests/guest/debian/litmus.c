@@ -4,8 +4,8 @@
 /* What CPUs may see of each other's writes. Threads on CPUs of their own go through one turn after
  * another, each with words of its own that start at zero; outcomes that the architecture forbids
  * are counted, and have to be none; one that it allows and that fences forbid is shown. Then code
- * that one CPU writes and others run, and pages that one unmaps under the others. Intel SDM volume
- * 3 sections 9.2 and 9.1.3. usage: litmus TURNS */
+ * that one CPU writes and others run, and pages that one, then all, unmap under the others. Intel
+ * SDM volume 3 sections 9.2 and 9.1.3. usage: litmus TURNS */
 
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -371,6 +371,106 @@ shoot_down(int threads)
     }
 }
 
+/* ---- All CPUs take pages away, and look at the others' ---- */
+
+typedef struct Slot {
+    volatile uint32_t *page;
+    volatile unsigned version; /* odd: the page may be going; its owner alone writes it */
+} Slot;
+
+enum { STORM_PAGES = 8 };
+static Slot slots[4][STORM_PAGES];
+static int storm_threads;
+
+/* By version: page with the version in it, no page, page that only reads. */
+static void
+change_slot(Slot *slot)
+{
+    unsigned next = slot->version + 2;
+
+    __atomic_fetch_add(&slot->version, 1, __ATOMIC_SEQ_CST);
+    if (next / 2 % 3 == 0) {
+        mmap((void *)slot->page, 4096, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+        *slot->page = next;
+    } else if (next / 2 % 3 == 1) {
+        mprotect((void *)slot->page, 4096, PROT_READ);
+    } else {
+        munmap((void *)slot->page, 4096);
+    }
+    __atomic_fetch_add(&slot->version, 1, __ATOMIC_SEQ_CST);
+}
+
+/* 1: what was seen is not what SLOT was all the time. */
+static unsigned
+look_at_slot(Slot *slot)
+{
+    volatile unsigned before = slot->version, value = 0, write = slot->page == NULL;
+    volatile bool faulted = sigsetjmp(back, 1) != 0;
+
+    if (!faulted) {
+        value = *slot->page;
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        if (before / 2 % 3 == 1) {
+            write = 1;
+            slot->page[1] = 1; /* is to fault */
+            write = 2;
+        }
+    }
+    if ((before & 1) || before != slot->version) {
+        return 0;
+    }
+    switch (before / 2 % 3) {
+    case 0: return faulted || value != before;
+    case 1: return write != 1 || value != before - 2;
+    default: return !faulted;
+    }
+}
+
+static void *
+storm(void *data)
+{
+    int mine = *(int *)data;
+    unsigned wrong = 0, seed = (unsigned)mine + 1;
+
+    pin(mine);
+    for (unsigned i = 0; i < n_turns / 50; i++) {
+        change_slot(&slots[mine][i % STORM_PAGES]);
+        for (unsigned j = 0; j < 4; j++) {
+            seed = seed * 1103515245 + 12345;
+            wrong += look_at_slot(&slots[(seed >> 16) % (unsigned)storm_threads][seed >> 29]);
+        }
+    }
+    failures += wrong;
+    printf("storm: %u times wrong\n", wrong);
+    return NULL;
+}
+
+static void
+storms(int threads)
+{
+    pthread_t thread[4];
+    int number[4];
+
+    storm_threads = threads;
+    for (int i = 0; i < threads; i++) {
+        for (unsigned j = 0; j < STORM_PAGES; j++) {
+            /* a page apart, so that the kernel keeps them apart */
+            uint8_t *at = mmap(NULL, 3 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            slots[i][j].page = (uint32_t *)(at + 4096);
+            slots[i][j].version = 4; /* the next change maps it */
+            munmap(at + 4096, 4096);
+        }
+    }
+    for (int i = 0; i < threads; i++) {
+        number[i] = i;
+        pthread_create(&thread[i], NULL, storm, &number[i]);
+    }
+    for (int i = 0; i < threads; i++) {
+        pthread_join(thread[i], NULL);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -395,6 +495,7 @@ main(int argc, char **argv)
     locked(threads);
     cross_modify(threads);
     shoot_down(threads);
+    storms(threads);
     printf("litmus: %u failures\n", failures);
     return failures != 0;
 }
