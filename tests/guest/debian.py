@@ -21,6 +21,9 @@ PACKAGES = """systemd-sysv udev dbus login linux-image-amd64 initramfs-tools kmo
 apt-utils xz-utils gcc libc6-dev python3 libpython3.11-testsuite perl openssl stress-ng nodejs
 openjdk-17-jdk-headless""".split()
 PROMPT = "vitrine-prompt> "
+# On a busy host the kernel may lose the CPU between starting the PIT and looking at the TSC; it then
+# believes the PIT, its clock runs many times too fast and every timeout comes too early.
+KNOWN_TSC = "tsc_early_khz=1000000"
 
 
 def mirror():
@@ -166,7 +169,7 @@ class Debian:
         self.vm = machine.Machine(
             "-nodefaults", "-m", memory, "-smp", str(cpus), "-vga", "none", "-cpu", "max",
             "-kernel", kernel, "-initrd", initrd, "-append",
-            "root=/dev/vda rw console=ttyS0 panic=-1 quiet", "-no-reboot", "-drive",
+            "root=/dev/vda rw console=ttyS0 panic=-1 quiet " + KNOWN_TSC, "-no-reboot", "-drive",
             f"file={self.disk},format=qcow2,if=virtio", "-drive",
             f"file={tar},format=raw,if=virtio,readonly=on", "-serial",
             f"unix:{port},server=on,wait=off", *args, accel=accel)
