@@ -5,8 +5,9 @@
  *
  * A repeated instruction runs in slices: when there is more to do it leaves core->next_rip at
  * itself, with rSI, rDI and rCX where they stand, so that the loop can take an interrupt between
- * two slices. Faults find the registers at the element that faults. With TF set, or once a data
- * breakpoint has hit, a slice is one element.
+ * two slices. A slice ends with a page whether the TLB has it or not: how often the instruction
+ * counts, for -icount, must not depend on that. Faults find the registers at the element that
+ * faults. With TF set, or once a data breakpoint has hit, a slice is one element.
  *
  * The fast path is a forward MOVS or STOS whose operands hit the TLB: the rest of the page moves by
  * one host REP instruction on host memory, which keeps the element order of overlapping operands
@@ -76,6 +77,16 @@ end(X86Core *core, const Repeat *r)
     if (r->left) {
         core->next_rip = core->s.rip;
     }
+}
+
+/* Whether the next element at register REG does not lie in the page of the one before. */
+X86_INLINE bool
+leaves_page(const X86Core *core, const Repeat *r, unsigned segment, unsigned reg)
+{
+    bool based = segment >= X86_FS || !x86_code64(&core->s);
+    uint64_t at = (core->s.gpr[reg] + (based ? core->s.seg[segment].base : 0)) & 0xfff;
+
+    return r->step > 0 && (at < r->size || at + r->size > VIT_PAGE_SIZE);
 }
 
 typedef struct Run {
@@ -174,7 +185,9 @@ movs_body(X86Core *core, const X86Insn *insn, unsigned size)
         x86_write_fast(core, X86_ES, core->s.gpr[X86_RDI] & r.mask, value, size);
         advance(core, insn, &r, true, true, 1);
         /* the first element has filled the TLB where it can be filled */
-        if (core->debug_pending || (n == first && movs_run(core, insn, &r))) {
+        if (core->debug_pending || (n == first && movs_run(core, insn, &r)) ||
+            leaves_page(core, &r, insn->segment, X86_RSI) ||
+            leaves_page(core, &r, X86_ES, X86_RDI)) {
             break;
         }
     }
@@ -214,7 +227,8 @@ stos_body(X86Core *core, const X86Insn *insn, unsigned size)
         uint64_t value = core->s.gpr[X86_RAX] & x86_size_mask(size);
         x86_write_fast(core, X86_ES, core->s.gpr[X86_RDI] & r.mask, value, size);
         advance(core, insn, &r, false, true, 1);
-        if (core->debug_pending || (n == first && stos_run(core, insn, &r))) {
+        if (core->debug_pending || (n == first && stos_run(core, insn, &r)) ||
+            leaves_page(core, &r, X86_ES, X86_RDI)) {
             break;
         }
     }
@@ -266,7 +280,8 @@ skip_run(X86Core *core, const X86Insn *insn, Repeat *r, bool src, unsigned size)
     bool until_equal = insn->repne;
     Run from = { 0 }, to;
 
-    if (r->step < 0 || count < 4 || (core->s.rflags & X86_FLAG_TF)) {
+    /* where it would end depends on what the TLB has */
+    if (r->step < 0 || count < 4 || (core->s.rflags & X86_FLAG_TF) || core->cpu->count_limit) {
         return false;
     }
     if (src) {

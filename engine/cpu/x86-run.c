@@ -466,12 +466,12 @@ run_plain(X86Core *core, X86DecodeCache *cache, bool code64, bool counted, X86He
 
 /* -icount: the same up to the limit. */
 static __attribute__((noinline)) void
-run_counted(X86Core *core, X86DecodeCache *cache)
+run_counted(X86Core *core, X86DecodeCache *cache, X86Heat *heat)
 {
     if (cache->code64) {
-        run_plain(core, cache, true, true, NULL);
+        run_plain(core, cache, true, true, heat);
     } else {
-        run_plain(core, cache, false, true, NULL);
+        run_plain(core, cache, false, true, heat);
     }
 }
 
@@ -497,7 +497,7 @@ loop(X86Core *core, X86DecodeCache *cache, VitCpuExit *out_exit)
             find_page(core, cache);
         }
         if (core->cpu->count_limit) {
-            run_counted(core, cache);
+            run_counted(core, cache, NULL);
         } else if (cache->code64) {
             run_plain(core, cache, true, false, NULL);
         } else {
@@ -587,7 +587,11 @@ x86_interp_stretch(X86Core *core)
     if (page_is_stale(core, cache)) {
         find_page(core, cache);
     }
-    run_plain(core, cache, cache->code64, false, NULL);
+    if (core->cpu->count_limit) {
+        run_counted(core, cache, NULL);
+    } else {
+        run_plain(core, cache, cache->code64, false, NULL);
+    }
 }
 
 void
@@ -598,7 +602,9 @@ x86_interp_cold(X86Core *core, X86Heat *heat)
     if (page_is_stale(core, cache)) {
         find_page(core, cache);
     }
-    if (cache->code64) {
+    if (core->cpu->count_limit) {
+        run_counted(core, cache, heat);
+    } else if (cache->code64) {
         run_plain(core, cache, true, false, heat);
     } else {
         run_plain(core, cache, false, false, heat);

@@ -64,6 +64,7 @@ try_tcg(Machine *machine, const VitPlanAccel *accel, GError **error)
         .tb_size_bytes = number(accel, "tb-size") * VIT_MIB,
         .split_wx = is_on(accel, "split-wx", "off"),
         .one_insn_per_tb = is_on(accel, "one-insn-per-tb", "off") || machine->plan->singlestep,
+        .count = machine->icount != NULL,
         .exact = is_on(accel, "x-exact", "off"),
         .force_exits = is_on(accel, "x-force-exits", "off"),
         .tlb_entries = (unsigned)number(accel, "x-tlb-entries"),
@@ -81,8 +82,7 @@ try_tcg(Machine *machine, const VitPlanAccel *accel, GError **error)
                     "-icount runs all CPUs on one thread: leave out thread=multi");
         return false;
     }
-    /* only the interpreter counts */
-    if (is_on(accel, "x-interpreter", "off") || machine->icount) {
+    if (is_on(accel, "x-interpreter", "off")) {
         machine->executor = &vit_interp_executor;
         return true;
     }

@@ -103,6 +103,7 @@ emit_checked_entry(TcgEmit *e, TcgBlock *block, TcgMem slot, uint32_t stamp)
     test_word(e, ctx(TCG_OFFSET(hot.exit_request)), 0, false, fail);
     test_second(e, false, fail);
     tcg_emit_self_check(e, block->len);
+    tcg_count_block(e, false, fail);
     if (e->live_in[0] || !e->exit_live[0] || e->machine->options.exact) {
         tcg_emit_restore_flags(e);
     }
@@ -132,6 +133,7 @@ tcg_emit_entry(TcgEmit *e, TcgBlock *block, unsigned fetch_slot, uint32_t stamp)
         test_word(e, slot, stamp, false, fail);
         test_word(e, ctx(TCG_OFFSET(hot.exit_request)), 0, false, fail);
         test_second(e, false, fail);
+        tcg_count_block(e, false, fail);
         return;
     }
     block->entry_indirect = tcg_asm_here(a);
@@ -149,6 +151,7 @@ tcg_emit_entry(TcgEmit *e, TcgBlock *block, unsigned fetch_slot, uint32_t stamp)
     }
     block->entry = tcg_asm_here(a);
     test_second(e, flags_live, fail);
+    tcg_count_block(e, flags_live, fail);
 }
 
 static bool
@@ -173,6 +176,7 @@ take_link(TcgEmit *e, uint64_t pc, size_t jump)
 void
 tcg_emit_goto(TcgEmit *e, uint64_t pc)
 {
+    tcg_count_leave(e);
     take_link(e, pc, tcg_asm_jmp_patchable(&e->a, tcg_asm_here(&e->a)));
 }
 
@@ -188,7 +192,8 @@ tcg_emit_goto_mode(TcgEmit *e, uint64_t pc, unsigned mode)
 void
 tcg_emit_goto_ungrouped(TcgEmit *e, uint64_t pc, unsigned count, bool flags_saved)
 {
-    tcg_emit_goto(e, pc);
+    tcg_count_give_back(e, pc);
+    take_link(e, pc, tcg_asm_jmp_patchable(&e->a, tcg_asm_here(&e->a)));
     if (!tcg_asm_failed(&e->a)) {
         e->links[e->n_links - 1].ungrouped = (uint8_t)count;
         e->links[e->n_links - 1].in_memory = flags_saved;
@@ -199,6 +204,14 @@ tcg_emit_goto_ungrouped(TcgEmit *e, uint64_t pc, unsigned count, bool flags_save
 static void
 emit_branch(TcgEmit *e, TcgCond cond, uint64_t pc)
 {
+    if (tcg_count_left(e)) {
+        TcgLabel not_taken = { 0 };
+
+        tcg_asm_jcc_short(&e->a, cond ^ 1, &not_taken);
+        tcg_emit_goto(e, pc);
+        tcg_asm_bind(&e->a, &not_taken);
+        return;
+    }
     take_link(e, pc, tcg_asm_jcc_patchable(&e->a, cond, tcg_asm_here(&e->a)));
 }
 
@@ -339,6 +352,7 @@ emit_indirect_call(TcgEmit *e, unsigned size)
     push_return(e, size);
     tcg_asm_jmp_m(a, kept);
     tcg_asm_bind(a, &miss);
+    tcg_count_tell(e, e->pc);
     tcg_asm_mov_ri(a, TCG_T1, e->pc);
     tcg_asm_mov_ri(a, TCG_T0, 0);
     tcg_asm_jmp_to(a, e->machine->thunks.interpret_leave_in_memory);
@@ -427,6 +441,11 @@ tcg_emit_flow(TcgEmit *e)
 void
 tcg_emit_interpret(TcgEmit *e)
 {
+    if (e->machine->options.count) {
+        tcg_emit_interpret_leave(e);
+        e->ended = false;
+        return;
+    }
     tcg_asm_mov_ri(&e->a, TCG_T1, e->pc);
     tcg_asm_mov_ri(&e->a, TCG_T0, (uintptr_t)tcg_insn_keep(e->machine, e->insn));
     tcg_asm_call_to(&e->a, e->machine->thunks.interpret);
@@ -435,6 +454,7 @@ tcg_emit_interpret(TcgEmit *e)
 static void
 interpret_leave(TcgEmit *e, const X86Insn *insn)
 {
+    tcg_count_tell(e, e->pc);
     tcg_asm_mov_ri(&e->a, TCG_T1, e->pc);
     tcg_asm_mov_ri(&e->a, TCG_T0, (uintptr_t)insn);
     tcg_asm_jmp_to(&e->a, e->machine->thunks.interpret_leave);

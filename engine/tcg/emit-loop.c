@@ -60,7 +60,7 @@ tcg_loop_find(TcgEmit *e)
 {
     const TcgOptions *options = &e->machine->options;
 
-    if (!e->code64 || e->second || e->ungrouped || e->checked || options->exact ||
+    if (!e->code64 || e->second || e->ungrouped || e->checked || options->exact || options->count ||
         options->force_exits || options->one_insn_per_tb || e->n_insns == 0 || e->live_in[0] ||
         e->exit_live[0]) {
         return;

@@ -341,6 +341,7 @@ emit_stub(TcgEmit *e, TcgCold *cold)
     } else {
         site.info |= cold->is_flow ? SITE_FLOW : 0;
     }
+    tcg_count_tell(e, cold->pc);
     tcg_asm_call_to(a, e->machine->thunks.slow);
     if (!tcg_asm_failed(a)) {
         uint32_t again = cold->again.place - 1;
@@ -403,10 +404,8 @@ read_across(TcgCpu *cpu, uint64_t linear, unsigned size)
     return true;
 }
 
-/* Called by the thunk: enters the page or has the interpreter run the instruction. What is returned
- * is where to go on, from the site on. */
-int
-tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *at)
+static int
+slow(X86State *state, uint64_t linear, const uint8_t *at)
 {
     X86Core *core = (X86Core *)state;
     TcgCpu *cpu = tcg_cpu_of(core);
@@ -438,9 +437,22 @@ tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *at)
     cpu->interpreted++;
     cpu->code_dropped = false;
     tcg_interpret_one(cpu);
-    if ((site.info & SITE_FLOW) || tcg_must_leave(cpu)) {
+    if ((site.info & SITE_FLOW) || cpu->machine->options.count || tcg_must_leave(cpu)) {
         return tcg_leave_behind(cpu, true);
     }
     tcg_recover_not(cpu);
     return site.again + site.done;
+}
+
+/* Called by the thunk: enters the page or has the interpreter run the instruction. What is returned
+ * is where to go on, from the site on. */
+int
+tcg_helper_slow(X86State *state, uint64_t linear, const uint8_t *at)
+{
+    int way = slow(state, linear, at);
+
+    if (way != TCG_LEAVE) {
+        tcg_cpu_of((X86Core *)state)->uncounted = 0;
+    }
+    return way;
 }

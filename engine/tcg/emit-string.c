@@ -140,6 +140,7 @@ tcg_emit_string(TcgEmit *e)
     bool stos = exec == x86_exec_stos;
 
     if (!e->code64 || !(insn->rep || insn->repne) || insn->address_size != 8 ||
+        e->machine->options.count ||
         (!stos && (exec != x86_exec_movs || insn->segment == X86_FS || insn->segment == X86_GS))) {
         return false;
     }

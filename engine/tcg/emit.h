@@ -171,6 +171,18 @@ bool tcg_emit_vec(TcgEmit *e);
 /* LDMXCSR, STMXCSR. */
 bool tcg_emit_mxcsr(TcgEmit *e);
 
+/* ---- emit-count.c: nothing where instructions are not counted ---- */
+/* To FAIL unless the block may be executed; counts its instructions. */
+void tcg_count_block(TcgEmit *e, bool flags_live, TcgLabel *fail);
+/* Behind the current instruction: how many of the block's were not executed; they are given back.
+ * T0 is used. */
+unsigned tcg_count_left(const TcgEmit *e);
+void tcg_count_leave(TcgEmit *e);
+/* The same for those from the one at PC on. */
+void tcg_count_give_back(TcgEmit *e, uint64_t pc);
+/* C code is called for the instruction at PC, which counts by itself. */
+void tcg_count_tell(TcgEmit *e, uint64_t pc);
+
 /* ---- emit-flow.c ---- */
 bool tcg_emit_flow(TcgEmit *e); /* sets e->ended where nothing follows */
 /* The flags to hot.exit_flags and back. T1 is used. */

@@ -433,6 +433,7 @@ take_back_jump(TcgCpu *cpu)
         s->rip = target;
         return false;
     }
+    cpu->core.instructions -= cpu->machine->options.count; /* it comes again */
     if (insn.row->exec == x86_exec_ret || insn.row->exec == x86_exec_ret_imm) {
         s->gpr[X86_RSP] -= 8 + (insn.row->exec == x86_exec_ret_imm ? insn.imm : 0);
     }
@@ -452,7 +453,14 @@ run_code(TcgCpu *cpu, const void *code)
     tcg_flags_from_state(cpu);
     cpu->hot.exit_flags = cpu->hot.flags; /* where an indirect entry looks */
     cpu->fault_pc = NULL;
+    if (cpu->machine->options.count) {
+        tcg_count_begin(cpu);
+    }
     cpu->machine->thunks.enter(&cpu->core.s, code);
+    if (cpu->machine->options.count) {
+        cpu->uncounted += cpu->fault_pc ? (int32_t)tcg_recover_left(cpu, cpu->fault_pc) : 0;
+        tcg_count_end(cpu);
+    }
     cpu->hot.ungrouped = cpu->hot.link ? cpu->hot.link->ungrouped : 0;
     if (cpu->fault_pc) {
         tcg_recover_flags(cpu, cpu->fault_pc);
@@ -462,6 +470,15 @@ run_code(TcgCpu *cpu, const void *code)
         tcg_flags_to_state(cpu);
     }
     tcg_fp_settle(cpu);
+}
+
+/* So few instructions up to the limit that a block may have more. */
+static bool
+is_nearly_done(const X86Core *core)
+{
+    uint64_t limit = core->cpu->count_limit;
+
+    return limit && limit - core->instructions < TCG_BLOCK_INSNS;
 }
 
 static __attribute__((noinline)) void
@@ -479,6 +496,10 @@ loop(TcgCpu *cpu, VitCpuExit *out_exit)
 
         __atomic_store_n(&cpu->hot.exit_request, 0, __ATOMIC_SEQ_CST);
         x86_interp_pending_traps(core);
+        if (core->cpu->count_limit && core->instructions >= core->cpu->count_limit) {
+            *out_exit = VIT_CPU_EXIT_REQUEST;
+            return;
+        }
         if (G_UNLIKELY(machine->stop_every) && !cpu->hot.ungrouped && !cpu->hot.stale &&
             turns++ == machine->stop_every) {
             *out_exit = VIT_CPU_EXIT_REQUEST;
@@ -491,7 +512,7 @@ loop(TcgCpu *cpu, VitCpuExit *out_exit)
             continue;
         }
         mode = current_mode(core);
-        if (mode == TCG_MODE_NONE || machine->options.interpret) {
+        if (mode == TCG_MODE_NONE || machine->options.interpret || is_nearly_done(core)) {
             x86_interp_stretch(core);
             continue;
         }
@@ -543,6 +564,7 @@ tcg_run(VitCpu *vit_cpu)
     if (__builtin_setjmp(core->unwind)) {
         tcg_recover_now(cpu, false);
         settle(cpu);
+        tcg_count_end(cpu);
         tcg_end(cpu);
         if (!x86_interp_deliver(core, &reason)) {
             return reason;
@@ -650,4 +672,5 @@ const VitExecutor vit_tcg_executor = {
     .kick = tcg_kick,
     .sync_in = tcg_sync_in,
     .debug_changed = tcg_debug_changed,
+    .count = tcg_count,
 };

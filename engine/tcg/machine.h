@@ -272,6 +272,8 @@ void tcg_recover_flags(TcgCpu *cpu, const uint8_t *pc);
 void tcg_recover_later(TcgCpu *cpu, const uint8_t *pc);
 void tcg_recover_now(TcgCpu *cpu, bool executed);
 void tcg_recover_not(TcgCpu *cpu);
+/* Instructions of the block from the one on that the fault has stopped. */
+unsigned tcg_recover_left(TcgCpu *cpu, const uint8_t *pc);
 /* The same where LINK has led out. */
 void tcg_recover_flags_of_link(TcgCpu *cpu, const TcgLink *link);
 void tcg_recover_add(TcgMachine *machine);

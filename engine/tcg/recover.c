@@ -203,6 +203,14 @@ tcg_recover_flags(TcgCpu *cpu, const uint8_t *pc)
     }
 }
 
+unsigned
+tcg_recover_left(TcgCpu *cpu, const uint8_t *pc)
+{
+    const TcgBlock *block = block_of(cpu, pc);
+
+    return block ? block->n_insns - place_of(block, cpu->core.s.rip) : 0;
+}
+
 void
 tcg_recover_later(TcgCpu *cpu, const uint8_t *pc)
 {

@@ -69,6 +69,7 @@ enum {
     TCG_STREAMS = 8, /* of accesses, in a loop: emit-loop.c */
     TCG_LIMITS = 4,
     TCG_PATIENCE = 4,
+    TCG_BUDGET_MAX = 1 << 30,
 };
 
 /* A page that an access may go straight to. An empty entry has the tag of a page that never
@@ -178,6 +179,9 @@ typedef struct TcgCpu {
     uint64_t shifted;                                 /* see tcg_flags_need_operand() */
     uintptr_t across_at;                              /* where in it, aligned as in the guest */
     uintptr_t rep[3];                                 /* of emit-string.c */
+    int32_t budget;                /* instructions that may be executed yet: emit-count.c */
+    int32_t budget_given;          /* what it began with */
+    int32_t uncounted;             /* taken from it and not executed, where a block has called C */
     uint32_t patience;             /* so many turns of loops until one is prepared */
     uintptr_t stream[TCG_STREAMS]; /* of the loop under way: see emit-loop.c */
     int64_t limit[TCG_LIMITS];
@@ -243,6 +247,12 @@ tcg_flags_from_state(TcgCpu *cpu)
 
     cpu->hot.flags = (flags & X86_FLAGS_ARITH & 0xff) << 8 | !!(flags & X86_FLAG_OF);
 }
+
+/* ---- emit-count.c ---- */
+/* Around translated code: what core.instructions and tcg_count() tell is exact behind. */
+void tcg_count_begin(TcgCpu *cpu);
+void tcg_count_end(TcgCpu *cpu);
+uint64_t tcg_count(const VitCpu *vit_cpu);
 
 /* ---- tlb.c ---- */
 

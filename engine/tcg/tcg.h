@@ -17,6 +17,7 @@ typedef struct TcgOptions {
     uint64_t tb_size_bytes; /* room for translated code; 0 = 256 MiB of address space */
     bool split_wx;          /* code is writable through a second mapping only */
     bool one_insn_per_tb;   /* a block is one instruction */
+    bool count;             /* instructions, exactly, and leaves at VitCpu.count_limit */
     uint8_t warm_up;        /* code is interpreted until it was jumped to so often */
     /* Debugging and tests: */
     bool exact;                /* flags are right at every fault: only checks that touch none */
