@@ -17,7 +17,7 @@
 #include <string.h>
 
 enum {
-    PM_BASE = 0x600,
+    PM_BASE_DEFAULT = 0x600,
     IOAPIC_ADDRESS = 0xfec00000,
     LAPIC_ADDRESS = 0xfee00000,
     HPET_ADDRESS = 0xfed00000,
@@ -352,8 +352,11 @@ build_facs(AcpiTables *tables)
 }
 
 static void
-build_fadt(AcpiTables *tables, uint32_t facs, uint32_t dsdt, bool smm)
+build_fadt(Machine *machine, AcpiTables *tables, uint32_t facs, uint32_t dsdt)
 {
+    uint16_t placed = vit_piix4_pm_base(pc(machine)->pm);
+    uint32_t pm_base = placed ? placed : PM_BASE_DEFAULT;
+    bool smm = machine->plan->smm;
     uint32_t table = acpi_begin(tables, "FACP", 1);
     uint32_t pointers = tables->blob->len;
 
@@ -370,12 +373,12 @@ build_fadt(AcpiTables *tables, uint32_t facs, uint32_t dsdt, bool smm)
     acpi_put8(tables, smm ? VIT_PIIX4_ACPI_DISABLE : 0);
     acpi_put8(tables, 0); /* S4BIOS_REQ */
     acpi_put8(tables, 0);
-    acpi_put32(tables, PM_BASE);     /* PM1a_EVT_BLK */
+    acpi_put32(tables, pm_base);     /* PM1a_EVT_BLK */
     acpi_put32(tables, 0);           /* PM1b_EVT_BLK */
-    acpi_put32(tables, PM_BASE + 4); /* PM1a_CNT_BLK */
+    acpi_put32(tables, pm_base + 4); /* PM1a_CNT_BLK */
     acpi_put32(tables, 0);           /* PM1b_CNT_BLK */
     acpi_put32(tables, 0);           /* PM2_CNT_BLK */
-    acpi_put32(tables, PM_BASE + 8); /* PM_TMR_BLK */
+    acpi_put32(tables, pm_base + 8); /* PM_TMR_BLK */
     acpi_put32(tables, VIT_PIIX4_GPE0_PORT);
     acpi_put32(tables, 0); /* GPE1_BLK */
     acpi_put8(tables, 4);  /* PM1_EVT_LEN */
@@ -580,13 +583,50 @@ fill_smbios(Machine *machine, GError **error)
     return ok;
 }
 
+static AcpiTables *
+build_tables(Machine *machine, GError **error)
+{
+    AcpiTables *tables = acpi_tables_new();
+    uint32_t facs = build_facs(tables), dsdt = build_dsdt(machine, tables);
+
+    build_fadt(machine, tables, facs, dsdt);
+    build_madt(machine, tables);
+    if (pc(machine)->hpet) {
+        build_hpet(tables);
+    }
+    build_waet(tables);
+    if (!add_user_tables(machine, tables, error)) {
+        acpi_tables_free(tables);
+        return NULL;
+    }
+    acpi_finish(tables);
+    return tables;
+}
+
+/* Firmware reads the tables: they name what it has placed by now. Script and pointers stay as they
+ * are, so only tables of the same length can take their place. */
+static void
+on_tables_selected(void *opaque)
+{
+    Machine *machine = opaque;
+    VitDevice *fw = pc(machine)->fw_cfg;
+    GBytes *old = vit_fw_cfg_get_file(fw, ACPI_TABLES_FILE);
+    AcpiTables *tables = build_tables(machine, NULL);
+
+    if (tables && old && tables->blob->len == g_bytes_get_size(old)) {
+        vit_fw_cfg_set_file(fw, ACPI_TABLES_FILE,
+                            g_byte_array_free_to_bytes(g_steal_pointer(&tables->blob)));
+    }
+    if (tables) {
+        acpi_tables_free(tables);
+    }
+}
+
 bool
 board_pc_fill_tables(Machine *machine, GError **error)
 {
     VitDevice *fw = pc(machine)->fw_cfg;
     AcpiTables *tables;
-    uint32_t facs, dsdt;
-    bool ok;
 
     if (!fill_smbios(machine, error)) {
         return false;
@@ -594,25 +634,17 @@ board_pc_fill_tables(Machine *machine, GError **error)
     if (!machine->plan->acpi) {
         return true;
     }
-    tables = acpi_tables_new();
-    facs = build_facs(tables);
-    dsdt = build_dsdt(machine, tables);
-    build_fadt(tables, facs, dsdt, machine->plan->smm);
-    build_madt(machine, tables);
-    if (pc(machine)->hpet) {
-        build_hpet(tables);
+    tables = build_tables(machine, error);
+    if (!tables) {
+        return false;
     }
-    build_waet(tables);
-    ok = add_user_tables(machine, tables, error);
-    if (ok) {
-        acpi_finish(tables);
-        vit_fw_cfg_set_file(fw, ACPI_RSDP_FILE,
-                            g_byte_array_free_to_bytes(g_steal_pointer(&tables->rsdp)));
-        vit_fw_cfg_set_file(fw, ACPI_TABLES_FILE,
-                            g_byte_array_free_to_bytes(g_steal_pointer(&tables->blob)));
-        vit_fw_cfg_set_file(fw, ACPI_LOADER_FILE,
-                            g_byte_array_free_to_bytes(g_steal_pointer(&tables->loader)));
-    }
+    vit_fw_cfg_set_file(fw, ACPI_RSDP_FILE,
+                        g_byte_array_free_to_bytes(g_steal_pointer(&tables->rsdp)));
+    vit_fw_cfg_set_file(fw, ACPI_TABLES_FILE,
+                        g_byte_array_free_to_bytes(g_steal_pointer(&tables->blob)));
+    vit_fw_cfg_set_file(fw, ACPI_LOADER_FILE,
+                        g_byte_array_free_to_bytes(g_steal_pointer(&tables->loader)));
+    vit_fw_cfg_on_select(fw, ACPI_TABLES_FILE, on_tables_selected, machine);
     acpi_tables_free(tables);
-    return ok;
+    return true;
 }

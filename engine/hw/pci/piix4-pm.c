@@ -343,6 +343,14 @@ update_placement(PiixPm *pm)
           pci->config[PM_SMB_CONFIG] & 1);
 }
 
+uint16_t
+vit_piix4_pm_base(VitDevice *dev)
+{
+    const VitPciDevice *pci = &((PiixPm *)dev)->pci;
+
+    return pci->config[PM_ENABLE] & 1 ? vit_pci_get16(pci, PM_BASE) & 0xffc0 : 0;
+}
+
 static void
 pm_config_written(VitPciDevice *pci, uint32_t at, uint32_t value, unsigned size)
 {
