@@ -48,6 +48,7 @@ enum {
 typedef struct BlkChildSlot {
     const char *name;
     bool required;
+    bool list;  /* any number of them: "children.0", "children.1", ... */
     bool probe; /* an inline child without a driver is probed; else it is a protocol node */
 } BlkChildSlot;
 
@@ -272,11 +273,9 @@ bool blk_graph_is_authorised(BlkGraph *graph, const char *id, const char *identi
 /* Borrowed; NULL: there are none. */
 const BlkOptions *blk_graph_get_defaults(BlkGraph *graph, const char *driver);
 const BlkDriver *blk_graph_find_driver(BlkGraph *graph, const char *name);
-/* The driver for an image that starts with BUF; sets ERROR when it is a known format without a
- * driver. OUT_PROBED_RAW: nothing recognised it. */
-const BlkDriver *blk_probe(BlkGraph *graph, const uint8_t *buf, size_t len, const char *filename,
-                           GError **error);
-/* Title of a known format that BUF looks like, with or without a driver; NULL for plain data. */
+/* The driver for an image that starts with BUF; that of raw images where nothing recognises it. */
+const BlkDriver *blk_probe(BlkGraph *graph, const uint8_t *buf, size_t len, const char *filename);
+/* Title of the format that BUF looks like; NULL for plain data. */
 const char *blk_probe_title(BlkGraph *graph, const uint8_t *buf, size_t len);
 enum { BLK_PROBE_BYTES = 2048 };
 /* Sets ERROR for a driver name that is not there: not available yet, or unknown. */

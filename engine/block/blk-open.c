@@ -14,6 +14,8 @@
 
 #include <string.h>
 
+enum { MAX_LIST_CHILDREN = 64 };
+
 static BlkNode *open_node(BlkGraph *graph, BlkOptions *options, bool protocol,
                           const BlkOpenScope *scope, GError **error);
 
@@ -142,6 +144,29 @@ open_slot(BlkNode *node, const BlkChildSlot *slot, BlkOptions *options, const Bl
     return open_node(node->graph, inline_options, !slot->probe, scope, error);
 }
 
+/* The children of a list, in order; the names of slots outlive every node. */
+static bool
+open_list(BlkNode *node, const BlkChildSlot *list, BlkOptions *options, const BlkOpenScope *scope,
+          GError **error)
+{
+    for (unsigned i = 0; i < MAX_LIST_CHILDREN; i++) {
+        g_autofree char *name = g_strdup_printf("%s.%u", list->name, i);
+        BlkChildSlot slot = { .name = g_intern_string(name), .probe = list->probe };
+        GError *cause = NULL;
+        BlkNode *child = open_slot(node, &slot, options, scope, &cause);
+
+        if (cause) {
+            g_propagate_error(error, cause);
+            return false;
+        }
+        if (!child) {
+            break;
+        }
+        blk_node_add_child(node, slot.name, child);
+    }
+    return true;
+}
+
 static bool
 open_children(BlkNode *node, BlkOptions *options, const BlkOpenScope *scope, GError **error)
 {
@@ -151,6 +176,12 @@ open_children(BlkNode *node, BlkOptions *options, const BlkOpenScope *scope, GEr
 
         if (strcmp(slot->name, "file") == 0 && node->file) {
             continue; /* probing has opened it */
+        }
+        if (slot->list) {
+            if (!open_list(node, slot, options, scope, error)) {
+                return false;
+            }
+            continue;
         }
         child = open_slot(node, slot, options, scope, &cause);
         if (cause) {
@@ -306,7 +337,7 @@ open_probed_file(BlkGraph *graph, BlkOptions *options, const BlkOpenScope *scope
             g_set_error(error, VIT_ERROR, VIT_ERROR_IO, "'%s' cannot be read: %s.", file->filename,
                         g_strerror(-ret));
         } else {
-            *out_driver = blk_probe(graph, head, len, file->filename, error);
+            *out_driver = blk_probe(graph, head, len, file->filename);
         }
         blk_child_detach(reader);
     }

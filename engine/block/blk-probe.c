@@ -1,33 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* What an image is, by its first bytes, and what is known of formats and protocols that have no
- * driver here: an image in one of those is refused by name, never taken for raw by accident.
- * Magic numbers are those of the formats' published descriptions. Thread: any. */
+/* What an image is, by its first bytes, and the names of drivers that are not here. Thread: any. */
 
 #include "blk-graph-private.h"
 
 #include <string.h>
 
-typedef struct KnownFormat {
-    const char *name, *title;
-    uint16_t at, len;
-    const char *magic;
-} KnownFormat;
-
-/* Formats with a magic number and no driver here. */
-static const KnownFormat known_formats[] = {
-    { "qcow", "qcow", 0, 4, "QFI\xfb" },
-};
-
-/* Names users of -blockdev and image tools know. */
-static const char *const known_names[] = {
-    "qcow",         "rbd",
-    "nfs",          "nvme",
-    "compress",     "quorum",
-    "replication",  "copy-before-write",
-    "blklogwrites", "snapshot-access",
-    "blkreplay",    "preallocate",
+/* Names users of -blockdev and image tools know, without a driver here. */
+static const struct {
+    const char *name, *instead; /* NULL: nothing else does it */
+} known_names[] = {
+    { "rbd", "map the image with rbd-nbd and use the device or nbd://" },
+    { "nfs", "mount the export and use the file" },
+    { "nvme", "this program does not drive the host's NVMe controllers itself: leave it to the "
+              "kernel and use /dev/nvmeXnY as host_device" },
+    { "compress", NULL },
+    { "replication", NULL },
+    { "copy-before-write", "the job blockdev-backup does the same" },
+    { "snapshot-access", NULL },
 };
 
 /* Drivers that this build may lack, and the library they need. */
@@ -50,19 +41,6 @@ blk_set_optional_driver_error(const char *name, GError **error)
         }
     }
     return false;
-}
-
-static const KnownFormat *
-find_known_format(const uint8_t *buf, size_t len)
-{
-    for (unsigned i = 0; i < VIT_ARRAY_LEN(known_formats); i++) {
-        const KnownFormat *known = &known_formats[i];
-        if (known->at + known->len <= len &&
-            memcmp(buf + known->at, known->magic, known->len) == 0) {
-            return known;
-        }
-    }
-    return NULL;
 }
 
 static void
@@ -93,35 +71,19 @@ find_best_driver(BlkGraph *graph, const uint8_t *buf, size_t len, const char *fi
 }
 
 const BlkDriver *
-blk_probe(BlkGraph *graph, const uint8_t *buf, size_t len, const char *filename, GError **error)
+blk_probe(BlkGraph *graph, const uint8_t *buf, size_t len, const char *filename)
 {
     const BlkDriver *best = find_best_driver(graph, buf, len, filename);
-    const KnownFormat *known;
 
-    if (best && best != &blk_raw_driver) {
-        return best;
-    }
-    known = find_known_format(buf, len);
-    if (known) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_AVAILABLE_YET,
-                    "'%s' is an image in format %s, which is not available yet: convert it to a "
-                    "raw image first, or write format=raw to use its bytes as they are.",
-                    filename ? filename : "the image", known->name);
-        return NULL;
-    }
-    return &blk_raw_driver;
+    return best ? best : &blk_raw_driver;
 }
 
 const char *
 blk_probe_title(BlkGraph *graph, const uint8_t *buf, size_t len)
 {
     const BlkDriver *best = find_best_driver(graph, buf, len, NULL);
-    const KnownFormat *known = find_known_format(buf, len);
 
-    if (best && best != &blk_raw_driver) {
-        return best->title;
-    }
-    return known ? known->title : NULL;
+    return best && best != &blk_raw_driver ? best->title : NULL;
 }
 
 void
@@ -134,9 +96,11 @@ blk_set_unknown_driver_error(BlkGraph *graph, const char *name, GError **error)
         return;
     }
     for (unsigned i = 0; i < VIT_ARRAY_LEN(known_names); i++) {
-        if (strcmp(known_names[i], name) == 0) {
+        if (strcmp(known_names[i].name, name) == 0) {
             g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_AVAILABLE_YET,
-                        "The block driver '%s' is not available yet.", name);
+                        "The block driver '%s' is not available yet%s%s.", name,
+                        known_names[i].instead ? ": " : "",
+                        known_names[i].instead ? known_names[i].instead : "");
             return;
         }
     }

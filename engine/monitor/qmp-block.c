@@ -71,6 +71,9 @@ const QmpMember qmp_blockdev_amend_args[] = {
 const QmpMember qmp_insert_medium_args[] = {
     OPT_TEXT("device"), OPT_TEXT("id"), TEXT("node-name"), { 0 }
 };
+const QmpMember qmp_blockdev_change_args[] = {
+    TEXT("parent"), OPT_TEXT("child"), OPT_TEXT("node"), { 0 }
+};
 const QmpMember qmp_block_resize_args[] = {
     OPT_TEXT("device"),
     OPT_TEXT("node-name"),

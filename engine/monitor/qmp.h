@@ -123,12 +123,13 @@ QmpHandler qmp_eject, qmp_blockdev_change_medium, qmp_blockdev_open_tray, qmp_bl
 QmpHandler qmp_block;
 extern const QmpMember qmp_any_args[], qmp_node_name_args[], qmp_query_blockstats_args[],
     qmp_blockdev_reopen_args[], qmp_blockdev_create_args[], qmp_blockdev_amend_args[],
-    qmp_insert_medium_args[], qmp_block_resize_args[], qmp_io_throttle_args[], qmp_snapshot_args[],
-    qmp_snapshot_sync_args[], qmp_snapshot_internal_args[], qmp_snapshot_delete_args[],
-    qmp_block_stream_args[], qmp_block_commit_args[], qmp_blockdev_mirror_args[],
-    qmp_drive_mirror_args[], qmp_blockdev_backup_args[], qmp_drive_backup_args[],
-    qmp_block_job_args[], qmp_block_job_cancel_args[], qmp_block_job_speed_args[], qmp_job_args[],
-    qmp_bitmap_args[], qmp_bitmap_add_args[], qmp_bitmap_merge_args[], qmp_transaction_args[],
+    qmp_insert_medium_args[], qmp_blockdev_change_args[], qmp_block_resize_args[],
+    qmp_io_throttle_args[], qmp_snapshot_args[], qmp_snapshot_sync_args[],
+    qmp_snapshot_internal_args[], qmp_snapshot_delete_args[], qmp_block_stream_args[],
+    qmp_block_commit_args[], qmp_blockdev_mirror_args[], qmp_drive_mirror_args[],
+    qmp_blockdev_backup_args[], qmp_drive_backup_args[], qmp_block_job_args[],
+    qmp_block_job_cancel_args[], qmp_block_job_speed_args[], qmp_job_args[], qmp_bitmap_args[],
+    qmp_bitmap_add_args[], qmp_bitmap_merge_args[], qmp_transaction_args[],
     qmp_write_threshold_args[], qmp_nbd_start_args[], qmp_nbd_add_args[], qmp_nbd_remove_args[],
     qmp_export_del_args[], qmp_export_add_args[];
 /* qmp-query.c */

@@ -10,6 +10,7 @@
 #include "vit-error.h"
 
 #include <string.h>
+#include <unistd.h>
 
 enum { LEN = 4 << 20 };
 
@@ -399,6 +400,59 @@ test_commit_now(void)
     finish(&desk);
 }
 
+/* Children of a quorum come and go under writes; what differs is told.
+ * mission: x-blockdev-change quorum */
+static void
+test_quorum(void)
+{
+    Desk desk;
+    uint8_t byte = 9;
+
+    set_up(&desk);
+    for (unsigned i = 0; i < 3; i++) {
+        g_autofree char *name = g_strdup_printf("leg%u", i);
+        g_autofree char *path = block_test_path(&desk.test, name);
+        g_autofree char *args = g_strdup_printf(
+            "{'driver': 'raw', 'node-name': '%s', 'file': {'driver': 'file', 'filename': '%s'}}",
+            name, path);
+        g_assert_true(g_file_set_contents(path, "abcdefgh", 8, NULL));
+        g_assert_cmpint(truncate(path, 65536), ==, 0);
+        ok(&desk, "blockdev-add", args);
+    }
+    ok(&desk, "blockdev-add",
+       "{'driver': 'quorum', 'node-name': 'q', 'vote-threshold': 2, 'children': ['leg0', 'leg1']}");
+    g_autoptr(BlkImage) image =
+        blk_image_new(blk_graph_find_node(desk.test.graph, "q"), true, NULL);
+    ok(&desk, "x-blockdev-change", "{'parent': 'q', 'node': 'leg2'}");
+    g_assert_cmpint(blk_image_write(image, 4096, &byte, 1), ==, 0);
+    refused(&desk, "x-blockdev-change", "{'parent': 'q', 'child': 'children.7'}", "no child");
+    refused(&desk, "x-blockdev-change", "{'parent': 'q'}", "Either");
+    refused(&desk, "x-blockdev-change", "{'parent': 'leg0', 'node': 'leg1'}", "no quorum");
+    ok(&desk, "x-blockdev-change", "{'parent': 'q', 'child': 'children.0'}");
+    refused(&desk, "x-blockdev-change", "{'parent': 'q', 'child': 'children.1'}", "votes");
+    byte = 8;
+    g_assert_cmpint(blk_image_write(image, 4096, &byte, 1), ==, 0);
+    g_assert_cmpint(blk_image_flush(image), ==, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        g_autofree char *name = g_strdup_printf("leg%u", i);
+        g_autofree char *path = block_test_path(&desk.test, name);
+        g_autofree char *bytes = NULL;
+        g_assert_true(g_file_get_contents(path, &bytes, NULL, NULL));
+        g_assert_cmpint(bytes[4096], ==, i == 0 ? 9 : 8);
+        if (i == 2) {
+            bytes[100] = 1;
+            g_assert_true(
+                g_file_set_contents_full(path, bytes, 65536, G_FILE_SET_CONTENTS_NONE, 0644, NULL));
+        }
+    }
+    g_assert_cmpint(blk_image_read(image, 100, &byte, 1), ==, -EIO);
+    g_assert_nonnull(strstr(desk.log->str, "QUORUM_REPORT_BAD"));
+    g_assert_nonnull(strstr(desk.log->str, "QUORUM_FAILURE"));
+    g_clear_pointer(&image, blk_image_free);
+    ok(&desk, "blockdev-del", "{'node-name': 'q'}");
+    finish(&desk);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -410,5 +464,6 @@ main(int argc, char **argv)
     g_test_add_func("/block/control/nodes", test_nodes);
     g_test_add_func("/block/control/internal", test_internal_snapshots);
     g_test_add_func("/block/control/commit", test_commit_now);
+    g_test_add_func("/block/control/quorum", test_quorum);
     return g_test_run();
 }

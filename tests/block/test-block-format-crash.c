@@ -405,6 +405,7 @@ test_crash(gconstpointer data)
 static const FormatRow rows[] = {
     { "luks", "luks", "key-secret=s0,iter-time=1", NULL, NULL, FORMAT_SECRET | FORMAT_NO_CHECK },
     { "parallels", "parallels", "cluster_size=64k", NULL, NULL, FORMAT_REPAIR },
+    { "qcow", "qcow", "", NULL, NULL, FORMAT_NO_CHECK },
     { "qed", "qed", "", NULL, NULL, 0 },
     { "qed-4k", "qed", "cluster_size=4k,table_size=2", NULL, NULL, 0 },
     { "vdi", "vdi", "", NULL, NULL, 0 },

@@ -4,7 +4,7 @@
 /* Formats that are written, beside qcow2: random requests against a copy in memory over many
  * create options, images of ours judged by qemu-img and images of its making read and written by
  * us; growing, backing images, bad headers. An argument names the one format to test.
- * mission: vmdk vdi vpc vhdx qed parallels luks */
+ * mission: vmdk vdi vpc vhdx qcow qed parallels luks */
 
 #include "format-disk.h"
 
@@ -26,6 +26,7 @@ static const FormatRow rows[] = {
       FORMAT_NO_CHECK | FORMAT_SECRET | FORMAT_FIXED_LEN },
     { "parallels", "parallels", "", NULL, NULL, 0 },
     { "parallels/clusters-64k", "parallels", "cluster_size=64k", NULL, NULL, 0 },
+    { "qcow", "qcow", "", NULL, NULL, FORMAT_NO_CHECK | FORMAT_FIXED_LEN | FORMAT_BACKING },
     { "qed", "qed", "", NULL, NULL, FORMAT_BACKING },
     { "qed/clusters-4k", "qed", "cluster_size=4k,table_size=2", NULL, NULL, FORMAT_BACKING },
     { "qed/clusters-1m", "qed", "cluster_size=1M,table_size=16", NULL, NULL, FORMAT_BACKING },
@@ -212,6 +213,15 @@ static const BadRow bad_rows[] = {
     { "parallels", "", 34, "\4", 1, "offset 48 (start of the data)" },
     { "parallels", "", 43, "\1", 1, "offset 36 (sectors)" },
     { "parallels", "", 44, "\1", 1, "offset 44 (in-use mark)" },
+    { "qcow", "", 0, "x", 1, "offset 0 (magic)" },
+    { "qcow", "", 7, "\4", 1, "offset 4 (version)" },
+    { "qcow", "", 8, "\1", 1, "offset 16 (backing file name)" },
+    { "qcow", "", 24, "\x7f", 1, "offset 24 (image size)" },
+    { "qcow", "", 32, "\x11", 1, "offset 32 (cluster bits)" },
+    { "qcow", "", 33, "\5", 1, "offset 33 (L2 bits)" },
+    { "qcow", "", 39, "\1", 1, "offset 36 (encryption)" },
+    { "qcow", "", 39, "\2", 1, "offset 36 (encryption)" },
+    { "qcow", "", 41, "\1", 1, "offset 40 (L1 table offset)" },
     { "qed", "", 0, "x", 1, "offset 0 (magic)" },
     { "qed", "", 4, "\1", 1, "offset 4 (cluster size)" },
     { "qed", "", 8, "\3", 1, "offset 8 (table size)" },

@@ -129,7 +129,7 @@ test_messages(void)
     expect_error(&test, test.dir, NULL, VIT_ERROR_INVALID_ARGUMENT, "folder");
     expect_error(&test, "/dev/null", NULL, VIT_ERROR_INVALID_ARGUMENT, "not a block device");
     expect_error(&test, path, "driver=raww", VIT_ERROR_INVALID_ARGUMENT, "did you mean 'raw'");
-    expect_error(&test, path, "driver=qcow", VIT_ERROR_NOT_AVAILABLE_YET, "not available yet");
+    expect_error(&test, path, "driver=compress", VIT_ERROR_NOT_AVAILABLE_YET, "not available yet");
     expect_error(&test, path, "driver=raw,sise=3", VIT_ERROR_INVALID_ARGUMENT, "'sise'");
     expect_error(&test, path, "driver=raw,read-only=maybe", VIT_ERROR_INVALID_ARGUMENT,
                  "read-only=on");
@@ -359,7 +359,7 @@ test_create(void)
     refuse_create(&test, "raw", path, "size=lots", "size");
     refuse_create(&test, "raw", path, "preallocation=off", "'size'");
     refuse_create(&test, "raw", path, "size=1,cluster_size=4", "cluster_size");
-    refuse_create(&test, "qcow", path, "size=1M", "not available yet");
+    refuse_create(&test, "compress", path, "size=1M", "not available yet");
     refuse_create(&test, "raw", nowhere, "size=1M", "no/such/folder");
     g_assert_cmpint(stat(path, &st), ==, 0);
     g_assert_cmpint(st.st_size, ==, 65536); /* all this changed nothing */

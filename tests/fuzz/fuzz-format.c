@@ -36,6 +36,7 @@ typedef struct Format {
 static const Format formats[] = {
     { "vdi", "block_size=4k", { { 0, 12288 } } },
     { "qed", "cluster_size=4k,table_size=1", { { 0, 64 }, { 4096, 4096 }, { 8192, 16384 } } },
+    { "qcow", "", { { 0, 64 }, { 4096, 16384 } } },
     { "parallels", "cluster_size=4k", { { 0, 12288 } } },
     { "vpc", "force_size=on", { { 0, 2048 }, { 2048, 1024 } } },
     { "vmdk", "", { { 0, 1024 }, { 10752, 512 }, { 11264, 64 }, { 13312, 512 }, { 13824, 64 } } },

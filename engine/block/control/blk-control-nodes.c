@@ -6,6 +6,7 @@
 
 #include "blk-control-private.h"
 
+#include "filters/blk-quorum.h"
 #include "filters/blk-throttle.h"
 
 #include <string.h>
@@ -148,11 +149,36 @@ set_write_threshold(BlkControl *control, GError **error)
     return blk_control_done(node != NULL);
 }
 
+/* Adds a node to a quorum, or takes one of its children away. */
+static JsonNode *
+blockdev_change(BlkControl *control, GError **error)
+{
+    BlkNode *parent = blk_control_node(control, blk_arg_string(control, "parent"), error);
+    const char *child = blk_arg_string(control, "child"), *name = blk_arg_string(control, "node");
+    BlkNode *node = parent && name ? blk_control_node(control, name, error) : NULL;
+    BlkStandstill *still;
+    bool ok;
+
+    if (!parent || (name && !node)) {
+        return NULL;
+    }
+    if (!child == !name) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "Either child or node must be specified");
+        return NULL;
+    }
+    still = blk_graph_stand_still(control->graph);
+    ok = child ? blk_quorum_remove(parent, child, error) : blk_quorum_add(parent, node, error);
+    blk_graph_go_on(still);
+    return blk_control_done(ok);
+}
+
 const BlkControlCommand blk_control_node_commands[] = {
     { "blockdev-add", blockdev_add },
     { "blockdev-del", blockdev_del },
     { "blockdev-reopen", blockdev_reopen },
     { "blockdev-insert-medium", insert_medium },
+    { "x-blockdev-change", blockdev_change },
     { "block_resize", block_resize },
     { "block_set_io_throttle", set_io_throttle },
     { "block-set-write-threshold", set_write_threshold },
