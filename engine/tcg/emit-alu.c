@@ -62,6 +62,38 @@ in_state(uint16_t mask, uint8_t regs[3])
     return n;
 }
 
+/* LEA right into the register. What lives in the state waits there, or in T1. */
+static void
+lea_home(TcgEmit *e, const TcgEa *ea)
+{
+    unsigned home = tcg_home[e->insn->reg];
+    unsigned size = e->insn->operand_size == 8 && ea->address_size == 8 ? 8 : 4;
+    TcgMem mem = {
+        .base = TCG_NO_REG, .index = TCG_NO_REG, .scale = ea->scale, .disp = (int32_t)ea->disp
+    };
+    TcgAsm *a = &e->a;
+
+    if (ea->base == X86_NO_REG && ea->index == X86_NO_REG) {
+        tcg_asm_mov_ri(a, home, size == 8 ? (uint64_t)ea->disp : (uint32_t)ea->disp);
+        e->t0_next = e->t0_group;
+        return;
+    }
+    e->t0_next = e->t0_group;
+    if (ea->base != X86_NO_REG) {
+        bool is_index = ea->index != X86_NO_REG && tcg_home[ea->index] == home;
+        mem.base = tcg_emit_use(e, ea->base, is_index ? TCG_T0 : home);
+        e->t0_next = mem.base == TCG_T0 ? TCG_GROUP_NONE : e->t0_next;
+    }
+    if (ea->index != X86_NO_REG) {
+        mem.index = tcg_emit_use(e, ea->index, TCG_T1);
+    }
+    if (mem.index == TCG_NO_REG && mem.disp == 0) {
+        tcg_asm_mov_rr(a, size, home, mem.base);
+    } else {
+        tcg_asm_lea(a, size, home, mem);
+    }
+}
+
 static bool
 emit_lea(TcgEmit *e)
 {
@@ -72,6 +104,10 @@ emit_lea(TcgEmit *e)
         return false;
     }
     ea.segment = X86_DS;
+    if (tcg_home[insn->reg] != TCG_NO_REG && insn->operand_size >= 4 && !ea.soft) {
+        lea_home(e, &ea);
+        return true;
+    }
     tcg_emit_ea(e, &ea);
     tcg_emit_set(e, insn->reg, TCG_T0, insn->operand_size);
     return true;
@@ -83,7 +119,7 @@ tcg_emit_pass_through(TcgEmit *e)
     TcgAsm *a = &e->a;
     const X86Insn *insn = e->insn;
     unsigned access = insn->is_memory || !insn->has_modrm ? tcg_memory_access(insn) : 0;
-    unsigned scratch[3] = { TCG_T0, TCG_T1 }, n_scratch = access ? 1 : 2, n;
+    unsigned scratch[3] = { TCG_T1, TCG_T0 }, n_scratch = access ? 1 : 2, n;
     uint8_t map[16], regs[3];
     TcgRegUse use;
     TcgMem mem;
@@ -100,7 +136,6 @@ tcg_emit_pass_through(TcgEmit *e)
         if (size == 0) {
             return false;
         }
-        scratch[0] = TCG_T1;
         mem = n || use.high_byte ? tcg_emit_mem_single(e, &ea, size, write)
                                  : tcg_emit_mem(e, &ea, size, write);
     }
@@ -120,6 +155,11 @@ tcg_emit_pass_through(TcgEmit *e)
         if (use.written >> regs[i] & 1) {
             tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_GPR(regs[i])), scratch[i]);
         }
+    }
+    if (access) {
+        e->t0_next = e->used_group;
+    } else if (n + (use.high_byte != 0) < 2) {
+        e->t0_next = e->t0_group;
     }
     return true;
 }
@@ -154,6 +194,8 @@ tcg_emit_int(TcgEmit *e)
     if (exec == x86_exec_nop) {
         if (is_prefetch(insn)) {
             tcg_emit_prefetch(e);
+        } else {
+            e->t0_next = e->t0_group;
         }
         return true;
     }
@@ -179,6 +221,10 @@ tcg_emit_int(TcgEmit *e)
         (exec == x86_exec_lzcnt && !counts_zeros(e, X86_FEATURE_ABM))) {
         return false;
     }
+    if (tcg_emit_on_state(e)) {
+        e->t0_next = e->t0_group;
+        return true;
+    }
     return tcg_emit_pass_through(e);
 }
 
@@ -190,6 +236,7 @@ push_from(TcgEmit *e, unsigned reg, unsigned size)
 
     tcg_asm_mov_mr(&e->a, size, mem, tcg_emit_use(e, reg, TCG_T1));
     tcg_emit_add(e, X86_RSP, -(int32_t)size, size);
+    e->t0_next = e->used_group;
 }
 
 static void
@@ -199,6 +246,7 @@ pop_to(TcgEmit *e, unsigned reg, unsigned size)
     TcgMem mem = tcg_emit_mem(e, &ea, size, false);
     unsigned home = tcg_home[reg];
 
+    e->t0_next = e->used_group;
     if (reg == X86_RSP) {
         tcg_asm_mov_rm(&e->a, size, home, mem);
         return;
@@ -206,8 +254,8 @@ pop_to(TcgEmit *e, unsigned reg, unsigned size)
     if (home != TCG_NO_REG) {
         tcg_asm_mov_rm(&e->a, size, home, mem);
     } else {
-        tcg_asm_mov_rm(&e->a, size, TCG_T0, mem);
-        tcg_asm_mov_mr(&e->a, 8, tcg_mem(TCG_CTX, TCG_GPR(reg)), TCG_T0);
+        tcg_asm_mov_rm(&e->a, size, TCG_T1, mem);
+        tcg_asm_mov_mr(&e->a, 8, tcg_mem(TCG_CTX, TCG_GPR(reg)), TCG_T1);
     }
     tcg_emit_add(e, X86_RSP, (int32_t)size, size);
 }
@@ -249,6 +297,7 @@ tcg_emit_stack(TcgEmit *e)
         TcgMem mem = tcg_emit_mem(e, &ea, size, true);
         tcg_asm_mov_mi(a, size, mem, (int32_t)insn->imm);
         tcg_emit_add(e, X86_RSP, -(int32_t)size, size);
+        e->t0_next = e->used_group;
     } else if (exec == x86_exec_leave) {
         unsigned sp = tcg_home[X86_RSP], bp = tcg_home[X86_RBP];
         TcgEa ea = tcg_ea_stack(e, 0);
@@ -256,6 +305,7 @@ tcg_emit_stack(TcgEmit *e)
         TcgMem mem = tcg_emit_mem(e, &ea, size, false);
         tcg_asm_lea(a, size, sp, tcg_mem(bp, (int32_t)size));
         tcg_asm_mov_rm(a, size, bp, mem);
+        e->t0_next = e->used_group;
     } else {
         return false;
     }

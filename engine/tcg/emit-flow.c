@@ -347,6 +347,7 @@ emit_indirect_call(TcgEmit *e, unsigned size)
     TcgAsm *a = &e->a;
 
     indirect_target(e, size);
+    e->t0_group = TCG_GROUP_NONE;
     tcg_asm_mov_rm(a, 8, TCG_T1, look_up(e, &miss));
     tcg_asm_mov_mr(a, 8, kept, TCG_T1);
     push_return(e, size);
@@ -402,6 +403,7 @@ tcg_emit_flow(TcgEmit *e)
         if (!tcg_emit_loop_jump(e, cond)) {
             emit_branch(e, cond, branch_target(e));
         }
+        e->t0_next = e->t0_group;
         return true;
     }
     if (exec == x86_exec_loop || exec == x86_exec_loope || exec == x86_exec_loopne ||

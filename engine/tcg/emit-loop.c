@@ -401,6 +401,7 @@ tcg_emit_loop(TcgEmit *e)
         return;
     }
     e->flags_live = e->flags_saved = false;
+    e->t0_group = TCG_GROUP_NONE;
     tcg_asm_bind(a, &loop->again);
     tcg_asm_alu_mi(a, TCG_SUB, 4, ctx(TCG_OFFSET(patience)), 1);
     tcg_asm_jcc(a, TCG_NS, &loop->entry);

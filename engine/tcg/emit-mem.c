@@ -215,7 +215,10 @@ emit_grouped(TcgEmit *e, const TcgEa *ea, unsigned size, bool write, TcgMem *out
     }
     *out_mem = tcg_mem(TCG_T0, (int32_t)(access->offset - group->low));
     if (group->ready) {
-        tcg_asm_mov_rm(a, 8, TCG_T0, group_slot(access->group));
+        if (e->t0_group != access->group) {
+            tcg_asm_mov_rm(a, 8, TCG_T0, group_slot(access->group));
+        }
+        e->used_group = access->group;
         return true;
     }
     low.disp -= access->offset - group->low;
@@ -234,6 +237,7 @@ emit_grouped(TcgEmit *e, const TcgEa *ea, unsigned size, bool write, TcgMem *out
     tcg_asm_lea(a, 8, TCG_T0, tcg_mem_index(TCG_T0, TCG_T1, 0, 0));
     tcg_asm_mov_mr(a, 8, group_slot(access->group), TCG_T0);
     group->ready = true;
+    e->used_group = access->group;
     return true;
 }
 
@@ -242,9 +246,11 @@ tcg_emit_mem(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
 {
     TcgMem mem = tcg_mem_index(TCG_T0, TCG_T1, 0, 0);
 
+    e->used_group = TCG_GROUP_NONE;
     if (!tcg_loop_operand(e, ea, size, write, &mem) && !emit_grouped(e, ea, size, write, &mem)) {
         check(e, ea, size, write);
     }
+    e->t0_group = TCG_GROUP_NONE; /* within this instruction T0 may be put to other uses now */
     return mem;
 }
 

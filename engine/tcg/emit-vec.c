@@ -89,6 +89,7 @@ make_resident(TcgEmit *e, size_t offset, unsigned level, const uint8_t *load)
     TcgAsm *a = &e->a;
     TcgLabel good = { 0 };
 
+    e->t0_group = TCG_GROUP_NONE;
     if (!e->flags_live) {
         tcg_asm_alu_mi(a, TCG_CMP, 1, byte, (int32_t)level);
         tcg_asm_jcc_short(a, TCG_E, &good);
@@ -146,6 +147,7 @@ tcg_emit_vec(TcgEmit *e)
     }
     if (e->insn->row->exec == x86_exec_x87 && e->insn->is_memory) {
         note_data_pointer(e);
+        e->t0_next = TCG_GROUP_NONE;
     }
     e->x87_checked |= needs.x87;
     e->vec_checked |= needs.vec;

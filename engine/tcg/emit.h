@@ -92,6 +92,9 @@ typedef struct TcgEmit {
     uint64_t pc, next_pc;
     bool flags_live;  /* before it: a check must not touch flags */
     bool flags_saved; /* hot.exit_flags are the guest's, the host's may be anything */
+    /* T0 is the address of the first byte of this group, as an instruction before left it, and what
+     * the current one leaves there; of its access; TCG_GROUP_NONE. */
+    uint8_t t0_group, t0_next, used_group;
 
     TcgCold cold[TCG_COLD_MAX];
     unsigned n_cold;
@@ -164,6 +167,11 @@ unsigned tcg_emit_use(TcgEmit *e, unsigned reg, unsigned scratch);
 void tcg_emit_set(TcgEmit *e, unsigned reg, unsigned from, unsigned size);
 /* guest REG += VALUE at the stack's or address's width, flags left alone. */
 void tcg_emit_add(TcgEmit *e, unsigned reg, int32_t value, unsigned size);
+
+/* ---- emit-home.c ---- */
+/* The current instruction on a register that lives in the state, without scratch registers but T1.
+ * False: nothing was emitted. */
+bool tcg_emit_on_state(TcgEmit *e);
 
 /* ---- emit-vec.c ---- */
 /* SSE, AVX, x87, MMX. */

@@ -252,13 +252,20 @@ emit_one(TcgEmit *e)
         return false;
     }
     switch (e->insn->row->class_) {
-    case X86_CLASS_INT: return tcg_emit_int(e) || tcg_emit_system(e);
+    case X86_CLASS_INT:
+        if (tcg_emit_int(e)) {
+            return true;
+        }
+        e->t0_group = TCG_GROUP_NONE;
+        return tcg_emit_system(e);
     case X86_CLASS_STACK: return tcg_emit_stack(e);
     case X86_CLASS_FLOW: return tcg_emit_flow(e);
     case X86_CLASS_VEC:
     case X86_CLASS_X87: return tcg_emit_vec(e);
     case X86_CLASS_STRING: return tcg_emit_string(e);
-    case X86_CLASS_SYSTEM: return tcg_emit_mxcsr(e) || tcg_emit_system(e);
+    case X86_CLASS_SYSTEM:
+        e->t0_group = TCG_GROUP_NONE;
+        return tcg_emit_mxcsr(e) || tcg_emit_system(e);
     default: return false;
     }
 }
@@ -286,6 +293,7 @@ tcg_emit_insn(TcgEmit *e, unsigned index)
     e->pc = e->pcs[index];
     e->next_pc = e->pc + e->insn->length;
     e->flags_live = e->live_in[index] || e->machine->options.exact;
+    e->t0_next = TCG_GROUP_NONE;
     place = &e->places[e->n_places++];
     *place = (TcgPlace){ (uint16_t)tcg_asm_offset(&e->a), e->pc & 0xfff };
     if (e->exit_live[index] && !e->flags_saved && may_clobber_flags(e)) {
@@ -307,6 +315,7 @@ tcg_emit_insn(TcgEmit *e, unsigned index)
             tcg_asm_may_move(&e->a, at);
         }
         e->flags_saved &= !((row->flags_written | row->flags_undefined) & X86_FLAGS_ARITH);
+        e->t0_group = e->t0_next;
         return;
     }
     if (!tcg_asm_failed(&e->a)) {
@@ -314,6 +323,7 @@ tcg_emit_insn(TcgEmit *e, unsigned index)
     }
     e->n_cold = n_cold;
     e->n_links = n_links;
+    e->t0_group = TCG_GROUP_NONE;
     e->loop.failed |= e->loop.emitting;
     e->loop.wanted &= index >= e->loop.len;
     tcg_groups_forget(&e->groups, index);
@@ -433,6 +443,7 @@ begin_block(TcgEmit *e, TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *seco
     e->n_insns = e->n_cold = e->n_links = e->n_places = 0;
     e->vec_checked = e->x87_checked = e->ended = e->flags_saved = false;
     e->entry_failed = e->entry_failed_parked = e->stale = (TcgLabel){ 0 };
+    e->t0_group = TCG_GROUP_NONE;
     e->live_in[0] = X86_FLAGS_ARITH;
     e->exit_live[0] = false;
     memset(&e->loop, 0, sizeof(e->loop));
