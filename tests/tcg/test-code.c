@@ -15,6 +15,7 @@ TCG_RIG_PROGRAM(over);
 TCG_RIG_PROGRAM(fault);
 TCG_RIG_PROGRAM(next);
 TCG_RIG_PROGRAM(flags);
+TCG_RIG_PROGRAM(carry);
 TCG_RIG_PROGRAM(fields);
 TCG_RIG_PROGRAM(writer);
 TCG_RIG_PROGRAM(reader);
@@ -371,6 +372,28 @@ test_fault(void)
     }
 }
 
+/* A fault shows the carry that came into the block, which the code goes on to read, not the one
+ * that the dispatcher last entered with. */
+static void
+test_fault_carry(void)
+{
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(modes); i++) {
+        TcgRig f;
+        X86State *s;
+        uint64_t flags;
+
+        fixture_init(&f, &modes[i]);
+        s = &f.rig->core->s;
+        g_assert_cmpuint((uint32_t)TCG_RIG_RUN(&f, carry), ==, 0);
+        g_assert_cmphex(s->rip, ==, HANDLER + 1);
+        g_assert_cmphex(s->cr2, ==, 0x201000);
+        g_assert_cmpuint(s->gpr[X86_RDX], ==, 400);
+        flags = rig_get(f.rig, s->gpr[X86_RSP] + 24, 8);
+        g_assert_cmphex(flags & X86_FLAGS_ARITH, ==, X86_FLAG_CF | X86_FLAG_PF | X86_FLAG_AF);
+        tcg_rig_finish(&f);
+    }
+}
+
 /* The memory of a device that goes has had code: nothing of it is touched any more. */
 static void
 test_memory_goes(void)
@@ -423,6 +446,7 @@ main(int argc, char **argv)
     g_test_add_func("/tcg/code/warm-up", test_warm_up);
     g_test_add_func("/tcg/code/two-cpus", test_two_cpus);
     g_test_add_func("/tcg/code/fault", test_fault);
+    g_test_add_func("/tcg/code/fault-carry", test_fault_carry);
     g_test_add_func("/tcg/code/memory-goes", test_memory_goes);
     return g_test_run();
 }
