@@ -179,6 +179,41 @@ is_prefetch(const X86Insn *insn)
                                (insn->opcode == 0x0d && (insn->reg & 7) < 2));
 }
 
+/* BT, BTS, BTR, BTC of memory by a register: the item that the bit is in, then the bit there. */
+static bool
+emit_bit_string(TcgEmit *e)
+{
+    const X86Insn *insn = e->insn;
+    unsigned size = insn->operand_size, reg = tcg_home[insn->reg];
+    TcgBit op = (TcgBit)(insn->opcode >> 3 & 7);
+    TcgEa ea = tcg_ea_operand(e);
+    TcgAsm *a = &e->a;
+    TcgMem mem;
+
+    if (size < 4 || insn->address_size == 2 || (op != TCG_BT && !insn->lock && reg == TCG_NO_REG)) {
+        return false;
+    }
+    ea.bit_size = (uint8_t)size;
+    ea.bit = insn->reg;
+    mem = tcg_emit_mem_single(e, &ea, size, op != TCG_BT);
+    if (op == TCG_BT) {
+        tcg_asm_mov_rm(a, size, TCG_T0, mem);
+        tcg_asm_bit_rr(a, op, size, TCG_T0, tcg_emit_use(e, insn->reg, TCG_T1));
+    } else if (!insn->lock) {
+        tcg_asm_mov_rm(a, size, TCG_T1, mem);
+        tcg_asm_bit_rr(a, op, size, TCG_T1, reg);
+        tcg_asm_mov_mr(a, size, mem, TCG_T1);
+    } else {
+        const TcgOp change = { .opcode = (uint16_t)(X86_MAP_0F << 8 | insn->opcode),
+                               .wide = size == 8,
+                               .lock = true };
+        int32_t mask = TCG_OFFSET(bit_mask) + (size == 8 ? 8 : 0);
+        tcg_asm_pext_rrm(a, 8, TCG_T1, tcg_emit_use(e, insn->reg, TCG_T1), tcg_mem(TCG_CTX, mask));
+        tcg_asm_op_rm(a, &change, TCG_T1, mem);
+    }
+    return true;
+}
+
 bool
 tcg_emit_int(TcgEmit *e)
 {
@@ -206,12 +241,11 @@ tcg_emit_int(TcgEmit *e)
         tcg_asm_pause(&e->a);
         return true;
     }
-    /* an index register reaches outside the operand; decimal ones have no 64-bit form; DF is in
-     * the state */
-    if (((exec == x86_exec_bt_reg || exec == x86_exec_bts_reg || exec == x86_exec_btr_reg ||
-          exec == x86_exec_btc_reg) &&
-         insn->is_memory) ||
-        exec == x86_exec_xlat || exec == x86_exec_daa || exec == x86_exec_das ||
+    if (tcg_is_bit_string(insn)) {
+        return emit_bit_string(e);
+    }
+    /* decimal ones have no 64-bit form; DF is in the state */
+    if (exec == x86_exec_xlat || exec == x86_exec_daa || exec == x86_exec_das ||
         exec == x86_exec_aaa || exec == x86_exec_aas || exec == x86_exec_aam ||
         exec == x86_exec_aad || exec == x86_exec_salc || exec == x86_exec_cld ||
         exec == x86_exec_std || exec == x86_exec_clflush) {

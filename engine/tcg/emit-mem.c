@@ -72,6 +72,27 @@ host_operand(TcgEmit *e, const TcgEa *ea)
     return mem;
 }
 
+/* T0 += the place of the item that the bit is in. SIZE: of the address. */
+static void
+add_bit_index(TcgEmit *e, const TcgEa *ea, unsigned size)
+{
+    const TcgOp sarx = { .opcode = X86_MAP_0F38 << 8 | 0xf7,
+                         .prefix = 0xf3,
+                         .wide = ea->bit_size == 8 };
+    TcgAsm *a = &e->a;
+
+    tcg_asm_mov_ri(a, TCG_T1, ea->bit_size == 8 ? 6 : 5);
+    if (tcg_home[ea->bit] == TCG_NO_REG) {
+        tcg_asm_vex_rm(a, &sarx, false, TCG_T1, TCG_T1, tcg_mem(TCG_CTX, TCG_GPR(ea->bit)));
+    } else {
+        tcg_asm_vex_rr(a, &sarx, false, TCG_T1, TCG_T1, tcg_home[ea->bit]);
+    }
+    if (ea->bit_size == 4) {
+        tcg_asm_movsx_rr(a, 8, TCG_T1, 4, TCG_T1);
+    }
+    tcg_asm_lea(a, size, TCG_T0, tcg_mem_index(TCG_T0, TCG_T1, ea->bit_size == 8 ? 3 : 2, 0));
+}
+
 void
 tcg_emit_ea(TcgEmit *e, const TcgEa *ea)
 {
@@ -92,6 +113,9 @@ tcg_emit_ea(TcgEmit *e, const TcgEa *ea)
         tcg_asm_mov_ri(a, TCG_T1, (uintptr_t)ea->soft);
         tcg_asm_movsx_rm(a, 8, TCG_T1, ea->soft_size, tcg_mem(TCG_T1, 0));
         tcg_asm_lea(a, size, TCG_T0, tcg_mem_index(TCG_T0, TCG_T1, 0, 0));
+    }
+    if (ea->bit_size) {
+        add_bit_index(e, ea, size);
     }
     if (ea->segment == X86_FS || ea->segment == X86_GS) {
         tcg_asm_mov_rm(

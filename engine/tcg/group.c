@@ -55,6 +55,15 @@ tcg_ea_of(const X86Insn *insn, uint64_t next_pc)
     return ea;
 }
 
+bool
+tcg_is_bit_string(const X86Insn *insn)
+{
+    void (*exec)(X86Core *, const X86Insn *) = insn->row->exec;
+
+    return insn->is_memory && (exec == x86_exec_bt_reg || exec == x86_exec_bts_reg ||
+                               exec == x86_exec_btr_reg || exec == x86_exec_btc_reg);
+}
+
 TcgEa
 tcg_ea_of_stack(bool code64, int64_t disp)
 {
@@ -302,7 +311,7 @@ note_accesses(Finder *f, const X86Insn *insn, uint64_t next_pc)
     bool pop = exec == x86_exec_pop_z || exec == x86_exec_pop_e || exec == x86_exec_ret ||
                exec == x86_exec_ret_imm;
 
-    if (class_ == X86_CLASS_STRING || class_ == X86_CLASS_SYSTEM) {
+    if (class_ == X86_CLASS_STRING || class_ == X86_CLASS_SYSTEM || tcg_is_bit_string(insn)) {
         return;
     }
     if (insn->is_memory || !insn->has_modrm) {

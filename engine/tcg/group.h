@@ -21,6 +21,8 @@ typedef struct TcgEa {
     int64_t disp;
     const uint8_t *soft; /* NULL, or more of the displacement, in host memory */
     uint8_t soft_size;   /* bytes, sign-extended */
+    uint8_t bit_size;    /* 0, or of the items of a bit string, 4 or 8 bytes ... */
+    uint8_t bit;         /* ... in which this register says which bit */
 } TcgEa;
 
 /* What a register holds: a symbol and a constant. Symbol r + 1 is what register r held at the
@@ -62,6 +64,9 @@ typedef struct TcgGroups {
 TcgEa tcg_ea_of(const X86Insn *insn, uint64_t next_pc);
 /* The stack at guest rSP + DISP. */
 TcgEa tcg_ea_of_stack(bool code64, int64_t disp);
+
+/* BT and the like: the memory operand is where a register says, from the address on. */
+bool tcg_is_bit_string(const X86Insn *insn);
 
 /* INSNS at PCS, N of them. Groups of one access are none. LOOP_LEN: 0, or where a loop ends. */
 void tcg_groups_find(TcgGroups *groups, const X86Insn *insns, const uint64_t *pcs, unsigned n,

@@ -177,6 +177,7 @@ typedef struct TcgCpu {
     uint8_t across[128] __attribute__((aligned(64))); /* what a read found in two pages */
     uint64_t offset_bits;                             /* 0xfff, for PEXT */
     uint64_t shifted;                                 /* see tcg_flags_need_operand() */
+    uint64_t bit_mask[2];                             /* 31 and 63 */
     uintptr_t across_at;                              /* where in it, aligned as in the guest */
     uintptr_t rep[3];                                 /* of emit-string.c */
     int32_t budget;                /* instructions that may be executed yet: emit-count.c */

@@ -55,6 +55,8 @@ tcg_tlb_init(TcgCpu *cpu, unsigned entries)
     set_entries(cpu, entries);
     cpu->hot.page_bits = ~(uint64_t)0xfff;
     cpu->offset_bits = 0xfff;
+    cpu->bit_mask[0] = 31;
+    cpu->bit_mask[1] = 63;
     for (unsigned view = 0; view < X86_VIEW_LAST; view++) {
         cpu->view_mode[view] = TCG_MODE_NONE;
         tcg_jumps_clear(cpu, view);

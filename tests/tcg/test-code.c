@@ -248,13 +248,13 @@ static void
 test_leave_with_flags(void)
 {
     static const uint8_t code[] = {
-        0x31, 0xdb,       /* xor ebx, ebx */
-        0x01, 0x07,       /* add [rdi], eax */
-        0x0f, 0x92, 0xc3, /* setc bl */
-        0xf8,             /* clc */
-        0x0f, 0xa3, 0x07, /* bt [rdi], eax */
-        0x0f, 0x92, 0xc7, /* setc bh */
-        0xf4,             /* hlt */
+        0x31, 0xdb,             /* xor ebx, ebx */
+        0x01, 0x07,             /* add [rdi], eax */
+        0x0f, 0x92, 0xc3,       /* setc bl */
+        0xf8,                   /* clc */
+        0x66, 0x0f, 0xa3, 0x07, /* bt [rdi], ax: the interpreter has it */
+        0x0f, 0x92, 0xc7,       /* setc bh */
+        0xf4,                   /* hlt */
     };
     static const VitRegionOps ops = { .read = kick_read, .write = kick_write, .max_size = 4 };
     enum { PLACE = 0x1000000 };
