@@ -12,18 +12,21 @@
  * table, a device) a turn of the block's own instructions does it, whose checks are precise.
  *
  * Accesses of other kinds are checked as always, but their slow paths leave the loop. So nothing
- * happens between two looks at the request to leave, one in each turn, that could change a table:
- * who drops an entry of another CPU's sets that request. Only flags that nobody reads are destroyed
- * by the comparisons: a loop whose first instructions read flags is not made. Registers are
- * compared with their sign, far enough from where they would wrap. Thread: the translating CPU's.
+ * happens between two looks at the request to leave, in each turn or soon, that could change a
+ * table: who drops an entry of another CPU's sets that request. Only flags that nobody reads are
+ * destroyed by the comparisons: a loop whose first instructions read flags is not made. Registers
+ * are compared with their sign, far enough from where they would wrap. Thread: the translating
+ * CPU's.
  */
 
 #include "emit.h"
 
 enum {
     NO_STREAM = 0xff,
-    STRIDE_MAX = 512, /* bytes a turn; else a page is left too soon */
-    SPAN_MAX = 1024,  /* bytes of a stream in one turn */
+    STRIDE_MAX = 512,    /* bytes a turn; else a page is left too soon */
+    SPAN_MAX = 1024,     /* bytes of a stream in one turn */
+    UNHEARD_MAX = 16384, /* instructions without a look at the request to leave */
+    IN_STATE = 0x0f00,   /* registers that are */
 };
 
 static TcgMem
@@ -198,6 +201,77 @@ join(TcgEmit *e, const TcgAccess *access)
     return (uint8_t)loop->n_streams++;
 }
 
+/* Whether it soon comes to a page's end, where it is prepared again and requests to leave are
+ * looked at: they are not each turn then. */
+static bool
+is_bounded(const TcgEmit *e)
+{
+    const TcgLoop *loop = &e->loop;
+
+    for (unsigned i = 0; i < loop->n_streams; i++) {
+        const TcgStream *stream = &loop->stream[i];
+        int64_t step = stream->moving == X86_NO_REG
+                           ? 0
+                           : ABS(e->groups.stride[stream->moving]) << stream->shift;
+        if (step && loop->len * (VIT_PAGE_SIZE / step) <= UNHEARD_MAX) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether instruction INDEX is emitted without T0 and T1 but for its stream. */
+static bool
+is_frugal(const TcgEmit *e, unsigned index)
+{
+    const X86Insn *insn = &e->insns[index];
+    bool access = (insn->is_memory || !insn->has_modrm) && tcg_memory_access(insn);
+    const TcgAccess *noted = e->groups.access[index];
+    TcgRegUse use;
+
+    if (insn->row->class_ == X86_CLASS_FLOW) {
+        return insn->row->exec == x86_exec_jcc;
+    }
+    if (insn->row->exec == x86_exec_nop && insn->is_memory) { /* perhaps a prefetch */
+        return false;
+    }
+    tcg_reg_use(insn, &use);
+    return (insn->row->class_ == X86_CLASS_INT || insn->row->class_ == X86_CLASS_VEC) &&
+           !((use.read | use.written | use.address) & IN_STATE) && !use.high_byte &&
+           (insn->row->exec != x86_exec_lea || insn->operand_size >= 4) && !e->exit_live[index] &&
+           noted[1].size == 0 &&
+           (access ? noted[0].size && e->loop.stream_of[index][0] != NO_STREAM
+                   : noted[0].size == 0);
+}
+
+/* Where nothing else of the loop needs T0 and T1 they hold what the accesses of two streams need,
+ * or T1 that of the most used one, which is then not loaded in each turn. */
+static void
+plan_pins(TcgEmit *e)
+{
+    TcgLoop *loop = &e->loop;
+    unsigned count[TCG_STREAMS] = { 0 }, most = 0;
+
+    loop->pin[0] = loop->pin[1] = TCG_STREAMS;
+    for (unsigned i = 0; i < loop->len; i++) {
+        if (!is_frugal(e, i)) {
+            return;
+        }
+        if (loop->stream_of[i][0] != NO_STREAM) {
+            count[loop->stream_of[i][0]]++;
+        }
+    }
+    for (unsigned i = 0; i < loop->n_streams; i++) {
+        if (loop->stream[i].moving != X86_NO_REG && (IN_STATE >> loop->stream[i].moving & 1)) {
+            return;
+        }
+        most = count[i] > count[most] ? i : most;
+    }
+    loop->pinned = true;
+    loop->pin[1] = loop->n_streams > 2 ? (uint8_t)most : 0;
+    loop->pin[0] = loop->n_streams == 2 ? 1 : TCG_STREAMS;
+}
+
 void
 tcg_loop_plan(TcgEmit *e)
 {
@@ -209,6 +283,10 @@ tcg_loop_plan(TcgEmit *e)
         }
     }
     loop->wanted = loop->n_streams > 0;
+    if (loop->wanted) {
+        loop->bounded = is_bounded(e);
+        plan_pins(e);
+    }
 }
 
 /* ---- Emitting ---- */
@@ -230,6 +308,23 @@ tcg_emit_loop_jump(TcgEmit *e, TcgCond cond)
         tcg_asm_jcc(&e->a, cond, &loop->again);
     }
     return true;
+}
+
+/* The register that has stream NUMBER's distance between host and guest. */
+static unsigned
+distance(TcgEmit *e, unsigned number)
+{
+    const TcgLoop *loop = &e->loop;
+
+    if (loop->pinned && (loop->pin[0] == number || loop->pin[1] == number)) {
+        e->used_group = e->t0_group; /* T0 is left alone */
+        return loop->pin[0] == number ? TCG_T0 : TCG_T1;
+    }
+    e->used_group = (uint8_t)(TCG_GROUPS + number);
+    if (e->t0_group != e->used_group) {
+        tcg_asm_mov_rm(&e->a, 8, TCG_T0, stream_slot(number));
+    }
+    return TCG_T0;
 }
 
 bool
@@ -260,11 +355,10 @@ tcg_loop_operand(TcgEmit *e, const TcgEa *ea, unsigned size, bool write, TcgMem 
         return false;
     }
     if (moving == X86_NO_REG) {
-        tcg_asm_mov_rm(a, 8, TCG_T0, stream_slot(number));
-        *out_mem = tcg_mem(TCG_T0, (int32_t)disp);
+        *out_mem = tcg_mem(distance(e, number), (int32_t)disp);
     } else if (tcg_home[moving] != TCG_NO_REG) {
-        tcg_asm_mov_rm(a, 8, TCG_T0, stream_slot(number));
-        *out_mem = tcg_mem_index(TCG_T0, tcg_home[moving], stream->shift, (int32_t)disp);
+        *out_mem =
+            tcg_mem_index(distance(e, number), tcg_home[moving], stream->shift, (int32_t)disp);
     } else {
         tcg_asm_mov_rm(a, 8, TCG_T1, stream_slot(number));
         tcg_asm_mov_rm(a, 8, TCG_T0, ctx(TCG_GPR(moving)));
@@ -359,6 +453,10 @@ prepare(TcgEmit *e)
     TcgAsm *a = &e->a;
     unsigned seen = 0;
 
+    if (loop->bounded) {
+        tcg_asm_alu_mi(a, TCG_CMP, 4, ctx(TCG_OFFSET(hot.exit_request)), 0);
+        tcg_asm_jcc(a, TCG_NE, &e->entry_failed);
+    }
     tcg_asm_mov_mi(a, 4, ctx(TCG_OFFSET(patience)), TCG_PATIENCE);
     for (unsigned i = 0; i < loop->n_limits; i++) {
         /* not where it might wrap: from -2^62 to 2^62 */
@@ -372,6 +470,11 @@ prepare(TcgEmit *e)
         prepare_stream(e, i, first);
         seen |= moving == X86_NO_REG ? 0 : 1u << moving;
     }
+    for (unsigned i = 0; loop->pinned && i < 2; i++) {
+        if (loop->pin[i] < TCG_STREAMS) {
+            tcg_asm_mov_rm(a, 8, i ? TCG_T1 : TCG_T0, stream_slot(loop->pin[i]));
+        }
+    }
 }
 
 static void
@@ -382,8 +485,10 @@ emit_head(TcgEmit *e)
 
     tcg_asm_align(a, 16);
     tcg_asm_bind(a, &loop->head);
-    tcg_asm_alu_mi(a, TCG_CMP, 4, ctx(TCG_OFFSET(hot.exit_request)), 0);
-    tcg_asm_jcc(a, TCG_NE, &e->entry_failed);
+    if (!loop->bounded) {
+        tcg_asm_alu_mi(a, TCG_CMP, 4, ctx(TCG_OFFSET(hot.exit_request)), 0);
+        tcg_asm_jcc(a, TCG_NE, &e->entry_failed);
+    }
     for (unsigned i = 0; i < loop->n_limits; i++) {
         unsigned reg = loop->limit_of[i];
         tcg_asm_alu_rm(a, TCG_CMP, 8, tcg_emit_use(e, reg, TCG_T0), limit_slot(i));

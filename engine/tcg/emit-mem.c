@@ -190,6 +190,7 @@ check(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
         e->a.state = TCG_ASM_RANGE;
         return NULL;
     }
+    e->loop.failed |= e->loop.pinned && e->loop.emitting;
     cold = &e->cold[e->n_cold++];
     *cold = (TcgCold){ .ea = *ea,
                        .size = (uint8_t)MIN(size, 64),
@@ -303,6 +304,8 @@ tcg_emit_mem_single(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
     if (mem.index == TCG_NO_REG) {
         return mem;
     }
+    e->loop.failed |= e->loop.pinned && e->loop.emitting;
+    e->used_group = TCG_GROUP_NONE;
     tcg_asm_lea(&e->a, 8, TCG_T0, mem);
     return tcg_mem(TCG_T0, 0);
 }

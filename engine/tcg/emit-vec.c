@@ -90,6 +90,7 @@ make_resident(TcgEmit *e, size_t offset, unsigned level, const uint8_t *load)
     TcgLabel good = { 0 };
 
     e->t0_group = TCG_GROUP_NONE;
+    e->loop.failed |= e->loop.pinned && e->loop.emitting;
     if (!e->flags_live) {
         tcg_asm_alu_mi(a, TCG_CMP, 1, byte, (int32_t)level);
         tcg_asm_jcc_short(a, TCG_E, &good);

@@ -45,6 +45,9 @@ typedef struct TcgLoop {
     bool jumps;                    /* the block's jump goes to AGAIN */
     bool emitting;                 /* the loop's instructions; before: the block's */
     bool failed;                   /* it could not be emitted: the block is made without */
+    bool pinned;                   /* T0 and T1 hold streams and nothing else in the loop */
+    bool bounded;                  /* few instructions until it is prepared again */
+    uint8_t pin[2];                /* which streams T0 and T1 hold; TCG_STREAMS = none */
     bool vec_checked, x87_checked; /* at the jump */
     unsigned n_streams, n_limits;
     TcgStream stream[TCG_STREAMS];

@@ -257,6 +257,7 @@ emit_one(TcgEmit *e)
             return true;
         }
         e->t0_group = TCG_GROUP_NONE;
+        e->loop.failed |= e->loop.pinned && e->loop.emitting;
         return tcg_emit_system(e);
     case X86_CLASS_STACK: return tcg_emit_stack(e);
     case X86_CLASS_FLOW: return tcg_emit_flow(e);
