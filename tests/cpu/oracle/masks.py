@@ -58,7 +58,7 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--count", type=int, default=0)
     parser.add_argument("names", nargs="*")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     masks = args.names or (TOGETHER if args.quick else ALONE + TOGETHER[1:])
     count = args.count or (100000 if args.quick else 1000000)
     steps = [("oracle", lambda mask: oracle(args.build, mask, count))]
