@@ -677,6 +677,8 @@ find_live(OracleCase *c)
 
         if (row->class_ == X86_CLASS_FLOW && !oracle_row_is_relative(row)) {
             live = X86_FLAGS_ARITH;
+        } else if (c->target[i] && row->map == X86_MAP_1B && (row->opcode & 0xfc) == 0xe8) {
+            live = 0; /* CALL and JMP go nowhere else */
         }
         if (c->loop_at && i == c->loop_at) {
             live |= c->live[c->loop_start];
