@@ -204,7 +204,7 @@ test_convert(Fixture *f, gconstpointer data)
     refuse(f, "convert -f raw a.img a.img", "in use");
     refuse(f, "convert -c -f raw a.img x.img", "cannot be compressed");
     refuse(f, "convert -f raw -O qcow2 -o cluster_size=3 a.img x.img", "Cluster size");
-    refuse(f, "convert -f raw -O qcow a.img x.img", "not available yet");
+    refuse(f, "convert -f raw -O bochs a.img x.img", "cannot make new images");
     refuse(f, "convert -f raw a.img no/such/x.img", "no/such/x.img");
     refuse(f, "convert -f raw --target-is-zero a.img x.img", "-n");
     g_autofree char *made = path_of(f, "x.img");
@@ -265,7 +265,7 @@ test_messages(Fixture *f, gconstpointer data)
     refuse(f, "info nowhere.img", "nowhere.img");
     refuse(f, "create x.img", "needs a size");
     refuse(f, "create x.img 10Q", "'10Q' is not a size");
-    refuse(f, "create -f qcow x.img 1M", "not available yet");
+    refuse(f, "create -f bochs x.img 1M", "cannot make new images");
     run(f, "--version");
     g_assert_true(g_str_has_prefix(f->out, "vitrine-img version "));
     run(f, "--help");
