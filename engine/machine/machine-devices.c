@@ -76,10 +76,15 @@ machine_find_bus_of_type(Machine *machine, VitBusType type)
     return NULL;
 }
 
-/* -global rows apply to every device of their driver, board devices too. */
+/* -global rows apply to every device of their driver, board devices too; -win2k-hack is one in
+ * short. */
 bool
 machine_apply_globals(Machine *machine, VitDevice *dev, GError **error)
 {
+    if (vit_plan_find_other(machine->plan, "win2k-hack") && kind_has_name(dev->kind, "ide-hd") &&
+        !vit_device_set(dev, "win2k-install-hack", "on", NULL, error)) {
+        return false;
+    }
     for (guint i = 0; i < machine->plan->globals->len; i++) {
         const VitPlanGlobal *global = machine->plan->globals->pdata[i];
         VitPropResolver resolver;

@@ -624,7 +624,7 @@ static const VitOption options[] = {
                      "false disk-full error; unnecessary afterwards"),
       .section = VIT_N_("Machine behaviour"),
       .page = VIT_N_("System"),
-      .status = VIT_STATUS_NOT_YET },
+      .status = VIT_STATUS_AVAILABLE },
     { .name = "no-reboot",
       .syntax = VIT_SYNTAX_FLAG,
       .repeat = VIT_REPEAT_LAST,

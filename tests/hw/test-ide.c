@@ -119,6 +119,43 @@ test_pio_read(void)
     ide_fixture_finish(&f);
 }
 
+/* Every 16th block of win2k-install-hack=on keeps the disk busy for a millisecond, and a reset ends
+ * that. mission: win2k-hack */
+static void
+test_pio_rest(void)
+{
+    IdeFixture f;
+    uint8_t sector[512] = { 0x5a };
+    VitClock *clock;
+
+    ide_fixture_init_disk(&f, "win2k-install-hack=on");
+    clock = f.test.platform.clock;
+    for (unsigned round = 0; round < 2; round++) {
+        ide_command(&f, 0x30, 100, 20);
+        for (unsigned i = 0; i < 16; i++) {
+            g_assert_cmphex(ide_wait(&f), ==, 0x58);
+            ide_write_block(&f, sector, 512);
+        }
+        for (unsigned i = 0; i < 5; i++) {
+            blk_graph_poll(f.block.graph, 5);
+            g_assert_cmphex(test_inb(&f.test, IDE_CONTROL) & 0x80, ==, 0x80);
+        }
+        if (round == 0) {
+            test_outb(&f.test, IDE_CONTROL, 0x04); /* SRST */
+            test_outb(&f.test, IDE_CONTROL, 0x00);
+            vit_clock_step_to(clock, vit_clock_get_ns(clock) + 2000000);
+            g_assert_cmphex(ide_wait(&f), ==, 0x50);
+        }
+    }
+    vit_clock_step_to(clock, vit_clock_get_ns(clock) + 1000000);
+    for (unsigned i = 0; i < 4; i++) {
+        g_assert_cmphex(ide_wait(&f), ==, 0x58);
+        ide_write_block(&f, sector, 512);
+    }
+    g_assert_cmphex(ide_wait(&f), ==, 0x50);
+    ide_fixture_finish(&f);
+}
+
 static void
 test_pio_write(void)
 {
@@ -581,6 +618,7 @@ main(int argc, char **argv)
     g_test_add_func("/ide/identify", test_identify);
     g_test_add_func("/ide/pio/read", test_pio_read);
     g_test_add_func("/ide/pio/write", test_pio_write);
+    g_test_add_func("/ide/pio/rest", test_pio_rest);
     g_test_add_func("/ide/pio/multiple", test_multiple);
     g_test_add_func("/ide/pio/chs", test_chs);
     g_test_add_func("/ide/pio/lba48", test_lba48);

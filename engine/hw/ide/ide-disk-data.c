@@ -12,6 +12,12 @@
 
 #include <string.h>
 
+enum {
+    /* A driver of Windows 2000's installer loses interrupts that come at once. */
+    REST_BLOCKS = 16,
+    REST_NS = 1000000,
+};
+
 /* ---- addresses ---- */
 
 uint64_t
@@ -180,11 +186,8 @@ ide_disk_ask_write_block(IdeDevice *ide, bool interrupt)
 }
 
 static void
-write_pio_stored(IdeDevice *ide, int ret)
+write_pio_go_on(IdeDevice *ide)
 {
-    if (!check_result(ide, false, ret)) {
-        return;
-    }
     ide_disk_advance(ide, ide->op_block);
     ide->op_block = 0;
     if (ide->op_left > 0) {
@@ -192,6 +195,33 @@ write_pio_stored(IdeDevice *ide, int ret)
     } else {
         ide_finish(ide, 0);
     }
+}
+
+void
+ide_disk_rested(void *opaque)
+{
+    IdeDisk *disk = opaque;
+
+    if (disk->is_resting) {
+        disk->is_resting = false;
+        write_pio_go_on(&disk->ide);
+    }
+}
+
+static void
+write_pio_stored(IdeDevice *ide, int ret)
+{
+    IdeDisk *disk = (IdeDisk *)ide;
+
+    if (!check_result(ide, false, ret)) {
+        return;
+    }
+    if (disk->is_slow && ++disk->rest_count % REST_BLOCKS == 0) {
+        disk->is_resting = true;
+        vit_timer_mod(&disk->rest, vit_clock_get_ns(ide->dev.platform->clock) + REST_NS);
+        return;
+    }
+    write_pio_go_on(ide);
 }
 
 static void

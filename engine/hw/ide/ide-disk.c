@@ -314,6 +314,9 @@ reset(IdeDevice *ide)
     IdeDisk *disk = (IdeDisk *)ide;
 
     disk->trim_left = disk->trim_at = disk->trim_end = 0;
+    vit_timer_del(&disk->rest);
+    disk->is_resting = false;
+    disk->rest_count = 0;
     if (!ide->reverts_disabled) {
         ide->multiple = 0;
         ide->current_heads = (uint8_t)ide->geometry.heads;
@@ -387,6 +390,7 @@ disk_realize(VitDevice *dev, GError **error)
     if (!ide_device_realize(ide, &disk_ops, &user, error)) {
         return false;
     }
+    vit_timer_init(&((IdeDisk *)dev)->rest, dev->platform->clock, ide_disk_rested, dev);
     vit_drive_guess_geometry(drive, &ide->geometry);
     if (!check_geometry(ide, error)) {
         ide_device_unrealize(ide);
@@ -398,6 +402,7 @@ disk_realize(VitDevice *dev, GError **error)
 static void
 disk_unrealize(VitDevice *dev)
 {
+    vit_timer_del(&((IdeDisk *)dev)->rest);
     ide_device_unrealize((IdeDevice *)dev);
 }
 
@@ -425,7 +430,8 @@ disk_post_load(VitDevice *dev, unsigned version, GError **error)
 
     if (ide->op >= OP_LAST || ide->op_left > 65536 || disk->trim_end > ide->data_len_bytes ||
         disk->trim_at > disk->trim_end || disk->trim_at % 8 || ide->current_heads == 0 ||
-        ide->current_heads > 16 || ide->current_sectors == 0) {
+        ide->current_heads > 16 || ide->current_sectors == 0 ||
+        (disk->is_resting && (ide->op != OP_WRITE_PIO || ide->op_block > ide->op_left))) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_CORRUPT,
                     "saved state of %s: its command state is impossible", dev->path);
         return false;
@@ -464,6 +470,10 @@ static const VitProp props[] = {
                   VIT_N_("Rotations per minute; 1 = solid state, 0 = not said")),
     VIT_PROP_ONOFFAUTO(IdeDisk, ide.write_cache, "write-cache", VIT_AUTO,
                        VIT_N_("Volatile write cache; auto as the drive says")),
+    VIT_PROP_BOOL(IdeDisk, is_slow, "win2k-install-hack", 0,
+                  VIT_N_("Rests now and then while it is written, as the installer of Windows "
+                         "2000 needs"),
+                  .flags = VIT_PROP_HIDDEN),
     VIT_PROP_BOOL(IdeDisk, ide.share_rw, "share-rw", 0,
                   VIT_N_("Others may write to the image too")),
     VIT_PROP_ENUM(IdeDisk, ide.on_read_error, "rerror", on_error_words, 0,
@@ -474,8 +484,9 @@ static const VitProp props[] = {
 };
 
 static const VitField state[] = {
-    IDE_DEVICE_STATE(IdeDisk),    VIT_FIELD(IdeDisk, trim_left),   VIT_FIELD(IdeDisk, trim_at),
-    VIT_FIELD(IdeDisk, trim_end), VIT_FIELD(IdeDisk, smart_state), { 0 },
+    IDE_DEVICE_STATE(IdeDisk),      VIT_FIELD(IdeDisk, trim_left),   VIT_FIELD(IdeDisk, trim_at),
+    VIT_FIELD(IdeDisk, trim_end),   VIT_FIELD(IdeDisk, smart_state), VIT_FIELD(IdeDisk, is_resting),
+    VIT_FIELD(IdeDisk, rest_count), VIT_FIELD_TIMER(IdeDisk, rest),  { 0 },
 };
 
 const VitDeviceKind vit_ide_hd_kind = {

@@ -13,6 +13,11 @@ typedef struct IdeDisk {
     uint32_t trim_at;    /* next range in data, bytes */
     uint32_t trim_end;   /* ranges in data, bytes */
     uint8_t smart_state; /* 1: autosave on */
+    /* win2k-install-hack: every 16th block that is written keeps the disk busy for a while */
+    bool is_slow;
+    bool is_resting; /* the pause under way */
+    uint8_t rest_count;
+    VitTimer rest;
 } IdeDisk;
 
 /* What the disk is doing: op. */
@@ -37,6 +42,8 @@ uint64_t ide_disk_sector_count(const IdeDevice *ide);
 bool ide_disk_take_range(IdeDevice *ide);
 /* The registers as a host finds them after a command: the next sector and what is left. */
 void ide_disk_store_position(IdeDevice *ide);
+/* The pause is over. */
+void ide_disk_rested(void *opaque);
 void ide_disk_advance(IdeDevice *ide, uint32_t sectors);
 void ide_disk_read_pio_next(IdeDevice *ide);
 void ide_disk_ask_write_block(IdeDevice *ide, bool interrupt);
