@@ -7,8 +7,15 @@
  * processors they keep busy. A piece lets the next one go when its last write has begun: the host
  * always has the next write at hand.
  *
+ * As many threads as there are processors run the fibers, and what the page cache serves or takes
+ * is done by the thread that wants it. So that a buffer is still in its processor's cache when it
+ * is written, no new piece is begun while there are as many full buffers as threads. Measured with
+ * 128 MiB of random bytes, raw to qcow2 on ext4, two processors: 36 ms, with eight buffers in turn
+ * 47 ms, with a pool of threads for reads and writes 53 ms.
+ *
  * Invariants: one fiber at a time looks for the next piece (is_scanning); write_at is the end of
- * what was begun in order. Thread: fibers of the graph's context. */
+ * what was begun in order; full counts the pieces that were read and are not yet written.
+ * Thread: fibers of the graph's context. */
 
 #include "img.h"
 
@@ -20,8 +27,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Small enough for all buffers to stay in the processors' caches between reading and writing. */
-enum { BUFFER_BYTES = 1 << 20, MAX_PARALLEL = 16 };
+/* Small enough to stay in a processor's cache between reading and writing. */
+enum { BUFFER_BYTES = 1 << 20, MAX_PARALLEL = 16, MIN_SPARSE_BYTES = 512 };
 
 typedef enum PieceKind { PIECE_DATA, PIECE_ZERO, PIECE_SKIP } PieceKind;
 
@@ -39,8 +46,8 @@ typedef struct Run {
     uint64_t run_end; /* what lies at next reaches so far and is ... */
     PieceKind run_kind;
     bool is_scanning, failed;
+    unsigned full, max_full;
     BlkWaitQueue scan_waiters, write_waiters;
-    unsigned live;
     int64_t started_us;
 } Run;
 
@@ -163,7 +170,7 @@ take_piece(Run *run, Piece *piece)
 {
     int status = IMG_OK;
 
-    while (run->is_scanning) {
+    while (run->is_scanning || (run->full >= run->max_full && !run->failed)) {
         blk_wait(run->context, &run->scan_waiters);
     }
     if (img_is_cancelled() && !run->failed) {
@@ -189,27 +196,44 @@ take_piece(Run *run, Piece *piece)
         run->next += piece->len;
     }
     run->is_scanning = false;
-    blk_wake_first(run->context, &run->scan_waiters);
+    if (run->full < run->max_full || status != IMG_OK) {
+        blk_wake_first(run->context, &run->scan_waiters);
+    }
     return status == IMG_OK;
 }
 
 /* ---- writing ---- */
 
-/* Bytes from AT on that are zero, or that are not, in steps of GRANULE. */
-static uint64_t
-find_run(const uint8_t *at, uint64_t len, uint64_t granule, bool *out_zero)
-{
-    uint64_t run = MIN(granule, len);
+/* Which pieces of a buffer are zero: looked at while they are still near the processor. */
+typedef struct Scan {
+    const uint8_t *buf;
+    uint64_t len, granule;
+    bool *zero; /* result, by granule */
+} Scan;
 
-    *out_zero = blk_is_zero(at, run);
-    while (run < len) {
-        uint64_t step = MIN(granule, len - run);
-        if (blk_is_zero(at + run, step) != *out_zero) {
-            break;
-        }
-        run += step;
+static int
+scan_job(void *arg)
+{
+    Scan *scan = arg;
+
+    for (uint64_t at = 0; at < scan->len; at += scan->granule) {
+        scan->zero[at / scan->granule] =
+            blk_is_zero(scan->buf + at, MIN(scan->granule, scan->len - at));
     }
-    return run;
+    return 0;
+}
+
+/* Bytes from AT on that are zero, or that are not. */
+static uint64_t
+find_run(const Scan *scan, uint64_t at, bool *out_zero)
+{
+    uint64_t end = at + scan->granule;
+
+    *out_zero = scan->zero[at / scan->granule];
+    while (end < scan->len && scan->zero[end / scan->granule] == *out_zero) {
+        end += scan->granule;
+    }
+    return MIN(end, scan->len) - at;
 }
 
 static int
@@ -230,47 +254,53 @@ pass_turn(Run *run, uint64_t end)
 }
 
 static int
-write_plain(Run *run, uint64_t offset, const uint8_t *buf, uint64_t len)
+write_plain(Run *run, uint64_t offset, const Scan *scan)
 {
-    /* A cluster that has any data is allocated whole. */
-    uint64_t granule = MAX(run->copy->sparse_bytes, MIN(run->copy->cluster_bytes, 65536));
+    uint64_t at = 0;
     int ret = 0;
 
     if (run->copy->sparse_bytes == 0) {
-        pass_turn(run, offset + len);
-        return blk_write_buffer(run->target, offset, buf, len, 0);
+        pass_turn(run, offset + scan->len);
+        return blk_write_buffer(run->target, offset, scan->buf, scan->len, 0);
     }
-    while (len > 0 && ret == 0) {
+    while (at < scan->len && ret == 0) {
         bool zero;
-        uint64_t part = find_run(buf, len, granule, &zero);
-        if (part == len) {
-            pass_turn(run, offset + len);
+        uint64_t part = find_run(scan, at, &zero);
+        if (at + part == scan->len) {
+            pass_turn(run, offset + scan->len);
         }
-        ret = zero ? write_zeroes(run, offset, part)
-                   : blk_write_buffer(run->target, offset, buf, part, 0);
-        buf += part;
-        offset += part;
-        len -= part;
+        ret = zero ? write_zeroes(run, offset + at, part)
+                   : blk_write_buffer(run->target, offset + at, scan->buf + at, part, 0);
+        at += part;
     }
     return ret;
 }
 
 static int
-write_piece(Run *run, const Piece *piece, const uint8_t *buf)
+write_piece(Run *run, const Piece *piece, const Scan *scan)
 {
     switch (piece->kind) {
     case PIECE_SKIP: return 0;
     case PIECE_ZERO: return write_zeroes(run, piece->offset, piece->len);
     case PIECE_DATA:
         if (!run->copy->compressed) {
-            return write_plain(run, piece->offset, buf, piece->len);
+            return write_plain(run, piece->offset, scan);
         }
-        if (run->copy->sparse_bytes && blk_is_zero(buf, piece->len)) {
+        if (run->copy->sparse_bytes && scan->zero[0]) {
             return write_zeroes(run, piece->offset, piece->len);
         }
-        return blk_write_compressed(run->target, piece->offset, buf, piece->len);
+        return blk_write_compressed(run->target, piece->offset, scan->buf, piece->len);
     }
     return 0;
+}
+
+/* A cluster that has any data is allocated whole; compressed ones are written whole. */
+static uint64_t
+scan_granule(const Run *run, uint64_t len)
+{
+    return run->copy->compressed
+               ? len
+               : MAX(run->copy->sparse_bytes, MIN(run->copy->cluster_bytes, 65536));
 }
 
 static void
@@ -295,15 +325,33 @@ wait_for_turn(Run *run, const Piece *piece)
     }
 }
 
-static void
-copy_piece(Run *run, const Piece *piece, uint8_t *buf)
+static int
+read_piece(Run *run, const Piece *piece, uint8_t *buf, Scan *scan)
 {
-    bool in_order = !run->copy->out_of_order && !run->copy->compressed;
-    int ret = piece->kind == PIECE_DATA ? read_sources(run, piece->offset, buf, piece->len) : 0;
+    int ret = read_sources(run, piece->offset, buf, piece->len);
 
     if (ret < 0 && run->copy->salvage) {
         salvage(run, piece->offset, buf, piece->len);
-    } else if (ret < 0) {
+        ret = 0;
+    }
+    scan->buf = buf;
+    scan->len = piece->len;
+    scan->granule = scan_granule(run, piece->len);
+    if (ret == 0 && run->copy->sparse_bytes) {
+        blk_pool_run_here(run->context, NULL, scan_job, scan);
+    }
+    return ret;
+}
+
+static void
+copy_piece(Run *run, const Piece *piece, uint8_t *buf, bool *zero)
+{
+    bool in_order = !run->copy->out_of_order && !run->copy->compressed;
+    Scan scan = { .zero = zero };
+    int ret = piece->kind == PIECE_DATA ? read_piece(run, piece, buf, &scan) : 0;
+
+    run->full++;
+    if (ret < 0) {
         fail(run, "reading", piece->offset, ret);
         blk_wake_all(run->context, &run->write_waiters);
     }
@@ -311,7 +359,7 @@ copy_piece(Run *run, const Piece *piece, uint8_t *buf)
         wait_for_turn(run, piece);
     }
     if (!run->failed) {
-        ret = write_piece(run, piece, buf);
+        ret = write_piece(run, piece, &scan);
         if (ret < 0) {
             fail(run, "writing", piece->offset, ret);
         }
@@ -319,6 +367,7 @@ copy_piece(Run *run, const Piece *piece, uint8_t *buf)
     if (in_order && run->write_at == piece->offset) {
         pass_turn(run, piece->offset + piece->len);
     }
+    run->full--;
     run->done += piece->len;
     if (!run->failed) {
         img_progress_show(&run->progress, run->done, run->total);
@@ -330,17 +379,37 @@ static void
 copy_fiber(void *opaque)
 {
     Run *run = opaque;
+    size_t len = MAX(BUFFER_BYTES, run->copy->cluster_bytes);
+    g_autofree bool *zero = g_new(bool, len / MIN_SPARSE_BYTES);
     uint8_t *buf = NULL;
     Piece piece;
 
-    if (posix_memalign((void **)&buf, 4096, MAX(BUFFER_BYTES, run->copy->cluster_bytes)) != 0) {
+    if (posix_memalign((void **)&buf, 4096, len) != 0) {
         fail(run, "allocating memory", 0, -ENOMEM);
     }
     while (buf && take_piece(run, &piece)) {
-        copy_piece(run, &piece, buf);
+        copy_piece(run, &piece, buf, zero);
     }
     free(buf);
-    run->live--;
+}
+
+/* Writes to others than the host's page cache take time: several are to be under way. */
+static bool
+is_in_page_cache(const BlkNode *node)
+{
+    while (node->file) {
+        node = node->file->node;
+    }
+    return node->driver == &blk_file_driver && !node->cache_direct;
+}
+
+static unsigned
+max_full_buffers(const ImgCopy *copy, BlkNode *target, unsigned threads)
+{
+    if (!is_in_page_cache(target)) {
+        return MAX_PARALLEL;
+    }
+    return copy->compressed ? 2 * threads : threads;
 }
 
 int
@@ -352,19 +421,16 @@ img_copy(BlkGraph *graph, const ImgCopy *copy)
                 .progress = copy->progress,
                 .started_us = g_get_monotonic_time() };
     unsigned parallel = CLAMP(copy->parallel, 1, MAX_PARALLEL);
+    unsigned threads = MIN(parallel, g_get_num_processors());
     int ret;
+
+    run.max_full = max_full_buffers(copy, run.target->node, threads);
 
     for (unsigned i = 0; i < copy->source_count; i++) {
         run.total += blk_image_get_len(copy->sources[i]);
     }
-    run.live = parallel;
     img_progress_show(&run.progress, 0, run.total);
-    for (unsigned i = 0; i < parallel; i++) {
-        blk_context_start(run.context, copy_fiber, &run);
-    }
-    while (run.live > 0) {
-        blk_graph_poll(graph, 1000);
-    }
+    blk_context_run_parallel(run.context, threads, copy_fiber, &run, parallel);
     if (run.failed) {
         return IMG_FAILED;
     }

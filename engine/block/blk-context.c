@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -61,7 +62,11 @@ struct BlkContext {
     BlkDeferred *deferred_first, *deferred_last;
     BlkSleeper *sleepers; /* earliest first */
     unsigned dispatch_depth;
-    int epoll_fd; /* -1 until somebody waits for a descriptor */
+    bool is_parallel; /* several threads dispatch (blk_context_run_parallel), one at a time */
+    bool is_entered;  /* one does; under jobs_lock, and told by left */
+    pthread_cond_t left;
+    BlkWaitQueue turn_waiters; /* for turns of jobs that are done in place */
+    int epoll_fd;              /* -1 until somebody waits for a descriptor */
     unsigned fd_waiters;
 };
 
@@ -208,20 +213,29 @@ start_postponed(BlkContext *context)
     }
 }
 
-void
-blk_context_start(BlkContext *context, BlkFiberFunc func, void *opaque)
+/* NULL: postponed. */
+static BlkFiber *
+prepare_fiber(BlkContext *context, BlkFiberFunc func, void *opaque)
 {
     BlkFiber *fiber = context->postponed ? NULL : take_fiber(context);
 
     if (!fiber) {
         postpone_start(context, func, opaque);
-        return;
+        return NULL;
     }
     blk_fiber_set(fiber, func, opaque);
     context->live_count++;
-    if (context->current) {
+    return fiber;
+}
+
+void
+blk_context_start(BlkContext *context, BlkFiberFunc func, void *opaque)
+{
+    BlkFiber *fiber = prepare_fiber(context, func, opaque);
+
+    if (fiber && context->current) {
         make_ready(context, fiber);
-    } else {
+    } else if (fiber) {
         run_fiber(context, fiber);
     }
 }
@@ -380,6 +394,13 @@ job_done(void *opaque, BlkJob *job)
     signal_context(context);
 }
 
+/* Nobody has anything to do meanwhile: a tool that waits for its only fiber. */
+static bool
+is_alone(const BlkContext *context)
+{
+    return !context->source && !context->lock && context->live_count == 1;
+}
+
 int
 blk_pool_run(BlkContext *context, int (*func)(void *arg), void *arg)
 {
@@ -393,9 +414,78 @@ blk_pool_run_in_turn(BlkContext *context, BlkTurns *turns, int (*func)(void *arg
                      .fiber = context->current };
 
     g_assert(context->current);
+    if (is_alone(context)) {
+        return func(arg);
+    }
     blk_pool_push(context->pool, &job.job);
     suspend_current(context);
     return job.job.ret;
+}
+
+/* Not a mutex of its own: what a thread has entered a fiber may leave, which on the same thread is
+ * somebody else to those who check locks. */
+static void
+enter_parallel(BlkContext *context)
+{
+    pthread_mutex_lock(&context->jobs_lock);
+    while (context->is_entered) {
+        pthread_cond_wait(&context->left, &context->jobs_lock);
+    }
+    context->is_entered = true;
+    pthread_mutex_unlock(&context->jobs_lock);
+}
+
+static void
+leave_parallel(BlkContext *context)
+{
+    pthread_mutex_lock(&context->jobs_lock);
+    context->is_entered = false;
+    pthread_cond_signal(&context->left);
+    pthread_mutex_unlock(&context->jobs_lock);
+}
+
+/* The others go on with what is ready while this thread does the job. */
+static int
+run_in_place(BlkContext *context, BlkTurns *turns, int (*func)(void *arg), void *arg)
+{
+    BlkFiber *fiber = context->current;
+    int ret;
+
+    while (turns && turns->is_taken) {
+        blk_wait(context, &context->turn_waiters);
+    }
+    if (turns) {
+        turns->is_taken = true;
+    }
+    context->current = NULL;
+    context->dispatch_depth--;
+    if (context->ready.first || context->deferred_first) {
+        signal_context(context);
+    }
+    leave_parallel(context);
+    ret = func(arg);
+    enter_parallel(context);
+    context->dispatch_depth++;
+    context->current = fiber;
+    if (turns) {
+        turns->is_taken = false;
+        blk_wake_all(context, &context->turn_waiters);
+    }
+    return ret;
+}
+
+int
+blk_pool_run_here(BlkContext *context, BlkTurns *turns, int (*func)(void *arg), void *arg)
+{
+    g_assert(context->current);
+    return context->is_parallel ? run_in_place(context, turns, func, arg)
+                                : blk_pool_run_in_turn(context, turns, func, arg);
+}
+
+bool
+blk_context_is_parallel(const BlkContext *context)
+{
+    return context->is_parallel;
 }
 
 /* ---- dispatch ---- */
@@ -497,7 +587,8 @@ blk_context_batch_end(BlkContext *context)
     }
 }
 
-/* Waits for the eventfd or the next sleeper. */
+/* Waits for the eventfd or the next sleeper. What wakes several threads of a parallel context is
+ * found by the first; the others wait again. */
 static void
 poll_host(BlkContext *context, int timeout_ms)
 {
@@ -510,7 +601,13 @@ poll_host(BlkContext *context, int timeout_ms)
         int64_t left_ms = left_us <= 0 ? 0 : MIN((left_us + 999) / 1000, 3600000);
         timeout_ms = timeout_ms < 0 ? (int)left_ms : (int)MIN(left_ms, timeout_ms);
     }
+    if (context->is_parallel) {
+        leave_parallel(context);
+    }
     poll(fds, VIT_ARRAY_LEN(fds), timeout_ms);
+    if (context->is_parallel) {
+        enter_parallel(context);
+    }
 }
 
 bool
@@ -557,6 +654,80 @@ blk_context_run(BlkContext *context, BlkFiberFunc func, void *opaque)
     while (!call.ended) {
         blk_context_poll(context, -1);
     }
+}
+
+/* ---- several threads ---- */
+
+typedef struct Parallel {
+    BlkContext *context;
+    BlkFiberFunc func;
+    void *opaque;
+    unsigned live;
+} Parallel;
+
+static void
+parallel_fiber(void *opaque)
+{
+    Parallel *parallel = opaque;
+
+    parallel->func(parallel->opaque);
+    parallel->live--;
+}
+
+static void *
+parallel_main(void *opaque)
+{
+    Parallel *parallel = opaque;
+
+    enter_parallel(parallel->context);
+    while (parallel->live > 0) {
+        blk_context_poll(parallel->context, -1);
+    }
+    /* The signal may have been taken by another thread that left: one after the other is told. */
+    signal_context(parallel->context);
+    leave_parallel(parallel->context);
+    return NULL;
+}
+
+static bool
+start_parallel(pthread_t *out, Parallel *parallel)
+{
+    sigset_t all, old;
+    int ret;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    ret = pthread_create(out, NULL, parallel_main, parallel);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return ret == 0;
+}
+
+void
+blk_context_run_parallel(BlkContext *context, unsigned threads, BlkFiberFunc func, void *opaque,
+                         unsigned count)
+{
+    Parallel parallel = { .context = context, .func = func, .opaque = opaque, .live = count };
+    pthread_t helpers[MAX_WORKERS];
+    unsigned started = 0;
+
+    g_assert(!context->lock && !context->source && !context->current);
+    g_assert(context->dispatch_depth == 0);
+    context->is_parallel = true;
+    for (unsigned i = 0; i < count; i++) {
+        BlkFiber *fiber = prepare_fiber(context, parallel_fiber, &parallel);
+        if (fiber) {
+            make_ready(context, fiber);
+        }
+    }
+    while (started + 1 < MIN(threads, MAX_WORKERS) &&
+           start_parallel(&helpers[started], &parallel)) {
+        started++;
+    }
+    parallel_main(&parallel);
+    while (started > 0) {
+        pthread_join(helpers[--started], NULL);
+    }
+    context->is_parallel = false;
 }
 
 static gboolean
@@ -624,6 +795,7 @@ blk_context_new(GMainContext *main_context, VitLock *lock, GError **error)
     context->idle = fiber;
     context->idle_count = 1;
     pthread_mutex_init(&context->jobs_lock, NULL);
+    pthread_cond_init(&context->left, NULL);
     context->pool = blk_pool_new(MAX_WORKERS, job_done, context);
     if (main_context) {
         attach(context, main_context);
@@ -649,6 +821,7 @@ blk_context_free(BlkContext *context)
         blk_fiber_free(fiber);
     }
     pthread_mutex_destroy(&context->jobs_lock);
+    pthread_cond_destroy(&context->left);
     close(context->event_fd);
     if (context->epoll_fd >= 0) {
         close(context->epoll_fd);

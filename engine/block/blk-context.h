@@ -16,6 +16,10 @@
  *  4. Work that may block the host (system calls, compression) is done by pool workers, which
  *     touch nothing but their own job.
  *
+ *  5. A tool's context, which has neither lock nor event loop, may be run by several threads for a
+ *     while (blk_context_run_parallel). They take turns, so invariants 1 and 2 hold; a fiber's job
+ *     done in place (blk_pool_run_here) is done outside of the thread's turn.
+ *
  * Thread: with the context's lock held, unless said otherwise. */
 
 #include "blk-fiber.h"
@@ -60,6 +64,11 @@ void blk_context_run(BlkContext *context, BlkFiberFunc func, void *opaque);
 /* Runs what is ready; when there is nothing, waits up to TIMEOUT_MS (-1: for ever) for it. True
  * when something ran. Not from inside a fiber. */
 bool blk_context_poll(BlkContext *context, int timeout_ms);
+/* Runs COUNT fibers of FUNC, and what else is ready, on THREADS threads, this one among them, until
+ * they have ended. For contexts without lock and main context; outside of fibers. */
+void blk_context_run_parallel(BlkContext *context, unsigned threads, BlkFiberFunc func,
+                              void *opaque, unsigned count);
+bool blk_context_is_parallel(const BlkContext *context);
 void blk_context_defer(BlkContext *context, BlkDeferred *deferred);
 /* What becomes ready in between is run by the end instead of by the main context's thread. Outside
  * of fibers; they nest. */
@@ -86,6 +95,9 @@ int blk_wait_fd(BlkContext *context, int fd, short events);
 int blk_pool_run(BlkContext *context, int (*func)(void *arg), void *arg);
 /* The same after all others of TURNS that came before. */
 int blk_pool_run_in_turn(BlkContext *context, BlkTurns *turns, int (*func)(void *arg), void *arg);
+/* The same for what keeps a processor busy rather than waits: where several threads run the context
+ * it is done by this one, and no other need be woken. TURNS may be NULL. */
+int blk_pool_run_here(BlkContext *context, BlkTurns *turns, int (*func)(void *arg), void *arg);
 
 static inline bool
 blk_wait_queue_is_empty(const BlkWaitQueue *queue)

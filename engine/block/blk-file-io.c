@@ -73,8 +73,9 @@ blk_file_io(void *arg)
 }
 
 int
-blk_file_read_cached(const BlkFileIo *io)
+blk_file_read_cached(void *arg)
 {
+    BlkFileIo *io = arg;
     ssize_t ret;
 
     if (io->iov_count > IOV_MAX || io->offset + io->len > io->file_len) {
@@ -84,7 +85,13 @@ blk_file_read_cached(const BlkFileIo *io)
     if (ret < 0) {
         return -errno;
     }
-    return (uint64_t)ret == io->len ? 0 : -EAGAIN;
+    if ((uint64_t)ret == io->len) {
+        return 0;
+    }
+    advance_iov(&io->iov, &io->iov_count, (size_t)ret);
+    io->offset += (uint64_t)ret;
+    io->len -= (uint64_t)ret;
+    return -EAGAIN;
 }
 
 int

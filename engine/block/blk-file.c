@@ -253,6 +253,17 @@ file_get_len(BlkNode *node)
     return file->is_device ? (int64_t)lseek(file->fd, 0, SEEK_END) : (int64_t)file->len;
 }
 
+/* Whether IO is a read that may be tried on the page cache; a long copy would hold up everybody who
+ * waits for the lock. */
+static bool
+may_be_cached(const BlkNode *node, const BlkFileIo *io)
+{
+    const BlkFile *file = node->state;
+
+    return !io->write && !file->no_cached_reads && !node->cache_direct &&
+           (io->len <= CACHED_READ_BYTES || blk_context_is_parallel(node->context));
+}
+
 static int
 run_io(BlkNode *node, BlkFileIo *io, const BlkVec *vec, uint64_t at)
 {
@@ -266,9 +277,10 @@ run_io(BlkNode *node, BlkFileIo *io, const BlkVec *vec, uint64_t at)
     io->fd = file->fd;
     io->iov = long_iov ? long_iov : inline_iov;
     io->iov_count = blk_vec_slice(vec, at, io->len, io->iov);
-    if (!io->write && !file->no_cached_reads && !node->cache_direct &&
-        io->len <= CACHED_READ_BYTES) {
-        int ret = blk_file_read_cached(io);
+    if (may_be_cached(node, io)) {
+        int ret = blk_context_is_parallel(node->context)
+                      ? blk_pool_run_here(node->context, NULL, blk_file_read_cached, io)
+                      : blk_file_read_cached(io);
         if (ret == 0) {
             return 0;
         }
@@ -278,7 +290,7 @@ run_io(BlkNode *node, BlkFileIo *io, const BlkVec *vec, uint64_t at)
         return blk_aio_run(file->engine, io);
     }
     if (io->write && !io->sync && !node->cache_direct && !file->is_device) {
-        return blk_pool_run_in_turn(node->context, &file->writes, blk_file_io, io);
+        return blk_pool_run_here(node->context, &file->writes, blk_file_io, io);
     }
     return blk_pool_run(node->context, blk_file_io, io);
 }
@@ -400,7 +412,7 @@ file_status(BlkNode *node, uint64_t offset, uint64_t len, BlkStatus *out)
     if (file->is_device) {
         return 0;
     }
-    int ret = blk_pool_run(node->context, blk_file_seek, &seek);
+    int ret = blk_pool_run_here(node->context, NULL, blk_file_seek, &seek);
     if (ret == 0) {
         out->len_bytes = seek.run_len;
         out->flags = (seek.is_data ? BLK_STATUS_DATA : BLK_STATUS_ZERO) | BLK_STATUS_ALLOCATED |

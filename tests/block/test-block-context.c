@@ -277,6 +277,102 @@ test_ranges(void)
     blk_context_free(context);
 }
 
+/* ---- several threads ---- */
+
+typedef struct Crowd {
+    BlkContext *context;
+    BlkTurns turns;
+    BlkWaitQueue queue;
+    unsigned guests, next, ended, waiting; /* of fibers: no locks, no atomics */
+    uint64_t sum;
+    unsigned in_turn; /* of jobs in turns: one at a time */
+    gint meeting;     /* atomic; jobs that are there at the same time */
+    gint met;
+} Crowd;
+
+enum { CROWD_STEPS = 400 };
+
+static int
+take_turn(void *arg)
+{
+    Crowd *crowd = arg;
+
+    crowd->in_turn++;
+    return 0;
+}
+
+/* Two of these end only when they run at the same time. */
+static int
+meet(void *arg)
+{
+    Crowd *crowd = arg;
+    gint64 end_us = g_get_monotonic_time() + 10 * G_USEC_PER_SEC;
+
+    g_atomic_int_inc(&crowd->meeting);
+    while (g_atomic_int_get(&crowd->meeting) < 2 && g_get_monotonic_time() < end_us) {
+        g_thread_yield();
+    }
+    g_atomic_int_set(&crowd->met, g_atomic_int_get(&crowd->meeting) >= 2);
+    return 0;
+}
+
+static void
+crowd_fiber(void *opaque)
+{
+    Crowd *crowd = opaque;
+
+    if (crowd->guests < 2) {
+        crowd->guests++;
+        blk_pool_run_here(crowd->context, NULL, meet, crowd);
+    }
+    while (crowd->next < CROWD_STEPS) {
+        unsigned step = crowd->next++, value = step;
+        switch (step % 4) {
+        case 0: blk_pool_run(crowd->context, add_one, &value); break;
+        case 1: blk_pool_run_here(crowd->context, NULL, add_one, &value); break;
+        case 2: blk_pool_run_here(crowd->context, &crowd->turns, take_turn, crowd); break;
+        case 3:
+            /* Every other one waits for the next. */
+            if (crowd->waiting) {
+                crowd->waiting--;
+                blk_wake_first(crowd->context, &crowd->queue);
+            } else if (step + 8 < CROWD_STEPS) {
+                crowd->waiting++;
+                blk_wait(crowd->context, &crowd->queue);
+            }
+            break;
+        }
+        crowd->sum += value;
+        if (step % 50 == 49) {
+            blk_sleep_ns(crowd->context, 1000);
+        }
+    }
+    crowd->ended++;
+    blk_wake_all(crowd->context, &crowd->queue);
+}
+
+static void
+test_parallel(void)
+{
+    enum { FIBERS = 12 };
+    BlkContext *context = blk_context_new(NULL, NULL, NULL);
+
+    for (unsigned threads = 1; threads <= 4; threads++) {
+        Crowd crowd = { .context = context };
+        if (threads == 1) {
+            crowd.meeting = 1;
+        }
+        blk_context_run_parallel(context, threads, crowd_fiber, &crowd, FIBERS);
+        g_assert_cmpuint(crowd.ended, ==, FIBERS);
+        g_assert_true(crowd.met);
+        g_assert_cmpuint(crowd.in_turn, ==, CROWD_STEPS / 4);
+        g_assert_cmpuint(crowd.sum, ==,
+                         CROWD_STEPS * (CROWD_STEPS - 1) / 2 + 2 * (CROWD_STEPS / 4));
+        g_assert_false(blk_context_is_parallel(context));
+    }
+    blk_context_free(context);
+}
+
 /* ---- vectors ---- */
 
 static void
@@ -321,6 +417,7 @@ main(int argc, char **argv)
     g_test_add_func("/block/context/two-threads", test_two_threads);
     g_test_add_func("/block/context/deferred", test_deferred);
     g_test_add_func("/block/context/ranges", test_ranges);
+    g_test_add_func("/block/context/parallel", test_parallel);
     g_test_add_func("/block/context/vectors", test_vec);
     return g_test_run();
 }

@@ -300,7 +300,7 @@ fmt_unpack(BlkContext *context, FmtCodec codec, const void *in, size_t in_len, v
     if (in_len > INT32_MAX || out_len > INT32_MAX) {
         return -EFBIG;
     }
-    return blk_pool_run(context, unpack_worker, &job);
+    return blk_pool_run_here(context, NULL, unpack_worker, &job);
 }
 
 static int
@@ -318,7 +318,7 @@ fmt_pack(BlkContext *context, const void *in, size_t in_len, void *out, size_t o
 {
     PackJob job = { .in = in, .in_len = in_len, .out = out, .out_len = out_len };
 
-    return blk_pool_run(context, pack_worker, &job);
+    return blk_pool_run_here(context, NULL, pack_worker, &job);
 }
 
 size_t

@@ -141,11 +141,11 @@ run_chunk(BlkNode *node, bool write, uint64_t offset, uint64_t len, const BlkVec
 
     if (write) {
         blk_vec_gather(vec, at, buf, len);
-        ret = blk_pool_run(node->context, crypt_worker, &job);
+        ret = blk_pool_run_here(node->context, NULL, crypt_worker, &job);
         return ret < 0 ? ret : blk_write_buffer(node->file, disk->payload + offset, buf, len, 0);
     }
     ret = blk_read_buffer(node->file, disk->payload + offset, buf, len);
-    ret = ret < 0 ? ret : blk_pool_run(node->context, crypt_worker, &job);
+    ret = ret < 0 ? ret : blk_pool_run_here(node->context, NULL, crypt_worker, &job);
     if (ret == 0) {
         blk_vec_scatter(vec, at, buf, len);
     }

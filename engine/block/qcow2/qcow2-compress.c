@@ -149,7 +149,7 @@ qcow2_compress(BlkContext *context, uint32_t type, const void *in, size_t in_len
 {
     Codec codec = { .type = type, .in = in, .in_len = in_len, .out = out, .out_len = out_len };
 
-    return blk_pool_run(context, compress_worker, &codec);
+    return blk_pool_run_here(context, NULL, compress_worker, &codec);
 }
 
 int
@@ -158,7 +158,7 @@ qcow2_uncompress(BlkContext *context, uint32_t type, const void *in, size_t in_l
 {
     Codec codec = { .type = type, .in = in, .in_len = in_len, .out = out, .out_len = out_len };
 
-    return blk_pool_run(context, uncompress_worker, &codec);
+    return blk_pool_run_here(context, NULL, uncompress_worker, &codec);
 }
 
 /* ---- writing ---- */

@@ -140,7 +140,7 @@ qcow2_crypt_run(BlkContext *context, Qcow2Crypt *crypt, bool encrypt, uint64_t g
                      .buf = buf,
                      .len = len };
 
-    return crypt->luks.master ? blk_pool_run(context, crypt_worker, &job) : -EACCES;
+    return crypt->luks.master ? blk_pool_run_here(context, NULL, crypt_worker, &job) : -EACCES;
 }
 
 /* ---- new images ---- */
