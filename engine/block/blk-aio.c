@@ -2,10 +2,10 @@
  * Copyright the Vitrine authors */
 
 /* The kernel's queues as fibers use them: a request is submitted at once, its fiber waits, and the
- * context's event loop takes completions when the queue's descriptor becomes readable. What the
- * queue has no room for is done by a worker. Short transfers are continued here.
- * Interfaces: io_uring(7) through liburing, io_submit(2) through libaio.
- * Thread: the graph's lock held. */
+ * context's event loop takes completions when the queue's descriptor becomes readable. io_uring
+ * gets the requests of a burst by one system call. What the queue has no room for is done by a
+ * worker. Short transfers are continued here. Interfaces: io_uring(7) through liburing,
+ * io_submit(2) through libaio. Thread: the graph's lock held. */
 
 #include "blk-aio.h"
 
@@ -36,6 +36,8 @@ struct BlkAio {
     BlkAioKind kind;
     BlkPoller poller;
     unsigned in_flight;
+    bool is_submitting; /* at the end of the burst */
+    BlkDeferred submission;
 #ifdef HAVE_LIBURING
     struct io_uring ring;
 #endif
@@ -96,6 +98,20 @@ uring_collect(BlkAio *aio)
     }
 }
 
+/* What the kernel has done at once, as it does with the page cache, needs no event. */
+static void
+uring_submit(void *opaque)
+{
+    BlkAio *aio = opaque;
+
+    aio->is_submitting = false;
+    if (io_uring_submit(&aio->ring) < 0) {
+        /* They stay in the ring and go with the next ones. */
+        io_uring_submit(&aio->ring);
+    }
+    uring_collect(aio);
+}
+
 static int
 uring_transfer(BlkAio *aio, BlkFileIo *io, struct iovec *iov, int count, uint64_t at)
 {
@@ -112,9 +128,12 @@ uring_transfer(BlkAio *aio, BlkFileIo *io, struct iovec *iov, int count, uint64_
         io_uring_prep_readv(sqe, io->fd, iov, (unsigned)count, at);
     }
     io_uring_sqe_set_data(sqe, &request);
-    if (io_uring_submit(&aio->ring) < 0) {
-        /* It stays in the ring and goes with the next one. */
-        io_uring_submit(&aio->ring);
+    if (!blk_context_is_batching(aio->context)) {
+        uring_submit(aio);
+    } else if (!aio->is_submitting) {
+        aio->is_submitting = true;
+        aio->submission = (BlkDeferred){ .func = uring_submit, .opaque = aio };
+        blk_context_defer(aio->context, &aio->submission);
     }
     return wait_for(aio, &request);
 }

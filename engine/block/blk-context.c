@@ -4,10 +4,11 @@
 /* The scheduler of block requests: ready fibers, sleeping ones, worker jobs and deferred calls of
  * one context. Invariants are in blk-context.h.
  *
- * Workers report through a list under a mutex and an eventfd that wakes the event loop; the
- * eventfd is written only when it is not already set, so a burst of completions costs one system
- * call. An event loop other than threads (io_uring, sockets) joins at poll_host() and in the
- * source's descriptor list.
+ * Workers report through a list under a mutex. One that gets the lock without waiting goes on with
+ * the fiber itself, which saves the way through the event loop and its thread; else an eventfd
+ * wakes the loop. The eventfd is written only when it is not already set, so a burst of completions
+ * costs one system call. An event loop other than threads (io_uring, sockets) joins at poll_host()
+ * and in the source's descriptor list.
  *
  * Thread: see the header; job_done() alone runs on pool threads. */
 
@@ -62,6 +63,7 @@ struct BlkContext {
     BlkDeferred *deferred_first, *deferred_last;
     BlkSleeper *sleepers; /* earliest first */
     unsigned dispatch_depth;
+    bool helps;       /* workers dispatch what they have done */
     bool is_parallel; /* several threads dispatch (blk_context_run_parallel), one at a time */
     bool is_entered;  /* one does; under jobs_lock, and told by left */
     pthread_cond_t left;
@@ -91,6 +93,9 @@ clear_signal(BlkContext *context)
 {
     uint64_t count;
 
+    if (!atomic_load(&context->signalled)) {
+        return;
+    }
     if (read(context->event_fd, &count, sizeof(count)) == sizeof(count)) {
         atomic_store(&context->signalled, false);
     }
@@ -379,9 +384,11 @@ collect_fds(BlkContext *context)
 
 /* ---- workers ---- */
 
+static bool run_ready(BlkContext *context);
+
 /* On the worker. */
 static void
-job_done(void *opaque, BlkJob *job)
+job_done(void *opaque, BlkJob *job, bool may_stay)
 {
     BlkContext *context = opaque;
 
@@ -391,7 +398,14 @@ job_done(void *opaque, BlkJob *job)
     job->next = context->done_jobs;
     context->done_jobs = job;
     pthread_mutex_unlock(&context->jobs_lock);
-    signal_context(context);
+    /* When the host gives no threads, this is the one that holds the lock and waits. */
+    if (may_stay && context->lock && __atomic_load_n(&context->helps, __ATOMIC_RELAXED) &&
+        !vit_lock_is_held(context->lock) && vit_lock_try(context->lock)) {
+        run_ready(context);
+        vit_lock_release(context->lock);
+    } else {
+        signal_context(context);
+    }
 }
 
 /* Nobody has anything to do meanwhile: a tool that waits for its only fiber. */
@@ -569,6 +583,12 @@ run_ready(BlkContext *context)
     }
     context->dispatch_depth--;
     return progress;
+}
+
+bool
+blk_context_is_batching(const BlkContext *context)
+{
+    return context->dispatch_depth > 0;
 }
 
 void
@@ -764,8 +784,9 @@ attach(BlkContext *context, GMainContext *main_context)
 }
 
 void
-blk_context_move(BlkContext *context, GMainContext *main_context)
+blk_context_move(BlkContext *context, GMainContext *main_context, bool may_help)
 {
+    __atomic_store_n(&context->helps, may_help, __ATOMIC_RELAXED);
     g_source_destroy(context->source);
     g_source_unref(context->source);
     attach(context, main_context);
@@ -798,6 +819,7 @@ blk_context_new(GMainContext *main_context, VitLock *lock, GError **error)
     pthread_cond_init(&context->left, NULL);
     context->pool = blk_pool_new(MAX_WORKERS, job_done, context);
     if (main_context) {
+        context->helps = true;
         attach(context, main_context);
     }
     return context;

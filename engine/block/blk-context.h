@@ -8,7 +8,8 @@
  *  1. Everything of a context (nodes, requests, fibers) is touched with its lock held. For a
  *     machine that is the device lock; a context without a lock belongs to one thread. So it does
  *     not matter which thread dispatches: the main context may change (blk_context_move), and a
- *     thread that is still about to dispatch for the old one finds the work done, or does it.
+ *     thread that is still about to dispatch for the old one finds the work done, or does it; and
+ *     a worker that finds the lock free dispatches what it has just done.
  *  2. At most one fiber of a context runs at a time. A fiber started outside of any fiber runs at
  *     once in the calling thread until it first waits; from then on it continues wherever the
  *     context is dispatched: its main context's thread, or a thread that polls it.
@@ -51,8 +52,9 @@ typedef struct BlkPoller {
 
 /* MAIN_CONTEXT may be NULL: then the context runs only while it is polled. LOCK may be NULL. */
 BlkContext *blk_context_new(GMainContext *main_context, VitLock *lock, GError **error);
-/* Dispatches by MAIN_CONTEXT from now on. The old one may still dispatch once. */
-void blk_context_move(BlkContext *context, GMainContext *main_context);
+/* Dispatches by MAIN_CONTEXT from now on. The old one may still dispatch once. MAY_HELP: workers
+ * dispatch too, as they do at first; off where somebody has chosen the thread. */
+void blk_context_move(BlkContext *context, GMainContext *main_context, bool may_help);
 /* No fiber may be alive. */
 void blk_context_free(BlkContext *context);
 
@@ -74,6 +76,8 @@ void blk_context_defer(BlkContext *context, BlkDeferred *deferred);
  * of fibers; they nest. */
 void blk_context_batch_begin(BlkContext *context);
 void blk_context_batch_end(BlkContext *context);
+/* Whether what is deferred now runs soon, by whoever is at it, and with it all of a burst. */
+bool blk_context_is_batching(const BlkContext *context);
 
 /* The descriptor is looked at while results are expected. */
 void blk_poller_add(BlkContext *context, BlkPoller *poller);

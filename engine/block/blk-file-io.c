@@ -73,15 +73,16 @@ blk_file_io(void *arg)
 }
 
 int
-blk_file_read_cached(void *arg)
+blk_file_io_cached(void *arg)
 {
     BlkFileIo *io = arg;
     ssize_t ret;
 
-    if (io->iov_count > IOV_MAX || io->offset + io->len > io->file_len) {
+    if (io->iov_count > IOV_MAX || (!io->write && io->offset + io->len > io->file_len)) {
         return -EAGAIN;
     }
-    ret = preadv2(io->fd, io->iov, io->iov_count, (off_t)io->offset, RWF_NOWAIT);
+    ret = io->write ? pwritev2(io->fd, io->iov, io->iov_count, (off_t)io->offset, RWF_NOWAIT)
+                    : preadv2(io->fd, io->iov, io->iov_count, (off_t)io->offset, RWF_NOWAIT);
     if (ret < 0) {
         return -errno;
     }

@@ -20,8 +20,8 @@ typedef struct BlkFileIo {
 } BlkFileIo;
 
 int blk_file_io(void *io);
-/* A read served from the page cache alone; -EAGAIN when it would wait: what is left is in IO. */
-int blk_file_read_cached(void *io);
+/* By the page cache alone; -EAGAIN when it would wait: what is left is in IO. */
+int blk_file_io_cached(void *io);
 
 typedef enum BlkFileRangeOp {
     BLK_FILE_SYNC,

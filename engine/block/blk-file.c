@@ -3,10 +3,11 @@
 
 /* Images in local files and on host devices.
  *
- * Reads that the page cache can serve are done at once; everything else goes to pool workers
- * (blk-file-io.c). cache.direct opens with O_DIRECT and takes its alignment from the file. A flush
- * is fdatasync; once one has failed, later ones fail too, because Linux then forgets which pages
- * were lost (fsync(2)) and a later success would be a lie. Locks are in blk-file-lock.c.
+ * What the page cache can serve or take without waiting is done at once, as everything short in a
+ * file system that lies in memory; the rest goes to pool workers (blk-file-io.c). cache.direct
+ * opens with O_DIRECT and takes its alignment from the file. A flush is fdatasync; once one has
+ * failed, later ones fail too, because Linux then forgets which pages were lost (fsync(2)) and a
+ * later success would be a lie. Locks are in blk-file-lock.c.
  *
  * aio=native and aio=io_uring give reads and writes to the kernel's queues (blk-aio.c).
  *
@@ -23,19 +24,22 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/cdrom.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
-enum { INLINE_IOV = 16, CACHED_READ_BYTES = 128 * 1024 };
+enum { INLINE_IOV = 16, CACHED_BYTES = 128 * 1024 };
 enum { AIO_THREADS, AIO_NATIVE, AIO_IO_URING };
 
 typedef struct BlkFile {
     char *filename;
     int32_t aio, locking;
     int fd; /* 0 before the open; a real descriptor is never 0 here */
-    bool is_device, is_cdrom, has_locks, no_cached_reads, no_punch, no_zero;
+    bool is_device, is_cdrom, has_locks, no_cached_reads, no_cached_writes, no_punch, no_zero;
+    bool in_memory;  /* of a file system that has no disk */
     uint64_t len;    /* of a regular file, as this node left it */
     BlkAio *engine;  /* of the graph; NULL: worker threads */
     BlkTurns writes; /* into the page cache: the host's kernel lets in one at a time */
@@ -51,7 +55,16 @@ typedef struct OpenJob {
     bool has_fd; /* fd is open already, of a descriptor set */
     int fd;      /* result */
     struct stat st;
+    bool in_memory;
 } OpenJob;
+
+static bool
+lies_in_memory(int fd)
+{
+    struct statfs fs;
+
+    return fstatfs(fd, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
 
 /* Never descriptor 0..2: one of those given away as standard output would be a lost image. */
 static int
@@ -76,6 +89,7 @@ open_worker(void *arg)
         return ret;
     }
     job->fd = fd;
+    job->in_memory = lies_in_memory(fd);
     return 0;
 }
 
@@ -208,6 +222,7 @@ file_open(BlkNode *node, GError **error)
         return false;
     }
     file->is_device = !S_ISREG(job.st.st_mode);
+    file->in_memory = job.in_memory && !file->is_device;
     file->is_cdrom = strcmp(node->driver->name, "host_cdrom") == 0;
     file->has_locks = file->locking != VIT_OFF;
     file->len = file->is_device ? 0 : (uint64_t)job.st.st_size;
@@ -253,15 +268,30 @@ file_get_len(BlkNode *node)
     return file->is_device ? (int64_t)lseek(file->fd, 0, SEEK_END) : (int64_t)file->len;
 }
 
-/* Whether IO is a read that may be tried on the page cache; a long copy would hold up everybody who
- * waits for the lock. */
-static bool
-may_be_cached(const BlkNode *node, const BlkFileIo *io)
+/* -EAGAIN: not done, or not all; what is left is in IO. A long copy would hold up everybody who
+ * waits for the lock, unless it is done without. */
+static int
+try_at_once(BlkNode *node, BlkFileIo *io)
 {
-    const BlkFile *file = node->state;
+    BlkFile *file = node->state;
+    bool parallel = blk_context_is_parallel(node->context);
+    bool *is_unable = io->write ? &file->no_cached_writes : &file->no_cached_reads;
+    int ret;
 
-    return !io->write && !file->no_cached_reads && !node->cache_direct &&
-           (io->len <= CACHED_READ_BYTES || blk_context_is_parallel(node->context));
+    if (node->cache_direct || io->sync || (io->write && file->is_device) ||
+        (parallel ? io->write : io->len > CACHED_BYTES)) {
+        return -EAGAIN;
+    }
+    if (file->in_memory && !parallel) {
+        return blk_file_io(io);
+    }
+    if (*is_unable) {
+        return -EAGAIN;
+    }
+    ret = parallel ? blk_pool_run_here(node->context, NULL, blk_file_io_cached, io)
+                   : blk_file_io_cached(io);
+    *is_unable = ret == -EOPNOTSUPP || ret == -ENOSYS;
+    return ret == 0 ? 0 : -EAGAIN;
 }
 
 static int
@@ -277,14 +307,9 @@ run_io(BlkNode *node, BlkFileIo *io, const BlkVec *vec, uint64_t at)
     io->fd = file->fd;
     io->iov = long_iov ? long_iov : inline_iov;
     io->iov_count = blk_vec_slice(vec, at, io->len, io->iov);
-    if (may_be_cached(node, io)) {
-        int ret = blk_context_is_parallel(node->context)
-                      ? blk_pool_run_here(node->context, NULL, blk_file_read_cached, io)
-                      : blk_file_read_cached(io);
-        if (ret == 0) {
-            return 0;
-        }
-        file->no_cached_reads = ret == -EOPNOTSUPP || ret == -ENOSYS;
+    int ret = try_at_once(node, io);
+    if (ret != -EAGAIN) {
+        return ret;
     }
     if (file->engine) {
         return blk_aio_run(file->engine, io);
@@ -336,7 +361,9 @@ run_range(BlkNode *node, BlkFileRangeOp op, uint64_t offset, uint64_t len)
     BlkFile *file = node->state;
     BlkFileRange range = { .fd = file->fd, .op = op, .offset = offset, .len = len };
 
-    return blk_pool_run(node->context, blk_file_range, &range);
+    return file->in_memory && op == BLK_FILE_SYNC
+               ? blk_file_range(&range)
+               : blk_pool_run(node->context, blk_file_range, &range);
 }
 
 static int

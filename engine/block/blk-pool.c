@@ -35,7 +35,7 @@ struct BlkPool {
     unsigned idle_count, thread_count, max_threads;
     bool quit;
     bool is_waking; /* a thread has been signalled or started and has not arrived */
-    void (*done)(void *opaque, BlkJob *job);
+    BlkPoolDone done;
     void *opaque;
 };
 
@@ -136,7 +136,7 @@ run_job(BlkPool *pool, BlkJob *job)
     while (job) {
         job->ret = job->func(job->arg);
         BlkJob *next = pass_turn(pool, job);
-        pool->done(pool->opaque, job);
+        pool->done(pool->opaque, job, next == NULL);
         job = next;
     }
 }
@@ -200,7 +200,7 @@ blk_pool_push(BlkPool *pool, BlkJob *job)
 }
 
 BlkPool *
-blk_pool_new(unsigned max_threads, void (*done)(void *opaque, BlkJob *job), void *opaque)
+blk_pool_new(unsigned max_threads, BlkPoolDone done, void *opaque)
 {
     BlkPool *pool = g_new0(BlkPool, 1);
     pthread_condattr_t attr;

@@ -26,8 +26,9 @@ struct BlkJob {
     BlkJob *next;
 };
 
-/* DONE is called on a worker after each job. */
-BlkPool *blk_pool_new(unsigned max_threads, void (*done)(void *opaque, BlkJob *job), void *opaque);
+/* Called on a worker after each job. MAY_STAY: it has nothing else in hand and may be kept. */
+typedef void (*BlkPoolDone)(void *opaque, BlkJob *job, bool may_stay);
+BlkPool *blk_pool_new(unsigned max_threads, BlkPoolDone done, void *opaque);
 /* Waits for the jobs there are. */
 void blk_pool_free(BlkPool *pool);
 void blk_pool_push(BlkPool *pool, BlkJob *job);

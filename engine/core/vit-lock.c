@@ -24,14 +24,30 @@ vit_lock_finish(VitLock *lock)
     pthread_mutex_destroy(&lock->mutex);
 }
 
-void
-vit_lock_take(VitLock *lock)
+static void
+note_taken(VitLock *lock)
 {
-    pthread_mutex_lock(&lock->mutex);
     if (lock->depth == 0) {
         __atomic_store_n(&lock->owner, pthread_self(), __ATOMIC_RELAXED);
     }
     __atomic_store_n(&lock->depth, lock->depth + 1, __ATOMIC_RELAXED);
+}
+
+void
+vit_lock_take(VitLock *lock)
+{
+    pthread_mutex_lock(&lock->mutex);
+    note_taken(lock);
+}
+
+bool
+vit_lock_try(VitLock *lock)
+{
+    if (pthread_mutex_trylock(&lock->mutex) != 0) {
+        return false;
+    }
+    note_taken(lock);
+    return true;
 }
 
 void

@@ -21,6 +21,8 @@ typedef struct VitLock {
 void vit_lock_init(VitLock *lock);
 void vit_lock_finish(VitLock *lock);
 void vit_lock_take(VitLock *lock);
+/* Takes it if nobody else has it. */
+bool vit_lock_try(VitLock *lock);
 void vit_lock_release(VitLock *lock);
 /* For waiting for threads that need the lock: lets go of it however often the calling thread took
  * it, 0 times included, and returns how often; retake() with that number makes it as it was. */

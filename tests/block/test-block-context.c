@@ -277,6 +277,104 @@ test_ranges(void)
     blk_context_free(context);
 }
 
+/* ---- workers that go on themselves ---- */
+
+typedef struct Helped {
+    BlkContext *context;
+    GThread *ended_on;
+    gint is_free; /* atomic: the lock; the job ends then */
+    gint called;  /* atomic */
+    BlkDeferred deferred;
+} Helped;
+
+static int
+wait_until_free(void *arg)
+{
+    while (!g_atomic_int_get(&((Helped *)arg)->is_free)) {
+        g_usleep(100);
+    }
+    return 7;
+}
+
+static void
+helped_call(void *opaque)
+{
+    g_atomic_int_set(&((Helped *)opaque)->called, 1);
+}
+
+static void
+helped_fiber(void *opaque)
+{
+    Helped *helped = opaque;
+
+    g_assert_cmpint(blk_pool_run(helped->context, wait_until_free, helped), ==, 7);
+    helped->ended_on = g_thread_self();
+    helped->deferred = (BlkDeferred){ .func = helped_call, .opaque = helped };
+    blk_context_defer(helped->context, &helped->deferred);
+}
+
+static void
+start_helped(Helped *helped, bool free_now)
+{
+    g_atomic_int_set(&helped->called, 0);
+    g_atomic_int_set(&helped->is_free, free_now);
+    blk_context_start(helped->context, helped_fiber, helped);
+}
+
+static bool
+ends_without_loop(Helped *helped, VitLock *lock)
+{
+    gint64 end_us = g_get_monotonic_time() + 10 * G_USEC_PER_SEC;
+
+    vit_lock_take(lock);
+    start_helped(helped, false);
+    vit_lock_release(lock);
+    g_atomic_int_set(&helped->is_free, 1);
+    while (!g_atomic_int_get(&helped->called) && g_get_monotonic_time() < end_us) {
+        g_usleep(100);
+    }
+    return g_atomic_int_get(&helped->called);
+}
+
+/* Nobody runs the main context: what a worker has done goes on where the lock is free. */
+static void
+test_helping(void)
+{
+    GMainContext *main_context = g_main_context_new();
+    VitLock lock;
+    Helped helped = { 0 };
+
+    vit_lock_init(&lock);
+    helped.context = blk_context_new(main_context, &lock, NULL);
+    for (unsigned i = 0; i < 20; i++) {
+        g_assert_true(ends_without_loop(&helped, &lock));
+        g_assert_true(helped.ended_on != g_thread_self());
+    }
+    /* With the lock held the worker leaves it to the loop, or to who polls. */
+    vit_lock_take(&lock);
+    start_helped(&helped, true);
+    while (!g_atomic_int_get(&helped.called)) {
+        blk_context_poll(helped.context, 1000);
+    }
+    g_assert_true(helped.ended_on == g_thread_self());
+    /* Where the thread was chosen it is the loop's. */
+    blk_context_move(helped.context, main_context, false);
+    start_helped(&helped, false);
+    vit_lock_release(&lock);
+    g_atomic_int_set(&helped.is_free, 1);
+    g_usleep(20000);
+    g_assert_false(g_atomic_int_get(&helped.called));
+    while (!g_atomic_int_get(&helped.called)) {
+        g_main_context_iteration(main_context, TRUE);
+    }
+    g_assert_true(helped.ended_on == g_thread_self());
+    vit_lock_take(&lock);
+    blk_context_free(helped.context);
+    vit_lock_release(&lock);
+    vit_lock_finish(&lock);
+    g_main_context_unref(main_context);
+}
+
 /* ---- several threads ---- */
 
 typedef struct Crowd {
@@ -417,6 +515,7 @@ main(int argc, char **argv)
     g_test_add_func("/block/context/two-threads", test_two_threads);
     g_test_add_func("/block/context/deferred", test_deferred);
     g_test_add_func("/block/context/ranges", test_ranges);
+    g_test_add_func("/block/context/helping", test_helping);
     g_test_add_func("/block/context/parallel", test_parallel);
     g_test_add_func("/block/context/vectors", test_vec);
     return g_test_run();
