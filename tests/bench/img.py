@@ -78,6 +78,18 @@ def pairs(ours, theirs, command, target, rounds):
     return rows
 
 
+def open_chain(ours, theirs, folder, rounds):
+    """A disk of 1 TiB whose chain is 20 images deep: opening it all, and one read."""
+    subprocess.run([theirs, "create", "-q", "-f", "qcow2", folder / "0.qcow2", "1T"], check=True)
+    for i in range(1, 21):
+        subprocess.run([theirs, "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", f"{i - 1}.qcow2",
+                        folder / f"{i}.qcow2"], check=True)
+    report("open-chain", pairs(ours, theirs, ["bench", "-c", "1", "-f", "qcow2",
+                                              folder / "20.qcow2"], folder / "none", rounds))
+    for i in range(21):
+        (folder / f"{i}.qcow2").unlink()
+
+
 def report(name, rows):
     clock = [[row[0] for row in rows[i]] for i in (0, 1)]
     cpu = [[row[1] for row in rows[i]] for i in (0, 1)]
@@ -104,6 +116,8 @@ def main():
               f"{'cpu':>7}   clock   cpu")
         with tempfile.TemporaryDirectory(prefix="vitrine-bench-", dir=place) as name:
             folder = pathlib.Path(name)
+            if not args.name or "open-chain" in args.name:
+                open_chain(ours, theirs, folder, args.rounds)
             for kind in ("random", "text", "sparse", "zeroes"):
                 raw = folder / f"{kind}.raw"
                 make_raw(raw, kind, args.mib)
