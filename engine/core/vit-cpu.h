@@ -119,6 +119,7 @@ struct VitCpu {
     bool is_bsp;
     /* The machine has more CPUs than the host: who waits in a loop of PAUSEs lets others run. */
     bool is_crowded;
+    bool takes_turns; /* one thread runs all CPUs: who waits in such a loop gives up its turn */
     bool a20_enabled; /* written under the device lock, then MAP_CHANGED raised */
     /* Physical address of the local APIC's page while it is in xAPIC mode, 0 = none. Kept by the
      * local APIC; MAP_CHANGED is raised when it changes. */

@@ -277,7 +277,9 @@ void
 x86_exec_pause(X86Core *core, const X86Insn *insn)
 {
     x86_svm_check(core, SVM_EXIT_PAUSE);
-    if (core->cpu->is_crowded) {
+    if (core->cpu->takes_turns) {
+        vit_cpu_raise(core->cpu, VIT_CPU_EVENT_EXIT);
+    } else if (core->cpu->is_crowded) {
         sched_yield();
     } else {
         __builtin_ia32_pause();

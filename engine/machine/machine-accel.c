@@ -77,6 +77,8 @@ try_tcg(Machine *machine, const VitPlanAccel *accel, GError **error)
         options.warm_up = warm_up ? (uint8_t)number(accel, "x-warm-up") : WARM_UP;
     }
     machine->accel_name = "tcg";
+    machine->is_single_thread =
+        g_strcmp0(vit_plan_props_get(&accel->props, "thread"), "single") == 0;
     if (machine->icount && g_strcmp0(vit_plan_props_get(&accel->props, "thread"), "multi") == 0) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
                     "-icount runs all CPUs on one thread: leave out thread=multi");

@@ -14,6 +14,7 @@
  * Thread: its own, which is the thread of CPU 0; wake any. */
 
 #include "machine-icount.h"
+#include "machine-turns.h"
 
 #include "vit-error.h"
 
@@ -34,7 +35,6 @@ enum {
 struct MachineIcount {
     unsigned shift;
     bool is_auto, align, sleep;
-    MachineVcpu *current;
     /* under a sequence of its own: read by any thread, changed by the counting one */
     uint32_t sequence;
     int64_t base_ns;
@@ -177,16 +177,10 @@ machine_start_icount(Machine *machine)
     vit_clock_set_count(machine->clock, count_ns, machine);
 }
 
-MachineVcpu *
-machine_icount_current(Machine *machine)
-{
-    return machine->icount->current;
-}
-
 void
 machine_icount_wake(Machine *machine)
 {
-    MachineVcpu *current = __atomic_load_n(&machine->icount->current, __ATOMIC_ACQUIRE);
+    MachineVcpu *current = __atomic_load_n(&machine->turn_of, __ATOMIC_ACQUIRE);
 
     if (current) {
         vit_cpu_raise(&current->cpu, VIT_CPU_EVENT_EXIT); /* kicks, which signals */
@@ -238,27 +232,6 @@ hold_back(Machine *machine)
 
 /* ---- The thread ---- */
 
-static bool
-can_run(const MachineVcpu *vcpu)
-{
-    return !vcpu->crashed && !vcpu->held && machine_vcpu_has_work(vcpu);
-}
-
-/* The next CPU with something to do, after the one that had the last turn; NULL: none. */
-static MachineVcpu *
-next_vcpu(Machine *machine, unsigned *turn)
-{
-    for (unsigned i = 0; i < machine->n_vcpus; i++) {
-        MachineVcpu *vcpu = &machine->vcpus[(*turn + i) % machine->n_vcpus];
-
-        if (can_run(vcpu)) {
-            *turn = vcpu->cpu.index + 1;
-            return vcpu;
-        }
-    }
-    return NULL;
-}
-
 /* Runs what is due; returns how long nothing will be, -1 for ever. */
 static int64_t
 run_timers(Machine *machine)
@@ -287,9 +260,9 @@ run_turn(Machine *machine, MachineVcpu *vcpu, int64_t wait_ns)
         budget = MIN(budget, (uint64_t)MAX(until, 1));
     }
     vcpu->cpu.count_limit = machine->executor->count(&vcpu->cpu) + budget;
-    __atomic_store_n(&icount->current, vcpu, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&machine->turn_of, vcpu, __ATOMIC_SEQ_CST);
     machine_vcpu_run(vcpu);
-    __atomic_store_n(&icount->current, NULL, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&machine->turn_of, NULL, __ATOMIC_SEQ_CST);
     if (icount->is_auto) {
         adapt_shift(machine);
     }
@@ -322,17 +295,7 @@ pass_idle_time(Machine *machine, int64_t wait_ns)
 static void
 set_parked(Machine *machine, bool parked)
 {
-    MachineVcpu *first = &machine->vcpus[0];
-
-    if (first->parked == parked) {
-        return;
-    }
-    first->parked = parked;
-    if (parked) {
-        vit_map_reader_offline(&first->reader);
-        g_cond_broadcast(&machine->parked_changed);
-    } else {
-        vit_map_reader_online(&first->reader);
+    if (machine_turns_set_parked(machine, parked) && !parked) {
         machine->icount->real_start_ns =
             vit_clock_host_ns(machine->clock) - vit_clock_get_ns(machine->clock);
     }
@@ -362,7 +325,7 @@ machine_icount_thread(gpointer data)
         wait_ns = run_timers(machine);
         vit_map_reader_quiescent(&machine->vcpus[0].reader);
         g_mutex_lock(&machine->control);
-        vcpu = machine->run_wanted && wait_ns != 0 ? next_vcpu(machine, &turn) : NULL;
+        vcpu = machine->run_wanted && wait_ns != 0 ? machine_turns_next(machine, &turn) : NULL;
         if (vcpu) {
             g_mutex_unlock(&machine->control);
             run_turn(machine, vcpu, wait_ns);

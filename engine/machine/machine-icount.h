@@ -15,7 +15,5 @@ void machine_free_icount(Machine *machine);
 void machine_start_icount(Machine *machine);
 /* The one thread that runs all CPUs in turn; DATA is the machine. */
 gpointer machine_icount_thread(gpointer data);
-/* The CPU that it runs now. Its thread alone. */
-MachineVcpu *machine_icount_current(Machine *machine);
 /* A deadline came nearer, or there is work: what runs or sleeps looks again. Any thread. */
 void machine_icount_wake(Machine *machine);

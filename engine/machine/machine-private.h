@@ -104,6 +104,13 @@ struct Machine {
     MachineVcpu *vcpus;
     unsigned n_vcpus;
 
+    /* machine-turns.c */
+    bool is_single_thread; /* thread=single */
+    MachineVcpu *turn_of;  /* who runs on the one thread, NULL: nobody; atomic */
+    uint64_t turns;
+    GThread *turn_keeper;
+    GCond turn_began;
+
     /* threads */
     GMainContext *context; /* the machine thread's */
     GThread *thread;

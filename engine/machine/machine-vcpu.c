@@ -7,6 +7,7 @@
  * waiting for it in the middle of an access. */
 
 #include "machine-icount.h"
+#include "machine-turns.h"
 
 #include "x86-interp.h"
 
@@ -46,7 +47,7 @@ vcpu_kick(VitCpu *cpu)
     MachineVcpu *vcpu = cpu->kick_opaque;
 
     g_mutex_lock(&vcpu->machine->control);
-    g_cond_signal(vcpu->machine->icount ? &vcpu->machine->vcpus[0].wake : &vcpu->wake);
+    g_cond_signal(machine_takes_turns(vcpu->machine) ? &vcpu->machine->vcpus[0].wake : &vcpu->wake);
     g_mutex_unlock(&vcpu->machine->control);
 }
 
@@ -159,7 +160,9 @@ machine_vcpus_create(Machine *machine, GError **error)
         vcpu->cpu.index = i;
         vcpu->cpu.apic_id = x86_topology_apic_id(&machine->cpu_model, i);
         vcpu->cpu.is_bsp = i == 0;
-        vcpu->cpu.is_crowded = machine->plan->cpus > g_get_num_processors();
+        vcpu->cpu.takes_turns = machine_takes_turns(machine) && machine->plan->cpus > 1;
+        vcpu->cpu.is_crowded =
+            machine->plan->cpus > g_get_num_processors() || vcpu->cpu.takes_turns;
         vcpu->cpu.a20_enabled = true;
         vcpu->cpu.debug.one_insn_blocks = machine->plan->singlestep;
         vcpu->cpu.kick = vcpu_kick;
@@ -180,6 +183,10 @@ machine_vcpus_start(Machine *machine)
 {
     if (machine->icount) {
         machine->vcpus[0].thread = g_thread_new("CPUs", machine_icount_thread, machine);
+        return;
+    }
+    if (machine->is_single_thread) {
+        machine_turns_start(machine);
         return;
     }
     for (unsigned i = 0; i < machine->n_vcpus; i++) {
@@ -269,6 +276,9 @@ machine_vcpus_stop(Machine *machine)
             g_thread_join(g_steal_pointer(&machine->vcpus[i].thread));
         }
     }
+    if (machine->is_single_thread && !machine->icount) {
+        machine_turns_join(machine);
+    }
 }
 
 void
@@ -291,8 +301,9 @@ machine_vcpus_destroy(Machine *machine)
 MachineVcpu *
 machine_current_vcpu(Machine *machine)
 {
-    if (machine->icount && machine->vcpus && machine->vcpus[0].thread == g_thread_self()) {
-        return machine_icount_current(machine);
+    if (machine_takes_turns(machine) && machine->vcpus &&
+        machine->vcpus[0].thread == g_thread_self()) {
+        return machine->turn_of;
     }
     for (unsigned i = 0; i < machine->n_vcpus; i++) {
         if (machine->vcpus[i].thread == g_thread_self()) {
