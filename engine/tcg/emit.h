@@ -155,6 +155,10 @@ void tcg_emit_loop(TcgEmit *e);
 /* An access in a loop's own instructions; false: it has to be checked. */
 bool tcg_loop_operand(TcgEmit *e, const TcgEa *ea, unsigned size, bool write, TcgMem *out_mem);
 
+/* ---- log.c ---- */
+/* -d out_asm. COLD_LEN: bytes of what is rarely executed. */
+void tcg_log_block(const TcgEmit *e, const TcgBlock *block, size_t cold_len);
+
 /* ---- translate.c ---- */
 void tcg_emit_insn(TcgEmit *e, unsigned index);
 

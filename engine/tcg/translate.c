@@ -522,5 +522,6 @@ tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64
     machine->checked_blocks += block->checked;
     machine->soft_blocks += block->softs.count > 0;
     tcg_block_add(machine, block);
+    tcg_log_block(e, block, cold);
     return block;
 }

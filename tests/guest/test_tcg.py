@@ -93,6 +93,35 @@ def mappings(vm):
             [line for line in lines if "vitrine-code" in line])
 
 
+def host_code():
+    """-d out_asm over the firmware: host code with the guest's addresses, of -dfilter's range alone;
+    items that cannot be had say why. mission: x.d.items dfilter D"""
+    def firmware(*args):
+        with machine.Machine("-m", "32", "-nic", "none", "-d", "out_asm", *args) as vm:
+            path = os.path.join(vm.dir, "asm.txt")
+            vm.hmp("logfile " + path)
+            vm.qmp("system_reset")
+            try:
+                vm._wait(lambda: vm.hmp("info jit"), r"blocks +[1-9]\d\d", 30, "translator")
+            finally:
+                vm.qmp("stop")
+            if not os.path.exists(path):
+                return ""
+            with open(path, encoding="utf-8") as stream:
+                return stream.read()
+
+    text = firmware()
+    assert "OUT: [size=" in text and "  -- guest addr 0x000000000" in text, text[:500]
+    assert firmware("-dfilter", "0xffffffffff000000+1") == ""
+    for item, why in (("op", "intermediate form"), ("op_opt", "intermediate form"),
+                      ("op_ind", "intermediate form"), ("plugin", "no plugins"),
+                      ("strace", "without a machine"), ("page", "without a machine")):
+        done = subprocess.run([machine.PROGRAM, "-display", "none", "-d", item],
+                              capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode != 1 or why not in done.stderr:
+            raise Failure(f"{item}: {done.returncode} {done.stderr}")
+
+
 def split_wx():
     """Two mappings of the memory for code, neither of which has both rights; they are used as well
     where the host refuses one with both. mission: accel.split-wx"""
@@ -113,4 +142,4 @@ def split_wx():
         machine.note("the host cannot refuse such mappings: not tried")
 
 
-machine.main([single, multi, sizes, split_wx])
+machine.main([single, multi, sizes, host_code, split_wx])
