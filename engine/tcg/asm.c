@@ -4,8 +4,9 @@
 /* The host encoder: formats, labels and jumps (see asm.h; instructions by name: asm-insns.c). Intel
  * SDM volume 2 chapter 2.
  *
- * An instruction is put together in a local buffer and copied out as sixteen bytes, so the bounds
- * are looked at once for each; the last sixteen bytes of a buffer therefore stay unused.
+ * The bounds are looked at once for each instruction; the last bytes of a buffer therefore stay
+ * unused. It is put together where it belongs: bytes that were just written elsewhere and are read
+ * again by sixteen, to be copied, cost more than the rest.
  * Forward references wait in fixups, chained from their label.
  * Thread: that of the TcgAsm.
  */
@@ -16,24 +17,39 @@
 
 #include <string.h>
 
-enum { SLACK = 16, LONGEST = 15, MOVABLE_MAX = 15 };
+enum { SLACK = TCG_ASM_SLACK, LONGEST = 15, MOVABLE_MAX = 15 };
 
+/* The instruction under way, at a->at or, where that cannot be, in a->lost. */
 typedef struct Insn {
-    unsigned n;
-    uint8_t b[32];
+    uint8_t *start, *at;
 } Insn;
+
+static inline Insn
+begin(TcgAsm *a)
+{
+    bool room = a->state == TCG_ASM_OK && a->end - a->at >= SLACK;
+    uint8_t *at = G_LIKELY(room) ? a->at : a->lost;
+
+    return (Insn){ at, at };
+}
 
 static inline void
 put(Insn *i, uint8_t byte)
 {
-    i->b[i->n++] = byte;
+    *i->at++ = byte;
 }
 
 static inline void
 put_value(Insn *i, int64_t value, unsigned size)
 {
-    memcpy(i->b + i->n, &value, 8);
-    i->n += size;
+    memcpy(i->at, &value, 8);
+    i->at += size;
+}
+
+static inline unsigned
+length(const Insn *i)
+{
+    return (unsigned)(i->at - i->start);
 }
 
 static inline void
@@ -47,13 +63,12 @@ fail(TcgAsm *a, TcgAsmState state)
 static inline void
 flush(TcgAsm *a, const Insn *i)
 {
-    if (G_UNLIKELY(i->n > LONGEST)) {
+    if (G_UNLIKELY(length(i) > LONGEST)) {
         fail(a, TCG_ASM_RANGE);
-    } else if (G_UNLIKELY(a->end - a->at < SLACK)) {
+    } else if (G_UNLIKELY(i->start != a->at)) {
         fail(a, TCG_ASM_FULL);
     } else if (G_LIKELY(a->state == TCG_ASM_OK)) {
-        memcpy(a->at, i->b, 16);
-        a->at += i->n;
+        a->at = i->at;
     }
 }
 
@@ -72,11 +87,11 @@ tcg_asm_init(TcgAsm *a, void *start, size_t len_bytes, ptrdiff_t exec_delta)
 void
 tcg_asm_bytes(TcgAsm *a, const void *bytes, size_t len_bytes)
 {
-    Insn i = { 0 };
+    Insn i = begin(a);
 
-    g_return_if_fail(len_bytes < SLACK);
-    memcpy(i.b, bytes, len_bytes);
-    i.n = (unsigned)len_bytes;
+    g_return_if_fail(len_bytes <= LONGEST);
+    memcpy(i.at, bytes, len_bytes);
+    i.at += len_bytes;
     flush(a, &i);
 }
 
@@ -132,7 +147,7 @@ put_memory(TcgAsm *a, Insn *i, unsigned reg, const TcgMem *mem, unsigned tail, u
     unsigned mod;
 
     if (mem->base == TCG_NO_REG && mem->index == TCG_NO_REG) {
-        const uint8_t *next = tcg_asm_here(a) + i->n + 5 + tail;
+        const uint8_t *next = tcg_asm_here(a) + length(i) + 5 + tail;
         ptrdiff_t distance = (const uint8_t *)mem->target - next;
 
         if (mem->target && distance == (int32_t)distance) {
@@ -217,7 +232,7 @@ needs_rex(bool byte, unsigned reg)
 void
 tcg_asm_op_rr(TcgAsm *a, const TcgOp *op, unsigned reg, unsigned rm)
 {
-    Insn i = { 0 };
+    Insn i = begin(a);
 
     put_opcode(a, &i, op, (reg >> 3 & 1) << 2 | (rm >> 3 & 1),
                needs_rex(op->byte_reg, reg) || needs_rex(op->byte_rm, rm), (uint8_t)op->opcode);
@@ -229,7 +244,7 @@ tcg_asm_op_rr(TcgAsm *a, const TcgOp *op, unsigned reg, unsigned rm)
 void
 tcg_asm_op_rm(TcgAsm *a, const TcgOp *op, unsigned reg, TcgMem mem)
 {
-    Insn i = { 0 };
+    Insn i = begin(a);
 
     if (mem.address32) {
         put(&i, 0x67);
@@ -244,7 +259,7 @@ tcg_asm_op_rm(TcgAsm *a, const TcgOp *op, unsigned reg, TcgMem mem)
 void
 tcg_asm_op_o(TcgAsm *a, const TcgOp *op, unsigned reg)
 {
-    Insn i = { 0 };
+    Insn i = begin(a);
 
     put_opcode(a, &i, op, reg >> 3 & 1, needs_rex(op->byte_rm, reg),
                (uint8_t)(op->opcode | (reg & 7)));
@@ -255,7 +270,7 @@ tcg_asm_op_o(TcgAsm *a, const TcgOp *op, unsigned reg)
 void
 tcg_asm_op(TcgAsm *a, const TcgOp *op)
 {
-    Insn i = { 0 };
+    Insn i = begin(a);
 
     put_opcode(a, &i, op, 0, false, (uint8_t)op->opcode);
     put_value(&i, op->value, op->imm_size);
@@ -284,7 +299,7 @@ put_vex(Insn *i, const TcgOp *op, bool l, unsigned rex, unsigned vvvv)
 void
 tcg_asm_vex_rr(TcgAsm *a, const TcgOp *op, bool l, unsigned reg, unsigned vvvv, unsigned rm)
 {
-    Insn i = { 0 };
+    Insn i = begin(a);
 
     put_vex(&i, op, l, (reg >> 3 & 1) << 2 | (rm >> 3 & 1), vvvv);
     put(&i, (uint8_t)(0xc0 | (reg & 7) << 3 | (rm & 7)));
@@ -295,7 +310,7 @@ tcg_asm_vex_rr(TcgAsm *a, const TcgOp *op, bool l, unsigned reg, unsigned vvvv, 
 void
 tcg_asm_vex_rm(TcgAsm *a, const TcgOp *op, bool l, unsigned reg, unsigned vvvv, TcgMem mem)
 {
-    Insn i = { 0 };
+    Insn i = begin(a);
 
     if (mem.address32) {
         put(&i, 0x67);
@@ -323,7 +338,7 @@ put_evex(Insn *i, const TcgOp *op, const TcgEvex *evex, unsigned rex, bool high)
 void
 tcg_asm_evex_rr(TcgAsm *a, const TcgOp *op, const TcgEvex *evex, unsigned reg, unsigned rm)
 {
-    Insn i = { 0 };
+    Insn i = begin(a);
 
     /* X extends rm, which has no index. */
     put_evex(&i, op, evex, (reg >> 3 & 1) << 2 | (rm >> 4 & 1) << 1 | (rm >> 3 & 1), reg & 16);
@@ -335,7 +350,7 @@ tcg_asm_evex_rr(TcgAsm *a, const TcgOp *op, const TcgEvex *evex, unsigned reg, u
 void
 tcg_asm_evex_rm(TcgAsm *a, const TcgOp *op, const TcgEvex *evex, unsigned reg, TcgMem mem)
 {
-    Insn i = { 0 };
+    Insn i = begin(a);
 
     if (mem.address32) {
         put(&i, 0x67);
@@ -406,7 +421,7 @@ add_fixup(TcgAsm *a, TcgLabel *label, unsigned size)
 static void
 jump(TcgAsm *a, TcgLabel *label, unsigned short_op, unsigned near_op, bool want_short)
 {
-    Insn i = { 0 };
+    Insn i = begin(a);
     int64_t distance =
         label->place ? (int64_t)label->place - 1 - (int64_t)tcg_asm_offset(a) - 2 : 0;
     bool is_short = short_op && (label->place ? distance == (int8_t)distance : want_short);
@@ -422,7 +437,7 @@ jump(TcgAsm *a, TcgLabel *label, unsigned short_op, unsigned near_op, bool want_
             put(&i, 0x0f);
         }
         put(&i, (uint8_t)near_op);
-        put_value(&i, distance + 2 - (i.n + 4), 4);
+        put_value(&i, distance + 2 - (length(&i) + 4), 4);
     }
     flush(a, &i);
     if (!label->place) {
@@ -463,8 +478,9 @@ tcg_asm_jrcxz(TcgAsm *a, TcgLabel *label)
 void
 tcg_asm_jecxz(TcgAsm *a, TcgLabel *label)
 {
-    Insn i = { .n = 1, .b = { 0x67 } };
+    Insn i = begin(a);
 
+    put(&i, 0x67);
     flush(a, &i);
     jump(a, label, 0xe3, 0, true);
 }
@@ -479,14 +495,14 @@ tcg_asm_call(TcgAsm *a, TcgLabel *label)
 static bool
 jump_to(TcgAsm *a, unsigned opcode, const void *target)
 {
-    Insn i = { 0 };
+    Insn i = begin(a);
     ptrdiff_t distance;
 
     if (opcode > 0xff) {
         put(&i, 0x0f);
     }
     put(&i, (uint8_t)opcode);
-    distance = (const uint8_t *)target - (tcg_asm_here(a) + i.n + 4);
+    distance = (const uint8_t *)target - (tcg_asm_here(a) + length(&i) + 4);
     if (distance != (int32_t)distance) {
         return false;
     }

@@ -23,14 +23,15 @@ typedef enum TcgAsmState {
     TCG_ASM_RANGE, /* a short jump, a pointer or an operand out of reach: cannot be emitted so */
 } TcgAsmState;
 
-enum { TCG_ASM_FIXUPS = 512 };
+enum { TCG_ASM_FIXUPS = 512, TCG_ASM_SLACK = 32 };
 
 typedef struct TcgAsm {
     uint8_t *start, *at, *end;      /* where bytes are written */
     uint8_t *movable, *movable_end; /* tcg_asm_may_move() */
     ptrdiff_t exec_delta;           /* where they run = where they are written + this (split-wx) */
     TcgAsmState state;
-    uint16_t free_fixup; /* list through next; 0 = none */
+    uint8_t lost[TCG_ASM_SLACK]; /* what is emitted after a failure */
+    uint16_t free_fixup;         /* list through next; 0 = none */
     uint16_t used_fixups;
     struct {
         uint32_t offset; /* of the displacement */

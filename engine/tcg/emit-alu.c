@@ -121,10 +121,9 @@ tcg_emit_pass_through(TcgEmit *e)
     unsigned access = insn->is_memory || !insn->has_modrm ? tcg_memory_access(insn) : 0;
     unsigned scratch[3] = { TCG_T1, TCG_T0 }, n_scratch = access ? 1 : 2, n;
     uint8_t map[16], regs[3];
-    TcgRegUse use;
+    TcgRegUse use = e->uses[e->index];
     TcgMem mem;
 
-    tcg_reg_use(insn, &use);
     n = in_state(use.read | use.written, regs);
     if (n > n_scratch || (insn->is_memory && insn->address_size == 2)) {
         return false;

@@ -68,6 +68,7 @@ typedef struct TcgEmit {
     uint8_t source[TCG_BLOCK_INSNS * TCG_INSN_BYTES + TCG_INSN_BYTES]; /* guest code */
     unsigned n_insns;
     X86Insn insns[TCG_BLOCK_INSNS];
+    TcgRegUse uses[TCG_BLOCK_INSNS];
     uint64_t pcs[TCG_BLOCK_INSNS];
     /* RFLAGS bits that somebody may read in the host's flags before they are written again; and
      * whether those that are not among them leave the block by an indirect jump or a call, which

@@ -247,8 +247,8 @@ tell(const X86Core *core, const X86Insn *insn, uint16_t lost, uint16_t wanted, u
 }
 
 uint16_t
-tcg_flags_tell(const X86Core *core, const X86Insn *insns, unsigned index, uint16_t lost,
-               uint64_t entry, uint64_t *out_flags)
+tcg_flags_tell(const X86Core *core, const X86Insn *insns, const TcgRegUse *uses, unsigned index,
+               uint16_t lost, uint64_t entry, uint64_t *out_flags)
 {
     uint16_t wanted = X86_FLAGS_ARITH, told = 0;
     uint64_t flags = 0;
@@ -256,15 +256,16 @@ tcg_flags_tell(const X86Core *core, const X86Insn *insns, unsigned index, uint16
     while (index-- > 0 && wanted) {
         const X86OpRow *row = insns[index].row;
         uint16_t written = (row->flags_written | row->flags_undefined) & wanted;
-        TcgRegUse use;
 
         if (written && tell(core, &insns[index], lost, written, &flags)) {
             told |= written;
         }
         wanted &= ~written;
-        tcg_reg_use(&insns[index], &use);
-        lost |=
-            row->class_ == X86_CLASS_SYSTEM || row->exec == x86_exec_popa ? 0xffff : use.written;
+        if (!wanted) {
+            break;
+        }
+        lost |= row->class_ == X86_CLASS_SYSTEM || row->exec == x86_exec_popa ? 0xffff
+                                                                              : uses[index].written;
     }
     *out_flags = flags | (entry & wanted);
     return told | wanted;

@@ -13,8 +13,6 @@
 
 #include "group.h"
 
-#include "reencode.h"
-
 typedef struct Key {
     uint32_t base, index;
     uint8_t scale, segment;
@@ -172,10 +170,8 @@ follow_stack(Finder *f, const X86Insn *insn)
 }
 
 static void
-follow(Finder *f, const X86Insn *insn)
+follow(Finder *f, const X86Insn *insn, const TcgRegUse *use)
 {
-    TcgRegUse use;
-
     switch (insn->row->class_) {
     case X86_CLASS_STACK: follow_stack(f, insn); return;
     case X86_CLASS_INT:
@@ -192,11 +188,8 @@ follow(Finder *f, const X86Insn *insn)
     case X86_CLASS_X87: break;
     default: set_all_unknown(f); return;
     }
-    tcg_reg_use(insn, &use);
-    for (unsigned reg = 0; reg < 16; reg++) {
-        if (use.written >> reg & 1) {
-            set_unknown(f, reg);
-        }
+    for (unsigned written = use->written; written; written &= written - 1) {
+        set_unknown(f, (unsigned)__builtin_ctz(written));
     }
 }
 
@@ -306,10 +299,7 @@ note_accesses(Finder *f, const X86Insn *insn, uint64_t next_pc)
 {
     void (*exec)(X86Core *, const X86Insn *) = insn->row->exec;
     unsigned class_ = insn->row->class_;
-    bool push = exec == x86_exec_push_z || exec == x86_exec_push_e || exec == x86_exec_push_i ||
-                exec == x86_exec_call_rel || exec == x86_exec_call_e;
-    bool pop = exec == x86_exec_pop_z || exec == x86_exec_pop_e || exec == x86_exec_ret ||
-               exec == x86_exec_ret_imm;
+    bool push, pop;
 
     if (class_ == X86_CLASS_STRING || class_ == X86_CLASS_SYSTEM || tcg_is_bit_string(insn)) {
         return;
@@ -320,6 +310,13 @@ note_accesses(Finder *f, const X86Insn *insn, uint64_t next_pc)
             note(f, tcg_ea_of(insn, next_pc), tcg_memory_size(insn), access & X86_ACC_W);
         }
     }
+    if (class_ != X86_CLASS_STACK && class_ != X86_CLASS_FLOW) {
+        return;
+    }
+    push = exec == x86_exec_push_z || exec == x86_exec_push_e || exec == x86_exec_push_i ||
+           exec == x86_exec_call_rel || exec == x86_exec_call_e;
+    pop = exec == x86_exec_pop_z || exec == x86_exec_pop_e || exec == x86_exec_ret ||
+          exec == x86_exec_ret_imm;
     if (push) {
         note(f, tcg_ea_of_stack(f->code64, -(int64_t)f->size), f->size, true);
     } else if (pop) {
@@ -344,21 +341,21 @@ note_strides(Finder *f)
 }
 
 void
-tcg_groups_find(TcgGroups *groups, const X86Insn *insns, const uint64_t *pcs, unsigned n,
-                bool code64, unsigned loop_len)
+tcg_groups_find(TcgGroups *groups, const X86Insn *insns, const TcgRegUse *uses, const uint64_t *pcs,
+                unsigned n, bool code64, unsigned loop_len)
 {
     Finder finder = { .groups = groups, .code64 = code64, .size = code64 ? 8 : 4 };
 
     groups->count = 0;
     groups->stride_known = 0;
     groups->n_insns = n;
-    memset(groups->access, 0, n * sizeof(groups->access[0]));
     set_all_unknown(&finder);
     for (unsigned i = 0; i < n; i++) {
+        groups->access[i][0].size = groups->access[i][1].size = 0;
         finder.at = i;
         finder.noted = 0;
         note_accesses(&finder, &insns[i], pcs[i] + insns[i].length);
-        follow(&finder, &insns[i]);
+        follow(&finder, &insns[i], &uses[i]);
         if (i + 1 == loop_len) {
             note_strides(&finder);
         }

@@ -6,7 +6,7 @@
  * Before anything is emitted; thread: the translating CPU's. */
 
 #include "machine.h"
-#include "x86-insn.h"
+#include "reencode.h"
 
 enum {
     TCG_GROUP_SPAN = 1024, /* bytes from the first to the last */
@@ -68,9 +68,10 @@ TcgEa tcg_ea_of_stack(bool code64, int64_t disp);
 /* BT and the like: the memory operand is where a register says, from the address on. */
 bool tcg_is_bit_string(const X86Insn *insn);
 
-/* INSNS at PCS, N of them. Groups of one access are none. LOOP_LEN: 0, or where a loop ends. */
-void tcg_groups_find(TcgGroups *groups, const X86Insn *insns, const uint64_t *pcs, unsigned n,
-                     bool code64, unsigned loop_len);
+/* INSNS at PCS, N of them, with what they do with registers. Groups of one access are none.
+ * LOOP_LEN: 0, or where a loop ends. */
+void tcg_groups_find(TcgGroups *groups, const X86Insn *insns, const TcgRegUse *uses,
+                     const uint64_t *pcs, unsigned n, bool code64, unsigned loop_len);
 /* Instruction INDEX was not emitted after all. */
 void tcg_groups_forget(TcgGroups *groups, unsigned index);
 /* The record of any access, grouped or not. */

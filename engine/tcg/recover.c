@@ -173,18 +173,22 @@ recover_at(TcgCpu *cpu, const TcgBlock *block, unsigned index)
     uint16_t wanted = X86_FLAGS_ARITH;
     unsigned first = index;
     X86Insn insns[TCG_BLOCK_INSNS];
+    TcgRegUse uses[TCG_BLOCK_INSNS];
     X86State *s = &cpu->core.s;
     uint64_t told, flags;
 
     insns[0].row = NULL; /* for the compiler: INDEX may be 0 */
+    uses[0] = (TcgRegUse){ 0 };
     while (wanted && first > 0) {
         first--;
         if (!decode_place(block, first, &insns[first])) {
             return;
         }
+        tcg_reg_use(&insns[first], &uses[first]);
         wanted &= ~(insns[first].row->flags_written | insns[first].row->flags_undefined);
     }
-    told = tcg_flags_tell(&cpu->core, insns + first, index - first, 0, s->rflags, &flags);
+    told = tcg_flags_tell(&cpu->core, insns + first, uses + first, index - first, 0, s->rflags,
+                          &flags);
     told &= ~(uint64_t)(wanted ? still_live(block, index, wanted) : 0);
     tcg_flags_to_state(cpu);
     s->rflags = (s->rflags & ~told) | (flags & told);

@@ -20,6 +20,12 @@ typedef struct Reencoder {
     unsigned *high_field;
 } Reencoder;
 
+/* The operands of ROW, up to X86_OP_NONE. */
+#define FOR_OPERANDS(row, name)                                               \
+    for (const X86Operand *name = (row)->operand,                             \
+                          *name##_end = name + VIT_ARRAY_LEN((row)->operand); \
+         name != name##_end && name->kind != X86_OP_NONE; name++)
+
 /* A byte register without REX: 4..7 are AH..BH. */
 static inline bool
 is_high_byte(const X86Insn *insn, unsigned size, unsigned number)
@@ -68,9 +74,10 @@ is_memory_operand(const X86Insn *insn, const X86Operand *operand)
 static const X86Operand *
 memory_operand(const X86Insn *insn)
 {
-    for (unsigned i = 0; i < VIT_ARRAY_LEN(insn->row->operand); i++) {
-        if (is_memory_operand(insn, &insn->row->operand[i])) {
-            return &insn->row->operand[i];
+    FOR_OPERANDS(insn->row, operand)
+    {
+        if (is_memory_operand(insn, operand)) {
+            return operand;
         }
     }
     return NULL;
@@ -146,9 +153,8 @@ tcg_reg_use(const X86Insn *insn, TcgRegUse *out_use)
     bool string = row->class_ == X86_CLASS_STRING;
 
     *out_use = (TcgRegUse){ 0 };
-    for (unsigned i = 0; i < VIT_ARRAY_LEN(row->operand); i++) {
-        const X86Operand *operand = &row->operand[i];
-
+    FOR_OPERANDS(row, operand)
+    {
         switch (operand->kind) {
         case X86_OP_MODRM_REG: use_register(out_use, insn, operand, insn->reg); break;
         case X86_OP_MODRM_RM:
@@ -266,8 +272,9 @@ map_operand(Reencoder *r, const X86Operand *operand)
 static bool
 has_kind(const X86OpRow *row, unsigned kind)
 {
-    for (unsigned i = 0; i < VIT_ARRAY_LEN(row->operand); i++) {
-        if (row->operand[i].kind == kind) {
+    FOR_OPERANDS(row, operand)
+    {
+        if (operand->kind == kind) {
             return true;
         }
     }
@@ -287,10 +294,9 @@ has_general_register(const X86OpRow *row)
 static bool
 has_variable_size(const X86OpRow *row)
 {
-    for (unsigned i = 0; i < VIT_ARRAY_LEN(row->operand); i++) {
-        uint8_t size = row->operand[i].size;
-
-        if (row->operand[i].kind != X86_OP_NONE && (size == X86_SZ_V || size == X86_SZ_Z)) {
+    FOR_OPERANDS(row, operand)
+    {
+        if (operand->size == X86_SZ_V || operand->size == X86_SZ_Z) {
             return true;
         }
     }
@@ -329,9 +335,8 @@ set_immediates(Reencoder *r)
     const X86OpRow *row = insn->row;
     unsigned count = 0;
 
-    for (unsigned i = 0; i < VIT_ARRAY_LEN(row->operand); i++) {
-        const X86Operand *operand = &row->operand[i];
-
+    FOR_OPERANDS(row, operand)
+    {
         if (operand->kind == X86_OP_VEC_IS4) {
             /* The register's high bit is ignored outside 64-bit code. */
             r->op.value = (int64_t)(insn->imm & (insn->code_size == 8 ? 0xff : 0x7f));
@@ -538,8 +543,9 @@ tcg_reencode(TcgAsm *a, const X86Insn *insn, const uint8_t map[16], const TcgMem
     r.rm = insn->has_modrm ? insn->rm & 7u : 0;
     set_prefixes(&r);
     set_immediates(&r);
-    for (unsigned i = 0; i < VIT_ARRAY_LEN(row->operand); i++) {
-        if (row->operand[i].kind != X86_OP_MOFFS && !map_operand(&r, &row->operand[i])) {
+    FOR_OPERANDS(row, operand)
+    {
+        if (operand->kind != X86_OP_MOFFS && !map_operand(&r, operand)) {
             return TCG_REENCODE_CANNOT;
         }
     }

@@ -19,14 +19,8 @@ ends_block(const TcgEmit *e, const X86Insn *insn)
 {
     const X86OpRow *row = insn->row;
 
-    if (tcg_is_inline_system(e, insn)) {
-        return false;
-    }
-
-    if (row->exec == x86_exec_cli || row->exec == x86_exec_cld || row->exec == x86_exec_std) {
-        return false;
-    }
-    return row->flags & X86_ROW_END;
+    return (row->flags & X86_ROW_END) && !tcg_is_inline_system(e, insn) &&
+           row->exec != x86_exec_cli && row->exec != x86_exec_cld && row->exec != x86_exec_std;
 }
 
 /* Copies what a block at OFFSET may be made of, so that it is made of what its bytes are compared
@@ -44,6 +38,21 @@ read_source(TcgEmit *e, const TcgFetch *fetch, unsigned offset)
     return len;
 }
 
+/* Whether nothing in line is executed behind INSN, or in another mode. */
+static bool
+is_last(const TcgEmit *e, const X86Insn *insn)
+{
+    void (*exec)(X86Core *, const X86Insn *) = insn->row->exec;
+
+    if (insn->row->class_ == X86_CLASS_INT && !(insn->row->flags & X86_ROW_END)) {
+        return false;
+    }
+    return ends_block(e, insn) || exec == x86_exec_stac || exec == x86_exec_clac ||
+           (insn->row->class_ == X86_CLASS_FLOW &&
+            (exec == x86_exec_jmp_rel || exec == x86_exec_jmp_e || exec == x86_exec_call_rel ||
+             exec == x86_exec_call_e || exec == x86_exec_ret || exec == x86_exec_ret_imm));
+}
+
 static void
 choose(TcgEmit *e, size_t len, unsigned offset)
 {
@@ -54,20 +63,16 @@ choose(TcgEmit *e, size_t len, unsigned offset)
 
     while (e->n_insns < limit && at < len) {
         X86Insn *insn = &e->insns[e->n_insns];
-        void (*exec)(X86Core *, const X86Insn *);
 
         if (x86_decode(e->source + at, len - at, e->code64 ? 8 : 4, insn) != X86_DECODE_OK ||
             !x86_interp_row_allowed(&e->cpu->core, insn->row)) {
             return;
         }
+        tcg_reg_use(insn, &e->uses[e->n_insns]);
         e->pcs[e->n_insns++] = e->page_pc + offset + at;
         at += insn->length;
-        exec = insn->row->exec;
-        if (ends_block(e, insn) || exec == x86_exec_stac || exec == x86_exec_clac ||
-            exec == x86_exec_jmp_rel || exec == x86_exec_jmp_e || exec == x86_exec_call_rel ||
-            exec == x86_exec_call_e || exec == x86_exec_ret || exec == x86_exec_ret_imm ||
-            (e->checked &&
-             (!tcg_checked_goes_on(insn) || at > TCG_CHECKED_BYTES - TCG_INSN_BYTES))) {
+        if (is_last(e, insn) || (e->checked && (!tcg_checked_goes_on(insn) ||
+                                                at > TCG_CHECKED_BYTES - TCG_INSN_BYTES))) {
             return;
         }
     }
@@ -159,7 +164,7 @@ look_ahead(TcgEmit *e, const TcgFetch *fetch)
     if ((pc & ~(uint64_t)0xfff) == e->page_pc) {
         e->ahead_live = live_at(e, fetch, pc);
         e->ahead_live |=
-            X86_FLAGS_ARITH & ~tcg_flags_tell(NULL, e->insns, e->n_insns, 0, 0, &flags);
+            X86_FLAGS_ARITH & ~tcg_flags_tell(NULL, e->insns, e->uses, e->n_insns, 0, 0, &flags);
     }
     if (call && e->ahead_live) {
         e->ahead_live = X86_FLAGS_ARITH; /* to save them is less than checks that keep them */
@@ -178,7 +183,7 @@ not_to_be_told(const TcgEmit *e, unsigned index)
     bool repeated = insn->row->class_ == X86_CLASS_STRING && (insn->rep || insn->repne);
     uint16_t moved = repeated ? 1u << X86_RCX | 1u << X86_RSI | 1u << X86_RDI : 0;
     uint64_t flags;
-    uint16_t told = tcg_flags_tell(NULL, e->insns, index, moved, 0, &flags);
+    uint16_t told = tcg_flags_tell(NULL, e->insns, e->uses, index, moved, 0, &flags);
 
     return repeated && told != X86_FLAGS_ARITH ? X86_FLAGS_ARITH : X86_FLAGS_ARITH & ~told;
 }
@@ -468,8 +473,8 @@ make_block(TcgEmit *e, TcgBlock *draft, const TcgFetch *fetch, bool loops)
     if (loops) {
         tcg_loop_find(e);
     }
-    tcg_groups_find(&e->groups, e->insns, e->pcs, e->ungrouped || e->softs.count ? 0 : e->n_insns,
-                    e->code64, e->loop.len);
+    tcg_groups_find(&e->groups, e->insns, e->uses, e->pcs,
+                    e->ungrouped || e->softs.count ? 0 : e->n_insns, e->code64, e->loop.len);
     tcg_loop_plan(e);
     last = &e->insns[MAX(e->n_insns, 1) - 1];
     draft->len = e->n_insns ? (uint16_t)(e->pcs[e->n_insns - 1] + last->length - draft->pc)

@@ -14,8 +14,8 @@
 
 enum { CODE = 1 << 20, CODE_BYTES = 1 << 20 };
 enum {
-    MODE = TCG_MODE_CODE64 | TCG_MODE_SSE | TCG_MODE_AVX | TCG_MODE_X87 | TCG_MODE_EVEX |
-           X86_VIEW_USER
+    MODE =
+        TCG_MODE_CODE64 | TCG_MODE_SSE | TCG_MODE_AVX | TCG_MODE_X87 | TCG_MODE_EVEX | X86_VIEW_USER
 };
 
 static double
@@ -32,11 +32,9 @@ static void
 translate_page(TcgCpu *cpu, uint64_t linear, const uint8_t *host)
 {
     TcgPage *page = tcg_page_get(cpu, 0x7f1234000000 + linear, host, MODE, linear);
-    TcgFetch fetch = { .page = page->linear,
-                       .host = host,
-                       .code = page,
-                       .stamp = page->stamp,
-                       .mode = MODE };
+    TcgFetch fetch = {
+        .page = page->linear, .host = host, .code = page, .stamp = page->stamp, .mode = MODE
+    };
 
     for (unsigned at = 0; at < VIT_PAGE_SIZE;) {
         TcgSofts softs = { 0 };
