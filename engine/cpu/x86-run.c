@@ -65,7 +65,7 @@ struct X86DecodeCache {
     Entry entries[CACHE_ENTRIES];
     /* Finds entries by key: upper half a tag, lower half the place. Not tidied when an entry is
      * overwritten, the key tells. */
-    uint32_t index[INDEX_SETS][INDEX_WAYS];
+    uint32_t index[INDEX_SETS][INDEX_WAYS] __attribute__((aligned(64)));
 };
 
 X86DecodeCache *
@@ -219,12 +219,22 @@ hash_of(uint64_t key)
     return key * 0x9e3779b97f4a7c15ull >> 32;
 }
 
+/* Where entries with KEY are told of. Code that is executed for the first time is looked for in
+ * line: the sets of 32 bytes of it lie in one cache line. */
+static inline uint32_t *
+index_set(X86DecodeCache *cache, uint64_t key)
+{
+    uint32_t group = hash_of(key >> 5) % (INDEX_SETS / 4);
+
+    return cache->index[group * 4 + (key >> 3) % 4];
+}
+
 /* The entry with KEY, NULL when there is none. */
 static Entry *
 find_entry(X86DecodeCache *cache, uint64_t key)
 {
     uint32_t hash = hash_of(key);
-    const uint32_t *set = cache->index[hash % INDEX_SETS];
+    const uint32_t *set = index_set(cache, key);
 
     for (unsigned way = 0; way < INDEX_WAYS; way++) {
         Entry *entry = &cache->entries[set[way] % CACHE_ENTRIES];
@@ -239,6 +249,10 @@ find_entry(X86DecodeCache *cache, uint64_t key)
 static Entry *
 take_entry(X86DecodeCache *cache)
 {
+    Entry *next = &cache->entries[(cache->fill + 2) % CACHE_ENTRIES];
+
+    __builtin_prefetch(next, 1);
+    __builtin_prefetch((char *)next + 64, 1);
     return &cache->entries[cache->fill++ % CACHE_ENTRIES];
 }
 
@@ -248,7 +262,7 @@ publish_entry(X86DecodeCache *cache, Entry *entry, uint64_t key)
     uint32_t hash = hash_of(key), place = entry - cache->entries;
 
     entry->key = key;
-    cache->index[hash % INDEX_SETS][cache->fill % INDEX_WAYS] = (hash & 0xffff0000) | place;
+    index_set(cache, key)[cache->fill % INDEX_WAYS] = (hash & 0xffff0000) | place;
 }
 
 /* The instruction at CS:rIP, decoded, by whatever it takes; LINK then leads to it. Faults. */
