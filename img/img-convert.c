@@ -114,11 +114,27 @@ check_compression(const Convert *convert)
     return true;
 }
 
+/* Holes below encryption show noise: what is stored there has to be said by the image. */
+static bool
+shows_zeroes(BlkImage *image)
+{
+    uint64_t len = blk_image_get_len(image), offset = 0;
+    bool is_zero = true, is_data;
+
+    while (offset < len && is_zero) {
+        int64_t run = blk_image_get_run(image, offset, len - offset, &is_zero, &is_data);
+        is_zero = run > 0 && is_zero;
+        offset += is_zero ? (uint64_t)run : 0;
+    }
+    return is_zero;
+}
+
 static bool
 open_target(Convert *convert, BlkGraph *graph, const char *name)
 {
     BlkFormatInfo info;
 
+    convert->target_how.secrets = convert->no_create ? NULL : convert->create_options;
     convert->target_node = img_open(graph, name, &convert->target_how);
     if (!convert->target_node || !check_compression(convert)) {
         return false;
@@ -135,6 +151,9 @@ open_target(Convert *convert, BlkGraph *graph, const char *name)
     }
     blk_node_get_format_info(convert->target_node, &info);
     convert->copy.cluster_bytes = info.cluster_bytes;
+    if (info.encrypted && !convert->no_create) {
+        convert->copy.target_is_zero &= shows_zeroes(convert->copy.target);
+    }
     return true;
 }
 

@@ -48,6 +48,7 @@ set_cache(BlkOptions *options, const char *cache, GError **error)
 static BlkOptions *
 open_options(const char *filename, const ImgOpen *how, GError **error)
 {
+    static const char *const secret_keys[] = { "key-secret", "encrypt.key-secret" };
     g_autoptr(BlkOptions) options = blk_options_new();
 
     if (how->image_opts && !img_parse_options(options, filename, error)) {
@@ -60,6 +61,12 @@ open_options(const char *filename, const ImgOpen *how, GError **error)
     }
     if (how->format) {
         blk_options_set(options, "driver", how->format);
+    }
+    for (unsigned i = 0; how->secrets && i < G_N_ELEMENTS(secret_keys); i++) {
+        const char *secret = blk_options_get(how->secrets, secret_keys[i]);
+        if (secret) {
+            blk_options_set(options, secret_keys[i], secret);
+        }
     }
     blk_options_set(options, "read-only", how->write ? "off" : "on");
     if (how->force_share) {

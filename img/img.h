@@ -147,10 +147,11 @@ typedef struct ImgOpen {
     bool image_opts;    /* the name is "key=value,..." */
     bool force_share;
     bool write;
-    bool no_backing;       /* without the images below it */
-    bool for_check;        /* what only a check may open for writing */
-    bool backing_unlocked; /* the images below are locked elsewhere */
-    bool quiet;            /* no warning of probed raw images */
+    bool no_backing;           /* without the images below it */
+    bool for_check;            /* what only a check may open for writing */
+    bool backing_unlocked;     /* the images below are locked elsewhere */
+    bool quiet;                /* no warning of probed raw images */
+    const BlkOptions *secrets; /* options it was made with, whose secrets open it; may be NULL */
 } ImgOpen;
 
 /* Takes an option that several commands have; false when it is not one of them. */
