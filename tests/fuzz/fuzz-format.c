@@ -2,26 +2,26 @@
  * Copyright the Vitrine authors */
 
 /* Hostile images in every format but qcow2: the first byte chooses the format (the environment's
- * VITRINE_FUZZ_FORMAT takes the choice away), the rest changes bytes of a small sound image where
- * its headers, tables and data are. Sums are put right again, so that what lies behind them is
- * reached. The image is opened for reading, looked at and checked, which must not change it; then
- * it is opened for writing, written, grown and closed. For vvfat the changes are the guest's. */
+ * VITRINE_FUZZ_FORMAT, set by ./dev fuzz fuzz-format:NAME, takes the choice away), the rest changes
+ * bytes of a small sound image where its headers, tables and data are. Sums are put right again, so
+ * that what lies behind them is reached. The image is opened for reading, looked at and checked,
+ * which must not change it; then it is opened for writing, written, grown and closed. For vvfat the
+ * changes are the guest's. */
+
+#include "fuzz-image.h"
 
 #include "blk-format.h"
-#include "blk.h"
 
-#include <json-glib/json-glib.h>
 #include <glib/gstdio.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 #include <zlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { LOOK_BYTES = 64 * 1024, MAX_WINDOWS = 5, PIECE = 4096, DISK_BYTES = 200 * 1024 };
+enum { MAX_WINDOWS = 5, PIECE = 4096, DISK_BYTES = 200 * 1024 };
 
 /* Where an image is changed: parts of it, as one line of bytes. */
 typedef struct Window {
@@ -58,32 +58,13 @@ typedef struct Template {
 
 static Template templates[G_N_ELEMENTS(formats)];
 
-static BlkOptions *
-options_from(const char *text)
-{
-    BlkOptions *options = blk_options_new();
-    g_auto(GStrv) pairs = g_strsplit(text, ",", -1);
-
-    for (char **pair = pairs; *pair && **pair; pair++) {
-        g_auto(GStrv) parts = g_strsplit(*pair, "=", 2);
-        blk_options_set(options, parts[0], parts[1]);
-    }
-    return options;
-}
-
 static BlkNode *
 open_image(BlkGraph *graph, const Format *format, const char *path, const char *text)
 {
-    g_autoptr(BlkOptions) options = options_from(text);
+    g_autofree char *all =
+        g_strconcat(text, strcmp(format->name, "luks") == 0 ? ",key-secret=s0" : "", NULL);
 
-    blk_options_set(options, "driver", format->name);
-    blk_options_set(options, "backing", "");
-    blk_options_set(options, "file.locking", "off");
-    blk_options_set(options, "cache.no-flush", "on");
-    if (strcmp(format->name, "luks") == 0) {
-        blk_options_set(options, "key-secret", "s0");
-    }
-    return blk_open(graph, path, options, NULL);
+    return fuzz_open(graph, format->name, path, all);
 }
 
 /* ---- sound images ---- */
@@ -183,7 +164,7 @@ make_template(BlkGraph *graph, const Format *format, Template *template)
     g_autofree char *path = g_build_filename(dir, "image", NULL);
 
     if (format->create) {
-        g_autoptr(BlkOptions) options = options_from(format->create);
+        g_autoptr(BlkOptions) options = fuzz_options(format->create);
         blk_options_set(options, "size", G_STRINGIFY(204800));
         if (!blk_create(graph, format->name, path, options, NULL)) {
             g_error("a sound image of format %s cannot be made", format->name);
@@ -284,28 +265,10 @@ patch(const Format *format, uint8_t *image, size_t len, const uint8_t *data, siz
 static void
 look(BlkNode *node)
 {
-    g_autofree uint8_t *buf = g_malloc(LOOK_BYTES);
     g_autoptr(BlkImage) image = blk_image_new(node, false, NULL);
-    JsonObject *object = blk_node_describe(node);
     BlkCheck check = { 0 };
-    BlkRun run;
 
-    if (object) {
-        json_object_unref(object);
-    }
-    if (image) {
-        uint64_t len = blk_image_get_len(image), offset = 0;
-        blk_image_read(image, 0, buf, MIN(len, LOOK_BYTES));
-        if (len > LOOK_BYTES) {
-            blk_image_read(image, len - LOOK_BYTES, buf, LOOK_BYTES);
-        }
-        for (unsigned i = 0; i < 64 && offset < len; i++) {
-            if (blk_image_describe_run(image, offset, len - offset, &run) < 0) {
-                break;
-            }
-            offset += run.len_bytes;
-        }
-    }
+    fuzz_look(node);
     if (blk_node_can_check(node) && image && blk_image_get_len(image) <= 1 << 30) {
         blk_node_check(node, &check, NULL);
     }
@@ -330,18 +293,13 @@ change(BlkNode *node)
 static void
 run_image(BlkGraph *graph, const Format *format, const uint8_t *bytes, size_t len)
 {
-    int fd = memfd_create("image", MFD_CLOEXEC);
-    g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", fd);
-    g_autofree uint8_t *after = g_malloc(len);
-    BlkNode *node;
-
-    g_assert_true(fd >= 0 && write(fd, bytes, len) == (ssize_t)len);
-    node = open_image(graph, format, path, "read-only=on");
+    g_autofree char *path = NULL;
+    int fd = fuzz_file(bytes, len, &path);
+    BlkNode *node = open_image(graph, format, path, "read-only=on");
     if (node) {
         look(node);
         blk_node_unref(node);
-        g_assert_cmpint(pread(fd, after, len, 0), ==, (ssize_t)len);
-        g_assert_cmpmem(bytes, len, after, len);
+        fuzz_check_unchanged(fd, bytes, len);
         node = open_image(graph, format, path, "discard=unmap");
     }
     if (node) {
@@ -374,7 +332,7 @@ run_folder(BlkGraph *graph, const uint8_t *data, size_t size)
     g_autofree char *file = g_build_filename(folder, "FILE.TXT", NULL);
     g_autofree char *sub = g_build_filename(folder, "SUB", NULL);
     g_autofree char *name = g_strconcat("fat:floppy:rw:", folder, NULL);
-    g_autofree uint8_t *buf = g_malloc(LOOK_BYTES);
+    g_autofree uint8_t *buf = g_malloc(FUZZ_LOOK_BYTES);
     BlkImage *image;
     BlkNode *node;
     GDir *beside;
@@ -385,11 +343,11 @@ run_folder(BlkGraph *graph, const uint8_t *data, size_t size)
     g_file_set_contents_full(file, "some text", 9, G_FILE_SET_CONTENTS_NONE, 0600, NULL);
     node = blk_open(graph, name, NULL, NULL);
     image = blk_image_new(node, true, NULL);
-    blk_image_read(image, 0, buf, LOOK_BYTES);
-    patch(&formats[G_N_ELEMENTS(formats) - 1], buf, LOOK_BYTES, data, size);
-    blk_image_write(image, 0, buf, LOOK_BYTES);
+    blk_image_read(image, 0, buf, FUZZ_LOOK_BYTES);
+    patch(&formats[G_N_ELEMENTS(formats) - 1], buf, FUZZ_LOOK_BYTES, data, size);
+    blk_image_write(image, 0, buf, FUZZ_LOOK_BYTES);
     blk_image_flush(image);
-    blk_image_read(image, 0, buf, LOOK_BYTES);
+    blk_image_read(image, 0, buf, FUZZ_LOOK_BYTES);
     blk_image_free(image);
     blk_node_unref(node);
     beside = g_dir_open(dir, 0, NULL);

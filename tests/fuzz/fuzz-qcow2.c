@@ -5,20 +5,19 @@
  * and zero clusters, a bitmap), or is the image. It is opened for reading, looked at and checked,
  * which must not change a byte of it; then a copy is repaired, written and closed. */
 
+#include "fuzz-image.h"
+
 #include "blk-bitmap.h"
 #include "blk-format.h"
-#include "blk.h"
 
-#include <json-glib/json-glib.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { MAX_IMAGE_BYTES = 1 << 20, LOOK_BYTES = 64 * 1024, TEMPLATES = 4 };
+enum { MAX_IMAGE_BYTES = 1 << 20, TEMPLATES = 4 };
 
 static const char *const template_options[TEMPLATES] = {
     "cluster_size=512",
@@ -29,31 +28,6 @@ static const char *const template_options[TEMPLATES] = {
 
 static char *templates[TEMPLATES];
 static gsize template_lens[TEMPLATES];
-
-static BlkOptions *
-options_from(const char *text)
-{
-    BlkOptions *options = blk_options_new();
-    g_auto(GStrv) pairs = g_strsplit(text, ",", -1);
-
-    for (char **pair = pairs; *pair; pair++) {
-        g_auto(GStrv) parts = g_strsplit(*pair, "=", 2);
-        blk_options_set(options, parts[0], parts[1]);
-    }
-    return options;
-}
-
-static BlkNode *
-open_image(BlkGraph *graph, const char *path, const char *text)
-{
-    g_autoptr(BlkOptions) options = options_from(text);
-
-    blk_options_set(options, "driver", "qcow2");
-    blk_options_set(options, "backing", "");
-    blk_options_set(options, "file.locking", "off");
-    blk_options_set(options, "cache.no-flush", "on");
-    return blk_open(graph, path, options, NULL);
-}
 
 static void
 fill_template(BlkNode *node)
@@ -85,12 +59,12 @@ make_templates(BlkGraph *graph)
     g_autofree char *path = g_build_filename(dir, "image", NULL);
 
     for (unsigned i = 0; i < TEMPLATES; i++) {
-        g_autoptr(BlkOptions) options = options_from(template_options[i]);
+        g_autoptr(BlkOptions) options = fuzz_options(template_options[i]);
         blk_options_set(options, "size", "131072");
         if (!blk_create(graph, "qcow2", path, options, NULL)) {
             g_error("the sound image %u cannot be made", i);
         }
-        BlkNode *node = open_image(graph, path, "read-only=off");
+        BlkNode *node = fuzz_open(graph, "qcow2", path, "read-only=off");
         fill_template(node);
         blk_node_unref(node);
         g_assert_true(g_file_get_contents(path, &templates[i], &template_lens[i], NULL));
@@ -114,32 +88,17 @@ patch(uint8_t *image, size_t len, const uint8_t *data, size_t size)
 static void
 look(BlkNode *node)
 {
-    g_autofree uint8_t *buf = g_malloc(LOOK_BYTES);
+    g_autofree uint8_t *buf = g_malloc(FUZZ_LOOK_BYTES);
     g_autoptr(GPtrArray) snapshots = blk_node_list_snapshots(node);
     g_autoptr(BlkImage) image = blk_image_new(node, false, NULL);
-    JsonObject *object = blk_node_describe(node);
     BlkCheck check = { 0 };
-    BlkRun run;
 
-    json_object_unref(object);
-    if (image) {
-        uint64_t len = blk_image_get_len(image), offset = 0;
-        blk_image_read(image, 0, buf, MIN(len, LOOK_BYTES));
-        if (len > LOOK_BYTES) {
-            blk_image_read(image, len - LOOK_BYTES, buf, LOOK_BYTES);
-        }
-        for (unsigned i = 0; i < 64 && offset < len; i++) {
-            if (blk_image_describe_run(image, offset, len - offset, &run) < 0) {
-                break;
-            }
-            offset += run.len_bytes;
-        }
-    }
+    fuzz_look(node);
     blk_node_check(node, &check, NULL);
     if (snapshots->len > 0) {
         const BlkSnapshot *first = g_ptr_array_index(snapshots, 0);
         if (blk_node_show_snapshot(node, first->id, NULL) && image) {
-            blk_image_read(image, 0, buf, MIN(blk_image_get_len(image), LOOK_BYTES));
+            blk_image_read(image, 0, buf, MIN(blk_image_get_len(image), FUZZ_LOOK_BYTES));
         }
     }
 }
@@ -169,7 +128,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     BlkGraph *graph = blk_graph_new(NULL, NULL, NULL);
-    g_autofree uint8_t *image = NULL, *after = NULL;
+    g_autofree uint8_t *image = NULL;
     size_t len = size - 1;
     BlkNode *node;
     int fd;
@@ -191,17 +150,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (len > 80) {
         image[79] &= (uint8_t)~4; /* never another file */
     }
-    fd = memfd_create("qcow2", MFD_CLOEXEC);
-    g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", fd);
-    g_assert_true(fd >= 0 && write(fd, image, len) == (ssize_t)len);
-    node = open_image(graph, path, "read-only=on");
+    g_autofree char *path = NULL;
+    fd = fuzz_file(image, len, &path);
+    node = fuzz_open(graph, "qcow2", path, "read-only=on");
     if (node) {
         look(node);
         blk_node_unref(node);
-        after = g_malloc(len);
-        g_assert_cmpint(pread(fd, after, len, 0), ==, (ssize_t)len);
-        g_assert_cmpmem(image, len, after, len);
-        node = open_image(graph, path, "x-for-check=on,discard=unmap");
+        fuzz_check_unchanged(fd, image, len);
+        node = fuzz_open(graph, "qcow2", path, "x-for-check=on,discard=unmap");
     }
     if (node) {
         change(node);
