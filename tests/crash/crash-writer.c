@@ -4,8 +4,9 @@
 /* A guest that writes, with a job beside it, for crash.py to end at any moment.
  *
  *   crash-writer guest|stream|commit|pivot|mirror|backup DIR SEED
- *   crash-writer fill IMAGE SEED
- *   crash-writer judge OUT TOP [IMAGE...]
+ *   crash-writer write DIR SEED FORMAT         a guest alone, on DIR/disk.FORMAT
+ *   crash-writer fill IMAGE SEED [FORMAT]
+ *   crash-writer judge FORMAT OUT TOP [IMAGE...]
  *
  * Every sector it writes holds the number of the write, eight bytes at a time. It tells the shim
  * "w NUMBER OFFSET LENGTH" before a write or zeroing ("z") begins, "f NUMBER" when a flush after
@@ -27,6 +28,17 @@
 void crash_mark(const char *text) __attribute__((weak));
 
 enum { SECTOR = 512, WRITES = 120 };
+
+#define SECRET "open sesame" /* of luks images; crash.py makes them */
+
+/* Options that open an image of FORMAT. Ownership: caller. */
+static char *
+format_options(const char *format, const char *more)
+{
+    bool is_secret = strcmp(format, "luks") == 0;
+
+    return g_strdup_printf("driver=%s%s%s", format, is_secret ? ",key-secret=s0" : "", more);
+}
 
 typedef struct Writer {
     BlkDriveEvents events;
@@ -202,6 +214,7 @@ begin(Writer *writer, const char *path, const char *open_options, const char *se
     BlkNode *top;
 
     block_test_init(&writer->test);
+    block_test_add_secret(&writer->test, "s0", SECRET);
     blk_graph_set_events(writer->test.graph, &writer->events, writer);
     writer->rand = g_rand_new_with_seed((guint32)atoi(seed));
     writer->number = (uint64_t)atoi(seed) * 1000; /* so that no two fillings look alike */
@@ -241,12 +254,13 @@ write_with_job(const char *job, const char *dir, const char *seed)
 }
 
 static int
-fill(const char *path, const char *seed)
+write_image(const char *path, const char *seed, const char *format, unsigned count)
 {
     Writer writer = { .job = "", .events = { .event = note_event } };
+    g_autofree char *options = format_options(format, ",discard=unmap");
 
-    begin(&writer, path, "driver=qcow2", seed);
-    for (unsigned i = 0; i < WRITES / 4; i++) {
+    begin(&writer, path, options, seed);
+    for (unsigned i = 0; i < count; i++) {
         act(&writer);
     }
     end(&writer);
@@ -256,9 +270,10 @@ fill(const char *path, const char *seed)
 /* ---- judging ---- */
 
 static void
-judge_image(BlkGraph *graph, const char *path)
+judge_image(BlkGraph *graph, const char *format, const char *path)
 {
-    g_autoptr(BlkOptions) options = block_test_options("driver=qcow2,backing=");
+    g_autofree char *text = format_options(format, strcmp(format, "qcow2") == 0 ? ",backing=" : "");
+    g_autoptr(BlkOptions) options = block_test_options(text);
     g_autoptr(GError) error = NULL;
     BlkCheck check = { 0 };
     g_autoptr(BlkNode) node = NULL;
@@ -267,7 +282,9 @@ judge_image(BlkGraph *graph, const char *path)
     node = blk_open(graph, path, options, &error);
     if (node) {
         blk_node_get_format_info(node, &info);
-        blk_node_check(node, &check, &error);
+        if (blk_node_can_check(node)) {
+            blk_node_check(node, &check, &error);
+        }
     }
     if (error) {
         printf("failed %s\n", error->message);
@@ -278,15 +295,17 @@ judge_image(BlkGraph *graph, const char *path)
 }
 
 static int
-judge(const char *out, char **images)
+judge(const char *format, const char *out, char **images)
 {
-    g_autoptr(BlkOptions) options = block_test_options("driver=qcow2,read-only=on");
+    g_autofree char *text = format_options(format, ",read-only=on");
+    g_autoptr(BlkOptions) options = block_test_options(text);
     g_autoptr(GError) error = NULL;
     BlockTest test;
 
     block_test_init(&test);
+    block_test_add_secret(&test, "s0", SECRET);
     for (char **image = images; *image; image++) {
-        judge_image(test.graph, *image);
+        judge_image(test.graph, format, *image);
     }
     g_autoptr(BlkNode) node = blk_open(test.graph, images[0], options, &error);
     g_autoptr(BlkImage) image = node ? blk_image_new(node, false, &error) : NULL;
@@ -309,15 +328,20 @@ judge(const char *out, char **images)
 int
 main(int argc, char **argv)
 {
-    if (argc >= 4 && strcmp(argv[1], "judge") == 0) {
-        return judge(argv[2], argv + 3);
+    if (argc >= 5 && strcmp(argv[1], "judge") == 0) {
+        return judge(argv[2], argv[3], argv + 4);
     }
-    if (argc == 4 && strcmp(argv[1], "fill") == 0) {
-        return fill(argv[2], argv[3]);
+    if ((argc == 4 || argc == 5) && strcmp(argv[1], "fill") == 0) {
+        return write_image(argv[2], argv[3], argc == 5 ? argv[4] : "qcow2", WRITES / 4);
+    }
+    if (argc == 5 && strcmp(argv[1], "write") == 0) {
+        g_autofree char *path = g_strdup_printf("%s/disk.%s", argv[2], argv[4]);
+        return write_image(path, argv[3], argv[4], WRITES);
     }
     if (argc == 4) {
         return write_with_job(argv[1], argv[2], argv[3]);
     }
-    fprintf(stderr, "usage: crash-writer JOB DIR SEED | judge OUT TOP [IMAGE...]\n");
+    fprintf(stderr, "usage: crash-writer JOB DIR SEED | write DIR SEED FORMAT | "
+                    "judge FORMAT OUT TOP [IMAGE...]\n");
     return 2;
 }

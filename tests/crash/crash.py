@@ -78,11 +78,11 @@ def raw_disk(seed, length=DISK):
 
 # ---- judging ----
 
-def judge(folder, images, ask_qemu, show=None):
-    """Checks IMAGES and gives what the first (or SHOW) shows."""
+def judge(folder, images, ask_qemu, form="qcow2", mend=()):
+    """Checks IMAGES and gives what the first shows."""
     out = folder / "shown.raw"
     out.unlink(missing_ok=True)
-    done = run(WRITER, "judge", out, *images)
+    done = run(WRITER, "judge", form, out, *images)
     lines = done.stdout.splitlines()
     leaks = 0
     for image, line in zip(images, lines):
@@ -93,7 +93,7 @@ def judge(folder, images, ask_qemu, show=None):
         raise Fault(lines[-1])
     if ask_qemu and QEMU_IMG:
         for image in images:
-            done = run(QEMU_IMG, "check", "-U", image, status=None)
+            done = run(QEMU_IMG, "check", *(mend or ["-U"]), "-f", form, image, status=None)
             if done.returncode not in (0, 3):
                 raise Fault(f"{image.name}: qemu-img check: {done.stdout}{done.stderr}")
     return out.read_bytes()
@@ -161,6 +161,47 @@ def after_power_loss(start, log, end, source):
     return files
 
 
+# ---- what a guest was promised ----
+
+class Guest:
+    """What a guest's marks say."""
+
+    def __init__(self, start, marks):
+        self.start, self.versions = start, [[] for _ in start]
+        self.flushed, self.active, self.begun, self.done = 0, None, None, False
+        self.failed = set()
+        for mark in marks:
+            words = mark.split()
+            if words[0] in "wz":
+                number, first, count = map(int, words[1:])
+                for sector in range(first, first + count):
+                    self.versions[sector].append((number, 0 if words[0] == "z" else number))
+            elif words[0] == "f":
+                self.flushed = int(words[1])
+            elif words[0] == "x":
+                self.failed.add(int(words[1]))
+            elif words[0] == "p":
+                self.active = words[1]
+            elif words[0] == "b":
+                self.begun = int(words[1])
+            elif words[0] == "c":
+                self.done = True
+
+    def judge(self, name, shown):
+        """Every sector of SHOWN is what the last flush kept, or something later."""
+        for sector, value in enumerate(shown):
+            allowed = set()
+            for number, content_tag in reversed(self.versions[sector]):
+                allowed.add(content_tag)
+                if number <= self.flushed and number not in self.failed:
+                    break
+            else:
+                allowed.add(self.start[sector])
+            if value not in allowed:
+                raise Fault(f"{name}: sector {sector} holds {value}, not one of {allowed}; "
+                            f"flushed up to {self.flushed}")
+
+
 # ---- scenarios ----
 
 class Scenario:
@@ -208,49 +249,57 @@ class Job(Scenario):
         return [WRITER, self.job, folder, str(seed)]
 
     def verify(self, folder, marks, ask_qemu):
-        versions = [[] for _ in self.start]
-        flushed, active, begun, done, failed = 0, "top.qcow2", None, False, set()
-        for mark in marks:
-            words = mark.split()
-            if words[0] in "wz":
-                number, first, count = map(int, words[1:])
-                for sector in range(first, first + count):
-                    versions[sector].append((number, 0 if words[0] == "z" else number))
-            elif words[0] == "f":
-                flushed = int(words[1])
-            elif words[0] == "x":
-                failed.add(int(words[1]))
-            elif words[0] == "p":
-                active = words[1]
-            elif words[0] == "b":
-                begun = int(words[1])
-            elif words[0] == "c":
-                done = True
+        guest = Guest(self.start, marks)
+        active = guest.active or "top.qcow2"
         images = [folder / active]
         for name in ("top", "mid", "base", "target"):
             image = folder / (name + ".qcow2")
             if image.exists() and image != images[0]:
                 images.append(image)
-        shown = tags(judge(folder, images, ask_qemu))
-        for sector, value in enumerate(shown):
-            allowed = set()
-            for number, content_tag in reversed(versions[sector]):
-                allowed.add(content_tag)
-                if number <= flushed and number not in failed:
-                    break
-            else:
-                allowed.add(self.start[sector])
-            if value not in allowed:
-                raise Fault(f"{active}: sector {sector} holds {value}, not one of {allowed}; "
-                            f"flushed up to {flushed}")
-        if self.job == "backup" and done and not failed:
+        guest.judge(active, tags(judge(folder, images, ask_qemu)))
+        if self.job == "backup" and guest.done and not guest.failed:
             shown = tags(judge(folder, [folder / "target.qcow2"], False))
             for sector, value in enumerate(shown):
                 wanted = self.start[sector]
-                for number, content_tag in versions[sector]:
-                    wanted = content_tag if number <= begun else wanted
+                for number, content_tag in guest.versions[sector]:
+                    wanted = content_tag if number <= guest.begun else wanted
                 if value != wanted:
                     raise Fault(f"backup: sector {sector} holds {value}, not {wanted}")
+
+
+class Format(Scenario):
+    """A guest alone, on an image of a format."""
+
+    def __init__(self, form, options="", size=DISK, checks=True, mend=()):
+        self.form, self.size, self.checks, self.mend = form, size, checks, mend
+        self.options = ["-o", options] if options else []
+
+    def prepare(self, folder):
+        image = folder / f"disk.{self.form}"
+        secret = ["--object", "secret,id=s0,data=open sesame"] if self.form == "luks" else []
+        img("create", "-q", *secret, "-f", self.form, *self.options, image, str(self.size))
+        run(WRITER, "fill", image, 2, self.form)
+        out = folder / "start.raw"
+        run(WRITER, "judge", self.form, out, image)
+        self.start = self.lenient(out.read_bytes())
+        out.unlink()
+
+    def lenient(self, data):
+        """Tags; of a disk that shows noise where nothing was written, None there."""
+        out = []
+        for at in range(0, len(data), SECTOR):
+            word = data[at:at + 8]
+            whole = data[at:at + SECTOR] == word * (SECTOR // 8)
+            out.append(struct.unpack("<Q", word)[0] if whole else data[at:at + SECTOR])
+        return out
+
+    def command(self, folder, seed):
+        return [WRITER, "write", folder, str(seed), self.form]
+
+    def verify(self, folder, marks, ask_qemu):
+        image = folder / f"disk.{self.form}"
+        shown = judge(folder, [image], ask_qemu and self.checks, self.form, self.mend)
+        Guest(self.start, marks).judge(image.name, self.lenient(shown))
 
 
 class Command(Scenario):
@@ -386,6 +435,18 @@ class Making(Command):
 
 SCENARIOS = {
     "guest": Job("guest"),
+    "raw": Format("raw", checks=False),
+    "qcow2-lazy": Format("qcow2", CLUSTER + ",lazy_refcounts=on"),
+    "qcow2-extended": Format("qcow2", "cluster_size=16k,extended_l2=on"),
+    "qcow2-v2": Format("qcow2", CLUSTER + ",compat=0.10"),
+    "luks": Format("luks", "iter-time=10,key-secret=s0", checks=False),
+    "parallels": Format("parallels", "cluster_size=64k", mend=["-r", "all"]),  # of its in-use mark
+    "qed": Format("qed", "cluster_size=4k,table_size=2"),
+    "vdi": Format("vdi", size=8 << 20),
+    "vhdx": Format("vhdx", "block_size=1M", size=8 << 20),
+    "vmdk": Format("vmdk"),
+    "vmdk-zeroed": Format("vmdk", "zeroed_grain=on"),
+    "vpc": Format("vpc", "force_size=on", size=16 << 20, checks=False),
     "job-stream": Job("stream"),
     "job-commit": Job("commit"),
     "job-commit-active": Job("pivot"),
