@@ -12,7 +12,14 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
-typedef enum { WORK_CREATE, WORK_GROW, WORK_CONVERT, WORK_CHECK, WORK_REPAIR } WorkType;
+typedef enum {
+    WORK_CREATE,
+    WORK_GROW,
+    WORK_CONVERT,
+    WORK_COMPACT,
+    WORK_CHECK,
+    WORK_REPAIR
+} WorkType;
 
 typedef struct Work {
     WorkType type;
@@ -122,6 +129,10 @@ run_work(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
         ok = vit_disk_convert(work->path, work->format, work->new_path, work->new_format,
                               on_progress, work->job, app_job_get_cancellable(work->job), &error);
         break;
+    case WORK_COMPACT:
+        ok = vit_disk_compact(work->path, work->format, on_progress, work->job,
+                              app_job_get_cancellable(work->job), &error);
+        break;
     case WORK_CHECK:
     case WORK_REPAIR:
         ok = vit_disk_check(work->path, work->format, work->type == WORK_REPAIR, &work->found,
@@ -200,6 +211,7 @@ finish_work(UiDiskDialog *dialog, const Work *work)
             dialog->format = g_strdup(work->new_format);
         }
         break;
+    case WORK_COMPACT: text = g_strdup(_("The image is as small as it can be now")); break;
     case WORK_CHECK:
     case WORK_REPAIR:
         text = work->found.errors + work->found.leaks == 0 ? g_strdup(_("No errors were found"))
@@ -343,6 +355,14 @@ on_convert(UiDiskDialog *dialog)
         work->new_format = g_strdup(format);
         work->new_path = path_for(dialog->path, format);
         start_work(dialog, work, _("Converting a disk image"));
+    }
+}
+
+static void
+on_compact(UiDiskDialog *dialog)
+{
+    if (!is_running(dialog)) {
+        start_work(dialog, new_work(WORK_COMPACT), _("Compacting a disk image"));
     }
 }
 
@@ -521,6 +541,7 @@ ui_disk_dialog_class_init(UiDiskDialogClass *klass)
     gtk_widget_class_bind_template_callback(widget_class, on_grow);
     gtk_widget_class_bind_template_callback(widget_class, on_convert);
     gtk_widget_class_bind_template_callback(widget_class, on_check);
+    gtk_widget_class_bind_template_callback(widget_class, on_compact);
     gtk_widget_class_bind_template_callback(widget_class, on_repair);
     gtk_widget_class_bind_template_callback(widget_class, on_stop);
 }

@@ -2,9 +2,9 @@
  * Copyright the Vitrine authors */
 #pragma once
 
-/* Disk images that no machine uses at the moment: looking at them, making, growing, converting and
- * checking them. An image that a machine has open is locked and refused with VIT_ERROR_BUSY or the
- * like. Thread: any that may block; one call uses nothing of another. */
+/* Disk images that no machine uses at the moment: looking at them, making, growing, converting,
+ * compacting and checking them. An image that a machine has open is locked and refused with
+ * VIT_ERROR_BUSY or the like. Thread: any that may block; one call uses nothing of another. */
 
 #include <gio/gio.h>
 #include <stdbool.h>
@@ -39,6 +39,11 @@ typedef void (*VitDiskProgress)(double fraction, void *data);
  * removed. PROGRESS and CANCELLABLE may be NULL. */
 bool vit_disk_convert(const char *from, const char *from_format, const char *to,
                       const char *to_format, VitDiskProgress progress, void *data,
+                      GCancellable *cancellable, GError **error);
+
+/* Gives the host back what the image keeps of zeroes, in place. May be cancelled at any time: what
+ * was given back by then stays so. PROGRESS and CANCELLABLE may be NULL. */
+bool vit_disk_compact(const char *path, const char *format, VitDiskProgress progress, void *data,
                       GCancellable *cancellable, GError **error);
 
 typedef struct {

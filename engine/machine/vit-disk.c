@@ -13,7 +13,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-enum { COPY_BYTES = 1 << 20 };
+enum { COPY_BYTES = 1 << 20, HOLE_BYTES = 1 << 16 };
 
 static BlkNode *
 open_image(BlkGraph *graph, const char *path, const char *format, bool write, GError **error)
@@ -24,6 +24,7 @@ open_image(BlkGraph *graph, const char *path, const char *format, bool write, GE
         blk_options_set(options, "driver", format);
     }
     blk_options_set(options, "read-only", write ? "off" : "on");
+    blk_options_set(options, "discard", "unmap");
     return blk_open(graph, path, options, error);
 }
 
@@ -134,6 +135,9 @@ fail(int ret, const char *what, const char *path, GError **error)
     return false;
 }
 
+/* Works on what lies at `at`, and moves it. */
+typedef bool Piece(Conversion *conversion, GError **error);
+
 /* One piece: a hole of any length, or up to a buffer of data. */
 static bool
 copy_piece(Conversion *conversion, GError **error)
@@ -164,16 +168,46 @@ copy_piece(Conversion *conversion, GError **error)
     return true;
 }
 
+/* One piece, in which holes are made of zeroes that are stored. */
 static bool
-copy_all(Conversion *conversion, VitDiskProgress progress, void *data, GCancellable *cancellable,
-         GError **error)
+compact_piece(Conversion *conversion, GError **error)
+{
+    BlkRun run = { 0 };
+    int ret = blk_image_describe_run(conversion->to, conversion->at,
+                                     conversion->len - conversion->at, &run);
+    size_t len = (size_t)MIN(run.len_bytes, COPY_BYTES);
+
+    if (ret < 0 || run.len_bytes == 0) {
+        return fail(ret < 0 ? ret : -EIO, "read", conversion->to_path, error);
+    }
+    if (run.zero || !run.data || run.depth > 0) {
+        conversion->at += run.len_bytes;
+        return true;
+    }
+    ret = blk_image_read(conversion->to, conversion->at, conversion->buffer, len);
+    if (ret < 0) {
+        return fail(ret, "read", conversion->to_path, error);
+    }
+    for (size_t at = 0, piece; at < len && ret >= 0; at += piece) {
+        piece = HOLE_BYTES - (conversion->at + at) % HOLE_BYTES;
+        piece = MIN(piece, len - at);
+        if (blk_is_zero(conversion->buffer + at, piece)) {
+            ret = blk_image_write_zeroes(conversion->to, conversion->at + at, piece, true);
+        }
+    }
+    conversion->at += len;
+    return ret >= 0 || fail(ret, "write", conversion->to_path, error);
+}
+
+static bool
+walk_all(Conversion *conversion, Piece *piece, VitDiskProgress progress, void *data,
+         GCancellable *cancellable, GError **error)
 {
     int ret;
 
     conversion->len = blk_image_get_len(conversion->from);
     while (conversion->at < conversion->len) {
-        if (g_cancellable_set_error_if_cancelled(cancellable, error) ||
-            !copy_piece(conversion, error)) {
+        if (g_cancellable_set_error_if_cancelled(cancellable, error) || !piece(conversion, error)) {
             return false;
         }
         if (progress) {
@@ -202,12 +236,25 @@ vit_disk_convert(const char *from, const char *from_format, const char *to, cons
         g_autoptr(BlkImage) writer = target ? blk_image_new(target, true, error) : NULL;
         Conversion conversion = { reader, writer, from, to, buffer, 0, 0 };
 
-        ok = writer && copy_all(&conversion, progress, data, cancellable, error);
+        ok = writer && walk_all(&conversion, copy_piece, progress, data, cancellable, error);
     }
     if (!ok) {
         g_unlink(to);
     }
     return ok;
+}
+
+bool
+vit_disk_compact(const char *path, const char *format, VitDiskProgress progress, void *data,
+                 GCancellable *cancellable, GError **error)
+{
+    g_autoptr(BlkGraph) graph = blk_graph_new(NULL, NULL, error);
+    g_autoptr(BlkNode) node = graph ? open_image(graph, path, format, true, error) : NULL;
+    g_autoptr(BlkImage) image = node ? blk_image_new(node, true, error) : NULL;
+    g_autofree uint8_t *buffer = g_malloc(COPY_BYTES);
+    Conversion work = { image, image, path, path, buffer, 0, 0 };
+
+    return image && walk_all(&work, compact_piece, progress, data, cancellable, error);
 }
 
 /* ---- Checking ---- */

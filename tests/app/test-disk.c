@@ -104,6 +104,56 @@ test_convert(Folder *folder, gconstpointer data)
     g_assert_cmpmem(content, 6 * MIB, back, len);
 }
 
+/* What was written and overwritten by zeroes takes no room afterwards, and shows the same. */
+static void
+test_compact(Folder *folder, gconstpointer data)
+{
+    g_autofree char *content = g_malloc0(8 * MIB);
+    g_autofree char *back = NULL;
+    g_autoptr(GCancellable) cancellable = g_cancellable_new();
+    g_autoptr(GError) error = NULL;
+    VitDiskCheck check = { 0 };
+    gsize len;
+
+    memset(content + 3 * MIB, 0x5a, MIB);
+    g_assert_true(g_file_set_contents(folder->raw, content, 8 * MIB, NULL));
+    for (unsigned i = 0; i < 2; i++) {
+        const char *path = i ? folder->qcow2 : folder->raw, *format = i ? "qcow2" : "raw";
+        g_autoptr(VitDiskInfo) before = NULL, after = NULL;
+        double fraction = 0;
+
+        if (i) {
+            /* an image whose clusters are all taken */
+            g_autofree char *full = g_malloc(8 * MIB);
+            memset(full, 1, 8 * MIB);
+            g_assert_true(g_file_set_contents(folder->again, full, 8 * MIB, NULL));
+            g_assert_true(
+                vit_disk_convert(folder->again, "raw", path, format, NULL, NULL, NULL, &error));
+            g_unlink(folder->again);
+            before = vit_disk_get_info(path, format, NULL);
+            g_assert_true(vit_disk_compact(path, format, NULL, NULL, NULL, &error));
+            after = vit_disk_get_info(path, format, NULL);
+            g_assert_cmpint(after->allocated_bytes, >=, 8 * MIB); /* no zeroes, nothing given */
+            continue;
+        }
+        before = vit_disk_get_info(path, format, NULL);
+        g_assert_cmpint(before->allocated_bytes, >=, 8 * MIB);
+        g_cancellable_cancel(cancellable);
+        g_assert_false(vit_disk_compact(path, format, NULL, NULL, cancellable, &error));
+        g_assert_error(error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+        g_clear_error(&error);
+        g_assert_true(vit_disk_compact(path, format, on_progress, &fraction, NULL, &error));
+        g_assert_no_error(error);
+        g_assert_cmpfloat(fraction, ==, 1.0);
+        after = vit_disk_get_info(path, format, NULL);
+        g_assert_cmpint(after->allocated_bytes, <, 2 * MIB);
+        g_assert_true(g_file_get_contents(path, &back, &len, NULL));
+        g_assert_cmpmem(content, 8 * MIB, back, len);
+    }
+    g_assert_true(vit_disk_check(folder->qcow2, "qcow2", FALSE, &check, &error));
+    g_assert_cmpuint(check.errors + check.leaks, ==, 0);
+}
+
 static void
 test_cancel(Folder *folder, gconstpointer data)
 {
@@ -144,6 +194,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add("/disk/create-and-grow", Folder, NULL, set_up, test_create_and_grow, tear_down);
     g_test_add("/disk/convert", Folder, NULL, set_up, test_convert, tear_down);
+    g_test_add("/disk/compact", Folder, NULL, set_up, test_compact, tear_down);
     g_test_add("/disk/cancel", Folder, NULL, set_up, test_cancel, tear_down);
     g_test_add("/disk/mistakes", Folder, NULL, set_up, test_mistakes, tear_down);
     return g_test_run();
