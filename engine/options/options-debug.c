@@ -48,10 +48,7 @@ static const VitOptionValue v_d_value[] = {
       .reason = VIT_N_("it shows the pages of a program that is run without a machine: give mmu "
                        "for page walks") },
     { .name = "nochain", .help = VIT_N_("No chaining of blocks") },
-    { .name = "plugin",
-      .help = VIT_N_("Output of plugins"),
-      .status = VIT_STATUS_REPLACED,
-      .reason = VIT_N_("there are no plugins: leave it out") },
+    { .name = "plugin", .help = VIT_N_("Output of plugins"), .status = VIT_STATUS_NOT_YET },
     { .name = "strace",
       .help = VIT_N_("System calls"),
       .status = VIT_STATUS_REPLACED,
