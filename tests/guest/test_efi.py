@@ -107,7 +107,7 @@ def shell():
 def variable():
     """Debian's kernel from an EFI system partition on IDE; then from virtio-blk with nodes as chips.
 
-    mission: pflash machine.pflash"""
+    mission: pflash"""
     with tempfile.TemporaryDirectory() as folder:
         disk, variables = os.path.join(folder, "d.raw"), os.path.join(folder, "vars.fd")
         shutil.copy(f"{SHARE}/OVMF_VARS_4M.fd", variables)
