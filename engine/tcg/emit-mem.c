@@ -30,7 +30,8 @@ enum {
     SITE_GROUP = 8,
 };
 
-/* Behind the call of a stub: what helps to find the way back. A group's way is by what follows. */
+/* Lies behind the call that a slow path makes, and tells where translated code goes on. For a group
+ * AGAIN alone is used: code for its other ways follows. */
 typedef struct __attribute__((packed)) Site {
     uint8_t info, size; /* SITE_*; bytes of the operand */
     int32_t again;      /* the check, from here */
