@@ -244,6 +244,14 @@ bool blk_truncate(BlkChild *child, uint64_t len, BlkPreallocation prealloc, GErr
 /* Reads through node->backing; beyond its end, and without one, are zeroes. */
 int blk_read_backing(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at);
 
+/* What a filter does with requests that are not its business: the node's file gets them. */
+int blk_pass_read(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at);
+int blk_pass_write(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at,
+                   unsigned flags);
+int blk_pass_write_zeroes(BlkNode *node, uint64_t offset, uint64_t len, unsigned flags);
+int blk_pass_discard(BlkNode *node, uint64_t offset, uint64_t len);
+bool blk_pass_truncate(BlkNode *node, uint64_t len, BlkPreallocation prealloc, GError **error);
+
 /* HOOK stays until it is removed, which takes a standstill. */
 void blk_node_add_hook(BlkNode *node, BlkWriteHook *hook);
 void blk_node_remove_hook(BlkNode *node, BlkWriteHook *hook);

@@ -49,31 +49,6 @@ cor_read(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64
     return blk_read(node->file, offset, len, vec, at);
 }
 
-static int
-cor_write(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at,
-          unsigned flags)
-{
-    return blk_write(node->file, offset, len, vec, at, flags);
-}
-
-static int
-cor_write_zeroes(BlkNode *node, uint64_t offset, uint64_t len, unsigned flags)
-{
-    return blk_write_zeroes(node->file, offset, len, flags);
-}
-
-static int
-cor_discard(BlkNode *node, uint64_t offset, uint64_t len)
-{
-    return blk_discard(node->file, offset, len);
-}
-
-static bool
-cor_truncate(BlkNode *node, uint64_t len, BlkPreallocation prealloc, GError **error)
-{
-    return blk_truncate(node->file, len, prealloc, error);
-}
-
 static void
 cor_child_perm(BlkNode *node, const BlkChild *child, unsigned *perm, unsigned *shared)
 {
@@ -100,9 +75,9 @@ const BlkDriver blk_copy_on_read_driver = {
     .slots = slots,
     .open = cor_open,
     .read = cor_read,
-    .write = cor_write,
-    .write_zeroes = cor_write_zeroes,
-    .discard = cor_discard,
-    .truncate = cor_truncate,
+    .write = blk_pass_write,
+    .write_zeroes = blk_pass_write_zeroes,
+    .discard = blk_pass_discard,
+    .truncate = blk_pass_truncate,
     .child_perm = cor_child_perm,
 };

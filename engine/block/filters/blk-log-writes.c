@@ -108,12 +108,6 @@ log_request(BlkNode *node, uint64_t flags, uint64_t offset, uint64_t len, const 
 /* ---- requests ---- */
 
 static int
-log_read(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at)
-{
-    return blk_read(node->file, offset, len, vec, at);
-}
-
-static int
 log_write(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at,
           unsigned flags)
 {
@@ -281,7 +275,7 @@ const BlkDriver blk_blklogwrites_driver = {
     .slots = slots,
     .open = log_open,
     .close = log_close,
-    .read = log_read,
+    .read = blk_pass_read,
     .write = log_write,
     .write_zeroes = log_write_zeroes,
     .discard = log_discard,

@@ -58,12 +58,6 @@ grow(BlkNode *node, uint64_t end)
     }
 }
 
-static int
-prealloc_read(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at)
-{
-    return blk_read(node->file, offset, len, vec, at);
-}
-
 static void
 note_end(BlkNode *node, uint64_t end, int ret)
 {
@@ -100,12 +94,6 @@ prealloc_write_zeroes(BlkNode *node, uint64_t offset, uint64_t len, unsigned fla
     ret = blk_write_zeroes(node->file, offset, len, flags);
     note_end(node, offset + len, ret);
     return ret;
-}
-
-static int
-prealloc_discard(BlkNode *node, uint64_t offset, uint64_t len)
-{
-    return blk_discard(node->file, offset, len);
 }
 
 static int64_t
@@ -183,10 +171,10 @@ const BlkDriver blk_preallocate_driver = {
     .slots = slots,
     .open = prealloc_open,
     .close = prealloc_close,
-    .read = prealloc_read,
+    .read = blk_pass_read,
     .write = prealloc_write,
     .write_zeroes = prealloc_write_zeroes,
-    .discard = prealloc_discard,
+    .discard = blk_pass_discard,
     .get_len = prealloc_get_len,
     .truncate = prealloc_truncate,
     .set_read_only = prealloc_set_read_only,

@@ -8,31 +8,6 @@
 
 #include "blk-driver.h"
 
-static int
-replay_read(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at)
-{
-    return blk_read(node->file, offset, len, vec, at);
-}
-
-static int
-replay_write(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at,
-             unsigned flags)
-{
-    return blk_write(node->file, offset, len, vec, at, flags);
-}
-
-static int
-replay_write_zeroes(BlkNode *node, uint64_t offset, uint64_t len, unsigned flags)
-{
-    return blk_write_zeroes(node->file, offset, len, flags);
-}
-
-static int
-replay_discard(BlkNode *node, uint64_t offset, uint64_t len)
-{
-    return blk_discard(node->file, offset, len);
-}
-
 static const BlkChildSlot slots[] = { { .name = "image", .required = true, .probe = true }, { 0 } };
 
 const BlkDriver blk_blkreplay_driver = {
@@ -40,8 +15,8 @@ const BlkDriver blk_blkreplay_driver = {
     .title = VIT_N_("Disk of a recorded run"),
     .role = BLK_ROLE_FILTER,
     .slots = slots,
-    .read = replay_read,
-    .write = replay_write,
-    .write_zeroes = replay_write_zeroes,
-    .discard = replay_discard,
+    .read = blk_pass_read,
+    .write = blk_pass_write,
+    .write_zeroes = blk_pass_write_zeroes,
+    .discard = blk_pass_discard,
 };

@@ -64,12 +64,6 @@ throttle_discard(BlkNode *node, uint64_t offset, uint64_t len)
     return blk_discard(node->file, offset, len);
 }
 
-static bool
-throttle_truncate(BlkNode *node, uint64_t len, BlkPreallocation prealloc, GError **error)
-{
-    return blk_truncate(node->file, len, prealloc, error);
-}
-
 static const VitProp options[] = {
     VIT_PROP_STRING(ThrottleNode, group_name, "throttle-group", NULL,
                     VIT_N_("Object throttle-group whose limits hold"), .flags = VIT_PROP_REQUIRED),
@@ -91,5 +85,5 @@ const BlkDriver blk_throttle_driver = {
     .write = throttle_write,
     .write_zeroes = throttle_write_zeroes,
     .discard = throttle_discard,
-    .truncate = throttle_truncate,
+    .truncate = blk_pass_truncate,
 };
