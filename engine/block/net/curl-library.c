@@ -1,25 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* Finding libcurl and its functions, preferably the build that uses GnuTLS, as everything else here
- * does. It stays in memory once loaded: its TLS library does not survive being unmapped.
+/* The functions of libcurl, preferably of the build that uses GnuTLS, as everything else here does.
  * Thread: any. */
 
 #include "curl-library.h"
 
-#include "vit-error.h"
-#include "vit-types.h"
-
-#include <dlfcn.h>
+#include "late-library.h"
 
 gboolean
 curl_library_load(CurlLibrary *library, GError **error)
 {
-    static const char *const names[] = { "libcurl-gnutls.so.4", "libcurl.so.4" };
-    static const struct {
-        const char *name;
-        size_t offset;
-    } functions[] = {
+    static const char *const names[] = { "libcurl-gnutls.so.4", "libcurl.so.4", NULL };
+    static const LateFunction functions[] = {
         { "curl_easy_init", offsetof(CurlLibrary, init) },
         { "curl_easy_reset", offsetof(CurlLibrary, reset) },
         { "curl_easy_setopt", offsetof(CurlLibrary, setopt) },
@@ -27,36 +20,19 @@ curl_library_load(CurlLibrary *library, GError **error)
         { "curl_easy_perform", offsetof(CurlLibrary, perform) },
         { "curl_easy_strerror", offsetof(CurlLibrary, strerror) },
         { "curl_easy_cleanup", offsetof(CurlLibrary, cleanup) },
+        { 0 },
     };
+    static const LateLibrary late = { .title = "libcurl",
+                                      .purpose = "Images on web and FTP servers",
+                                      .names = names,
+                                      .functions = functions };
 
-    for (unsigned i = 0; i < VIT_ARRAY_LEN(names) && !library->handle; i++) {
-        library->handle = dlopen(names[i], RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    }
-    if (!library->handle) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_FAILED,
-                    "Images on web and FTP servers need the library libcurl, which is not "
-                    "installed here: %s.",
-                    dlerror());
-        return FALSE;
-    }
-    for (unsigned i = 0; i < VIT_ARRAY_LEN(functions); i++) {
-        void *symbol = dlsym(library->handle, functions[i].name);
-        if (!symbol) {
-            g_set_error(error, VIT_ERROR, VIT_ERROR_FAILED,
-                        "The installed libcurl is too old: it has no %s.", functions[i].name);
-            curl_library_unload(library);
-            return FALSE;
-        }
-        *(void **)((char *)library + functions[i].offset) = symbol;
-    }
-    return TRUE;
+    library->handle = late_library_load(&late, library, error);
+    return library->handle != NULL;
 }
 
 void
 curl_library_unload(CurlLibrary *library)
 {
-    if (library->handle) {
-        dlclose(library->handle);
-        library->handle = NULL;
-    }
+    late_library_unload(g_steal_pointer(&library->handle));
 }
