@@ -169,6 +169,10 @@ find_end(BlkNode *node, GError **error)
             blk_read_buffer(log_child(node), offset, entry, sizeof(entry)) < 0) {
             return bad_log(node, error, offset, "the log ends before its last entry");
         }
+        /* else holes of a large file would be entries without end */
+        if (get64(entry + 8) == 0 && get64(entry + 16) == 0) {
+            return bad_log(node, error, offset, "an entry says nothing");
+        }
         len = get64(entry + 16) & FLAG_DISCARD ? 0 : get64(entry + 8);
         if (len > sectors - s->next_sector - 1) {
             return bad_log(node, error, offset + 8, "an entry is longer than the log");
