@@ -1,84 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* The scheduler of block requests: ready fibers, sleeping ones, worker jobs and deferred calls of
- * one context. Invariants are in blk-context.h.
+/* The scheduler of block requests: ready fibers, sleeping ones and deferred calls of one context.
+ * Invariants are in blk-context.h; workers and descriptors are the business of
+ * blk-context-threads.c and blk-context-fds.c.
  *
- * Workers report through a list under a mutex. One that gets the lock without waiting goes on with
- * the fiber itself, which saves the way through the event loop and its thread; else an eventfd
- * wakes the loop. The eventfd is written only when it is not already set, so a burst of completions
- * costs one system call. An event loop other than threads (io_uring, sockets) joins at poll_host()
- * and in the source's descriptor list.
- *
- * Thread: see the header; job_done() alone runs on pool threads. */
+ * An eventfd wakes the loop. It is written only when it is not already set, so a burst of
+ * completions costs one system call. Thread: see the header. */
 
-#include "blk-context.h"
-
-#include "blk-pool.h"
+#include "blk-context-private.h"
 
 #include "vit-error.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { MAX_WORKERS = 32, MAX_IDLE_FIBERS = 64 };
-
-typedef struct FiberJob {
-    BlkJob job; /* first */
-    BlkFiber *fiber;
-} FiberJob;
-
-typedef struct BlkSleeper {
-    int64_t wake_us;
-    BlkFiber *fiber;
-    struct BlkSleeper *next;
-} BlkSleeper;
-
-typedef struct BlkPostponed {
-    BlkFiberFunc func;
-    void *opaque;
-    struct BlkPostponed *next;
-} BlkPostponed;
-
-struct BlkContext {
-    VitLock *lock;
-    GSource *source;
-    gpointer event_tag;
-    int event_fd;
-    atomic_bool signalled;
-    BlkPool *pool;
-    pthread_mutex_t jobs_lock;
-    BlkJob *done_jobs; /* under jobs_lock, latest first */
-    BlkFiber *current;
-    BlkWaitQueue ready;
-    BlkFiber *idle;
-    unsigned idle_count, live_count;
-    BlkPostponed *postponed;
-    BlkDeferred *deferred_first, *deferred_last;
-    BlkSleeper *sleepers; /* earliest first */
-    unsigned dispatch_depth;
-    bool helps;       /* workers dispatch what they have done */
-    bool is_parallel; /* several threads dispatch (blk_context_run_parallel), one at a time */
-    bool is_entered;  /* one does; under jobs_lock, and told by left */
-    pthread_cond_t left;
-    BlkWaitQueue turn_waiters; /* for turns of jobs that are done in place */
-    int epoll_fd;              /* -1 until somebody waits for a descriptor */
-    unsigned fd_waiters;
-};
+enum { MAX_IDLE_FIBERS = 64 };
 
 typedef struct ContextSource {
     GSource source;
     BlkContext *context;
 } ContextSource;
 
-static void
-signal_context(BlkContext *context)
+void
+blk_context_signal(BlkContext *context)
 {
     uint64_t one = 1;
 
@@ -129,12 +76,12 @@ pop_fiber(BlkWaitQueue *queue)
     return fiber;
 }
 
-static void
-make_ready(BlkContext *context, BlkFiber *fiber)
+void
+blk_context_make_ready(BlkContext *context, BlkFiber *fiber)
 {
     push_fiber(&context->ready, fiber);
     if (context->dispatch_depth == 0) {
-        signal_context(context);
+        blk_context_signal(context);
     }
 }
 
@@ -181,8 +128,8 @@ run_fiber(BlkContext *context, BlkFiber *fiber)
     }
 }
 
-static void
-suspend_current(BlkContext *context)
+void
+blk_context_suspend(BlkContext *context)
 {
     g_assert(context->current);
     blk_fiber_suspend(context->current);
@@ -213,14 +160,13 @@ start_postponed(BlkContext *context)
         context->postponed = postponed->next;
         blk_fiber_set(fiber, postponed->func, postponed->opaque);
         context->live_count++;
-        make_ready(context, fiber);
+        blk_context_make_ready(context, fiber);
         g_free(postponed);
     }
 }
 
-/* NULL: postponed. */
-static BlkFiber *
-prepare_fiber(BlkContext *context, BlkFiberFunc func, void *opaque)
+BlkFiber *
+blk_context_prepare_fiber(BlkContext *context, BlkFiberFunc func, void *opaque)
 {
     BlkFiber *fiber = context->postponed ? NULL : take_fiber(context);
 
@@ -236,10 +182,10 @@ prepare_fiber(BlkContext *context, BlkFiberFunc func, void *opaque)
 void
 blk_context_start(BlkContext *context, BlkFiberFunc func, void *opaque)
 {
-    BlkFiber *fiber = prepare_fiber(context, func, opaque);
+    BlkFiber *fiber = blk_context_prepare_fiber(context, func, opaque);
 
     if (fiber && context->current) {
-        make_ready(context, fiber);
+        blk_context_make_ready(context, fiber);
     } else if (fiber) {
         run_fiber(context, fiber);
     }
@@ -258,7 +204,7 @@ blk_wait(BlkContext *context, BlkWaitQueue *queue)
 {
     g_assert(context->current);
     push_fiber(queue, context->current);
-    suspend_current(context);
+    blk_context_suspend(context);
 }
 
 void
@@ -267,7 +213,7 @@ blk_wake_first(BlkContext *context, BlkWaitQueue *queue)
     BlkFiber *fiber = pop_fiber(queue);
 
     if (fiber) {
-        make_ready(context, fiber);
+        blk_context_make_ready(context, fiber);
     }
 }
 
@@ -301,205 +247,7 @@ blk_sleep_ns(BlkContext *context, int64_t ns)
     sleeper.next = *at;
     *at = &sleeper;
     update_ready_time(context);
-    suspend_current(context);
-}
-
-/* ---- descriptors ---- */
-
-static int
-get_epoll_fd(BlkContext *context)
-{
-    if (context->epoll_fd < 0) {
-        context->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-        if (context->epoll_fd >= 0 && context->source) {
-            g_source_add_unix_fd(context->source, context->epoll_fd, G_IO_IN);
-        }
-    }
-    return context->epoll_fd;
-}
-
-int
-blk_wait_fd(BlkContext *context, int fd, short events)
-{
-    struct epoll_event event = { .events = EPOLLONESHOT | (events & POLLIN ? EPOLLIN : 0u) |
-                                           (events & POLLOUT ? EPOLLOUT : 0u),
-                                 .data.ptr = context->current };
-    int epoll_fd = get_epoll_fd(context);
-
-    g_assert(context->current);
-    if (epoll_fd < 0 || epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
-        return -errno;
-    }
-    context->fd_waiters++;
-    suspend_current(context);
-    context->fd_waiters--;
-    epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-    return 0;
-}
-
-/* What epoll gives back is a fiber, or a poller with its lowest bit set. */
-enum { POLLER_TAG = 1 };
-
-void
-blk_poller_add(BlkContext *context, BlkPoller *poller)
-{
-    struct epoll_event event = { .events = EPOLLIN, .data.u64 = (uintptr_t)poller | POLLER_TAG };
-
-    poller->context = context;
-    if (get_epoll_fd(context) >= 0) {
-        epoll_ctl(context->epoll_fd, EPOLL_CTL_ADD, poller->fd, &event);
-    }
-}
-
-void
-blk_poller_remove(BlkPoller *poller)
-{
-    epoll_ctl(poller->context->epoll_fd, EPOLL_CTL_DEL, poller->fd, NULL);
-}
-
-void
-blk_poller_expect(BlkPoller *poller, bool more)
-{
-    poller->context->fd_waiters += more ? 1 : -1;
-}
-
-static void
-collect_fds(BlkContext *context)
-{
-    struct epoll_event events[16];
-    int count = context->fd_waiters > 0
-                    ? epoll_wait(context->epoll_fd, events, VIT_ARRAY_LEN(events), 0)
-                    : 0;
-
-    for (int i = 0; i < count; i++) {
-        if (events[i].data.u64 & POLLER_TAG) {
-            BlkPoller *poller =
-                (BlkPoller *)(uintptr_t)(events[i].data.u64 & ~(uint64_t)POLLER_TAG);
-            poller->func(poller->opaque);
-        } else {
-            make_ready(context, events[i].data.ptr);
-        }
-    }
-}
-
-/* ---- workers ---- */
-
-static bool run_ready(BlkContext *context);
-
-/* On the worker. */
-static void
-job_done(void *opaque, BlkJob *job, bool may_stay)
-{
-    BlkContext *context = opaque;
-
-    /* The job is gone as soon as it is on the list and the mutex is free; the context only after
-     * the pool has let this thread go. */
-    pthread_mutex_lock(&context->jobs_lock);
-    job->next = context->done_jobs;
-    context->done_jobs = job;
-    pthread_mutex_unlock(&context->jobs_lock);
-    /* When the host gives no threads, this is the one that holds the lock and waits. */
-    if (may_stay && context->lock && __atomic_load_n(&context->helps, __ATOMIC_RELAXED) &&
-        !vit_lock_is_held(context->lock) && vit_lock_try(context->lock)) {
-        run_ready(context);
-        vit_lock_release(context->lock);
-    } else {
-        signal_context(context);
-    }
-}
-
-/* Nobody has anything to do meanwhile: a tool that waits for its only fiber. */
-static bool
-is_alone(const BlkContext *context)
-{
-    return !context->source && !context->lock && context->live_count == 1;
-}
-
-int
-blk_pool_run(BlkContext *context, int (*func)(void *arg), void *arg)
-{
-    return blk_pool_run_in_turn(context, NULL, func, arg);
-}
-
-int
-blk_pool_run_in_turn(BlkContext *context, BlkTurns *turns, int (*func)(void *arg), void *arg)
-{
-    FiberJob job = { .job = { .func = func, .arg = arg, .turns = turns },
-                     .fiber = context->current };
-
-    g_assert(context->current);
-    if (is_alone(context)) {
-        return func(arg);
-    }
-    blk_pool_push(context->pool, &job.job);
-    suspend_current(context);
-    return job.job.ret;
-}
-
-/* Not a mutex of its own: what a thread has entered a fiber may leave, which on the same thread is
- * somebody else to those who check locks. */
-static void
-enter_parallel(BlkContext *context)
-{
-    pthread_mutex_lock(&context->jobs_lock);
-    while (context->is_entered) {
-        pthread_cond_wait(&context->left, &context->jobs_lock);
-    }
-    context->is_entered = true;
-    pthread_mutex_unlock(&context->jobs_lock);
-}
-
-static void
-leave_parallel(BlkContext *context)
-{
-    pthread_mutex_lock(&context->jobs_lock);
-    context->is_entered = false;
-    pthread_cond_signal(&context->left);
-    pthread_mutex_unlock(&context->jobs_lock);
-}
-
-/* The others go on with what is ready while this thread does the job. */
-static int
-run_in_place(BlkContext *context, BlkTurns *turns, int (*func)(void *arg), void *arg)
-{
-    BlkFiber *fiber = context->current;
-    int ret;
-
-    while (turns && turns->is_taken) {
-        blk_wait(context, &context->turn_waiters);
-    }
-    if (turns) {
-        turns->is_taken = true;
-    }
-    context->current = NULL;
-    context->dispatch_depth--;
-    if (context->ready.first || context->deferred_first) {
-        signal_context(context);
-    }
-    leave_parallel(context);
-    ret = func(arg);
-    enter_parallel(context);
-    context->dispatch_depth++;
-    context->current = fiber;
-    if (turns) {
-        turns->is_taken = false;
-        blk_wake_all(context, &context->turn_waiters);
-    }
-    return ret;
-}
-
-int
-blk_pool_run_here(BlkContext *context, BlkTurns *turns, int (*func)(void *arg), void *arg)
-{
-    g_assert(context->current);
-    return context->is_parallel ? run_in_place(context, turns, func, arg)
-                                : blk_pool_run_in_turn(context, turns, func, arg);
-}
-
-bool
-blk_context_is_parallel(const BlkContext *context)
-{
-    return context->is_parallel;
+    blk_context_suspend(context);
 }
 
 /* ---- dispatch ---- */
@@ -515,27 +263,7 @@ blk_context_defer(BlkContext *context, BlkDeferred *deferred)
     }
     context->deferred_last = deferred;
     if (context->dispatch_depth == 0) {
-        signal_context(context);
-    }
-}
-
-static void
-collect_jobs(BlkContext *context)
-{
-    BlkJob *done, *ordered = NULL;
-
-    pthread_mutex_lock(&context->jobs_lock);
-    done = context->done_jobs;
-    context->done_jobs = NULL;
-    pthread_mutex_unlock(&context->jobs_lock);
-    while (done) {
-        BlkJob *next = done->next;
-        done->next = ordered;
-        ordered = done;
-        done = next;
-    }
-    for (; ordered; ordered = ordered->next) {
-        make_ready(context, ((FiberJob *)ordered)->fiber);
+        blk_context_signal(context);
     }
 }
 
@@ -549,21 +277,21 @@ wake_sleepers(BlkContext *context)
     while (context->sleepers && context->sleepers->wake_us <= now_us) {
         BlkFiber *fiber = context->sleepers->fiber;
         context->sleepers = context->sleepers->next;
-        make_ready(context, fiber);
+        blk_context_make_ready(context, fiber);
     }
     update_ready_time(context);
 }
 
-/* Runs all that is ready, one piece at a time: a deferred call may poll and so get here again. */
-static bool
-run_ready(BlkContext *context)
+/* One piece at a time: a deferred call may poll and so get here again. */
+bool
+blk_context_dispatch(BlkContext *context)
 {
     bool progress = false;
 
     g_assert(!context->current);
     context->dispatch_depth++;
-    collect_jobs(context);
-    collect_fds(context);
+    blk_context_collect_jobs(context);
+    blk_context_collect_fds(context);
     wake_sleepers(context);
     for (;;) {
         BlkFiber *fiber = pop_fiber(&context->ready);
@@ -603,7 +331,7 @@ blk_context_batch_end(BlkContext *context)
 {
     /* Inside a dispatch that one goes on with what is ready. */
     if (--context->dispatch_depth == 0 && (context->ready.first || context->deferred_first)) {
-        run_ready(context);
+        blk_context_dispatch(context);
     }
 }
 
@@ -622,11 +350,11 @@ poll_host(BlkContext *context, int timeout_ms)
         timeout_ms = timeout_ms < 0 ? (int)left_ms : (int)MIN(left_ms, timeout_ms);
     }
     if (context->is_parallel) {
-        leave_parallel(context);
+        blk_context_leave(context);
     }
     poll(fds, VIT_ARRAY_LEN(fds), timeout_ms);
     if (context->is_parallel) {
-        enter_parallel(context);
+        blk_context_enter(context);
     }
 }
 
@@ -635,7 +363,7 @@ blk_context_poll(BlkContext *context, int timeout_ms)
 {
     g_assert(!context->lock || vit_lock_is_held(context->lock));
     clear_signal(context);
-    if (run_ready(context)) {
+    if (blk_context_dispatch(context)) {
         return true;
     }
     if (timeout_ms == 0) {
@@ -643,7 +371,7 @@ blk_context_poll(BlkContext *context, int timeout_ms)
     }
     poll_host(context, timeout_ms);
     clear_signal(context);
-    return run_ready(context);
+    return blk_context_dispatch(context);
 }
 
 typedef struct RunCall {
@@ -676,80 +404,6 @@ blk_context_run(BlkContext *context, BlkFiberFunc func, void *opaque)
     }
 }
 
-/* ---- several threads ---- */
-
-typedef struct Parallel {
-    BlkContext *context;
-    BlkFiberFunc func;
-    void *opaque;
-    unsigned live;
-} Parallel;
-
-static void
-parallel_fiber(void *opaque)
-{
-    Parallel *parallel = opaque;
-
-    parallel->func(parallel->opaque);
-    parallel->live--;
-}
-
-static void *
-parallel_main(void *opaque)
-{
-    Parallel *parallel = opaque;
-
-    enter_parallel(parallel->context);
-    while (parallel->live > 0) {
-        blk_context_poll(parallel->context, -1);
-    }
-    /* The signal may have been taken by another thread that left: one after the other is told. */
-    signal_context(parallel->context);
-    leave_parallel(parallel->context);
-    return NULL;
-}
-
-static bool
-start_parallel(pthread_t *out, Parallel *parallel)
-{
-    sigset_t all, old;
-    int ret;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    ret = pthread_create(out, NULL, parallel_main, parallel);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return ret == 0;
-}
-
-void
-blk_context_run_parallel(BlkContext *context, unsigned threads, BlkFiberFunc func, void *opaque,
-                         unsigned count)
-{
-    Parallel parallel = { .context = context, .func = func, .opaque = opaque, .live = count };
-    pthread_t helpers[MAX_WORKERS];
-    unsigned started = 0;
-
-    g_assert(!context->lock && !context->source && !context->current);
-    g_assert(context->dispatch_depth == 0);
-    context->is_parallel = true;
-    for (unsigned i = 0; i < count; i++) {
-        BlkFiber *fiber = prepare_fiber(context, parallel_fiber, &parallel);
-        if (fiber) {
-            make_ready(context, fiber);
-        }
-    }
-    while (started + 1 < MIN(threads, MAX_WORKERS) &&
-           start_parallel(&helpers[started], &parallel)) {
-        started++;
-    }
-    parallel_main(&parallel);
-    while (started > 0) {
-        pthread_join(helpers[--started], NULL);
-    }
-    context->is_parallel = false;
-}
-
 static gboolean
 source_dispatch(GSource *source, GSourceFunc callback, gpointer user_data)
 {
@@ -760,7 +414,7 @@ source_dispatch(GSource *source, GSourceFunc callback, gpointer user_data)
     }
     /* With the lock: whoever holds it may be waiting for this very signal (blk_context_poll). */
     clear_signal(context);
-    run_ready(context);
+    blk_context_dispatch(context);
     if (context->lock) {
         vit_lock_release(context->lock);
     }
@@ -817,7 +471,7 @@ blk_context_new(GMainContext *main_context, VitLock *lock, GError **error)
     context->idle_count = 1;
     pthread_mutex_init(&context->jobs_lock, NULL);
     pthread_cond_init(&context->left, NULL);
-    context->pool = blk_pool_new(MAX_WORKERS, job_done, context);
+    context->pool = blk_pool_new(BLK_MAX_WORKERS, blk_context_job_done, context);
     if (main_context) {
         context->helps = true;
         attach(context, main_context);
