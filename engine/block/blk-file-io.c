@@ -40,6 +40,15 @@ zero_rest(struct iovec *iov, int count)
     }
 }
 
+/* That there is no space the write itself will say. */
+static void
+reserve(BlkFileIo *io)
+{
+    if (fallocate(io->fd, FALLOC_FL_KEEP_SIZE, (off_t)io->offset, (off_t)io->len) < 0) {
+        io->reserve = errno != EOPNOTSUPP && errno != ENOSYS;
+    }
+}
+
 int
 blk_file_io(void *arg)
 {
@@ -48,6 +57,9 @@ blk_file_io(void *arg)
     int count = io->iov_count;
     uint64_t done = 0;
 
+    if (io->reserve) {
+        reserve(io);
+    }
     while (done < io->len) {
         off_t at = (off_t)(io->offset + done);
         int batch = MIN(count, IOV_MAX);

@@ -12,7 +12,8 @@
 typedef struct BlkFileIo {
     int fd;
     bool write;
-    bool sync; /* write: stable before it returns */
+    bool sync;    /* write: stable before it returns */
+    bool reserve; /* write: blocks first; cleared when the file system cannot */
     uint64_t offset, len;
     uint64_t file_len; /* reads end here, the rest is zeroes */
     struct iovec *iov; /* changed */

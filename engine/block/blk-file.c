@@ -31,7 +31,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-enum { INLINE_IOV = 16, CACHED_BYTES = 128 * 1024 };
+enum { INLINE_IOV = 16, CACHED_BYTES = 128 * 1024, RESERVE_BYTES = 512 * 1024 };
 enum { AIO_THREADS, AIO_NATIVE, AIO_IO_URING };
 
 typedef struct BlkFile {
@@ -40,6 +40,7 @@ typedef struct BlkFile {
     int fd; /* 0 before the open; a real descriptor is never 0 here */
     bool is_device, is_cdrom, has_locks, no_cached_reads, no_cached_writes, no_punch, no_zero;
     bool in_memory;  /* of a file system that has no disk */
+    bool reserves;   /* ... where long writes are faster into blocks that are allocated */
     uint64_t len;    /* of a regular file, as this node left it */
     BlkAio *engine;  /* of the graph; NULL: worker threads */
     BlkTurns writes; /* into the page cache: the host's kernel lets in one at a time */
@@ -55,15 +56,20 @@ typedef struct OpenJob {
     bool has_fd; /* fd is open already, of a descriptor set */
     int fd;      /* result */
     struct stat st;
-    bool in_memory;
+    bool in_memory, reserves;
 } OpenJob;
 
-static bool
-lies_in_memory(int fd)
+/* ext4 reserves what has no blocks yet block by block: 128 MiB written at 2 MiB a time take 24 ms,
+ * 17 after fallocate of each. */
+static void
+look_at_file_system(OpenJob *job)
 {
     struct statfs fs;
 
-    return fstatfs(fd, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+    if (S_ISREG(job->st.st_mode) && fstatfs(job->fd, &fs) == 0) {
+        job->in_memory = fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC;
+        job->reserves = fs.f_type == EXT4_SUPER_MAGIC;
+    }
 }
 
 /* Never descriptor 0..2: one of those given away as standard output would be a lost image. */
@@ -89,7 +95,7 @@ open_worker(void *arg)
         return ret;
     }
     job->fd = fd;
-    job->in_memory = lies_in_memory(fd);
+    look_at_file_system(job);
     return 0;
 }
 
@@ -222,7 +228,8 @@ file_open(BlkNode *node, GError **error)
         return false;
     }
     file->is_device = !S_ISREG(job.st.st_mode);
-    file->in_memory = job.in_memory && !file->is_device;
+    file->in_memory = job.in_memory;
+    file->reserves = job.reserves;
     file->is_cdrom = strcmp(node->driver->name, "host_cdrom") == 0;
     file->has_locks = file->locking != VIT_OFF;
     file->len = file->is_device ? 0 : (uint64_t)job.st.st_size;
@@ -294,6 +301,22 @@ try_at_once(BlkNode *node, BlkFileIo *io)
     return ret == 0 ? 0 : -EAGAIN;
 }
 
+/* Into the page cache, in turn. Only a tool's copy reserves: a guest's writes go to blocks that are
+ * there, mostly. */
+static int
+write_cached(BlkNode *node, BlkFileIo *io)
+{
+    BlkFile *file = node->state;
+    bool reserve =
+        file->reserves && io->len >= RESERVE_BYTES && blk_context_is_parallel(node->context);
+    int ret;
+
+    io->reserve = reserve;
+    ret = blk_pool_run_here(node->context, &file->writes, blk_file_io, io);
+    file->reserves &= io->reserve || !reserve;
+    return ret;
+}
+
 static int
 run_io(BlkNode *node, BlkFileIo *io, const BlkVec *vec, uint64_t at)
 {
@@ -315,7 +338,7 @@ run_io(BlkNode *node, BlkFileIo *io, const BlkVec *vec, uint64_t at)
         return blk_aio_run(file->engine, io);
     }
     if (io->write && !io->sync && !node->cache_direct && !file->is_device) {
-        return blk_pool_run_here(node->context, &file->writes, blk_file_io, io);
+        return write_cached(node, io);
     }
     return blk_pool_run(node->context, blk_file_io, io);
 }
