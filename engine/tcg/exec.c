@@ -581,6 +581,18 @@ vit_tcg_get_dispatches(const VitCpu *cpu)
     return tcg_cpu_of(cpu->state)->dispatches;
 }
 
+bool
+vit_tcg_get_last_jump(const VitCpu *cpu, uint64_t *out_rip)
+{
+    const TcgCpu *tcg = tcg_cpu_of(cpu->state);
+    const TcgLink *link = tcg->hot.link;
+    const uint8_t *bytes;
+
+    return link && !link->ungrouped &&
+           tcg_recover_rip(tcg->machine, link->jump + tcg_exec_delta(tcg->machine), out_rip, &bytes,
+                           NULL);
+}
+
 /* ---- Life ---- */
 
 static void

@@ -31,10 +31,12 @@ TcgMachine *vit_tcg_new(const TcgOptions *options, GError **error);
 void vit_tcg_free(TcgMachine *machine);
 
 /* For lockstep: run() leaves with VIT_CPU_EXIT_REQUEST after so many dispatches; 0 = never. No CPU
- * runs. */
+ * runs. Nothing that is done depends on the host's clock then: two runs do the same. */
 void vit_tcg_set_stop_every(TcgMachine *machine, unsigned dispatches);
 /* How often CPU has entered translated code. */
 uint64_t vit_tcg_get_dispatches(const VitCpu *cpu);
+/* Where the jump is that led CPU out of the block it ran last. False: something else did. */
+bool vit_tcg_get_last_jump(const VitCpu *cpu, uint64_t *out_rip);
 /* What "info jit" shows. Any thread. */
 void vit_tcg_print_statistics(TcgMachine *machine, GString *out);
 

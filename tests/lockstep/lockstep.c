@@ -6,13 +6,15 @@
  *   lockstep [--count INSTRUCTIONS] [--every DISPATCHES] [--spoil STRETCH] [--quiet]
  *            -- MACHINE OPTIONS...
  *
- * The translated machine runs one block, the interpreted one follows to the same registers; a
- * block goes only forward, so the first such place is the right one. After a stretch of so many
- * blocks the memory that the latter wrote is compared, and now and then all of it. Time is the
- * interpreter's count of instructions and stands still in a stretch; timers run between stretches,
- * in both. Interrupts that arise inside a stretch end it and are given to both CPUs at the start of
- * their next one, so they come at the same place. CPUs take turns. At a difference everything runs
- * again up to the stretch that differed, which is then looked at block by block.
+ * The translated machine runs one block, the interpreted one follows to the same registers. A block
+ * goes forward and may end with a jump into its own middle, as a loop that polls memory does when
+ * it is entered from before its head: so the right place is behind the jump that led out of the
+ * block, else the first with these registers. After a stretch of so many blocks the memory that the
+ * latter wrote is compared, and now and then all of it. Time is the interpreter's count of
+ * instructions and stands still in a stretch; timers run between stretches, in both. Interrupts
+ * that arise inside a stretch end it and are given to both CPUs at the start of their next one, so
+ * they come at the same place. CPUs take turns. At a difference everything runs again up to the
+ * stretch that differed, which is then looked at block by block.
  *
  * Translated code is exact at faults here and unlinked (-accel tcg,x-exact=on,x-force-exits=on):
  * linked blocks would go round a loop that waits for a device any number of times, and how often
@@ -126,6 +128,8 @@ make_side(Lockstep *lockstep, const Options *options, bool translated, GError **
 
         vcpu->cpu.kick = on_kick;
         vcpu->cpu.kick_opaque = side;
+        vcpu->cpu.is_crowded =
+            false; /* PAUSE would hand the host CPU to others: here it is one thread */
         vit_map_reader_online(&vcpu->reader);
     }
     return true;
@@ -261,10 +265,10 @@ compare_memory(Lockstep *lockstep, bool whole)
 /* ---- A stretch ---- */
 
 /* Steps the interpreter to where the translator is. COUNT: the instructions that takes; 0 when that
- * is not known, as a block was run, in which the first place with the same registers is the right
- * one: control only goes forward there. */
+ * is not known, as a block was run. JUMP: the instruction that led out of it, NULL: none, and it
+ * only went forward. */
 static char *
-follow(Lockstep *lockstep, unsigned cpu, uint64_t count)
+follow(Lockstep *lockstep, unsigned cpu, uint64_t count, const uint64_t *jump)
 {
     X86Core *leader = core_of(&lockstep->sides[0], cpu);
     X86Core *follower = core_of(&lockstep->sides[1], cpu);
@@ -273,9 +277,11 @@ follow(Lockstep *lockstep, unsigned cpu, uint64_t count)
     char *what = NULL;
 
     for (unsigned steps = 0; !what && steps < FOLLOW_MAX; steps++) {
+        uint64_t from = follower->s.rip;
         bool on = x86_interp_step(follower, &reason);
 
-        if (!same_place(&leader->s, &follower->s) || follower->instructions - begun < count) {
+        if (!same_place(&leader->s, &follower->s) || follower->instructions - begun < count ||
+            (jump && *jump != from)) {
             if (!on && reason != VIT_CPU_EXIT_REQUEST) {
                 what = g_strdup_printf("the interpreter left (%d), the translator did not", reason);
             }
@@ -311,6 +317,7 @@ run_block(Lockstep *lockstep, unsigned cpu)
     X86Core *core = leader->state;
     uint64_t blocks = vit_tcg_get_dispatches(leader), count = core->instructions;
     X86State before = core->s;
+    uint64_t jump;
     VitCpuExit reason;
 
     vit_cpu_lower(leader, VIT_CPU_EVENT_EXIT);
@@ -319,7 +326,8 @@ run_block(Lockstep *lockstep, unsigned cpu)
     blocks = vit_tcg_get_dispatches(leader) - blocks;
     count = core->instructions - count;
     if (blocks || count || !same_place(&before, &core->s)) {
-        return follow(lockstep, cpu, blocks ? 0 : count);
+        return follow(lockstep, cpu, blocks ? 0 : count,
+                      blocks && vit_tcg_get_last_jump(leader, &jump) ? &jump : NULL);
     }
     if (reason == VIT_CPU_EXIT_HALT) {
         /* an event that put the CPU to sleep, INIT, was all there was */
