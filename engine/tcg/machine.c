@@ -89,6 +89,7 @@ vit_tcg_new(const TcgOptions *options, GError **error)
     machine->rams = g_ptr_array_new();
     machine->insns = g_hash_table_new_full(insn_hash, insn_equal, g_free, NULL);
     machine->emit = g_new0(TcgEmit, 1);
+    tcg_pool_init(&machine->pool);
     if (options->warm_up) {
         machine->heat = g_new0(X86Heat, 1);
         machine->heat->warm = options->warm_up;
@@ -142,6 +143,7 @@ vit_tcg_free(TcgMachine *machine)
     g_hash_table_unref(machine->insns);
     g_ptr_array_unref(machine->rams);
     g_free(machine->hash);
+    tcg_pool_finish(&machine->pool);
     g_free(machine->emit);
     g_free(machine->heat);
     g_mutex_clear(&machine->lock);

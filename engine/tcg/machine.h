@@ -8,6 +8,7 @@
 
 #include "asm.h"
 #include "codemem.h"
+#include "pool.h"
 #include "tcg-cpu.h"
 
 #include <limits.h>
@@ -58,30 +59,35 @@ typedef struct TcgSofts {
     TcgSoft field[TCG_SOFTS];
 } TcgSofts;
 
+/* What is looked at of blocks that are passed by on the way to another is in its first line of the
+ * cache. */
 struct TcgBlock {
-    struct TcgPage *page;
-    struct TcgPage *second; /* NULL, or the page that its one instruction runs into */
-    TcgBlock *next_in_page, *next_in_second, *next_in_hash;
-    uint64_t pc;
+    TcgBlock *next_in_hash;
+    uint32_t stamp;
     uint16_t offset, len; /* in the page; runs past its end when there is a second */
+    bool dead;            /* is not found; lives again if memory has its bytes again */
+    bool checked;         /* compares its bytes when it is entered: selfcheck.c */
+    uint8_t ungrouped;    /* a block of so many instructions without groups; 0 = none */
+    bool flags_live;      /* somebody reads the flags it is entered with */
     /* Bytes further on in the page that it relies on as well; they follow its own in BYTES. */
     uint16_t ahead_offset, ahead_len;
+    TcgBlock *next_in_page, **at_in_page; /* AT: what points to it */
+    TcgBlock *next_in_second;
+    struct TcgPage *second; /* NULL, or the page that its one instruction runs into */
+    struct TcgPage *page;
+
+    uint64_t pc;
     uint16_t mode;
-    bool dead; /* is not found; lives again if memory has its bytes again */
-    uint32_t stamp;
-    const uint8_t *bytes;       /* what it was made from */
-    const uint8_t *start, *end; /* of the host code */
-    const uint8_t *cold_end;    /* of what is rarely executed; begins where the last one's ends */
-    const uint8_t *entry;       /* no test: forward jumps inside the page */
-    const uint8_t *entry_loop;  /* exit test: backward jumps inside the page */
-    const uint8_t *entry_far;   /* page still mapped, exit test: all others */
-    const uint8_t *entry_indirect; /* the same with the flags in hot.exit_flags */
-    uint8_t ungrouped;             /* a block of so many instructions without groups; 0 = none */
-    bool flags_live;               /* somebody reads the flags it is entered with */
-    bool checked;                  /* compares its bytes when it is entered: selfcheck.c */
-    TcgSofts softs;                /* of one that is checked */
-    TcgLink *incoming;
     uint16_t n_links, n_insns, n_places; /* places: those of the block, then those of its loop */
+    TcgSofts softs;                      /* of one that is checked */
+    const uint8_t *bytes;                /* what it was made from */
+    const uint8_t *start, *end;          /* of the host code */
+    const uint8_t *cold_end;   /* of what is rarely executed; begins where the last one's ends */
+    const uint8_t *entry;      /* no test: forward jumps inside the page */
+    const uint8_t *entry_loop; /* exit test: backward jumps inside the page */
+    const uint8_t *entry_far;  /* page still mapped, exit test: all others */
+    const uint8_t *entry_indirect; /* the same with the flags in hot.exit_flags */
+    TcgLink *incoming;
     TcgLink *links;
     TcgPlace *places;
 };
@@ -155,7 +161,8 @@ struct TcgMachine {
     uint8_t *barrier_page;    /* see safepoint.c; NULL = the host has membarrier() */
     uint64_t claims, settled; /* of pages that became code: all, those that may be read */
 
-    /* By host address; owned. Reserved at its largest, so that it never moves. */
+    TcgPool pool; /* of the blocks */
+    /* By host address. Reserved at its largest, so that it never moves. */
     TcgBlock **blocks;
     size_t n_blocks;
     TcgBlock **hash;

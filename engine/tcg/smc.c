@@ -100,6 +100,10 @@ enter_pages(TcgBlock *block)
     TcgPage *page = block->page;
 
     block->next_in_page = page->blocks;
+    block->at_in_page = &page->blocks;
+    if (page->blocks) {
+        page->blocks->at_in_page = &block->next_in_page;
+    }
     page->blocks = block;
     page->physical->granules |= own_granules(block);
     if (block->second) {
@@ -218,17 +222,25 @@ second_granule(const TcgPhysical *physical)
     return block ? 1 : 0;
 }
 
-/* Takes BLOCK, which dies, out of the list of its other page. */
+static void
+unlist(TcgBlock *block)
+{
+    *block->at_in_page = block->next_in_page;
+    if (block->next_in_page) {
+        block->next_in_page->at_in_page = block->at_in_page;
+    }
+}
+
+/* Takes BLOCK, which dies, out of the list of its page. */
 static void
 leave_page(TcgBlock *block)
 {
-    TcgBlock **at = &block->page->blocks;
     uint64_t granules = 0;
 
-    while (*at != block) {
-        at = &(*at)->next_in_page;
+    unlist(block);
+    if (block->checked) {
+        return; /* it had no granule */
     }
-    *at = block->next_in_page;
     for (const TcgPage *page = block->page->physical->pages; page; page = page->next) {
         for (const TcgBlock *other = page->blocks; other; other = other->next_in_page) {
             granules |= own_granules(other);
@@ -260,19 +272,17 @@ drop_granules(TcgMachine *machine, TcgPhysical *physical, uint64_t mask)
         drop_block(machine, block);
     }
     for (TcgPage *page = physical->pages; page; page = page->next) {
-        TcgBlock **at = &page->blocks;
-        while (*at) {
-            TcgBlock *block = *at;
+        for (TcgBlock *block = page->blocks, *next; block; block = next) {
             uint64_t own = own_granules(block);
+            next = block->next_in_page;
             if ((own & mask) || mask == UINT64_MAX) {
-                *at = block->next_in_page;
+                unlist(block);
                 if (block->second) {
                     leave_second(block);
                 }
                 drop_block(machine, block);
             } else {
                 physical->granules |= own;
-                at = &block->next_in_page;
             }
         }
     }
@@ -607,9 +617,7 @@ tcg_drop_all(TcgMachine *machine)
     GHashTableIter iter;
     gpointer value;
 
-    for (size_t i = 0; i < machine->n_blocks; i++) {
-        g_free(machine->blocks[i]);
-    }
+    tcg_pool_clear(&machine->pool);
     machine->n_blocks = 0;
     memset(machine->hash, 0, machine->hash_len * sizeof(machine->hash[0]));
     g_hash_table_iter_init(&iter, machine->physical);

@@ -351,7 +351,8 @@ new_block(TcgEmit *e, const TcgBlock *draft)
 {
     size_t links = e->n_links * sizeof(TcgLink), places = e->n_places * sizeof(TcgPlace);
     TcgBlock *block =
-        g_malloc(sizeof(*block) + links + places + draft->len + e->ahead_len + TCG_INSN_BYTES);
+        tcg_pool_alloc(&e->machine->pool, sizeof(*block) + links + places + draft->len +
+                                              e->ahead_len + TCG_INSN_BYTES);
 
     *block = *draft;
     block->links = (TcgLink *)(block + 1);
@@ -426,7 +427,7 @@ emit_block(TcgEmit *e, TcgBlock *draft, const TcgFetch *fetch)
     block = new_block(e, draft);
     tcg_emit_links(e, block);
     if (tcg_asm_failed(&e->a)) {
-        g_free(block);
+        tcg_pool_undo(&e->machine->pool, block);
         return NULL;
     }
     finish_links(e, block);
