@@ -10,7 +10,7 @@ faults=$(git ls-files -z '*.c' '*.h' |
     grep -E 'error' | cut -c1-160 | sort | uniq | head -n 40)
 if [ -n "$faults" ]; then
     echo "$faults"
-    echo "Run ./dev format."
+    echo "Run ./dev format --all."
     exit 1
 fi
 [ "$(git ls-files '*.c' | wc -l)" -gt 0 ] || { echo "git names no C file here"; exit 1; }
