@@ -336,8 +336,9 @@ tcg_emit_stack(TcgEmit *e)
         TcgEa ea = tcg_ea_stack(e, 0);
         ea.base = X86_RBP;
         TcgMem mem = tcg_emit_mem(e, &ea, size, false);
+        tcg_asm_mov_rm(a, size, TCG_T1, mem); /* it may fault: see tlb-near.c */
         tcg_asm_lea(a, size, sp, tcg_mem(bp, (int32_t)size));
-        tcg_asm_mov_rm(a, size, bp, mem);
+        tcg_asm_mov_rr(a, size, bp, TCG_T1);
         e->t0_next = e->used_group;
     } else {
         return false;

@@ -36,6 +36,7 @@ typedef struct __attribute__((packed)) Site {
     uint8_t info, size; /* SITE_*; bytes of the operand */
     int32_t again;      /* the check, from here */
     uint16_t hit, done; /* from there: behind the check, behind the instruction */
+    uint16_t near;      /* slot, or TCG_NEAR_NONE */
 } Site;
 
 TcgEa
@@ -140,6 +141,12 @@ table_offset(unsigned view, bool write, size_t member)
            (int32_t)((view * 2 + write) * sizeof(TcgTlbEntry) * TCG_TLB_LARGEST + member);
 }
 
+TcgMem
+tcg_tlb_mem(unsigned view, bool write, size_t member)
+{
+    return tcg_mem_index(TCG_CTX, TCG_T1, 0, table_offset(view, write, member));
+}
+
 static void
 check_transparent(TcgEmit *e, TcgCold *cold, unsigned size, bool write)
 {
@@ -170,15 +177,61 @@ check_transparent(TcgEmit *e, TcgCold *cold, unsigned size, bool write)
 void
 tcg_asm_check(TcgAsm *a, unsigned view, unsigned size, bool write, TcgLabel *fail)
 {
-    int32_t tag = table_offset(view, write, offsetof(TcgTlbEntry, tag));
-    int32_t host = table_offset(view, write, offsetof(TcgTlbEntry, host));
-
     tcg_asm_rorx_rri(a, 8, TCG_T1, TCG_T0, 8);
     tcg_asm_alu_rm(a, TCG_AND, 4, TCG_T1, hot(offsetof(TcgHot, tlb_mask)));
-    tcg_asm_alu_rm(a, TCG_ADD, 8, TCG_T0, tcg_mem_index(TCG_CTX, TCG_T1, 0, tag));
-    tcg_asm_mov_rm(a, 8, TCG_T1, tcg_mem_index(TCG_CTX, TCG_T1, 0, host));
+    tcg_asm_alu_rm(a, TCG_ADD, 8, TCG_T0, tcg_tlb_mem(view, write, offsetof(TcgTlbEntry, tag)));
+    tcg_asm_mov_rm(a, 8, TCG_T1, tcg_tlb_mem(view, write, offsetof(TcgTlbEntry, host)));
     tcg_asm_alu_ri(a, TCG_CMP, 8, TCG_T0, (int32_t)(VIT_PAGE_SIZE - size));
     tcg_asm_jcc(a, TCG_A, fail);
+}
+
+static TcgMem
+near_mem(unsigned slot, size_t member)
+{
+    return tcg_mem(TCG_CTX, TCG_OFFSET(near.page) + (int32_t)(slot * sizeof(TcgTlbEntry) + member));
+}
+
+/* T0 = EA + the word at TAG. */
+static void
+add_tag(TcgEmit *e, const TcgEa *ea, TcgMem tag)
+{
+    bool base = ea->base != X86_NO_REG, index = ea->index != X86_NO_REG;
+    TcgAsm *a = &e->a;
+
+    if (ea->address_size == 8 && base != index && !ea->soft && !ea->bit_size &&
+        ea->segment != X86_FS && ea->segment != X86_GS) {
+        unsigned reg = tcg_emit_use(e, base ? ea->base : ea->index, TCG_T1);
+        tcg_asm_mov_rm(a, 8, TCG_T0, tag);
+        tcg_asm_lea(a, 8, TCG_T0,
+                    tcg_mem_index(TCG_T0, reg, base ? 0 : ea->scale, (int32_t)ea->disp));
+    } else {
+        tcg_emit_ea(e, ea);
+        tcg_asm_alu_rm(a, TCG_ADD, 8, TCG_T0, tag);
+    }
+}
+
+/* The check of the page in SLOT. */
+static void
+check_near(TcgEmit *e, const TcgEa *ea, unsigned size, unsigned slot, TcgLabel *fail)
+{
+    TcgAsm *a = &e->a;
+
+    add_tag(e, ea, near_mem(slot, offsetof(TcgTlbEntry, tag)));
+    tcg_asm_mov_rm(a, 8, TCG_T1, near_mem(slot, offsetof(TcgTlbEntry, host)));
+    tcg_asm_alu_ri(a, TCG_CMP, 8, TCG_T0, (int32_t)(VIT_PAGE_SIZE - size));
+    tcg_asm_jcc(a, TCG_A, fail);
+}
+
+/* Where it failed, with the address in T0: perhaps the tables have it. */
+static void
+look_further(TcgEmit *e, TcgCold *cold)
+{
+    unsigned size = cold->span ? cold->span : cold->size;
+    TcgAsm *a = &e->a;
+
+    tcg_asm_mov_ri(a, TCG_T1, (uint64_t)cold->near << 12 | (VIT_PAGE_SIZE - size));
+    tcg_asm_call_to(a, e->machine->thunks.near[cold->is_write]);
+    tcg_asm_jcc(a, TCG_BE, &cold->hit);
 }
 
 /* T0 = offset in the page, T1 = the page. NULL: failed. */
@@ -200,12 +253,19 @@ check(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
                        .parked = e->flags_live,
                        .leaves = e->loop.emitting,
                        .flags_saved = e->flags_saved,
+                       .near = TCG_NEAR_NONE,
                        .is_flow = e->insn->row->class_ == X86_CLASS_FLOW };
     tcg_asm_bind(&e->a, &cold->again);
-    tcg_emit_ea(e, ea);
-    if (cold->parked) {
+    if (e->view == X86_VIEW_USER && !cold->parked && !cold->leaves) {
+        cold->near = tcg_near_slot(e->machine, e->pc, write);
+    }
+    if (cold->near != TCG_NEAR_NONE) {
+        check_near(e, ea, size, cold->near, &cold->slow);
+    } else if (cold->parked) {
+        tcg_emit_ea(e, ea);
         check_transparent(e, cold, size, write);
     } else {
+        tcg_emit_ea(e, ea);
         tcg_asm_check(&e->a, e->view, size, write, &cold->slow);
     }
     tcg_asm_bind(&e->a, &cold->hit);
@@ -356,7 +416,8 @@ static void
 emit_stub(TcgEmit *e, TcgCold *cold)
 {
     Site site = { .info = (cold->is_write ? SITE_WRITE : 0) | (cold->flags_saved ? SITE_SAVED : 0),
-                  .size = cold->size };
+                  .size = cold->size,
+                  .near = cold->near };
     TcgLabel ungrouped = { 0 };
     TcgAsm *a = &e->a;
 
@@ -369,6 +430,9 @@ emit_stub(TcgEmit *e, TcgCold *cold)
         return;
     }
     tcg_emit_ea(e, &cold->ea);
+    if (cold->near != TCG_NEAR_NONE) {
+        look_further(e, cold);
+    }
     if (cold->span) {
         test_span(e, cold, &ungrouped);
         site.info |= SITE_GROUP | (cold->own_write ? SITE_OWN_WRITE : 0);
@@ -452,6 +516,9 @@ slow(X86State *state, uint64_t linear, const uint8_t *at)
         cpu->hot.flags = cpu->hot.exit_flags;
     }
     tcg_fp_settle(cpu);
+    if (site.near != TCG_NEAR_NONE && tcg_near_missed(cpu, site.near, at + site.again)) {
+        return site.again;
+    }
     if (site.info & SITE_GROUP
             ? fill_group(cpu, linear, site.info)
             : tcg_tlb_fill(cpu, linear, site.info & SITE_WRITE, x86_view(core))) {

@@ -28,6 +28,7 @@ typedef struct TcgCold {
     uint16_t span;     /* of a group: what has to be in one page; 0 = one access */
     uint8_t count;     /* of a group: instructions up to its last */
     uint8_t own_write; /* of a group: its first instruction writes */
+    uint16_t near;     /* its slot, or TCG_NEAR_NONE */
 } TcgCold;
 
 /* Accesses of a loop that lie a constant from each other in every turn, and move by a constant. */
@@ -141,6 +142,8 @@ void tcg_emit_prefetch(TcgEmit *e);
 void tcg_emit_mem_done(TcgEmit *e);
 /* The slow paths, behind the block. */
 void tcg_emit_cold(TcgEmit *e);
+/* An entry's member where T1 is the place in the table. */
+TcgMem tcg_tlb_mem(unsigned view, bool write, size_t member);
 /* The check alone, of SIZE bytes at T0: T0 = offset in the page, T1 = the page. Flags are lost. */
 void tcg_asm_check(TcgAsm *a, unsigned view, unsigned size, bool write, TcgLabel *fail);
 

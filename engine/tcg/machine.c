@@ -175,7 +175,8 @@ vit_tcg_print_statistics(TcgMachine *machine, GString *out)
         "writes beside     %" G_GUINT64_FORMAT ", pages given up %" G_GUINT64_FORMAT "\n"
         "checked blocks    %" G_GUINT64_FORMAT " (%" G_GUINT64_FORMAT
         " with soft fields), found stale %" G_GUINT64_FORMAT ", revived %" G_GUINT64_FORMAT "\n"
-        "waits for others  %" G_GUINT64_FORMAT "\n",
+        "waits for others  %" G_GUINT64_FORMAT "\n"
+        "scattered         %" G_GUINT64_FORMAT " accesses look in the tables each time\n",
         (machine->code_used + machine->cold_used - machine->cold_start) / 1024,
         machine->code_len / 1024, machine->translated_blocks,
         (double)machine->translated_insns / MAX(machine->translated_blocks, 1),
@@ -185,7 +186,7 @@ vit_tcg_print_statistics(TcgMachine *machine, GString *out)
         ns_per_insn * (double)machine->translated_insns / 1e6, machine->links_made,
         machine->invalidated, machine->full_flushes, machine->writes_beside, machine->given_up,
         machine->checked_blocks, machine->soft_blocks, machine->stale, machine->revived,
-        machine->waits);
+        machine->waits, machine->far_count);
     for (const TcgCpu *cpu = machine->cpus; cpu; cpu = cpu->next) {
         g_string_append_printf(out,
                                "CPU %u: %" G_GUINT64_FORMAT " dispatches, %" G_GUINT64_FORMAT

@@ -134,6 +134,7 @@ typedef struct TcgThunks {
     /* jumped to: T1 = guest rIP, T0 = the X86Insn there or 0; it is executed, then leaves */
     const uint8_t *interpret_leave;
     const uint8_t *slow;      /* called: T0 = address; see emit-mem.c */
+    const uint8_t *near[2];   /* called: see tlb-near.c */
     const uint8_t *jump_miss; /* T0 = guest rIP, T1 = the jump's own, to spare[1] */
     /* called: see fpstate.h */
     const uint8_t *vec_load[4], *x87_load, *fp_spill, *fp_reload;
@@ -174,9 +175,12 @@ struct TcgMachine {
     TcgPhysical *checked; /* those that are not watched; atomic to see whether there are any */
     GHashTable *insns;    /* X86Insn as a set: those that blocks hand to the interpreter */
     uint32_t last_stamp;
+    unsigned near_slots[2];   /* given away */
+    uint64_t far_sites[1024]; /* addresses of instructions that get none, by hash */
 
     uint64_t translated_blocks, translated_insns, translated_guest_bytes, host_bytes, cold_bytes;
     uint64_t links_made, invalidated, revived, full_flushes, writes_beside, given_up;
+    uint64_t far_count;
     uint64_t checked_blocks, soft_blocks, stale, waits;
     uint64_t timed_insns; /* of some translations, what they took */
     int64_t timed_ns;
@@ -243,6 +247,15 @@ void tcg_drop_all(TcgMachine *machine);
 /* No RAM block knows the machine any more. Takes no lock. */
 void tcg_rams_forget(TcgMachine *machine);
 
+/* BLOCK is not come to any more and does not live again. */
+void tcg_block_retire(TcgMachine *machine, TcgBlock *block);
+
+/* ---- tlb-near.c ---- */
+/* A slot for an access of the instruction at PC; TCG_NEAR_NONE: it is to look in the tables. Lock
+ * held. */
+uint16_t tcg_near_slot(TcgMachine *machine, uint64_t pc, bool write);
+void tcg_near_make_thunks(TcgThunks *t, TcgAsm *a);
+
 /* ---- selfcheck.c ---- */
 /* Whether all that differs between BLOCK's bytes and PAGE are fields that can be read when the
  * instruction is executed; they are added to those that already are. */
@@ -271,6 +284,8 @@ void tcg_recover_init(void);
  * no block. */
 bool tcg_recover_rip(const TcgMachine *machine, const uint8_t *pc, uint64_t *out_rip,
                      const uint8_t **out_bytes, bool *out_flags_saved);
+/* The block that host code at PC lies in, NULL: none. */
+TcgBlock *tcg_recover_block(TcgCpu *cpu, const uint8_t *pc);
 /* After a spill at host code PC, with rIP at the instruction: the flags before it to the state. */
 void tcg_recover_flags(TcgCpu *cpu, const uint8_t *pc);
 /* The same put off, as what the interpreter executes rarely shows flags that nobody reads: then

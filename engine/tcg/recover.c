@@ -94,6 +94,12 @@ block_of(TcgCpu *cpu, const uint8_t *pc)
     return site->block;
 }
 
+TcgBlock *
+tcg_recover_block(TcgCpu *cpu, const uint8_t *pc)
+{
+    return (TcgBlock *)block_of(cpu, pc);
+}
+
 /* The number of the instruction at rIP, n_insns when it is not in BLOCK. */
 static unsigned
 place_of(const TcgBlock *block, uint64_t rip)

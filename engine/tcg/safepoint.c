@@ -41,6 +41,7 @@ tcg_begin(TcgCpu *cpu)
         g_mutex_unlock(&machine->flush_lock);
         __atomic_store_n(&cpu->turn, cpu->turn + 1, __ATOMIC_SEQ_CST);
     }
+    tcg_near_begin(cpu);
 }
 
 void

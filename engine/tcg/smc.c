@@ -261,6 +261,27 @@ leave_second(TcgBlock *block)
     *at = block->next_in_second;
 }
 
+static void
+drop_alone(TcgMachine *machine, TcgBlock *block)
+{
+    leave_page(block);
+    if (block->second) {
+        leave_second(block);
+    }
+    drop_block(machine, block);
+}
+
+void
+tcg_block_retire(TcgMachine *machine, TcgBlock *block)
+{
+    TcgBlock **head = bucket(machine, block->stamp, block->offset);
+
+    if (!block->dead) {
+        drop_alone(machine, block);
+        unhash(head, block);
+    }
+}
+
 /* Drops what MASK covers. */
 static void
 drop_granules(TcgMachine *machine, TcgPhysical *physical, uint64_t mask)
@@ -387,11 +408,7 @@ tcg_block_find(TcgMachine *machine, const TcgFetch *fetch, const TcgFetch *secon
         }
     }
     if (stale) {
-        leave_page(stale);
-        if (stale->second) {
-            leave_second(stale);
-        }
-        drop_block(machine, stale);
+        drop_alone(machine, stale);
         machine->stale++;
         if ((!same || !same->softs.count) && tcg_softs_find(stale, fetch->host, out_softs)) {
             return NULL;

@@ -62,6 +62,8 @@ enum {
     TCG_JUMP_BITS = 14,
     TCG_JUMP_ENTRIES = 1 << TCG_JUMP_BITS,
     TCG_LOG_ENTRIES = 8192,
+    TCG_NEAR_SLOTS = 1 << 12, /* of reads, and as many of writes */
+    TCG_NEAR_NONE = 0xffff,
     TCG_SPACES = 8,
     TCG_SPACE_DATA = 256,
     TCG_SPACE_CODE = 128,
@@ -78,6 +80,17 @@ typedef struct TcgTlbEntry {
     uint64_t tag;   /* minus the page's address */
     uintptr_t host; /* its host address */
 } TcgTlbEntry;
+
+/* A slot belongs to an access of user code, or to some of them: the page that it went to last,
+ * which the tables had then. Reads have the first half, writes the other: tlb-near.c. */
+typedef struct TcgNear {
+    TcgTlbEntry page[2 * TCG_NEAR_SLOTS];
+    int32_t left[2 * TCG_NEAR_SLOTS];      /* misses until the clock is looked at */
+    uint32_t since_us[2 * TCG_NEAR_SLOTS]; /* when that was */
+    uint32_t n_used;
+    uint16_t used[2 * TCG_NEAR_SLOTS]; /* that are not empty */
+    bool drop_writes;                  /* atomic; before the next turn */
+} TcgNear;
 
 /* A page of code as mapped now. */
 typedef struct TcgFetch {
@@ -190,6 +203,7 @@ typedef struct TcgCpu {
     X86Fpu x87_image;                        /* what FXSAVE gave; see fpstate.c */
     TcgHot hot __attribute__((aligned(64))); /* right before the core: see TcgHot */
     X86Core core __attribute__((aligned(64)));
+    TcgNear near;
     TcgFetch fetch[X86_VIEW_LAST][TCG_FETCH_ENTRIES];
     TcgJump jump[X86_VIEW_LAST][TCG_JUMP_ENTRIES];
     uint32_t jump_stamp[X86_VIEW_LAST][TCG_JUMP_ENTRIES]; /* for the dispatcher */
@@ -269,6 +283,19 @@ bool tcg_tlb_fill(TcgCpu *cpu, uint64_t linear, bool write, X86View view);
 void tcg_tlb_enter(TcgCpu *cpu, const X86TlbEntry *from, uint64_t page, bool write, X86View view);
 /* The host's page of LINEAR for reading, entered first when it has to be; NULL as above. */
 const uint8_t *tcg_tlb_page(TcgCpu *cpu, uint64_t linear, X86View view);
+
+/* ---- tlb-near.c ---- */
+void tcg_near_init(TcgCpu *cpu);
+void tcg_near_clear(TcgCpu *cpu);
+void tcg_near_clear_page(TcgCpu *cpu, uint64_t page);
+/* CPU writes to the page at HOST no more, from its next turn on if it is not OWN, the thread's. */
+void tcg_near_protect(TcgCpu *cpu, TcgCpu *own, const uint8_t *host);
+/* In a turn, before translated code. */
+void tcg_near_begin(TcgCpu *cpu);
+/* The access at host code PC has missed in SLOT. Whether that was looked at and it is to try
+ * again. */
+bool tcg_near_missed(TcgCpu *cpu, unsigned slot, const uint8_t *pc);
+
 /* ---- tlb-space.c ---- */
 
 /* Notes what the current context has, before it is dropped; enters what CONTEXT had. */

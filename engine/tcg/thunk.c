@@ -201,6 +201,7 @@ tcg_thunks_make(TcgMachine *machine)
     tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_RIP), TCG_T1);
     emit_call(a, t, (const void *)(uintptr_t)tcg_helper_rep, &out);
     tcg_rep_make_thunks(t, a);
+    tcg_near_make_thunks(t, a);
     tcg_asm_align(a, 16);
     t->slow = tcg_asm_here(a);
     emit_call(a, t, (const void *)(uintptr_t)tcg_helper_slow, &out);

@@ -61,6 +61,7 @@ tcg_tlb_init(TcgCpu *cpu, unsigned entries)
         cpu->view_mode[view] = TCG_MODE_NONE;
         tcg_jumps_clear(cpu, view);
     }
+    tcg_near_init(cpu);
     tcg_tlb_flush(cpu);
 }
 
@@ -113,6 +114,7 @@ void
 tcg_tlb_flush(TcgCpu *cpu)
 {
     cpu->flushes++;
+    tcg_near_clear(cpu);
     if (cpu->log_full) {
         set_entries(cpu, cpu->tlb_entries);
     } else {
@@ -125,6 +127,7 @@ tcg_tlb_flush(TcgCpu *cpu)
 static void
 drop_space(TcgCpu *cpu)
 {
+    tcg_near_clear(cpu);
     if (cpu->log_full) {
         set_entries(cpu, cpu->tlb_entries);
     } else {
@@ -148,6 +151,7 @@ tlb_changed(X86Core *core, X86TlbChange change, uint64_t linear)
         break;
     case X86_TLB_NONGLOBAL: drop_space(cpu); break;
     case X86_TLB_PAGE:
+        tcg_near_clear_page(cpu, page);
         for (unsigned view = 0; view < X86_VIEW_LAST; view++) {
             TcgFetch *fetch = &cpu->fetch[view][tcg_fetch_slot(page)];
             drop(&cpu->tlb[view][0][slot], slot);
@@ -313,6 +317,7 @@ void
 tcg_tlb_protect(TcgCpu *cpu, const uint8_t *host)
 {
     for (TcgCpu *other = cpu->machine->cpus; other; other = other->next) {
+        tcg_near_protect(other, cpu, host);
         if (protect_cpu(other, host) && other != cpu) {
             /* a loop that has been prepared looks at no table until it leaves the page */
             __atomic_store_n(&other->hot.exit_request, 1, __ATOMIC_RELEASE);

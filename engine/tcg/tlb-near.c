@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* The page that an access went to last, at a place of its own: see TcgNear in tcg-cpu.h.
+ *
+ * What an access finds in the tables it keeps in its slot, where its next check looks first: at an
+ * address known when it is translated, so that nothing waits for the page number. A slot is a copy;
+ * whatever drops an entry of the tables drops its copies. The list of slots in use makes that
+ * cheap, and user code alone has slots, so that what the kernel does with its own does not matter.
+ *
+ * An access that goes to another page each time would pay twice. Who misses too often in too short
+ * a time has its block made anew without slots. Thread: the CPU's own, except tcg_near_protect().
+ */
+
+#include "emit.h"
+
+enum {
+    MISSES_SEEN = 1024, /* until the clock is looked at */
+    MISSES_US = 200,    /* so many within this are too many */
+};
+
+/* Minus an address that no access may have; should one try, host address 0 faults in its place and
+ * the interpreter says what is wrong with it. */
+#define EMPTY_TAG ((uint64_t)1 << 62)
+
+static void
+empty(TcgCpu *cpu, unsigned slot)
+{
+    cpu->near.page[slot].host = 0;
+    cpu->near.page[slot].tag = EMPTY_TAG;
+}
+
+void
+tcg_near_init(TcgCpu *cpu)
+{
+    for (unsigned slot = 0; slot < 2 * TCG_NEAR_SLOTS; slot++) {
+        empty(cpu, slot);
+        cpu->near.left[slot] = MISSES_SEEN;
+    }
+}
+
+void
+tcg_near_clear(TcgCpu *cpu)
+{
+    for (unsigned i = 0; i < cpu->near.n_used; i++) {
+        empty(cpu, cpu->near.used[i]);
+    }
+    cpu->near.n_used = 0;
+}
+
+/* Empties what ARGUMENT is found in. */
+static void
+clear_some(TcgCpu *cpu, bool (*is_it)(const TcgCpu *cpu, unsigned slot, uint64_t argument),
+           uint64_t argument)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < cpu->near.n_used; i++) {
+        unsigned slot = cpu->near.used[i];
+        if (is_it(cpu, slot, argument)) {
+            empty(cpu, slot);
+        } else {
+            cpu->near.used[kept++] = (uint16_t)slot;
+        }
+    }
+    cpu->near.n_used = kept;
+}
+
+static bool
+has_tag(const TcgCpu *cpu, unsigned slot, uint64_t tag)
+{
+    return cpu->near.page[slot].tag == tag;
+}
+
+static bool
+writes_to(const TcgCpu *cpu, unsigned slot, uint64_t host)
+{
+    return slot >= TCG_NEAR_SLOTS && cpu->near.page[slot].host == host;
+}
+
+static bool
+writes(const TcgCpu *cpu, unsigned slot, uint64_t unused)
+{
+    return slot >= TCG_NEAR_SLOTS;
+}
+
+void
+tcg_near_clear_page(TcgCpu *cpu, uint64_t page)
+{
+    clear_some(cpu, has_tag, -page);
+}
+
+void
+tcg_near_protect(TcgCpu *cpu, TcgCpu *own, const uint8_t *host)
+{
+    if (cpu == own) {
+        clear_some(cpu, writes_to, (uintptr_t)host);
+    } else {
+        __atomic_store_n(&cpu->near.drop_writes, true, __ATOMIC_SEQ_CST);
+    }
+}
+
+void
+tcg_near_begin(TcgCpu *cpu)
+{
+    if (G_UNLIKELY(__atomic_load_n(&cpu->near.drop_writes, __ATOMIC_SEQ_CST))) {
+        __atomic_store_n(&cpu->near.drop_writes, false, __ATOMIC_SEQ_CST);
+        clear_some(cpu, writes, 0);
+    }
+}
+
+/* ---- Who has slots ---- */
+
+static uint64_t *
+far_word(TcgMachine *machine, uint64_t pc, uint64_t *out_bit)
+{
+    unsigned number = (unsigned)(pc * 0x9e3779b97f4a7c15ull >> 48);
+
+    *out_bit = (uint64_t)1 << (number & 63);
+    return &machine->far_sites[number >> 6];
+}
+
+uint16_t
+tcg_near_slot(TcgMachine *machine, uint64_t pc, bool write)
+{
+    uint64_t bit, word = *far_word(machine, pc, &bit);
+    unsigned slot;
+
+    if (word & bit) {
+        return TCG_NEAR_NONE;
+    }
+    slot = machine->near_slots[write]++ & (TCG_NEAR_SLOTS - 1);
+    return (uint16_t)(write ? TCG_NEAR_SLOTS + slot : slot);
+}
+
+bool
+tcg_near_missed(TcgCpu *cpu, unsigned slot, const uint8_t *pc)
+{
+    TcgMachine *machine = cpu->machine;
+    uint32_t now_us, since_us = cpu->near.since_us[slot];
+    const uint8_t *bytes;
+    TcgBlock *block;
+    uint64_t rip, bit;
+
+    if (cpu->near.left[slot] > 0) {
+        return false;
+    }
+    now_us = (uint32_t)g_get_monotonic_time();
+    cpu->near.left[slot] = MISSES_SEEN;
+    cpu->near.since_us[slot] = now_us;
+    if (now_us - since_us <= MISSES_US && tcg_recover_rip(machine, pc, &rip, &bytes, NULL)) {
+        block = tcg_recover_block(cpu, pc);
+        g_mutex_lock(&machine->lock);
+        *far_word(machine, rip, &bit) |= bit;
+        tcg_block_retire(machine, block);
+        machine->far_count++;
+        g_mutex_unlock(&machine->lock);
+    }
+    return true;
+}
+
+/* ---- The thunk ---- */
+
+static TcgMem
+near(size_t offset, unsigned index, unsigned shift)
+{
+    return tcg_mem_index(TCG_CTX, index, shift, TCG_OFFSET(near) + (int32_t)offset);
+}
+
+/* T0 = address, T1 = slot << 12 | the largest offset in the page that will do. When the tables have
+ * the page: condition BE, T0 = the offset, T1 = the page, and the slot has it. Else A and T0 as
+ * before. */
+static const uint8_t *
+make_thunk(TcgAsm *a, bool write)
+{
+    TcgMem mask = tcg_mem(TCG_CTX, TCG_OFFSET(hot.tlb_mask));
+    TcgLabel fail = { 0 }, in_use = { 0 }, often = { 0 };
+    const uint8_t *start;
+
+    tcg_asm_align(a, 16);
+    start = tcg_asm_here(a);
+    tcg_asm_push_r(a, X86_RAX);
+    tcg_asm_push_r(a, X86_RCX);
+    tcg_asm_push_r(a, X86_RDX);
+    tcg_asm_mov_rr(a, 4, X86_RDX, TCG_T1);
+    tcg_asm_mov_rr(a, 4, X86_RAX, TCG_T1);
+    tcg_asm_shift_ri(a, TCG_SHR, 4, X86_RDX, 12);
+    tcg_asm_alu_ri(a, TCG_AND, 4, X86_RAX, 0xfff);
+    tcg_asm_rorx_rri(a, 8, TCG_T1, TCG_T0, 8);
+    tcg_asm_alu_rm(a, TCG_AND, 4, TCG_T1, mask);
+    tcg_asm_mov_rm(a, 8, X86_RCX, tcg_tlb_mem(X86_VIEW_USER, write, offsetof(TcgTlbEntry, tag)));
+    tcg_asm_mov_rm(a, 8, TCG_T1, tcg_tlb_mem(X86_VIEW_USER, write, offsetof(TcgTlbEntry, host)));
+    tcg_asm_alu_rr(a, TCG_ADD, 8, X86_RCX, TCG_T0);
+    tcg_asm_alu_rr(a, TCG_CMP, 8, X86_RCX, X86_RAX);
+    tcg_asm_jcc_short(a, TCG_A, &fail);
+    tcg_asm_alu_mi(a, TCG_SUB, 4, near(offsetof(TcgNear, left), X86_RDX, 2), 1);
+    tcg_asm_jcc_short(a, TCG_S, &often);
+    tcg_asm_mov_rr(a, 4, X86_RAX, X86_RDX);
+    tcg_asm_shift_ri(a, TCG_SHL, 4, X86_RAX, 4);
+    tcg_asm_alu_mi(a, TCG_CMP, 8,
+                   near(offsetof(TcgNear, page) + offsetof(TcgTlbEntry, host), X86_RAX, 0), 0);
+    tcg_asm_mov_mr(a, 8, near(offsetof(TcgNear, page) + offsetof(TcgTlbEntry, host), X86_RAX, 0),
+                   TCG_T1);
+    tcg_asm_jcc_short(a, TCG_NE, &in_use);
+    tcg_asm_push_r(a, X86_RBX);
+    tcg_asm_mov_rm(a, 4, X86_RBX, tcg_mem(TCG_CTX, TCG_OFFSET(near.n_used)));
+    tcg_asm_mov_mr(a, 2, near(offsetof(TcgNear, used), X86_RBX, 1), X86_RDX);
+    tcg_asm_alu_mi(a, TCG_ADD, 4, tcg_mem(TCG_CTX, TCG_OFFSET(near.n_used)), 1);
+    tcg_asm_pop_r(a, X86_RBX);
+    tcg_asm_bind(a, &in_use);
+    tcg_asm_alu_rr(a, TCG_SUB, 8, X86_RCX, TCG_T0);
+    tcg_asm_mov_mr(a, 8, near(offsetof(TcgNear, page) + offsetof(TcgTlbEntry, tag), X86_RAX, 0),
+                   X86_RCX);
+    tcg_asm_alu_rr(a, TCG_ADD, 8, TCG_T0, X86_RCX);
+    tcg_asm_alu_rr(a, TCG_CMP, 4, X86_RAX, X86_RAX); /* BE */
+    tcg_asm_bind(a, &fail);
+    tcg_asm_pop_r(a, X86_RDX);
+    tcg_asm_pop_r(a, X86_RCX);
+    tcg_asm_pop_r(a, X86_RAX);
+    tcg_asm_ret(a);
+    tcg_asm_bind(a, &often);
+    tcg_asm_test_rr(a, 8, TCG_CTX, TCG_CTX); /* A */
+    tcg_asm_jmp(a, &fail);
+    return start;
+}
+
+void
+tcg_near_make_thunks(TcgThunks *t, TcgAsm *a)
+{
+    t->near[0] = make_thunk(a, false);
+    t->near[1] = make_thunk(a, true);
+}
