@@ -3,9 +3,9 @@
 
 /* The clock and its timers: a binary heap ordered by deadline, one per machine.
  *
- * Virtual time is the host's monotonic time plus an offset while running, and frozen_ns while
- * paused or stepped. Both are read by vCPU threads without the lock, so the pair is guarded by a
- * sequence counter: a reader retries when a pause or resume came between. */
+ * Virtual time is the host's monotonic time (vit-host-time.c) plus an offset while running, and
+ * frozen_ns while paused or stepped. Both are read by vCPU threads without the lock, so the pair is
+ * guarded by a sequence counter: a reader retries when a pause or resume came between. */
 
 #include "vit-clock.h"
 
@@ -14,6 +14,7 @@
 struct VitClock {
     VitLock *lock;
     VitClockMode mode;
+    VitHostTime *host;
     _Atomic uint32_t sequence; /* odd while a writer changes the next three */
     _Atomic bool running;
     _Atomic int64_t offset_ns; /* virtual = host + offset, while running */
@@ -44,6 +45,7 @@ vit_clock_new(VitLock *device_lock, VitClockMode mode)
 
     clock->lock = device_lock;
     clock->mode = mode;
+    clock->host = vit_host_time_new();
     clock->heap = g_ptr_array_new();
     vit_clock_set_wall_base(clock, host_clock_ns(CLOCK_REALTIME) / VIT_NS_PER_SEC, true);
     return clock;
@@ -56,6 +58,7 @@ vit_clock_free(VitClock *clock)
         return;
     }
     g_ptr_array_unref(clock->heap);
+    vit_host_time_free(clock->host);
     g_free(clock);
 }
 
@@ -78,14 +81,32 @@ vit_clock_get_ns(const VitClock *clock)
     }
     do {
         before = clock->sequence;
-        now = clock->running ? host_clock_ns(CLOCK_MONOTONIC) + clock->offset_ns : clock->frozen_ns;
+        now = clock->running ? vit_host_time_ns(clock->host) + clock->offset_ns : clock->frozen_ns;
     } while ((before & 1) || before != clock->sequence);
     return now;
+}
+
+bool
+vit_clock_line(const VitClock *clock, VitTscLine *out_line)
+{
+    uint32_t before = clock->sequence;
+    int64_t offset_ns = clock->offset_ns;
+    bool good = clock->running && !clock->count_ns;
+
+    if (!good || (before & 1) || before != clock->sequence ||
+        !vit_host_time_line(clock->host, out_line)) {
+        return false;
+    }
+    out_line->start_ns += offset_ns;
+    return true;
 }
 
 uint64_t
 vit_clock_ticks(const VitClock *clock, uint64_t hz)
 {
+    if (hz == VIT_NS_PER_SEC) {
+        return (uint64_t)vit_clock_get_ns(clock);
+    }
     return (unsigned __int128)vit_clock_get_ns(clock) * hz / VIT_NS_PER_SEC;
 }
 
@@ -125,7 +146,7 @@ clock_set(VitClock *clock, bool running, int64_t virtual_ns)
     clock->sequence++;
     clock->running = running;
     clock->frozen_ns = virtual_ns;
-    clock->offset_ns = virtual_ns - host_clock_ns(CLOCK_MONOTONIC);
+    clock->offset_ns = virtual_ns - vit_host_time_ns(clock->host);
     clock->sequence++;
     if (clock->wake) {
         clock->wake(clock->wake_opaque);

@@ -11,6 +11,7 @@
  * Thread: reading from any thread; timers with the device lock held. Timer callbacks run on the
  * machine thread with the device lock held. */
 
+#include "vit-host-time.h"
 #include "vit-lock.h"
 #include "vit-types.h"
 
@@ -37,6 +38,9 @@ int64_t vit_clock_get_ns(const VitClock *clock);
 int64_t vit_clock_host_ns(const VitClock *clock);
 /* Ticks of an oscillator of HZ since virtual time 0, exact (128-bit arithmetic). */
 uint64_t vit_clock_ticks(const VitClock *clock, uint64_t hz);
+/* The same nanoseconds for who reads the host's counter himself; the line is good until the clock
+ * is paused or set. False: it does not run, or does not follow the host. */
+bool vit_clock_line(const VitClock *clock, VitTscLine *out_line);
 /* Seconds and nanoseconds of guest wall time (UTC unless -rtc base=localtime). */
 void vit_clock_get_wall(const VitClock *clock, int64_t *out_sec, int64_t *out_ns);
 /* Wall time at virtual time 0; follow_host = clock=host of -rtc. */
