@@ -17,6 +17,7 @@
  */
 
 #include "vit-cpu.h"
+#include "vit-host-time.h"
 #include "x86-cpuid.h"
 #include "x86-insn.h"
 #include "x86-state.h"
@@ -92,6 +93,8 @@ struct X86Core {
     struct X86Log *log;                 /* x86-log.c; NULL until something was logged */
     uint64_t log_events;                /* numbered in the log */
     const X86CoreHooks *hooks;          /* NULL: none */
+    /* What RDTSC told the time by, for the translator; VIT_TSC_LINE_NONE where it may not. */
+    VitTscLine tsc_line;
 };
 
 /* Raise an exception on the current instruction. */

@@ -12,6 +12,8 @@
 #include "x86-svm.h"
 #include "x86-sys.h"
 
+#include "vit-clock.h"
+
 /* ---- Control registers ---- */
 
 static unsigned
@@ -396,12 +398,22 @@ check_tsc_access(X86Core *core)
     }
 }
 
+static void
+read_tsc(X86Core *core)
+{
+    set_edx_eax(core, x86_tsc(core));
+    if (core->model->tsc_hz != VIT_NS_PER_SEC ||
+        !vit_clock_line(core->cpu->host->clock, &core->tsc_line)) {
+        core->tsc_line = VIT_TSC_LINE_NONE;
+    }
+}
+
 void
 x86_exec_rdtsc(X86Core *core, const X86Insn *insn)
 {
     check_tsc_access(core);
     x86_svm_check(core, SVM_EXIT_RDTSC);
-    set_edx_eax(core, x86_tsc(core));
+    read_tsc(core);
 }
 
 void
@@ -409,7 +421,7 @@ x86_exec_rdtscp(X86Core *core, const X86Insn *insn)
 {
     check_tsc_access(core);
     x86_svm_check(core, SVM_EXIT_RDTSCP);
-    set_edx_eax(core, x86_tsc(core));
+    read_tsc(core);
     core->s.gpr[X86_RCX] = (uint32_t)core->s.tsc_aux;
 }
 

@@ -273,6 +273,8 @@ void tcg_asm_lock(TcgAsm *a);
 void tcg_asm_cmpxchg_mr(TcgAsm *a, unsigned size, TcgMem mem, unsigned reg);
 void tcg_asm_xadd_mr(TcgAsm *a, unsigned size, TcgMem mem, unsigned reg);
 void tcg_asm_mfence(TcgAsm *a);
+void tcg_asm_lfence(TcgAsm *a);
+void tcg_asm_rdtsc(TcgAsm *a); /* EDX:EAX */
 void tcg_asm_pause(TcgAsm *a);
 void tcg_asm_int3(TcgAsm *a);
 void tcg_asm_ud2(TcgAsm *a);

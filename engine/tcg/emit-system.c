@@ -3,9 +3,10 @@
 
 /* System instructions that kernels execute at every turn and that need no helper: SWAPGS, CLI, STI,
  * STAC, CLAC, MOV from control registers at privilege 0 where none of them faults; PUSHF, CLD, MOV
- * from segment registers, RDPKRU at any. They touch no arithmetic flag, so neither does their code.
- * STAC and CLAC change whose rights accesses have and with it the block's mode: they end it with a
- * jump to the same code in the other mode. Intel SDM volume 2. Thread: the translating CPU's. */
+ * from segment registers, RDPKRU, RDTSC, RDTSCP at any. They touch no arithmetic flag, so neither
+ * does their code. STAC and CLAC change whose rights accesses have and with it the block's mode:
+ * they end it with a jump to the same code in the other mode. Intel SDM volume 2. Thread: the
+ * translating CPU's. */
 
 #include "emit.h"
 
@@ -27,6 +28,9 @@ tcg_is_inline_system(const TcgEmit *e, const X86Insn *insn)
     }
     if (exec == x86_exec_pushf || exec == x86_exec_cld || exec == x86_exec_rdpkru) {
         return true;
+    }
+    if (exec == x86_exec_rdtsc || exec == x86_exec_rdtscp) {
+        return !e->machine->options.count; /* time is what was executed */
     }
     if (exec == x86_exec_mov_from_seg) {
         return !insn->is_memory && insn->operand_size >= 4 && (insn->modrm >> 3 & 7) < X86_SEG_LAST;
@@ -174,6 +178,73 @@ emit_rdpkru(TcgEmit *e)
     tcg_asm_bind(a, &done);
 }
 
+/* RCX = 0 where time may be told at T0 ticks of the host by the CPU's line. T0 = ticks since it
+ * began; RDX is used. */
+static void
+check_line(TcgEmit *e)
+{
+    TcgMem start = tcg_mem(TCG_CTX, (int32_t)offsetof(X86Core, tsc_line.start));
+    TcgAsm *a = &e->a;
+
+    tcg_asm_mov_rm(a, 8, X86_RDX, start);
+    tcg_asm_unary_r(a, TCG_NOT, 8, X86_RDX); /* leaves flags alone */
+    tcg_asm_lea(a, 8, TCG_T0, tcg_mem_index(TCG_T0, X86_RDX, 0, 1));
+    tcg_asm_mov_ri(a, X86_RDX, VIT_TSC_LINE_BITS);
+    tcg_asm_shrx_rrr(a, 8, X86_RCX, TCG_T0, X86_RDX);
+    if (!(e->mode & TCG_MODE_CPL0)) {
+        tcg_asm_mov_rm(a, 4, X86_RAX, state(offsetof(X86State, cr4)));
+        tcg_asm_mov_ri(a, X86_RDX, X86_CR4_TSD);
+        tcg_asm_pext_rrr(a, 4, X86_RAX, X86_RAX, X86_RDX);
+        tcg_asm_lea(a, 8, X86_RCX, tcg_mem_index(X86_RCX, X86_RAX, 0, 0));
+    }
+}
+
+/* RDTSC and RDTSCP, by the line that the interpreter has left in the core and renews. RAX, RDX and
+ * RCX wait in T1 and hot words until it is known that the interpreter is not needed. */
+static void
+emit_rdtsc(TcgEmit *e)
+{
+    bool with_aux = e->insn->row->exec == x86_exec_rdtscp;
+    TcgMem rdx = tcg_mem(TCG_CTX, TCG_OFFSET(hot.spare[0]));
+    TcgMem rcx = tcg_mem(TCG_CTX, TCG_OFFSET(hot.park));
+    TcgLabel good = { 0 }, done = { 0 };
+    TcgAsm *a = &e->a;
+
+    tcg_asm_mov_mr(a, 8, rdx, X86_RDX);
+    tcg_asm_mov_mr(a, 8, rcx, X86_RCX);
+    tcg_asm_mov_rr(a, 8, TCG_T1, X86_RAX);
+    if (with_aux) {
+        tcg_asm_lfence(a); /* all before it is done */
+    }
+    tcg_asm_rdtsc(a);
+    tcg_asm_mov_ri(a, TCG_T0, 32);
+    tcg_asm_shlx_rrr(a, 8, TCG_T0, X86_RDX, TCG_T0);
+    tcg_asm_lea(a, 8, TCG_T0, tcg_mem_index(TCG_T0, X86_RAX, 0, 0));
+    check_line(e);
+    tcg_asm_jrcxz(a, &good);
+    tcg_asm_mov_rr(a, 8, X86_RAX, TCG_T1);
+    tcg_asm_mov_rm(a, 8, X86_RDX, rdx);
+    tcg_asm_mov_rm(a, 8, X86_RCX, rcx);
+    tcg_emit_interpret(e);
+    tcg_asm_jmp_short(a, &done);
+    tcg_asm_bind(a, &good);
+    tcg_asm_mov_rm(a, 8, X86_RDX, tcg_mem(TCG_CTX, (int32_t)offsetof(X86Core, tsc_line.scale)));
+    tcg_asm_mulx_rrr(a, 8, X86_RDX, X86_RAX, TCG_T0);
+    tcg_asm_mov_rm(a, 8, X86_RAX, tcg_mem(TCG_CTX, (int32_t)offsetof(X86Core, tsc_line.start_ns)));
+    tcg_asm_lea(a, 8, X86_RDX, tcg_mem_index(X86_RDX, X86_RAX, 0, 0));
+    tcg_asm_mov_rm(a, 8, X86_RAX, state(offsetof(X86State, tsc_offset)));
+    tcg_asm_lea(a, 8, X86_RAX, tcg_mem_index(X86_RAX, X86_RDX, 0, 0));
+    tcg_asm_rorx_rri(a, 8, X86_RDX, X86_RAX, 32);
+    tcg_asm_mov_rr(a, 4, X86_RDX, X86_RDX);
+    tcg_asm_mov_rr(a, 4, X86_RAX, X86_RAX);
+    if (with_aux) {
+        tcg_asm_mov_rm(a, 4, X86_RCX, state(offsetof(X86State, tsc_aux)));
+    } else {
+        tcg_asm_mov_rm(a, 8, X86_RCX, rcx);
+    }
+    tcg_asm_bind(a, &done);
+}
+
 static void
 emit_from_segment(TcgEmit *e)
 {
@@ -205,7 +276,8 @@ tcg_emit_system(TcgEmit *e)
         return false;
     }
     if (e->flags_saved &&
-        (exec == x86_exec_pushf || exec == x86_exec_sti || exec == x86_exec_rdpkru)) {
+        (exec == x86_exec_pushf || exec == x86_exec_sti || exec == x86_exec_rdpkru ||
+         exec == x86_exec_rdtsc || exec == x86_exec_rdtscp)) {
         tcg_emit_restore_flags(e);
     }
     if (exec == x86_exec_swapgs) {
@@ -220,6 +292,8 @@ tcg_emit_system(TcgEmit *e)
         return emit_pushf(e);
     } else if (exec == x86_exec_rdpkru) {
         emit_rdpkru(e);
+    } else if (exec == x86_exec_rdtsc || exec == x86_exec_rdtscp) {
+        emit_rdtsc(e);
     } else if (exec == x86_exec_mov_from_seg) {
         emit_from_segment(e);
     } else if (exec == x86_exec_mov_from_cr) {

@@ -561,6 +561,7 @@ tcg_run(VitCpu *vit_cpu)
     TcgCpu *cpu = tcg_cpu_of(core);
     VitCpuExit reason = VIT_CPU_EXIT_REQUEST;
 
+    core->tsc_line = VIT_TSC_LINE_NONE; /* the clock may have been stopped and set */
     if (__builtin_setjmp(core->unwind)) {
         tcg_recover_now(cpu, false);
         settle(cpu);

@@ -142,6 +142,41 @@ PROGRAM(keys_off)
     hlt
 END(keys_off)
 
+/* RBX = times that the TSC went back or an instruction harmed what it must not, R8 = what it said
+ * last, R10 = RCX of RDTSCP. Ends in HLT or its fault. */
+    .balign 64
+PROGRAM(times)
+    xorl %ebx, %ebx
+    xorl %r8d, %r8d
+    movl $300, %esi
+1:  movq $-1, %rcx
+    movq %rcx, %rax
+    movq %rcx, %rdx
+    cmpl $5, %ebx
+    rdtsc
+    jnb 2f
+    incq %rcx
+    jnz 2f
+    shlq $32, %rdx
+    orq %rdx, %rax
+    cmpq %r8, %rax
+    jb 2f
+    movq %rax, %r8
+    movq $-1, %rdx
+    rdtscp
+    movq %rcx, %r10
+    shlq $32, %rdx
+    orq %rdx, %rax
+    cmpq %r8, %rax
+    jb 2f
+    movq %rax, %r8
+    jmp 3f
+2:  incl %ebx
+3:  decl %esi
+    jnz 1b
+    hlt
+END(times)
+
 /* RBX = 1000 */
     .balign 64
 PROGRAM(open_close)

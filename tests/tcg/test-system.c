@@ -7,6 +7,8 @@
 
 #include "tcg-rig.h"
 
+#include "vit-clock.h"
+
 TCG_RIG_PROGRAM(handler);
 TCG_RIG_PROGRAM(stopped);
 TCG_RIG_PROGRAM(left);
@@ -14,6 +16,7 @@ TCG_RIG_PROGRAM(repeated);
 TCG_RIG_PROGRAM(values);
 TCG_RIG_PROGRAM(no_key);
 TCG_RIG_PROGRAM(keys_off);
+TCG_RIG_PROGRAM(times);
 TCG_RIG_PROGRAM(open_close);
 TCG_RIG_PROGRAM(open_halt);
 TCG_RIG_PROGRAM(open_one);
@@ -108,6 +111,86 @@ test_values(void)
     g_assert_cmphex(right, !=, 1);
     for (unsigned i = 1; i < VIT_ARRAY_LEN(modes); i++) {
         g_assert_cmphex(compute(&modes[i]), ==, right);
+    }
+}
+
+/* What the guest reads lies between two readings of the clock; it never goes back. */
+static void
+check_times(TcgRig *f, VitClock *clock)
+{
+    const X86State *s = &f->rig->core->s;
+    uint64_t before = (uint64_t)vit_clock_get_ns(clock) + s->tsc_offset;
+
+    g_assert_cmpuint(TCG_RIG_RUN(f, times), ==, 0);
+    g_assert_cmphex(s->rip, ==, TCG_RIG_BASE + tcg_program_times_end - tcg_program_times);
+    g_assert_cmphex(s->gpr[X86_R10], ==, 0x1234);
+    g_assert_cmpuint(s->gpr[X86_R8], >=, before);
+    g_assert_cmpuint(s->gpr[X86_R8], <=, (uint64_t)vit_clock_get_ns(clock) + s->tsc_offset);
+}
+
+static void
+test_time(void)
+{
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(modes); i++) {
+        VitClock *clock, *stepped;
+        VitTscLine line;
+        X86State *s;
+        TcgRig f;
+
+        fixture_init(&f, &modes[i]);
+        stepped = f.rig->host.clock;
+        f.rig->host.clock = clock = vit_clock_new(&f.rig->lock, VIT_CLOCK_REALTIME);
+        vit_clock_resume(clock);
+        g_usleep(12000); /* until it can be told by the host's counter */
+        s = &f.rig->core->s;
+        s->tsc_aux = 0x1234;
+        check_times(&f, clock);
+        s->tsc_offset = UINT64_C(0x7fffffff00000000);
+        check_times(&f, clock);
+        vit_clock_pause(clock);
+        vit_clock_set_ns(clock, VIT_NS_PER_SEC * 1000);
+        check_times(&f, clock); /* stands still */
+        g_assert_cmpuint(s->gpr[X86_R8], ==, VIT_NS_PER_SEC * 1000 + s->tsc_offset);
+        vit_clock_resume(clock);
+        check_times(&f, clock);
+        if (i == 1 && vit_clock_line(clock, &line)) {
+            uint64_t interpreted = tcg_cpu_of(f.rig->core)->interpreted;
+            check_times(&f, clock);
+            g_assert_cmpuint(tcg_cpu_of(f.rig->core)->interpreted - interpreted, <, 20);
+        }
+        vit_clock_free(clock);
+        f.rig->host.clock = stepped;
+        tcg_rig_finish(&f);
+    }
+}
+
+/* CR4.TSD forbids it to users, with nothing changed. */
+static void
+test_time_denied(void)
+{
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(modes); i++) {
+        VitClock *clock, *stepped;
+        X86State *s;
+        TcgRig f;
+
+        fixture_init(&f, &modes[i]);
+        stepped = f.rig->host.clock;
+        f.rig->host.clock = clock = vit_clock_new(&f.rig->lock, VIT_CLOCK_REALTIME);
+        vit_clock_resume(clock);
+        g_usleep(12000);
+        s = &f.rig->core->s;
+        for (unsigned turn = 0; turn < 6; turn++) {
+            rig_long(f.rig, 3);
+            s->cr4 = turn & 1 ? s->cr4 | X86_CR4_TSD : s->cr4 & ~(uint64_t)X86_CR4_TSD;
+            TCG_RIG_RUN(&f, times);
+            g_assert_cmphex(s->rip, ==, HALT + 1);
+            g_assert_cmphex(s->gpr[X86_RAX] == UINT64_MAX, ==, turn & 1);
+            g_assert_cmphex(s->gpr[X86_RDX] == UINT64_MAX, ==, turn & 1);
+            g_assert_cmphex(s->gpr[X86_RSI], ==, turn & 1 ? 300 : 0);
+        }
+        vit_clock_free(clock);
+        f.rig->host.clock = stepped;
+        tcg_rig_finish(&f);
     }
 }
 
@@ -234,6 +317,8 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/tcg/system/flags", test_flags);
     g_test_add_func("/tcg/system/values", test_values);
+    g_test_add_func("/tcg/system/time", test_time);
+    g_test_add_func("/tcg/system/time-denied", test_time_denied);
     g_test_add_func("/tcg/system/open-close", test_open_close);
     g_test_add_func("/tcg/system/waiting", test_waiting);
     g_test_add_func("/tcg/system/spaces", test_spaces);
