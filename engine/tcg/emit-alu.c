@@ -8,10 +8,10 @@
 #include "emit.h"
 
 const uint8_t tcg_home[16] = {
-    [X86_RAX] = X86_RAX,   [X86_RCX] = X86_RCX,   [X86_RDX] = X86_RDX,    [X86_RBX] = X86_RBX,
-    [X86_RSP] = X86_R12,   [X86_RBP] = X86_R13,   [X86_RSI] = X86_RSI,    [X86_RDI] = X86_RDI,
-    [X86_R8] = TCG_NO_REG, [X86_R9] = TCG_NO_REG, [X86_R10] = TCG_NO_REG, [X86_R11] = TCG_NO_REG,
-    [X86_R12] = X86_R8,    [X86_R13] = X86_R9,    [X86_R14] = X86_R10,    [X86_R15] = X86_R11,
+    [X86_RAX] = X86_RAX, [X86_RCX] = X86_RCX, [X86_RDX] = X86_RDX,    [X86_RBX] = X86_RBX,
+    [X86_RSP] = X86_R12, [X86_RBP] = X86_R13, [X86_RSI] = X86_RSI,    [X86_RDI] = X86_RDI,
+    [X86_R8] = X86_R8,   [X86_R9] = X86_R9,   [X86_R10] = TCG_NO_REG, [X86_R11] = TCG_NO_REG,
+    [X86_R12] = X86_R10, [X86_R13] = X86_R11, [X86_R14] = TCG_NO_REG, [X86_R15] = TCG_NO_REG,
 };
 
 unsigned
@@ -54,10 +54,8 @@ in_state(uint16_t mask, uint8_t regs[3])
 {
     unsigned n = 0;
 
-    for (unsigned reg = X86_R8; reg <= X86_R11 && n < 3; reg++) {
-        if (mask >> reg & 1) {
-            regs[n++] = (uint8_t)reg;
-        }
+    for (mask &= TCG_IN_STATE; mask && n < 3; mask &= mask - 1) {
+        regs[n++] = (uint8_t)__builtin_ctz(mask);
     }
     return n;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* Integer instructions on guest R8 to R11, which have no host register: the host's form for an
- * operand in memory, on the state, where it does the same. It does not for what clears the upper
- * half of a register, and for XCHG, which would lock. What is not taken here is emitted with
+/* Integer instructions on guest R10, R11, R14 and R15, which have no host register: the host's form
+ * for an operand in memory, on the state, where it does the same. It does not for what clears the
+ * upper half of a register, and for XCHG, which would lock. What is not taken here is emitted with
  * scratch registers (emit-alu.c). T0 is left alone. Intel SDM volume 2. Thread: the translating
  * CPU's. */
 
@@ -89,7 +89,7 @@ emit_rm(TcgEmit *e, const TcgRegUse *use)
     TcgMem mem = place_of(insn.rm);
     unsigned access;
 
-    if ((use->read | use->written) & 0x0f00 & ~(1u << insn.rm)) {
+    if ((use->read | use->written) & TCG_IN_STATE & ~(1u << insn.rm)) {
         return false;
     }
     for (unsigned i = 0; i < VIT_ARRAY_LEN(insn.row->operand); i++) {
@@ -117,7 +117,7 @@ tcg_emit_on_state(TcgEmit *e)
         return false;
     }
     tcg_reg_use(insn, &use);
-    if (!((use.read | use.written) & 0x0f00)) {
+    if (!((use.read | use.written) & TCG_IN_STATE)) {
         return false;
     }
     if ((alu_of(insn) >= 0 || is_mov(insn)) && insn->operand_size >= 4) {

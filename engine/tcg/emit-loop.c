@@ -26,7 +26,6 @@ enum {
     STRIDE_MAX = 512,    /* bytes a turn; else a page is left too soon */
     SPAN_MAX = 1024,     /* bytes of a stream in one turn */
     UNHEARD_MAX = 16384, /* instructions without a look at the request to leave */
-    IN_STATE = 0x0f00,   /* registers that are */
 };
 
 static TcgMem
@@ -237,7 +236,7 @@ is_frugal(const TcgEmit *e, unsigned index)
     }
     tcg_reg_use(insn, &use);
     return (insn->row->class_ == X86_CLASS_INT || insn->row->class_ == X86_CLASS_VEC) &&
-           !((use.read | use.written | use.address) & IN_STATE) && !use.high_byte &&
+           !((use.read | use.written | use.address) & TCG_IN_STATE) && !use.high_byte &&
            (insn->row->exec != x86_exec_lea || insn->operand_size >= 4) && !e->exit_live[index] &&
            noted[1].size == 0 &&
            (access ? noted[0].size && e->loop.stream_of[index][0] != NO_STREAM
@@ -262,7 +261,7 @@ plan_pins(TcgEmit *e)
         }
     }
     for (unsigned i = 0; i < loop->n_streams; i++) {
-        if (loop->stream[i].moving != X86_NO_REG && (IN_STATE >> loop->stream[i].moving & 1)) {
+        if (loop->stream[i].moving != X86_NO_REG && (TCG_IN_STATE >> loop->stream[i].moving & 1)) {
             return;
         }
         most = count[i] > count[most] ? i : most;

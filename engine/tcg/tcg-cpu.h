@@ -10,7 +10,7 @@
  * touched cost nothing.
  *
  * Register homes: guest RAX RCX RDX RBX RSI RDI are in the host registers of the same name, RSP RBP
- * R12 R13 R14 R15 in R12 R13 R8 R9 R10 R11; guest R8..R11 stay in the state. R14 and R15 are
+ * R8 R9 R12 R13 in R12 R13 R8 R9 R10 R11; guest R10 R11 R14 R15 stay in the state. R14 and R15 are
  * scratch. Host RSP is an ordinary stack, 16-byte aligned between instructions.
  *
  * Flags: OF SF ZF AF PF CF are the host's; the other bits of RFLAGS are in the state, where the six
@@ -30,6 +30,7 @@ enum {
 
 /* TCG_NO_REG in the map: the register lives in the state. */
 extern const uint8_t tcg_home[16];
+enum { TCG_IN_STATE = 0xcc00 }; /* these do, one bit each */
 
 /* ---- Mode: what else than its address code depends on ---- */
 
