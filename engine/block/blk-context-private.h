@@ -33,7 +33,8 @@ struct BlkContext {
     atomic_bool signalled;
     BlkPool *pool;
     pthread_mutex_t jobs_lock;
-    BlkJob *done_jobs; /* under jobs_lock, latest first */
+    BlkJob *done_jobs;  /* under jobs_lock, latest first */
+    bool is_collecting; /* likewise: who dispatches will look at done_jobs before it ends */
     BlkFiber *current;
     BlkWaitQueue ready;
     BlkFiber *idle;
@@ -64,8 +65,10 @@ bool blk_context_dispatch(BlkContext *context);
 
 /* Makes ready whose descriptors are. */
 void blk_context_collect_fds(BlkContext *context);
-/* Makes ready whose jobs are done. */
+/* Makes ready whose jobs are done, and expects more: workers do not signal from now on. */
 void blk_context_collect_jobs(BlkContext *context);
+/* Workers signal again. False: there are jobs that were done meanwhile and told nobody. */
+bool blk_context_stop_collecting(BlkContext *context);
 /* BlkPool's callback, on the worker. */
 void blk_context_job_done(void *opaque, BlkJob *job, bool may_stay);
 /* A thread's turn in a parallel context. */

@@ -3,8 +3,10 @@
 
 /* A context's worker threads, and tools' contexts that several threads run by turns.
  *
- * Workers report through a list under a mutex. One that gets the lock without waiting goes on with
- * the fiber itself, which saves the way through the event loop and its thread; else it signals.
+ * Workers report through a list under a mutex. While somebody dispatches, or submits a batch, that
+ * is all: who does looks at the list again before it ends. Otherwise a worker that gets the lock
+ * without waiting goes on with the fiber itself, which saves the way through the event loop and its
+ * thread; else it signals.
  *
  * Thread: the header's; blk_context_job_done() alone runs on pool threads. */
 
@@ -23,13 +25,18 @@ void
 blk_context_job_done(void *opaque, BlkJob *job, bool may_stay)
 {
     BlkContext *context = opaque;
+    bool is_expected;
 
     /* The job is gone as soon as it is on the list and the mutex is free; the context only after
      * the pool has let this thread go. */
     pthread_mutex_lock(&context->jobs_lock);
     job->next = context->done_jobs;
     context->done_jobs = job;
+    is_expected = context->is_collecting;
     pthread_mutex_unlock(&context->jobs_lock);
+    if (is_expected) {
+        return;
+    }
     /* When the host gives no threads, this is the one that holds the lock and waits. */
     if (may_stay && context->lock && __atomic_load_n(&context->helps, __ATOMIC_RELAXED) &&
         !vit_lock_is_held(context->lock) && vit_lock_try(context->lock)) {
@@ -142,6 +149,7 @@ blk_context_collect_jobs(BlkContext *context)
     pthread_mutex_lock(&context->jobs_lock);
     done = context->done_jobs;
     context->done_jobs = NULL;
+    context->is_collecting = !context->is_parallel; /* there one may wait while others dispatch */
     pthread_mutex_unlock(&context->jobs_lock);
     while (done) {
         BlkJob *next = done->next;
@@ -152,6 +160,20 @@ blk_context_collect_jobs(BlkContext *context)
     for (; ordered; ordered = ordered->next) {
         blk_context_make_ready(context, ((FiberJob *)ordered)->fiber);
     }
+}
+
+bool
+blk_context_stop_collecting(BlkContext *context)
+{
+    bool is_done;
+
+    pthread_mutex_lock(&context->jobs_lock);
+    is_done = context->done_jobs == NULL;
+    if (is_done) {
+        context->is_collecting = false;
+    }
+    pthread_mutex_unlock(&context->jobs_lock);
+    return is_done;
 }
 
 /* ---- several threads ---- */

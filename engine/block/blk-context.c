@@ -283,16 +283,11 @@ wake_sleepers(BlkContext *context)
 }
 
 /* One piece at a time: a deferred call may poll and so get here again. */
-bool
-blk_context_dispatch(BlkContext *context)
+static bool
+run_ready(BlkContext *context)
 {
     bool progress = false;
 
-    g_assert(!context->current);
-    context->dispatch_depth++;
-    blk_context_collect_jobs(context);
-    blk_context_collect_fds(context);
-    wake_sleepers(context);
     for (;;) {
         BlkFiber *fiber = pop_fiber(&context->ready);
         BlkDeferred *deferred = context->deferred_first;
@@ -305,10 +300,26 @@ blk_context_dispatch(BlkContext *context)
             }
             deferred->func(deferred->opaque);
         } else {
-            break;
+            return progress;
         }
         progress = true;
     }
+}
+
+bool
+blk_context_dispatch(BlkContext *context)
+{
+    bool progress = false;
+
+    g_assert(!context->current);
+    context->dispatch_depth++;
+    do {
+        blk_context_collect_jobs(context);
+        blk_context_collect_fds(context);
+        wake_sleepers(context);
+        progress |= run_ready(context);
+        /* Further out somebody else looks. */
+    } while (context->dispatch_depth == 1 && !blk_context_stop_collecting(context));
     context->dispatch_depth--;
     return progress;
 }
@@ -323,14 +334,17 @@ void
 blk_context_batch_begin(BlkContext *context)
 {
     g_assert(!context->current);
-    context->dispatch_depth++;
+    if (context->dispatch_depth++ == 0) {
+        blk_context_collect_jobs(context);
+    }
 }
 
 void
 blk_context_batch_end(BlkContext *context)
 {
     /* Inside a dispatch that one goes on with what is ready. */
-    if (--context->dispatch_depth == 0 && (context->ready.first || context->deferred_first)) {
+    if (--context->dispatch_depth == 0 && (context->ready.first || context->deferred_first ||
+                                           !blk_context_stop_collecting(context))) {
         blk_context_dispatch(context);
     }
 }
@@ -369,7 +383,10 @@ blk_context_poll(BlkContext *context, int timeout_ms)
     if (timeout_ms == 0) {
         return false;
     }
-    poll_host(context, timeout_ms);
+    /* Within a dispatch nobody else would tell of what is done meanwhile. */
+    if (blk_context_stop_collecting(context)) {
+        poll_host(context, timeout_ms);
+    }
     clear_signal(context);
     return blk_context_dispatch(context);
 }

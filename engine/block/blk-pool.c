@@ -93,18 +93,30 @@ start_thread(BlkPool *pool)
     return ret == 0;
 }
 
-/* Sees to it that somebody comes for the queue. */
-static void
-wake_one(BlkPool *pool)
+/* Sees to it that somebody comes for the queue. True: once the lock is free, the caller signals
+ * wake; earlier the thread would come and wait again, for the lock. */
+static bool
+must_wake(BlkPool *pool)
 {
     if (!pool->first || pool->is_waking) {
-        return;
+        return false;
     }
     if (pool->idle_count > 0) {
         pool->is_waking = true;
-        pthread_cond_signal(&pool->wake);
-    } else if (pool->thread_count < pool->max_threads) {
+        return true;
+    }
+    if (pool->thread_count < pool->max_threads) {
         pool->is_waking = start_thread(pool);
+    }
+    return false;
+}
+
+static void
+unlock_and_wake(BlkPool *pool, bool wake)
+{
+    pthread_mutex_unlock(&pool->lock);
+    if (wake) {
+        pthread_cond_signal(&pool->wake);
     }
 }
 
@@ -150,8 +162,7 @@ worker_main(void *opaque)
     pool->is_waking = false;
     while (pool->first || wait_for_job(pool)) {
         BlkJob *job = take_job(pool);
-        wake_one(pool);
-        pthread_mutex_unlock(&pool->lock);
+        unlock_and_wake(pool, must_wake(pool));
         run_job(pool, job);
         pthread_mutex_lock(&pool->lock);
     }
@@ -175,7 +186,7 @@ append_job(BlkJob **first, BlkJob **last, BlkJob *job)
 void
 blk_pool_push(BlkPool *pool, BlkJob *job)
 {
-    bool alone;
+    bool alone, wake;
 
     job->next = NULL;
     pthread_mutex_lock(&pool->lock);
@@ -188,12 +199,12 @@ blk_pool_push(BlkPool *pool, BlkJob *job)
         job->turns->is_taken = true;
     }
     append_job(&pool->first, &pool->last, job);
-    wake_one(pool);
+    wake = must_wake(pool);
     alone = pool->thread_count == 0;
     if (alone) {
         job = take_job(pool);
     }
-    pthread_mutex_unlock(&pool->lock);
+    unlock_and_wake(pool, wake);
     if (alone) {
         run_job(pool, job);
     }
