@@ -9,8 +9,9 @@
  * does, the program that made the image decides, and force_size_calc= overrules it. Sector bitmaps
  * matter in differencing images only; a parent's UUID is not compared.
  *
- * A new block is data, bitmap and the footer behind it before the table says so; the copy of the
- * footer at the start of dynamic images never changes.
+ * A new block is data, bitmap and the footer behind it before the table says so, also after a power
+ * failure: one flush for each new block, else the table could name what the file does not reach.
+ * The copy of the footer at the start of dynamic images never changes.
  *
  * Thread: in a fiber; the block allocation table is in memory. */
 
@@ -148,6 +149,7 @@ vpc_link(BlkNode *node, uint64_t start, const FmtRoom *room)
     int ret = write_full_bitmap(node, room->note);
 
     ret = ret < 0 ? ret : blk_write_buffer(node->file, end, vpc->footer, VPC_FOOTER_BYTES, 0);
+    ret = ret < 0 ? ret : blk_flush(node->file);
     ret = ret < 0 ? ret : blk_write_buffer(node->file, vpc->bat_offset + index * 4, &entry, 4, 0);
     if (ret == 0) {
         vpc->bat[index] = entry;
