@@ -25,6 +25,7 @@ struct VitClock {
     int64_t (*count_ns)(void *opaque); /* COUNTED */
     void *count_opaque;
     GPtrArray *heap; /* VitTimer*, heap[0] is the earliest */
+    int64_t waits_until_ns;
     void (*wake)(void *opaque);
     void *wake_opaque;
 };
@@ -47,6 +48,7 @@ vit_clock_new(VitLock *device_lock, VitClockMode mode)
     clock->mode = mode;
     clock->host = vit_host_time_new();
     clock->heap = g_ptr_array_new();
+    clock->waits_until_ns = INT64_MAX;
     vit_clock_set_wall_base(clock, host_clock_ns(CLOCK_REALTIME) / VIT_NS_PER_SEC, true);
     return clock;
 }
@@ -203,12 +205,19 @@ heap_put(VitClock *clock, unsigned index, VitTimer *timer)
     timer->heap_index = index;
 }
 
+/* When the machine thread is to come to it. */
+static int64_t
+due_ns(const VitTimer *timer)
+{
+    return timer->deadline_ns + timer->grace_ns;
+}
+
 static void
 heap_sift_up(VitClock *clock, VitTimer *timer)
 {
     unsigned at = timer->heap_index;
 
-    while (at > 1 && heap_at(clock, at / 2)->deadline_ns > timer->deadline_ns) {
+    while (at > 1 && due_ns(heap_at(clock, at / 2)) > due_ns(timer)) {
         heap_put(clock, at, heap_at(clock, at / 2));
         at /= 2;
     }
@@ -227,10 +236,10 @@ heap_sift_down(VitClock *clock, VitTimer *timer)
             break;
         }
         if (child < clock->heap->len &&
-            heap_at(clock, child + 1)->deadline_ns < heap_at(clock, child)->deadline_ns) {
+            due_ns(heap_at(clock, child + 1)) < due_ns(heap_at(clock, child))) {
             child++;
         }
-        if (heap_at(clock, child)->deadline_ns >= timer->deadline_ns) {
+        if (due_ns(heap_at(clock, child)) >= due_ns(timer)) {
             break;
         }
         heap_put(clock, at, heap_at(clock, child));
@@ -243,6 +252,12 @@ void
 vit_timer_init(VitTimer *timer, VitClock *clock, VitTimerFunc func, void *opaque)
 {
     *timer = (VitTimer){ .clock = clock, .func = func, .opaque = opaque };
+}
+
+void
+vit_timer_set_grace(VitTimer *timer, int64_t grace_ns)
+{
+    timer->grace_ns = timer->clock->mode == VIT_CLOCK_REALTIME ? grace_ns : 0;
 }
 
 bool
@@ -277,11 +292,11 @@ vit_timer_mod(VitTimer *timer, int64_t deadline_ns)
     VitClock *clock = timer->clock;
 
     vit_timer_del(timer);
-    timer->deadline_ns = deadline_ns;
+    timer->deadline_ns = MIN(deadline_ns, INT64_MAX - timer->grace_ns);
     g_ptr_array_add(clock->heap, timer);
     timer->heap_index = clock->heap->len;
     heap_sift_up(clock, timer);
-    if (timer->heap_index == 1 && clock->wake) {
+    if (timer->heap_index == 1 && due_ns(timer) < clock->waits_until_ns && clock->wake) {
         clock->wake(clock->wake_opaque);
     }
 }
@@ -298,7 +313,7 @@ vit_timer_run_if_due(VitTimer *timer)
 int64_t
 vit_clock_next_deadline_ns(const VitClock *clock)
 {
-    return clock->heap->len ? heap_at(clock, 1)->deadline_ns : -1;
+    return clock->heap->len ? due_ns(heap_at(clock, 1)) : -1;
 }
 
 /* Fires what is due at NOW. A callback that rearms itself in the past is fired in the next round
@@ -311,7 +326,7 @@ run_due(VitClock *clock, int64_t now_ns)
     while (budget-- > 0 && clock->heap->len > 0) {
         VitTimer *timer = heap_at(clock, 1);
 
-        if (timer->deadline_ns > now_ns) {
+        if (due_ns(timer) > now_ns) {
             break;
         }
         vit_timer_del(timer);
@@ -357,4 +372,10 @@ vit_clock_set_wake(VitClock *clock, void (*wake)(void *opaque), void *opaque)
 {
     clock->wake = wake;
     clock->wake_opaque = opaque;
+}
+
+void
+vit_clock_set_waits_until(VitClock *clock, int64_t until_ns)
+{
+    clock->waits_until_ns = until_ns;
 }

@@ -29,6 +29,7 @@ struct VitTimer {
     VitTimerFunc func;
     void *opaque;
     int64_t deadline_ns; /* virtual; meaningful while armed */
+    int64_t grace_ns;    /* the machine thread comes so much later: vit_timer_set_grace() */
     unsigned heap_index; /* 1-based while armed, 0 unarmed */
 };
 
@@ -64,13 +65,20 @@ void vit_timer_init(VitTimer *timer, VitClock *clock, VitTimerFunc func, void *o
 void vit_timer_mod(VitTimer *timer, int64_t deadline_ns);
 void vit_timer_del(VitTimer *timer);
 bool vit_timer_is_armed(const VitTimer *timer);
+/* In REALTIME the machine thread comes to an unarmed TIMER so much later than its deadline. Who
+ * sleeps until then, mostly, runs it by vit_timer_run_if_due(), and the two do not meet. */
+void vit_timer_set_grace(VitTimer *timer, int64_t grace_ns);
 /* Runs TIMER now when its time has come and the machine thread has not come to it yet. A device
  * calls this before it works out a new deadline from the time: on a busy host the old one may lie
  * in the past with its interrupt still owed. */
 void vit_timer_run_if_due(VitTimer *timer);
 
-/* For the machine thread: next deadline or -1; run what is due. */
+/* For the machine thread: next deadline with its grace, or -1; run what is due. */
 int64_t vit_clock_next_deadline_ns(const VitClock *clock);
 void vit_clock_run_timers(VitClock *clock);
-/* Called (lock held) whenever the earliest deadline moves nearer, to wake the machine thread. */
+/* Called (lock held) to wake the machine thread: the earliest deadline has moved before what it
+ * waits for, or time was set. */
 void vit_clock_set_wake(VitClock *clock, void (*wake)(void *opaque), void *opaque);
+/* It will look at timers again at this virtual time, whatever happens; INT64_MIN: before it sleeps.
+ * Until this is called, it has to be woken each time. Lock held. */
+void vit_clock_set_waits_until(VitClock *clock, int64_t until_ns);

@@ -57,6 +57,9 @@ typedef struct VitCpuHost {
     /* DEADLINE_NS: the virtual time at which the guest's TSC reaches TSC (the executor knows its
      * rate and offset). When the guest moves its TSC the executor sets the deadline again. */
     void (*apic_set_tsc_deadline)(void *opaque, uint64_t tsc, int64_t deadline_ns);
+    /* What mostly ends a halt: the CPU's thread may sleep until then and run it itself. NULL: none.
+     */
+    VitTimer *apic_timer;
     /* xAPIC registers: every CPU sees its own local APIC at the same physical address, so the
      * executor sends an access to the page VitCpu.apic_page here (device lock taken) and not to
      * the address space. OFFSET is in the page, SIZE 1, 2, 4 or 8. NULL: no local APIC. */

@@ -6,6 +6,8 @@
 
 #include "vit-lock.h"
 
+enum { SPINS = 100 };
+
 void
 vit_lock_init(VitLock *lock)
 {
@@ -33,10 +35,26 @@ note_taken(VitLock *lock)
     __atomic_store_n(&lock->depth, lock->depth + 1, __ATOMIC_RELAXED);
 }
 
+/* It is mostly held for less than it takes to fall asleep. */
+static bool
+take_soon(VitLock *lock)
+{
+    for (unsigned i = 0; i < SPINS; i++) {
+        if (__atomic_load_n(&lock->depth, __ATOMIC_RELAXED) == 0 &&
+            pthread_mutex_trylock(&lock->mutex) == 0) {
+            return true;
+        }
+        __builtin_ia32_pause();
+    }
+    return false;
+}
+
 void
 vit_lock_take(VitLock *lock)
 {
-    pthread_mutex_lock(&lock->mutex);
+    if (pthread_mutex_trylock(&lock->mutex) != 0 && !take_soon(lock)) {
+        pthread_mutex_lock(&lock->mutex);
+    }
     note_taken(lock);
 }
 

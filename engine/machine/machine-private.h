@@ -50,7 +50,7 @@ typedef struct MachineVcpu {
     bool held; /* kept from running by the debugger until the next stop; guarded by control */
     bool debug_stopped; /* its last exit was VIT_CPU_EXIT_DEBUG, not reported yet; same */
     VitDevice *lapic;
-    int64_t cpu_time_ns; /* atomic */
+    int64_t cpu_time_ns; /* atomic; once its thread has ended */
 } MachineVcpu;
 
 /* What the machine thread is asked to do; bits of Machine.requests. */

@@ -248,9 +248,12 @@ machine_iterate(Machine *machine, GArray *fds)
     }
     wait_ns = next_timer_wait_ns(machine);
 
+    vit_clock_set_waits_until(machine->clock,
+                              wait_ns < 0 ? INT64_MAX : vit_clock_next_deadline_ns(machine->clock));
     vit_lock_release(&machine->lock);
     poll_until((GPollFD *)fds->data, n_fds, timeout_ms, wait_ns);
     vit_lock_take(&machine->lock);
+    vit_clock_set_waits_until(machine->clock, INT64_MIN);
 
     if (g_main_context_check(context, max_priority, (GPollFD *)fds->data, n_fds)) {
         g_main_context_dispatch(context);

@@ -11,6 +11,7 @@
 
 #include "x86-interp.h"
 
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,10 +46,15 @@ static void
 vcpu_kick(VitCpu *cpu)
 {
     MachineVcpu *vcpu = cpu->kick_opaque;
+    Machine *machine = vcpu->machine;
 
-    g_mutex_lock(&vcpu->machine->control);
-    g_cond_signal(machine_takes_turns(vcpu->machine) ? &vcpu->machine->vcpus[0].wake : &vcpu->wake);
-    g_mutex_unlock(&vcpu->machine->control);
+    g_mutex_lock(&machine->control);
+    if (machine_takes_turns(machine)) {
+        g_cond_signal(&machine->vcpus[0].wake);
+    } else if (vcpu->parked) { /* a call of the host's system, otherwise for nothing */
+        g_cond_signal(&vcpu->wake);
+    }
+    g_mutex_unlock(&machine->control);
 }
 
 static void
@@ -86,11 +92,55 @@ thread_cpu_time_ns(void)
     return now.tv_sec * VIT_NS_PER_SEC + now.tv_nsec;
 }
 
+/* The virtual time at which the local APIC's timer ends a halt, run if that has passed; -1: it does
+ * not. So the thread sleeps until then itself, with no other to wake it. */
+static int64_t
+vcpu_alarm_ns(MachineVcpu *vcpu)
+{
+    const X86State *state = vcpu->cpu.state;
+    VitTimer *timer = vcpu->host.apic_timer;
+    int64_t alarm_ns = -1;
+
+    if (!timer) {
+        return -1;
+    }
+    vit_lock_take(&vcpu->machine->lock);
+    if (state->activity == X86_HALTED) {
+        vit_timer_run_if_due(timer);
+        alarm_ns = vit_timer_is_armed(timer) ? timer->deadline_ns : -1;
+    }
+    vit_lock_release(&vcpu->machine->lock);
+    return alarm_ns;
+}
+
+/* Until somebody signals or the alarm's time has come; `control` taken, let go meanwhile. */
+static void
+vcpu_sleep(MachineVcpu *vcpu, int64_t *alarm_ns)
+{
+    Machine *machine = vcpu->machine;
+    int64_t left_ns, next_ns;
+
+    if (*alarm_ns < 0 || !machine->run_wanted || vcpu->crashed || vcpu->held) {
+        g_cond_wait(&vcpu->wake, &machine->control);
+        return;
+    }
+    left_ns = *alarm_ns - vit_clock_get_ns(machine->clock);
+    if (left_ns > 0 && g_cond_wait_until(&vcpu->wake, &machine->control,
+                                         g_get_monotonic_time() + left_ns / 1000 + 1)) {
+        return;
+    }
+    g_mutex_unlock(&machine->control);
+    next_ns = vcpu_alarm_ns(vcpu);
+    *alarm_ns = next_ns == *alarm_ns ? -1 : next_ns; /* time stands still: not here */
+    g_mutex_lock(&machine->control);
+}
+
 /* Sleeps while the CPU has nothing to run. Returns false when the thread is to end. */
 static bool
 vcpu_wait(MachineVcpu *vcpu)
 {
     Machine *machine = vcpu->machine;
+    int64_t alarm_ns = vcpu_alarm_ns(vcpu);
     bool go_on;
 
     g_mutex_lock(&machine->control);
@@ -99,10 +149,11 @@ vcpu_wait(MachineVcpu *vcpu)
         if (!vcpu->parked) {
             vcpu->parked = true;
             vit_map_reader_offline(&vcpu->reader);
-            __atomic_store_n(&vcpu->cpu_time_ns, thread_cpu_time_ns(), __ATOMIC_RELAXED);
-            g_cond_broadcast(&machine->parked_changed);
+            if (!machine->run_wanted) {
+                g_cond_broadcast(&machine->parked_changed);
+            }
         }
-        g_cond_wait(&vcpu->wake, &machine->control);
+        vcpu_sleep(vcpu, &alarm_ns);
     }
     go_on = !machine->vcpus_quit;
     if (go_on && vcpu->parked) {
@@ -127,10 +178,12 @@ vcpu_thread_main(gpointer data)
 {
     MachineVcpu *vcpu = data;
 
+    prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul); /* as the machine thread */
     __atomic_store_n(&vcpu->host_thread_id, gettid(), __ATOMIC_RELAXED);
     while (vcpu_wait(vcpu)) {
         machine_vcpu_run(vcpu);
     }
+    __atomic_store_n(&vcpu->cpu_time_ns, thread_cpu_time_ns(), __ATOMIC_RELAXED);
     return NULL;
 }
 
@@ -264,6 +317,8 @@ machine_vcpus_release(Machine *machine, bool held)
 void
 machine_vcpus_stop(Machine *machine)
 {
+    unsigned depth;
+
     machine_vcpus_park(machine);
     g_mutex_lock(&machine->control);
     machine->vcpus_quit = true;
@@ -271,6 +326,7 @@ machine_vcpus_stop(Machine *machine)
         g_cond_signal(&machine->vcpus[i].wake);
     }
     g_mutex_unlock(&machine->control);
+    depth = vit_lock_release_all(&machine->lock); /* a CPU whose alarm went off takes it */
     for (unsigned i = 0; i < machine->n_vcpus; i++) {
         if (machine->vcpus[i].thread) {
             g_thread_join(g_steal_pointer(&machine->vcpus[i].thread));
@@ -279,6 +335,7 @@ machine_vcpus_stop(Machine *machine)
     if (machine->is_single_thread && !machine->icount) {
         machine_turns_join(machine);
     }
+    vit_lock_retake(&machine->lock, depth);
 }
 
 void

@@ -20,6 +20,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* The CPU that sleeps until its timer's deadline comes first, if the host wakes both at once. */
+enum { GRACE_NS = 30000 };
+
 VIT_DEVICE_LAYOUT(Lapic)
 
 /* ---- Other CPU callbacks ---- */
@@ -157,6 +160,7 @@ vit_lapic_fill_host(VitDevice *dev, VitCpuHost *host)
     host->apic_write_msr = lapic_write_msr;
     host->apic_get_tsc_deadline = lapic_get_tsc_deadline;
     host->apic_set_tsc_deadline = lapic_set_tsc_deadline;
+    host->apic_timer = &((Lapic *)dev)->timer;
     host->apic_mmio_read = lapic_mmio_read;
     host->apic_mmio_write = lapic_mmio_write;
     host->init_taken = host_init_taken;
@@ -208,6 +212,7 @@ lapic_realize(VitDevice *dev, GError **error)
     VitApicTarget target = { lapic_matches, lapic_priority, lapic_accept, lapic_set_pin, s };
 
     vit_timer_init(&s->timer, dev->platform->clock, lapic_timer_expired, s);
+    vit_timer_set_grace(&s->timer, GRACE_NS);
     if (s->bus) {
         vit_apic_bus_add_target(s->bus, &target);
     }
