@@ -325,6 +325,22 @@ backend_error_action(VitDrive *drive, bool is_read, int error)
     return action;
 }
 
+static void
+apply_workers(BlkGraph *graph)
+{
+    VitWorkers workers =
+        graph->iothread ? vit_iothread_get_workers(graph->iothread) : graph->workers;
+
+    blk_context_set_workers(graph->context, workers.min, workers.max);
+}
+
+void
+blk_graph_set_workers(BlkGraph *graph, VitWorkers workers)
+{
+    graph->workers = workers;
+    apply_workers(graph);
+}
+
 /* One context runs all of a graph's nodes, so one thread dispatches for all: the one of the first
  * drive that has an iothread, as the machine thread does without any. */
 static void
@@ -345,6 +361,7 @@ backend_set_iothread(VitDrive *drive, VitIothread *thread)
         graph->iothread = first;
         blk_context_move(graph->context,
                          first ? vit_iothread_get_context(first) : graph->main_context, !first);
+        apply_workers(graph);
     }
 }
 

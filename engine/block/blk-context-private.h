@@ -11,7 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { BLK_MAX_WORKERS = 32 };
+enum { BLK_MAX_WORKERS = 64 };
 
 typedef struct BlkSleeper {
     int64_t wake_us;

@@ -54,6 +54,12 @@ is_alone(const BlkContext *context)
     return !context->source && !context->lock && context->live_count == 1;
 }
 
+void
+blk_context_set_workers(BlkContext *context, unsigned min, unsigned max)
+{
+    blk_pool_set_threads(context->pool, min, max);
+}
+
 int
 blk_pool_run(BlkContext *context, int (*func)(void *arg), void *arg)
 {

@@ -55,6 +55,8 @@ BlkContext *blk_context_new(GMainContext *main_context, VitLock *lock, GError **
 /* Dispatches by MAIN_CONTEXT from now on. The old one may still dispatch once. MAY_HELP: workers
  * dispatch too, as they do at first; off where somebody has chosen the thread. */
 void blk_context_move(BlkContext *context, GMainContext *main_context, bool may_help);
+/* How many threads make blocking calls. */
+void blk_context_set_workers(BlkContext *context, unsigned min, unsigned max);
 /* No fiber may be alive. */
 void blk_context_free(BlkContext *context);
 

@@ -10,6 +10,7 @@
 struct BlkGraph {
     BlkContext *context;
     GMainContext *main_context;  /* where it is dispatched unless a drive has an iothread */
+    VitWorkers workers;          /* there, as -object main-loop says */
     VitIothread *iothread;       /* where it is dispatched now; NULL: main_context */
     GPtrArray *drivers;          /* const BlkDriver * added beside those built in */
     GHashTable *nodes;           /* name -> BlkNode *, every open node */

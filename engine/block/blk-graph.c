@@ -27,6 +27,7 @@ blk_graph_new(GMainContext *main_context, VitLock *lock, GError **error)
     graph = g_new0(BlkGraph, 1);
     graph->context = context;
     graph->main_context = main_context;
+    graph->workers = VIT_WORKERS_DEFAULT;
     graph->drivers = g_ptr_array_new();
     graph->nodes = g_hash_table_new(g_str_hash, g_str_equal);
     graph->block_devs =

@@ -32,7 +32,7 @@ struct BlkPool {
     pthread_mutex_t lock;
     pthread_cond_t wake, gone;
     BlkJob *first, *last;
-    unsigned idle_count, thread_count, max_threads;
+    unsigned idle_count, thread_count, min_threads, max_threads;
     bool quit;
     bool is_waking; /* a thread has been signalled or started and has not arrived */
     BlkPoolDone done;
@@ -51,17 +51,24 @@ take_job(BlkPool *pool)
     return job;
 }
 
-/* Waits for a job; false when there was none for long enough, or never will be. */
+static bool
+may_stay(const BlkPool *pool, bool is_idle)
+{
+    return !pool->quit && pool->thread_count <= pool->max_threads &&
+           (!is_idle || pool->thread_count <= pool->min_threads);
+}
+
+/* Waits for a job; false when the thread is one too many. */
 static bool
 wait_for_job(BlkPool *pool)
 {
     struct timespec until;
     int ret = 0;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += IDLE_SECONDS;
     pool->idle_count++;
-    while (!pool->first && !pool->quit && ret != ETIMEDOUT) {
+    while (!pool->first && may_stay(pool, ret == ETIMEDOUT)) {
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += IDLE_SECONDS;
         ret = pthread_cond_timedwait(&pool->wake, &pool->lock, &until);
         pool->is_waking = false; /* arrived, even when others were faster */
     }
@@ -226,6 +233,18 @@ blk_pool_new(unsigned max_threads, BlkPoolDone done, void *opaque)
     pthread_cond_init(&pool->gone, &attr);
     pthread_condattr_destroy(&attr);
     return pool;
+}
+
+void
+blk_pool_set_threads(BlkPool *pool, unsigned min, unsigned max)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->min_threads = min;
+    pool->max_threads = max;
+    while (pool->thread_count < min && start_thread(pool)) {
+    }
+    pthread_cond_broadcast(&pool->wake); /* to count again */
+    pthread_mutex_unlock(&pool->lock);
 }
 
 void

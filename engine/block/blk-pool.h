@@ -29,6 +29,8 @@ struct BlkJob {
 /* Called on a worker after each job. MAY_STAY: it has nothing else in hand and may be kept. */
 typedef void (*BlkPoolDone)(void *opaque, BlkJob *job, bool may_stay);
 BlkPool *blk_pool_new(unsigned max_threads, BlkPoolDone done, void *opaque);
+/* MIN threads are started now and stay; those above MAX go once they are idle. MAX >= 1, MIN. */
+void blk_pool_set_threads(BlkPool *pool, unsigned min, unsigned max);
 /* Waits for the jobs there are. */
 void blk_pool_free(BlkPool *pool);
 void blk_pool_push(BlkPool *pool, BlkJob *job);

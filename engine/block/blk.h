@@ -14,6 +14,7 @@
 #include "blk-options.h"
 #include "vit-throttle.h"
 #include "vit-drive.h"
+#include "vit-iothread.h"
 #include "vit-lock.h"
 #include "vit-types.h"
 
@@ -32,6 +33,8 @@ typedef enum BlkPreallocation {
 
 /* MAIN_CONTEXT: where completions are dispatched, NULL to poll only. LOCK may be NULL. */
 BlkGraph *blk_graph_new(GMainContext *main_context, VitLock *lock, GError **error);
+/* Threads for blocking calls, unless an iothread dispatches and says how many. */
+void blk_graph_set_workers(BlkGraph *graph, VitWorkers workers);
 /* All drives are freed; nodes must not be held any more. */
 void blk_graph_free(BlkGraph *graph);
 /* One more driver beside those built in. */

@@ -25,6 +25,7 @@ struct VitIothread {
     uint32_t quit;   /* atomic */
     VitIothreadCall *posted;
     int64_t max_ns, grow, shrink, batch; /* atomic */
+    VitWorkers workers;
 };
 
 static int64_t
@@ -160,6 +161,7 @@ vit_iothread_new(const char *id, VitLock *lock, bool at_once, GError **error)
     thread->id = g_strdup(id);
     thread->lock = lock;
     thread->at_once = at_once;
+    thread->workers = VIT_WORKERS_DEFAULT;
     thread->context = g_main_context_new();
     thread->host = g_thread_try_new("iothread", loop, thread, error);
     if (!thread->host) {
@@ -227,6 +229,18 @@ vit_iothread_set_polling(VitIothread *thread, const VitIothreadPolling *polling)
     __atomic_store_n(&thread->grow, polling->grow, __ATOMIC_RELAXED);
     __atomic_store_n(&thread->shrink, polling->shrink, __ATOMIC_RELAXED);
     __atomic_store_n(&thread->batch, polling->batch, __ATOMIC_RELAXED);
+}
+
+void
+vit_iothread_set_workers(VitIothread *thread, VitWorkers workers)
+{
+    thread->workers = workers;
+}
+
+VitWorkers
+vit_iothread_get_workers(const VitIothread *thread)
+{
+    return thread->workers;
 }
 
 /* ---- calls ---- */

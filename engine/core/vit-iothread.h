@@ -42,6 +42,14 @@ typedef struct VitIothreadPolling {
     int64_t max_ns, grow, shrink, batch;
 } VitIothreadPolling;
 
+/* Threads that make blocking calls for it: so many stay when they are idle, and so many are the
+ * most. */
+typedef struct VitWorkers {
+    uint32_t min, max;
+} VitWorkers;
+
+#define VIT_WORKERS_DEFAULT ((VitWorkers){ .max = 64 })
+
 /* Starts the thread. AT_ONCE: see above. NULL with ERROR. Thread: any. Ownership: caller. */
 VitIothread *vit_iothread_new(const char *id, VitLock *lock, bool at_once, GError **error);
 /* Ends it; no device uses it any more. Thread: any other; lets go of a lock held once meanwhile. */
@@ -54,6 +62,9 @@ int64_t vit_iothread_get_host_id(VitIothread *thread); /* of the host's thread *
 GMainContext *vit_iothread_get_context(VitIothread *thread);
 void vit_iothread_get_polling(VitIothread *thread, VitIothreadPolling *out);
 void vit_iothread_set_polling(VitIothread *thread, const VitIothreadPolling *polling);
+/* Before devices use it. */
+void vit_iothread_set_workers(VitIothread *thread, VitWorkers workers);
+VitWorkers vit_iothread_get_workers(const VitIothread *thread);
 
 /* Runs CALL on the thread, soon. Thread: any, with or without the lock. */
 void vit_iothread_post(VitIothread *thread, VitIothreadCall *call);

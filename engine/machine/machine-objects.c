@@ -22,6 +22,7 @@ static const ObjectKind kinds[] = {
     { "rng-builtin", machine_add_rng_builtin, machine_remove_rng },
     { "rng-random", machine_add_rng_random, machine_remove_rng },
     { "iothread", machine_add_iothread, machine_remove_iothread },
+    { "main-loop", machine_add_main_loop, machine_remove_main_loop },
 };
 
 /* ---- All ---- */

@@ -121,6 +121,7 @@ struct Machine {
     GPtrArray *fsdevs;    /* VitFsdev *, of -fsdev; NULL: none */
     GPtrArray *rngs;      /* VitRng *, of -object; NULL: none */
     GPtrArray *iothreads; /* VitIothread *, likewise */
+    bool has_main_loop;   /* there is an object that sets it */
     uint32_t requests;    /* MACHINE_REQUEST_*, guarded by control */
     VitShutdownCause cause;
     int exit_status;

@@ -112,10 +112,15 @@ static const VitOptionKey k_object_iothread[] = {
           .change = VIT_CHANGE_HOT),
     K_INT("aio-max-batch", "0", "Most requests per AIO batch", .max = 2147483647,
           .change = VIT_CHANGE_HOT),
-    K_INT("thread-pool-min", "0", "Least worker threads", .max = 65535,
-          .status = VIT_STATUS_NOT_YET),
-    K_INT("thread-pool-max", "64", "Most worker threads", .max = 65535,
-          .status = VIT_STATUS_NOT_YET),
+    K_INT("thread-pool-min", "0", "Least worker threads", .max = 65535),
+    K_INT("thread-pool-max", "64", "Most worker threads", .max = 65535),
+    { 0 },
+};
+
+static const VitOptionKey k_object_main_loop[] = {
+    K_INT("aio-max-batch", "0", "Most requests per AIO batch", .max = 2147483647),
+    K_INT("thread-pool-min", "0", "Least worker threads", .max = 65535),
+    K_INT("thread-pool-max", "64", "Most worker threads", .max = 65535),
     { 0 },
 };
 
@@ -593,8 +598,7 @@ static const VitOptionVariant vr_object[] = {
       .status = VIT_STATUS_NOT_YET },
     { .name = "main-loop",
       .help = VIT_N_("Settings of the main loop"),
-      .flags = VIT_OPT_OPEN,
-      .status = VIT_STATUS_NOT_YET },
+      .keys = k_object_main_loop },
     { .name = "thread-context",
       .help = VIT_N_("Where threads run"),
       .keys = k_object_thread_context,

@@ -88,6 +88,104 @@ test_pool(void)
     blk_context_free(context);
 }
 
+/* ---- how many workers ---- */
+
+typedef struct Busy {
+    int now, most; /* atomic */
+    BlkContext *context;
+    BlkWaitQueue queue;
+    unsigned ended;
+} Busy;
+
+static int
+be_busy(void *arg)
+{
+    Busy *busy = arg;
+    int now = g_atomic_int_add(&busy->now, 1) + 1;
+    int most = g_atomic_int_get(&busy->most);
+
+    while (now > most && !g_atomic_int_compare_and_exchange(&busy->most, most, now)) {
+        most = g_atomic_int_get(&busy->most);
+    }
+    g_usleep(2000);
+    g_atomic_int_add(&busy->now, -1);
+    return 0;
+}
+
+static void
+be_busy_once(void *opaque)
+{
+    Busy *busy = opaque;
+
+    blk_wait(busy->context, &busy->queue); /* for all: one alone would do it itself */
+    blk_pool_run(busy->context, be_busy, busy);
+    busy->ended++;
+}
+
+static int
+count_most_at_once(BlkContext *context)
+{
+    Busy busy = { .context = context };
+
+    for (unsigned i = 0; i < 40; i++) {
+        blk_context_start(context, be_busy_once, &busy);
+    }
+    blk_wake_all(context, &busy.queue);
+    while (busy.ended < 40) {
+        g_assert_true(blk_context_poll(context, 5000));
+    }
+    return busy.most;
+}
+
+static unsigned
+count_workers(void)
+{
+    g_autoptr(GDir) tasks = g_dir_open("/proc/self/task", 0, NULL);
+    unsigned count = 0;
+    const char *name;
+
+    while ((name = g_dir_read_name(tasks))) {
+        g_autofree char *path = g_build_filename("/proc/self/task", name, "comm", NULL);
+        g_autofree char *comm = NULL;
+        count +=
+            g_file_get_contents(path, &comm, NULL, NULL) && g_str_equal(comm, "block-worker\n");
+    }
+    return count;
+}
+
+static void
+wait_for_workers(unsigned least, unsigned most)
+{
+    int64_t end_us = g_get_monotonic_time() + 8 * G_USEC_PER_SEC;
+
+    while (count_workers() < least || count_workers() > most) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end_us);
+        g_usleep(1000);
+    }
+}
+
+/* mission: main-loop */
+static void
+test_pool_threads(void)
+{
+    BlkContext *context = blk_context_new(NULL, NULL, NULL);
+
+    wait_for_workers(0, 0);
+    blk_context_set_workers(context, 3, 4);
+    wait_for_workers(3, 3);
+    int most = count_most_at_once(context);
+    g_assert_cmpint(most, >=, 2);
+    g_assert_cmpint(most, <=, 4);
+    blk_context_set_workers(context, 0, 1); /* those too many go at once when they are idle */
+    wait_for_workers(0, 1);
+    g_assert_cmpint(count_most_at_once(context), ==, 1);
+    blk_context_set_workers(context, 2, 64);
+    wait_for_workers(2, 64);
+    g_assert_cmpint(count_most_at_once(context), >, 4);
+    blk_context_free(context);
+    wait_for_workers(0, 0);
+}
+
 typedef struct Sleep {
     Counter *counter;
     int64_t ns;
@@ -511,6 +609,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/block/context/many-fibers", test_many);
     g_test_add_func("/block/context/pool", test_pool);
+    g_test_add_func("/block/context/pool-threads", test_pool_threads);
     g_test_add_func("/block/context/sleep", test_sleep);
     g_test_add_func("/block/context/two-threads", test_two_threads);
     g_test_add_func("/block/context/deferred", test_deferred);
