@@ -141,6 +141,9 @@ rest_in_step(Mirror *mirror, int *out_ret)
     if (mirror->dirty->dirty_count == 0) {
         blk_task_become_ready(task);
     }
+    if (task->cancelled && task->forced) {
+        return false; /* at once: the next pause point says so */
+    }
     if (task->is_ready && (task->complete_requested || task->cancelled)) {
         return true;
     }
