@@ -332,6 +332,38 @@ test_bad(gconstpointer data)
     format_disk_finish(&disk);
 }
 
+/* ---- what a power failure leaves ---- */
+
+/* QED: the last cluster is cut short and the image says it is to be checked. */
+static void
+test_qed_tail(void)
+{
+    static const FormatRow row = { "tail", "qed", "cluster_size=4k,table_size=2", NULL, NULL, 0 };
+    enum { CUT_BYTES = 512, CLUSTER_BYTES = 4096, AT_FEATURES = 16, F_NEED_CHECK = 2 };
+    g_autofree char *bytes = NULL;
+    FormatDisk disk;
+    gsize len;
+
+    format_disk_begin(&disk, &row, 1 << 20, false);
+    memset(disk.copy, 0x5a, CLUSTER_BYTES);
+    g_assert_cmpint(blk_image_write(disk.image, 0, disk.copy, CLUSTER_BYTES), ==, 0);
+    format_disk_close(&disk);
+    g_assert_true(g_file_get_contents(disk.path, &bytes, &len, NULL));
+    g_assert_cmpuint(len % CLUSTER_BYTES, ==, 0);
+    bytes[AT_FEATURES] |= F_NEED_CHECK;
+    memset(bytes + len - CUT_BYTES, 0, CUT_BYTES);
+    format_put_file(disk.path, bytes, len - CUT_BYTES);
+    if (memchr(bytes + len - CLUSTER_BYTES, 0x5a, CLUSTER_BYTES)) { /* the data are last */
+        memset(disk.copy + CLUSTER_BYTES - CUT_BYTES, 0, CUT_BYTES);
+    }
+    format_disk_open(&disk);
+    format_disk_assert_content(&disk);
+    format_disk_assert_clean(&disk);
+    format_disk_close(&disk);
+    format_disk_assert_judged(&disk);
+    format_disk_finish(&disk);
+}
+
 static void
 add_bad_tests(const char *format)
 {
@@ -378,5 +410,8 @@ main(int argc, char **argv)
         }
     }
     add_bad_tests(format);
+    if (!format || strcmp(format, "qed") == 0) {
+        g_test_add_func("/block/formats/qed/tail", test_qed_tail);
+    }
     return g_test_run();
 }

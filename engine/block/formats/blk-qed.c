@@ -395,6 +395,29 @@ check_l1(Look *look)
     return ret;
 }
 
+/* A power failure may have kept a part of the last cluster. It reads as zeroes behind that, but
+ * others want it whole. */
+static int
+check_tail(Look *look)
+{
+    const Qed *qed = look->node->state;
+    BlkChild *file = look->node->file;
+    uint64_t last = look->clusters - 1;
+    int ret = 0;
+
+    if (fmt_file_len(file) % qed->cluster_bytes == 0 || !(look->used[last / 8] & 1u << last % 8)) {
+        return 0;
+    }
+    fmt_report(look->check, "ERROR: the file ends within its cluster at 0x%" PRIx64,
+               last * qed->cluster_bytes);
+    look->check->corruptions++;
+    if (look->check->fix_errors) {
+        ret = fmt_extend(file, look->clusters * qed->cluster_bytes);
+        look->check->corruptions_fixed += ret == 0;
+    }
+    return ret;
+}
+
 /* Clusters nobody uses. Those at the end can be given back. */
 static bool
 count_leaks(Look *look, GError **error)
@@ -437,6 +460,7 @@ check_inside(BlkNode *node, BlkCheck *check, GError **error)
     check->has_clusters = true;
     check->total_clusters = fmt_div_up(qed->disk_len, qed->cluster_bytes);
     ret = used ? check_l1(&look) : -ENOMEM;
+    ret = ret < 0 ? ret : check_tail(&look);
     if (ret < 0) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_IO, "'%s' cannot be checked: %s.", node->filename,
                     g_strerror(-ret));
