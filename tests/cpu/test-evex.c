@@ -14,6 +14,7 @@
 
 #include <setjmp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -613,8 +614,8 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     if (!host_is_able()) {
-        g_test_message("the host has no AVX-512");
-        return 77;
+        printf("1..0 # SKIP the host has no AVX-512\n");
+        return 0;
     }
     g_test_add("/cpu/evex/vex", Fixture, NULL, setup, test_vex, teardown);
     g_test_add("/cpu/evex/rows", Fixture, NULL, setup, test_rows, teardown);

@@ -22,8 +22,10 @@ bmi1 bmi2 adx abm popcnt movbe cx16 lahf-lm""".split()
 # Whole hosts: Skylake client, Haswell, Piledriver (no BMI2: everything is interpreted), Nehalem.
 TOGETHER = ["avx512f", "avx512f,adx,sha-ni,gfni,vaes,sse4a,misalignsse",
             "avx512f,avx2,bmi2,adx,movbe,gfni,sha-ni", "avx,bmi1,bmi2,adx,abm,movbe,aes,gfni,sha-ni"]
-TESTS = """tcg-access tcg-code tcg-system tcg-reencode cpu-int cpu-rows cpu-vec cpu-evex test-x86-programs
-test-x86-transfer test-x86-mmu test-x86-system-fuzz lockstep-firmware""".split()
+TESTS = """tcg-access tcg-asm tcg-code tcg-count tcg-cpus tcg-host tcg-reencode tcg-system cpu-int cpu-rows
+cpu-vec cpu-evex test-pmu test-svm test-x86-model test-x86-programs test-x86-transfer test-x86-mmu
+test-x86-segment test-x86-segment-host test-x86-system-fuzz lockstep-firmware lockstep-firmware-cpus
+test-facade test-two-machines gdb""".split()
 
 
 def run(command, mask, seconds):
