@@ -155,12 +155,23 @@ load_bytes(const uint8_t *host)
     return bytes;
 }
 
-/* Decodes what lies at HOST, all AVAILABLE bytes of it readable. False: more bytes are needed. */
+/* Decodes what lies at HOST, all AVAILABLE bytes of it readable. False: more bytes are needed. The
+ * decoder looks at bytes several times: it gets a copy, as another CPU may be changing them, and an
+ * operand of one moment with bytes of another would be taken for right from then on. */
 static bool
 decode_into(X86Core *core, Entry *entry, const uint8_t *host, size_t available, unsigned mode)
 {
-    X86DecodeResult result = x86_decode(host, available, mode & MODE_SIZE, &entry->insn);
-    const X86OpRow *row = entry->insn.row;
+    uint8_t bytes[INSN_MAX + 1];
+    X86DecodeResult result;
+    const X86OpRow *row;
+
+    if (G_LIKELY(available >= sizeof(bytes))) {
+        memcpy(bytes, host, sizeof(bytes));
+    } else {
+        memcpy(bytes, host, available);
+    }
+    result = x86_decode(bytes, available, mode & MODE_SIZE, &entry->insn);
+    row = entry->insn.row;
 
     entry->key = 0;
     switch (result) {
