@@ -68,6 +68,13 @@ map_code(TcgMachine *machine, GError **error)
     return true;
 }
 
+/* Checks that touch no flag need PEXT and RORX, the hash of jumps CRC32. */
+bool
+vit_tcg_is_able(void)
+{
+    return x86_host_has(X86_FEATURE_BMI2) && x86_host_has(X86_FEATURE_SSE42);
+}
+
 TcgMachine *
 vit_tcg_new(const TcgOptions *options, GError **error)
 {
@@ -97,10 +104,7 @@ vit_tcg_new(const TcgOptions *options, GError **error)
     for (unsigned i = 0; i < X86_FEATURE_LAST; i++) {
         machine->host_has[i] = x86_host_has(i);
     }
-    if (!machine->host_has[X86_FEATURE_BMI2] || !machine->host_has[X86_FEATURE_SSE42]) {
-        /* checks that touch no flag need PEXT and RORX, the hash of jumps CRC32 */
-        machine->options.interpret = true;
-    }
+    machine->options.interpret |= !vit_tcg_is_able();
     machine->blocks = mmap(NULL, blocks_len(machine), PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (machine->blocks == MAP_FAILED) {

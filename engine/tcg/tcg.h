@@ -27,6 +27,8 @@ typedef struct TcgOptions {
     unsigned invalidate_every; /* every so many dispatches all code is dropped; 0 = never */
 } TcgOptions;
 
+/* Whether this host runs translated code; on others everything is interpreted. */
+bool vit_tcg_is_able(void);
 TcgMachine *vit_tcg_new(const TcgOptions *options, GError **error);
 void vit_tcg_free(TcgMachine *machine);
 

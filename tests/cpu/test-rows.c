@@ -282,6 +282,7 @@ check_all(RigMode mode, unsigned code_size)
         unsigned good = 0;
         if (row->class_ == X86_CLASS_SYSTEM || row->class_ == X86_CLASS_VEC ||
             row->class_ == X86_CLASS_X87 || is_random(row) ||
+            !x86_model_has(&rig->model, row->feature) ||
             (row->flags & (code_size == 8 ? X86_ROW_NO64 : X86_ROW_ONLY64))) {
             continue;
         }

@@ -337,9 +337,9 @@ test_xsave_areas_against_host(void)
     unsigned h[4] = { 0 };
     uint32_t r[4];
 
-    if (!x86_model_has(&model, X86_FEATURE_XSAVE) ||
+    if (!x86_model_has(&model, X86_FEATURE_XSAVE) || !x86_model_has(&model, X86_FEATURE_AVX) ||
         !__get_cpuid_count(0xd, 2, &h[0], &h[1], &h[2], &h[3])) {
-        g_test_skip("no XSAVE here");
+        g_test_skip("no XSAVE or AVX here");
     } else {
         x86_cpuid(&model, s, 0, 0xd, 2, r);
         g_assert_cmpuint(r[0], ==, h[0]);

@@ -34,6 +34,7 @@
 #include <string.h>
 
 enum {
+    STATUS_SKIPPED = 77,  /* by which test runners know a skipped test */
     SHIFT = 2,            /* nanoseconds per instruction, as a power of two */
     FOLLOW_MAX = 5000000, /* instructions that a stretch may have */
     WHOLE_EVERY = 4096,   /* stretches between comparisons of all memory */
@@ -544,6 +545,10 @@ main(int argc, char **argv)
         return 2;
     }
     options.every = MAX(options.every, 1);
+    if (!vit_tcg_is_able()) {
+        printf("lockstep: this host cannot run translated code\n");
+        return STATUS_SKIPPED;
+    }
     lockstep->spoil = (uint64_t)MAX(options.spoil, 0);
     if (!start(lockstep, &options)) {
         return 2;

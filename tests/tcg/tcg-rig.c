@@ -39,6 +39,16 @@ tcg_rig_finish(TcgRig *f)
     rig_free(f->rig);
 }
 
+bool
+tcg_rig_skips(void)
+{
+    if (!vit_tcg_is_able()) {
+        g_test_skip("this host cannot run translated code");
+        return true;
+    }
+    return false;
+}
+
 uint64_t
 tcg_rig_run(TcgRig *f, const uint8_t *program, const uint8_t *end)
 {

@@ -19,6 +19,8 @@ typedef struct TcgRig {
 /* APART: neighbours in linear memory lie apart, later ones before the earlier. */
 void tcg_rig_init(TcgRig *f, const TcgOptions *options, bool apart);
 void tcg_rig_finish(TcgRig *f);
+/* Whether the test is skipped, being about figures of the translator that this host has none of. */
+bool tcg_rig_skips(void);
 /* Runs the program up to its HLT; returns RBX. */
 uint64_t tcg_rig_run(TcgRig *f, const uint8_t *program, const uint8_t *end);
 

@@ -80,7 +80,7 @@ check_mode(const TcgOptions *options)
             g_assert_cmphex(x->gpr[i], ==, y->gpr[i]);
         }
     }
-    g_assert_cmpuint(vit_tcg_get_dispatches(&a.rig->cpu), >, STOPS / 2);
+    g_assert_true(!vit_tcg_is_able() || vit_tcg_get_dispatches(&a.rig->cpu) > STOPS / 2);
     g_assert_cmpmem(rig_ram(a.rig, 0x20000), 0x10000, rig_ram(b.rig, 0x20000), 0x10000);
     tcg_rig_finish(&a);
     tcg_rig_finish(&b);

@@ -100,7 +100,7 @@ check_cross_modifying(const TcgOptions *options, unsigned n_runners)
     for (unsigned i = 0; i < f.n_cpus; i++) {
         g_assert_cmpint(GPOINTER_TO_INT(g_thread_join(thread[i])), ==, VIT_CPU_EXIT_HALT);
     }
-    g_assert_true(options->interpret || f.tcg->waits > 0);
+    g_assert_true(f.tcg->options.interpret || f.tcg->waits > 0);
     for (unsigned i = 1; i < f.n_cpus; i++) {
         g_assert_cmpuint(((X86Core *)f.cpu[i].state)->s.gpr[X86_RBX], ==, 0);
     }
