@@ -582,6 +582,20 @@ vit_tcg_get_dispatches(const VitCpu *cpu)
     return tcg_cpu_of(cpu->state)->dispatches;
 }
 
+int64_t
+tcg_now_us(const TcgMachine *machine)
+{
+    int64_t dispatches = 0;
+
+    if (!machine->stop_every) {
+        return g_get_monotonic_time();
+    }
+    for (const TcgCpu *cpu = machine->cpus; cpu; cpu = cpu->next) {
+        dispatches += (int64_t)cpu->dispatches;
+    }
+    return dispatches;
+}
+
 bool
 vit_tcg_get_last_jump(const VitCpu *cpu, uint64_t *out_rip)
 {

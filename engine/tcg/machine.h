@@ -262,6 +262,8 @@ void tcg_near_make_thunks(TcgThunks *t, TcgAsm *a);
 bool tcg_softs_find(const TcgBlock *block, const uint8_t *page, TcgSofts *out_softs);
 
 /* ---- exec.c ---- */
+/* Microseconds of the host; in lockstep something that a second run finds the same. */
+int64_t tcg_now_us(const TcgMachine *machine);
 /* Takes up a page of code whose entry of the interpreter's TLB is FROM; lock held. */
 void tcg_fetch_enter(TcgCpu *cpu, TcgFetch *fetch, const X86TlbEntry *from, uint64_t page,
                      uint16_t mode);

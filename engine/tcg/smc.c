@@ -312,28 +312,13 @@ drop_granules(TcgMachine *machine, TcgPhysical *physical, uint64_t mask)
 
 /* ---- Pages that are not watched ---- */
 
-/* Microseconds; in lockstep something that a second run finds the same. */
-static int64_t
-now_us(const TcgMachine *machine)
-{
-    int64_t dispatches = 0;
-
-    if (!machine->stop_every) {
-        return g_get_monotonic_time();
-    }
-    for (const TcgCpu *cpu = machine->cpus; cpu; cpu = cpu->next) {
-        dispatches += (int64_t)cpu->dispatches;
-    }
-    return dispatches;
-}
-
 static void
 enter_checked(TcgMachine *machine, TcgPhysical *physical)
 {
     physical->writes = 0;
     physical->checked = true;
     physical->patience_ms = CLAMP(physical->patience_ms * 2, PATIENCE_MS, PATIENCE_MS_MAX);
-    physical->checked_until_us = now_us(machine) + physical->patience_ms * 1000;
+    physical->checked_until_us = tcg_now_us(machine) + physical->patience_ms * 1000;
     physical->next_checked = machine->checked;
     __atomic_store_n(&machine->checked, physical, __ATOMIC_RELAXED);
     machine->given_up++;
@@ -355,7 +340,7 @@ leave_checked(TcgMachine *machine, TcgPhysical *physical)
 void
 tcg_watch_due(TcgMachine *machine)
 {
-    int64_t now = now_us(machine);
+    int64_t now = tcg_now_us(machine);
 
     g_mutex_lock(&machine->lock);
     for (TcgPhysical *physical = machine->checked, *next; physical; physical = next) {

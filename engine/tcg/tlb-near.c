@@ -145,7 +145,7 @@ tcg_near_missed(TcgCpu *cpu, unsigned slot, const uint8_t *pc)
     if (cpu->near.left[slot] > 0) {
         return false;
     }
-    now_us = (uint32_t)g_get_monotonic_time();
+    now_us = (uint32_t)tcg_now_us(machine);
     cpu->near.left[slot] = MISSES_SEEN;
     cpu->near.since_us[slot] = now_us;
     if (now_us - since_us <= MISSES_US && tcg_recover_rip(machine, pc, &rip, &bytes, NULL)) {
