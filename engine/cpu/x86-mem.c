@@ -75,6 +75,21 @@ x86_linear(X86Core *core, unsigned segment, uint64_t offset, size_t len, X86Acce
     return (uint32_t)(seg->base + offset);
 }
 
+bool
+x86_would_fault(X86Core *core, unsigned segment, uint64_t offset, size_t len, X86Access access)
+{
+    X86Translation unused;
+    uint64_t linear;
+    uint32_t error;
+
+    if (x86_segment_check(core, &core->s.seg[segment], segment, offset, len, access) >= 0) {
+        return true;
+    }
+    linear = x86_linear(core, segment, offset, len, access);
+    return !x86_mmu_translate(core, linear, access, x86_view(core), &unused, &error) ||
+           !x86_mmu_translate(core, linear + len - 1, access, x86_view(core), &unused, &error);
+}
+
 static void
 check_alignment(X86Core *core, uint64_t linear, unsigned size)
 {

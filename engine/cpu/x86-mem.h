@@ -161,6 +161,10 @@ uint64_t x86_linear(X86Core *core, unsigned segment, uint64_t offset, size_t len
 int x86_segment_check(const X86Core *core, const X86Segment *seg, unsigned segment, uint64_t offset,
                       size_t len, X86Access access);
 
+/* Whether an access of LEN bytes, up to 4096, would fault but for its alignment. */
+bool x86_would_fault(X86Core *core, unsigned segment, uint64_t offset, size_t len,
+                     X86Access access);
+
 bool x86_segment_within_limit(const X86Segment *seg, uint64_t offset, size_t len);
 
 /* By linear address with the rights of VIEW; raise #PF alone. LEN up to 4096. */

@@ -51,6 +51,21 @@ x86_check_operand_alignment(X86Core *core, unsigned segment, uint64_t offset, un
     }
 }
 
+/* Between elements of a gather or scatter, of which some are done: whether a trap is due and the
+ * next would fault. The trap comes first then, and the instruction again behind it, with what is
+ * done gone from its mask; seen on AMD's CPUs. */
+static inline bool
+x86_trap_comes_first(X86Core *core, const X86Insn *insn, uint64_t offset, unsigned size,
+                     X86Access access)
+{
+    if (X86_LIKELY(!(core->s.rflags & X86_FLAG_TF) && !core->debug_pending) ||
+        !x86_would_fault(core, insn->segment, offset, size, access)) {
+        return false;
+    }
+    core->next_rip = core->s.rip;
+    return true;
+}
+
 /* Linear address for alignment tests; says nothing about rights. */
 static inline uint64_t
 x86_linear_unchecked(const X86Core *core, unsigned segment, uint64_t offset)

@@ -216,6 +216,7 @@ void
 x86_exec_evex_gather(X86Core *core, const X86Insn *insn)
 {
     X86Vector *dest = &core->s.zmm[insn->reg];
+    bool begun = false;
     Elements e;
 
     evex_check(core, insn);
@@ -225,9 +226,13 @@ x86_exec_evex_gather(X86Core *core, const X86Insn *insn)
     e = elements_of(core, insn);
     for (unsigned i = 0; i < e.count; i++) {
         if (*e.mask >> i & 1) {
-            uint64_t value = 0;
+            uint64_t value = 0, offset = element_offset(&e, insn, i);
 
-            x86_read_bytes(core, insn->segment, element_offset(&e, insn, i), &value, e.size);
+            if (begun && x86_trap_comes_first(core, insn, offset, e.size, X86_ACCESS_READ)) {
+                return;
+            }
+            begun = true;
+            x86_read_bytes(core, insn->segment, offset, &value, e.size);
             memcpy(dest->u8 + i * e.size, &value, e.size);
         }
         *e.mask &= ~(UINT64_C(1) << i);
@@ -240,14 +245,20 @@ void
 x86_exec_evex_scatter(X86Core *core, const X86Insn *insn)
 {
     const X86Vector *source = &core->s.zmm[insn->reg];
+    bool begun = false;
     Elements e;
 
     evex_check(core, insn);
     e = elements_of(core, insn);
     for (unsigned i = 0; i < e.count; i++) {
         if (*e.mask >> i & 1) {
-            x86_write_bytes(core, insn->segment, element_offset(&e, insn, i),
-                            source->u8 + i * e.size, e.size);
+            uint64_t offset = element_offset(&e, insn, i);
+
+            if (begun && x86_trap_comes_first(core, insn, offset, e.size, X86_ACCESS_WRITE)) {
+                return;
+            }
+            begun = true;
+            x86_write_bytes(core, insn->segment, offset, source->u8 + i * e.size, e.size);
         }
         *e.mask &= ~(UINT64_C(1) << i);
     }

@@ -143,6 +143,7 @@ x86_exec_vgather(X86Core *core, const X86Insn *insn)
     X86Vector *dest = &core->s.zmm[insn->reg], *mask = &core->s.zmm[insn->vvvv];
     const X86Vector *index = &core->s.zmm[insn->index];
     uint64_t base = insn->base == X86_NO_REG ? 0 : core->s.gpr[insn->base];
+    bool begun = false;
 
     x86_avx_check(core);
     if (insn->reg == insn->vvvv || insn->reg == insn->index || insn->vvvv == insn->index) {
@@ -155,6 +156,10 @@ x86_exec_vgather(X86Core *core, const X86Insn *insn)
             uint64_t offset =
                 x86_wrap(insn, base + (uint64_t)insn->disp + ((uint64_t)at << insn->scale));
 
+            if (begun && x86_trap_comes_first(core, insn, offset, size, X86_ACCESS_READ)) {
+                return;
+            }
+            begun = true;
             set_element(dest, i, size, read_element(core, insn->segment, offset, size));
         }
         set_element(mask, i, size, 0);

@@ -333,6 +333,35 @@ test_xsaves(void)
     }
 }
 
+/* A single step ends a gather that has begun before the fault of a later element does. */
+static void
+test_gather_stepped(void)
+{
+    g_autoptr(Rig) rig = rig_new(RIG_LONG64);
+    X86State *s = &rig->core->s;
+
+    if (!x86_has_feature(rig->core, X86_FEATURE_AVX2)) {
+        g_test_skip("the host has no AVX2");
+        return;
+    }
+    for (unsigned begun = 0; begun < 2; begun++) {
+        rig_reset(rig, RIG_LONG64);
+        enable_all(rig);
+        rig_store(rig, RIG_DATA, 0x1122334455667788, 8);
+        s->zmm[1].u64[0] = begun ? 1ull << 63 : 0;
+        s->zmm[1].u64[1] = 1ull << 63;
+        s->zmm[2].u64[1] = 1ull << 62; /* not canonical */
+        s->rflags |= X86_FLAG_TF;
+        rig_code(rig, "c4 e2 f1 91 04 16"); /* vpgatherqq xmm0, [rsi + xmm2], xmm1 */
+        rig_run(rig);
+        g_assert_cmpint(rig_vector(rig), ==, begun ? X86_EXC_DB : X86_EXC_GP);
+        g_assert_cmphex(rig_load(rig, s->gpr[X86_RSP] + (begun ? 0 : 8), 8), ==, RIG_CODE);
+        g_assert_cmphex(s->zmm[0].u64[0], ==, begun ? 0x1122334455667788 : 0);
+        g_assert_cmphex(s->zmm[1].u64[0], ==, 0);
+        g_assert_cmphex(s->zmm[1].u64[1], ==, 1ull << 63);
+    }
+}
+
 /* ---- The stub cache ---- */
 
 /* More stubs than the cache holds; those made again must work as the first ones did. */
@@ -409,6 +438,7 @@ main(int argc, char **argv)
     g_test_add_func("/cpu/vec/save-and-restore", test_save_and_restore);
     g_test_add_func("/cpu/vec/fast-fxsave", test_fast_fxsave);
     g_test_add_func("/cpu/vec/xsaves", test_xsaves);
+    g_test_add_func("/cpu/vec/gather-stepped", test_gather_stepped);
     g_test_add_func("/cpu/vec/cache-turnover", test_cache_turnover);
     g_test_add_func("/cpu/vec/window-operands", test_window_operands);
     return g_test_run();
