@@ -592,6 +592,12 @@ tcg_asm_jmp_patchable(TcgAsm *a, const void *target)
 }
 
 size_t
+tcg_asm_call_patchable(TcgAsm *a, const void *target)
+{
+    return jump_patchable(a, 0xe8, target);
+}
+
+size_t
 tcg_asm_jcc_patchable(TcgAsm *a, TcgCond cond, const void *target)
 {
     return jump_patchable(a, 0x0f80 + cond, target);

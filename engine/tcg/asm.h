@@ -153,9 +153,11 @@ void tcg_asm_jmp_far(TcgAsm *a, const void *target, unsigned scratch);
 void tcg_asm_call_far(TcgAsm *a, const void *target, unsigned scratch);
 void tcg_asm_ret(TcgAsm *a);
 
-/* A near jump (conditional one) to TARGET whose displacement is aligned to 4, so that it may be
- * rewritten while other threads run it. Returns the offset of the displacement from the start. */
+/* A near jump (call, conditional jump) to TARGET whose displacement is aligned to 4, so that it may
+ * be rewritten while other threads run it. Returns the offset of the displacement from the start.
+ */
 size_t tcg_asm_jmp_patchable(TcgAsm *a, const void *target);
+size_t tcg_asm_call_patchable(TcgAsm *a, const void *target);
 size_t tcg_asm_jcc_patchable(TcgAsm *a, TcgCond cond, const void *target);
 /* What lies between START and here may be moved by some bytes, so that a conditional jump which
  * follows at once stays next to it and the two run as one. */

@@ -44,6 +44,14 @@ test_word(TcgEmit *e, TcgMem mem, uint32_t value, bool flags_live, TcgLabel *fai
     tcg_asm_mov_rr(a, 8, X86_RCX, TCG_T1);
 }
 
+/* A jump to FAIL if somebody wants the CPU to leave, or too many calls are on the host's stack. */
+static void
+test_floor(TcgEmit *e, TcgLabel *fail)
+{
+    tcg_asm_alu_rm(&e->a, TCG_CMP, 8, X86_RSP, ctx(TCG_OFFSET(hot.floor)));
+    tcg_asm_jcc(&e->a, TCG_B, fail);
+}
+
 static TcgMem
 stamp_of(const TcgEmit *e, unsigned fetch_slot)
 {
@@ -80,7 +88,11 @@ test_both(TcgEmit *e, TcgBlock *block, TcgMem slot, uint32_t stamp)
     tcg_asm_bind(a, &e->loop.entry);
     tcg_asm_mov_rr(a, 8, TCG_T1, X86_RCX);
     tcg_asm_bind(a, &mapped);
-    tcg_asm_mov_rm(a, 4, X86_RCX, ctx(TCG_OFFSET(hot.exit_request)));
+    /* the sign of rSP - floor */
+    tcg_asm_mov_rm(a, 8, X86_RCX, ctx(TCG_OFFSET(hot.floor)));
+    tcg_asm_unary_r(a, TCG_NOT, 8, X86_RCX);
+    tcg_asm_lea(a, 8, X86_RCX, tcg_mem_index(X86_RSP, X86_RCX, 0, 1));
+    tcg_asm_pext_rrm(a, 8, X86_RCX, X86_RCX, ctx(TCG_OFFSET(sign_bit)));
     tcg_asm_jrcxz(a, &good);
     tcg_asm_jmp(a, &e->entry_failed_parked);
     tcg_asm_bind(a, &good);
@@ -100,7 +112,7 @@ emit_checked_entry(TcgEmit *e, TcgBlock *block, TcgMem slot, uint32_t stamp)
     tcg_emit_save_flags(e);
     block->entry_indirect = tcg_asm_here(a);
     test_word(e, slot, stamp, false, fail);
-    test_word(e, ctx(TCG_OFFSET(hot.exit_request)), 0, false, fail);
+    test_floor(e, fail);
     test_second(e, false, fail);
     tcg_emit_self_check(e, block->len);
     tcg_count_block(e, false, fail);
@@ -131,7 +143,7 @@ tcg_emit_entry(TcgEmit *e, TcgBlock *block, unsigned fetch_slot, uint32_t stamp)
         tcg_emit_save_flags(e);
         block->entry_indirect = tcg_asm_here(a);
         test_word(e, slot, stamp, false, fail);
-        test_word(e, ctx(TCG_OFFSET(hot.exit_request)), 0, false, fail);
+        test_floor(e, fail);
         test_second(e, false, fail);
         tcg_count_block(e, false, fail);
         return;
@@ -147,7 +159,7 @@ tcg_emit_entry(TcgEmit *e, TcgBlock *block, unsigned fetch_slot, uint32_t stamp)
         test_word(e, slot, stamp, false, fail);
         block->entry_loop = tcg_asm_here(a);
         tcg_asm_bind(a, &e->loop.entry);
-        test_word(e, ctx(TCG_OFFSET(hot.exit_request)), 0, false, fail);
+        test_floor(e, fail);
     }
     block->entry = tcg_asm_here(a);
     test_second(e, flags_live, fail);
@@ -166,6 +178,7 @@ take_link(TcgEmit *e, uint64_t pc, size_t jump)
     e->links[e->n_links].jump = jump;
     e->links[e->n_links].backward = pc <= e->pc;
     e->links[e->n_links].in_memory = e->flags_saved;
+    e->links[e->n_links].far = false;
     e->links[e->n_links].mode = (uint16_t)e->mode;
     e->links[e->n_links].ungrouped = 0;
     e->links[e->n_links].flags_dead = false;
@@ -324,6 +337,76 @@ push_return(TcgEmit *e, unsigned size)
     tcg_emit_add(e, X86_RSP, -(int32_t)size, size);
 }
 
+/* Returns are paired with calls by the host's stack: a call pushes the guest's address behind it
+ * and calls; a return that goes to that address returns, which the host foresees, to a jump to the
+ * block there. All of it is forgotten whenever translated code is left; a frame is good for one
+ * mode, so code with EFLAGS.AC set under SMAP, which alone changes mode without leaving, has none.
+ */
+static bool
+has_frames(const TcgEmit *e)
+{
+    return !(e->mode & TCG_MODE_SMAP) || e->view != X86_VIEW_SUPERVISOR;
+}
+
+/* The guest's address for the frame. */
+static void
+push_frame(TcgEmit *e)
+{
+    if ((int64_t)e->next_pc == (int32_t)e->next_pc || !e->code64) {
+        tcg_asm_push_i(&e->a, (int32_t)e->next_pc);
+    } else {
+        tcg_asm_mov_ri(&e->a, TCG_T1, e->next_pc);
+        tcg_asm_push_r(&e->a, TCG_T1);
+    }
+}
+
+/* Behind the host's call. The flags are where a return left them. */
+static void
+return_point(TcgEmit *e)
+{
+    bool saved = e->flags_saved;
+
+    tcg_asm_lea(&e->a, 8, X86_RSP, tcg_mem(X86_RSP, 8));
+    e->flags_saved = true;
+    if (take_link(e, e->next_pc, tcg_asm_jmp_patchable(&e->a, tcg_asm_here(&e->a)))) {
+        e->links[e->n_links - 1].far = true;
+    }
+    e->flags_saved = saved;
+}
+
+static void
+emit_call_link(TcgEmit *e)
+{
+    size_t jump;
+
+    if (!has_frames(e)) {
+        tcg_emit_goto(e, branch_target(e));
+        return;
+    }
+    push_frame(e);
+    jump = tcg_asm_call_patchable(&e->a, tcg_asm_here(&e->a));
+    return_point(e);
+    take_link(e, branch_target(e), jump);
+}
+
+/* To the guest address in T0 by the top frame, if it is that; a frame of another address goes, as
+ * it is most likely that of code that changed its return address. The flags are saved. */
+static void
+emit_return(TcgEmit *e, unsigned size)
+{
+    TcgLabel other = { 0 }, none = { 0 };
+    TcgAsm *a = &e->a;
+
+    tcg_asm_alu_rm(a, TCG_CMP, size, TCG_T0, tcg_mem(X86_RSP, 8));
+    tcg_asm_jcc_short(a, TCG_NE, &other);
+    tcg_asm_ret(a);
+    tcg_asm_bind(a, &other);
+    tcg_asm_alu_rm(a, TCG_CMP, 8, X86_RSP, ctx(TCG_OFFSET(frames)));
+    tcg_asm_jcc_short(a, TCG_AE, &none);
+    tcg_asm_alu_ri(a, TCG_ADD, 8, X86_RSP, 16);
+    tcg_asm_bind(a, &none);
+}
+
 /* The target of JMP and CALL through a register or memory, into T0. */
 static void
 indirect_target(TcgEmit *e, unsigned size)
@@ -351,7 +434,13 @@ emit_indirect_call(TcgEmit *e, unsigned size)
     tcg_asm_mov_rm(a, 8, TCG_T1, look_up(e, &miss));
     tcg_asm_mov_mr(a, 8, kept, TCG_T1);
     push_return(e, size);
-    tcg_asm_jmp_m(a, kept);
+    if (has_frames(e)) {
+        push_frame(e);
+        tcg_asm_call_m(a, kept);
+        return_point(e);
+    } else {
+        tcg_asm_jmp_m(a, kept);
+    }
     tcg_asm_bind(a, &miss);
     tcg_count_tell(e, e->pc);
     tcg_asm_mov_ri(a, TCG_T1, e->pc);
@@ -420,7 +509,7 @@ tcg_emit_flow(TcgEmit *e)
         tcg_emit_goto(e, branch_target(e));
     } else if (exec == x86_exec_call_rel) {
         push_return(e, size);
-        tcg_emit_goto(e, branch_target(e));
+        emit_call_link(e);
     } else if (exec == x86_exec_jmp_e) {
         indirect_target(e, size);
         emit_indirect(e);
@@ -432,6 +521,9 @@ tcg_emit_flow(TcgEmit *e)
         tcg_asm_mov_rm(a, size, TCG_T0, mem);
         tcg_emit_add(e, X86_RSP, (int32_t)(size + (exec == x86_exec_ret_imm ? insn->imm : 0)),
                      size);
+        if (has_frames(e)) {
+            emit_return(e, size);
+        }
         emit_indirect(e);
     } else {
         e->ended = false;

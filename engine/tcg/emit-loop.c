@@ -453,8 +453,8 @@ prepare(TcgEmit *e)
     unsigned seen = 0;
 
     if (loop->bounded) {
-        tcg_asm_alu_mi(a, TCG_CMP, 4, ctx(TCG_OFFSET(hot.exit_request)), 0);
-        tcg_asm_jcc(a, TCG_NE, &e->entry_failed);
+        tcg_asm_alu_rm(a, TCG_CMP, 8, X86_RSP, ctx(TCG_OFFSET(hot.floor)));
+        tcg_asm_jcc(a, TCG_B, &e->entry_failed);
     }
     tcg_asm_mov_mi(a, 4, ctx(TCG_OFFSET(patience)), TCG_PATIENCE);
     for (unsigned i = 0; i < loop->n_limits; i++) {
@@ -485,8 +485,8 @@ emit_head(TcgEmit *e)
     tcg_asm_align(a, 16);
     tcg_asm_bind(a, &loop->head);
     if (!loop->bounded) {
-        tcg_asm_alu_mi(a, TCG_CMP, 4, ctx(TCG_OFFSET(hot.exit_request)), 0);
-        tcg_asm_jcc(a, TCG_NE, &e->entry_failed);
+        tcg_asm_alu_rm(a, TCG_CMP, 8, X86_RSP, ctx(TCG_OFFSET(hot.floor)));
+        tcg_asm_jcc(a, TCG_B, &e->entry_failed);
     }
     for (unsigned i = 0; i < loop->n_limits; i++) {
         unsigned reg = loop->limit_of[i];

@@ -94,7 +94,7 @@ emit_thunk(TcgAsm *a, const TcgThunks *t, unsigned view, bool stos, unsigned shi
 
     tcg_asm_align(a, 16);
     start = tcg_asm_here(a);
-    tcg_asm_mov_mr(a, 8, ctx(TCG_OFFSET(hot.insn)), TCG_T0);
+    tcg_asm_mov_mr(a, 8, ctx(TCG_OFFSET(insn)), TCG_T0);
     tcg_asm_mov_mr(a, 8, ctx(TCG_RIP), TCG_T1);
     tcg_asm_mov_mr(a, 8, ctx(TCG_OFFSET(hot.spare[0])), X86_RAX);
     tcg_asm_lahf(a);
@@ -108,11 +108,11 @@ emit_thunk(TcgAsm *a, const TcgThunks *t, unsigned view, bool stos, unsigned shi
     emit_piece(a, view, stos, shift, &fail);
     tcg_asm_test_rr(a, 8, X86_RCX, X86_RCX);
     tcg_asm_jcc(a, TCG_E, &done);
-    tcg_asm_alu_mi(a, TCG_CMP, 4, ctx(TCG_OFFSET(hot.exit_request)), 0);
-    tcg_asm_jcc(a, TCG_E, &more);
+    tcg_asm_alu_rm(a, TCG_CMP, 8, X86_RSP, ctx(TCG_OFFSET(hot.floor)));
+    tcg_asm_jcc(a, TCG_AE, &more);
     tcg_asm_bind(a, &fail);
     restore(a);
-    tcg_asm_mov_rm(a, 8, TCG_T0, ctx(TCG_OFFSET(hot.insn)));
+    tcg_asm_mov_rm(a, 8, TCG_T0, ctx(TCG_OFFSET(insn)));
     tcg_asm_mov_rm(a, 8, TCG_T1, ctx(TCG_RIP));
     tcg_asm_jmp_to(a, t->rep_slow);
     tcg_asm_bind(a, &done);

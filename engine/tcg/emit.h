@@ -108,11 +108,11 @@ typedef struct TcgEmit {
         uint64_t pc;
         size_t jump;
         const uint8_t *stub_at;
-        bool backward, in_memory;
+        bool backward, in_memory, far;
         uint16_t mode;
         uint8_t ungrouped;
         bool flags_dead;
-    } links[TCG_BLOCK_INSNS + 2 + TCG_GROUPS];
+    } links[TCG_BLOCK_INSNS + 3 + TCG_GROUPS];
     unsigned n_links;
     bool vec_checked; /* residency of vectors was tested in this block (emit-vec.c) */
     bool x87_checked;

@@ -6,7 +6,7 @@
  * translated.
  *
  * Faults come back to run() by the core's unwind buffer with the state complete: blocks spill
- * everything before they call. Requests from other threads set hot.exit_request, which blocks test
+ * everything before they call. Requests from other threads set hot.floor, which blocks test
  * in every cycle; the event word itself is looked at here.
  *
  * What waits for other CPUs is in safepoint.c. Thread: each CPU's own. */
@@ -338,8 +338,7 @@ tcg_interpret_one(TcgCpu *cpu)
 bool
 tcg_must_leave(const TcgCpu *cpu)
 {
-    return cpu->code_dropped || cpu->core.debug_pending ||
-           __atomic_load_n(&cpu->hot.exit_request, __ATOMIC_ACQUIRE);
+    return cpu->code_dropped || cpu->core.debug_pending || tcg_exit_requested(cpu);
 }
 
 int
@@ -383,8 +382,7 @@ interpret_record(TcgCpu *cpu, const X86Insn *insn, const uint8_t *site, bool ent
         if (enter && !(state->rflags & X86_FLAG_DF)) {
             enter_pages(cpu, insn, source, target);
         }
-    } while (state->rip == rip && !core->debug_pending &&
-             !__atomic_load_n(&cpu->hot.exit_request, __ATOMIC_RELAXED));
+    } while (state->rip == rip && !core->debug_pending && !tcg_exit_requested(cpu));
     if (state->rip == rip || tcg_must_leave(cpu)) {
         return tcg_leave_behind(cpu, state->rip != rip);
     }
@@ -489,12 +487,13 @@ loop(TcgCpu *cpu, VitCpuExit *out_exit)
     TcgLink *link = NULL;
     uint64_t age = 0;
     unsigned turns = 0;
+    uint64_t floor = (uintptr_t)__builtin_frame_address(0) - TCG_FRAMES_BYTES;
 
     for (;;) {
         unsigned mode;
         const void *code;
 
-        __atomic_store_n(&cpu->hot.exit_request, 0, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&cpu->hot.floor, floor, __ATOMIC_SEQ_CST);
         x86_interp_pending_traps(core);
         if (core->cpu->count_limit && core->instructions >= core->cpu->count_limit) {
             *out_exit = VIT_CPU_EXIT_REQUEST;
@@ -544,8 +543,8 @@ loop(TcgCpu *cpu, VitCpuExit *out_exit)
         run_code(cpu, code);
         link = cpu->hot.link;
         age = machine->full_flushes;
-        if (cpu->hot.after_exit == TCG_EXIT_INTERPRET && cpu->hot.insn) {
-            x86_interp_decoded(core, cpu->hot.insn);
+        if (cpu->hot.after_exit == TCG_EXIT_INTERPRET && cpu->insn) {
+            x86_interp_decoded(core, cpu->insn);
         } else if (cpu->hot.after_exit == TCG_EXIT_INTERPRET ||
                    ((mode & TCG_MODE_SIZE) == TCG_MODE_CODE64 && take_back_jump(cpu))) {
             tcg_interpret_one(cpu);
@@ -616,7 +615,7 @@ tcg_kick(VitCpu *vit_cpu)
     X86Core *core = vit_cpu->state;
 
     if (core) {
-        __atomic_store_n(&tcg_cpu_of(core)->hot.exit_request, 1, __ATOMIC_SEQ_CST);
+        tcg_request_exit(tcg_cpu_of(core));
     }
 }
 

@@ -35,6 +35,7 @@ typedef struct TcgLink {
     const uint8_t *stub; /* where it leads while to is NULL */
     bool backward;       /* needs the exit test */
     bool in_memory;      /* flags are in hot.exit_flags */
+    bool far;            /* much may have happened since the block's page was looked at */
     bool flags_dead;     /* some of the host's may be anything: see flags.h */
     uint8_t ungrouped;   /* leads to a block of so many instructions without groups */
 } TcgLink;
@@ -135,6 +136,7 @@ typedef struct TcgThunks {
     const uint8_t *interpret_leave;
     const uint8_t *slow;      /* called: T0 = address; see emit-mem.c */
     const uint8_t *near[2];   /* called: see tlb-near.c */
+    const uint8_t *no_frame;  /* returned to where nothing was called */
     const uint8_t *jump_miss; /* T0 = guest rIP, T1 = the jump's own, to spare[1] */
     /* called: see fpstate.h */
     const uint8_t *vec_load[4], *x87_load, *fp_spill, *fp_reload;

@@ -4,7 +4,7 @@
 /* What a CPU waits for of the others: that they are out of translated code, or have been.
  *
  * A CPU's turn is odd from tcg_begin() to tcg_end(): it may be in translated code or hold what
- * belongs to it. Blocks test hot.exit_request in every cycle, so a turn ends soon after that is
+ * belongs to it. Blocks test hot.floor in every cycle, so a turn ends soon after that is
  * set.
  *
  * Everything dropped (the code memory is full): all turns are over and none begins meanwhile.
@@ -61,7 +61,7 @@ wait_for(TcgCpu *other)
     if (!(turn & 1)) {
         return;
     }
-    __atomic_store_n(&other->hot.exit_request, 1, __ATOMIC_SEQ_CST);
+    tcg_request_exit(other);
     for (unsigned n = 0; __atomic_load_n(&other->turn, __ATOMIC_ACQUIRE) == turn; n++) {
         if (n < SPINS && !other->core.cpu->is_crowded) {
             __builtin_ia32_pause();

@@ -159,10 +159,10 @@ void
 tcg_link(TcgMachine *machine, TcgLink *link, TcgBlock *to)
 {
     const TcgBlock *from = link->from;
-    const uint8_t *entry = link->in_memory && to->flags_live ? to->entry_indirect
-                           : to->page != from->page          ? to->entry_far
-                           : link->backward                  ? to->entry_loop
-                                                             : to->entry;
+    const uint8_t *entry = link->in_memory && to->flags_live     ? to->entry_indirect
+                           : to->page != from->page || link->far ? to->entry_far
+                           : link->backward                      ? to->entry_loop
+                                                                 : to->entry;
 
     if (link->to || to->mode != link->mode || to->ungrouped != link->ungrouped ||
         link->pc != to->pc || !tcg_asm_patch(link->jump, tcg_exec_delta(machine), entry)) {
@@ -588,7 +588,7 @@ tcg_code_written(TcgMachine *machine, TcgCpu *writer, uint8_t *dirty, unsigned o
             }
             for (TcgCpu *cpu = machine->cpus; cpu; cpu = cpu->next) {
                 if (cpu != writer) {
-                    __atomic_store_n(&cpu->hot.exit_request, 1, __ATOMIC_RELEASE);
+                    tcg_request_exit(cpu);
                 }
             }
         }

@@ -113,13 +113,13 @@ typedef struct TcgJump {
 typedef struct TcgHot {
     uint64_t park;           /* RCX during a check that touches no flags */
     uint64_t spare[2];       /* scratch of emitters inside one instruction */
-    uint32_t exit_request;   /* atomic; not zero: leave at the next test */
-    uint32_t tlb_mask;       /* (entries - 1) << 4 */
+    uint64_t floor;          /* atomic; at the next test leave if host rSP is below: TCG_FLOOR_* */
     uint64_t tlb_index_bits; /* (entries - 1) << 12 */
     uint64_t page_bits;      /* ~0xfff */
-    const X86Insn *insn;     /* at TCG_EXIT_INTERPRET; NULL: whatever is at rIP */
-    uint16_t flags;          /* AX after LAHF and SETO AL, while out of translated code */
-    uint8_t vec_resident;    /* guest registers in the host's: TcgVecLevel, see fpstate.h */
+    uint32_t tlb_mask;       /* (entries - 1) << 4 */
+    uint32_t reserve_2;
+    uint16_t flags;       /* AX after LAHF and SETO AL, while out of translated code */
+    uint8_t vec_resident; /* guest registers in the host's: TcgVecLevel, see fpstate.h */
     uint8_t x87_resident;
     uint8_t after_exit;                         /* TCG_EXIT_* */
     uint8_t vec_was_resident, x87_was_resident; /* before the call that is under way */
@@ -137,6 +137,11 @@ typedef struct TcgHot {
 _Static_assert(sizeof(TcgHot) == 128, "reached with one byte");
 
 enum { TCG_EXIT_LOOKUP, TCG_EXIT_INTERPRET };
+
+/* Translated code keeps the guest's calls on the host's stack (emit-flow.c), so many bytes of them;
+ * a request to leave is a floor that is above every stack. */
+enum { TCG_FRAMES_BYTES = 128 * 1024 };
+#define TCG_FLOOR_LEAVE INT64_MAX
 
 enum { TCG_SITES = 1 << 10 };
 
@@ -192,8 +197,11 @@ typedef struct TcgCpu {
     uint64_t offset_bits;                             /* 0xfff, for PEXT */
     uint64_t shifted;                                 /* see tcg_flags_need_operand() */
     uint64_t bit_mask[2];                             /* 31 and 63 */
-    uintptr_t across_at;                              /* where in it, aligned as in the guest */
-    uintptr_t rep[3];                                 /* of emit-string.c */
+    uint64_t sign_bit;                                /* 1 << 63, for PEXT */
+    const X86Insn *insn;           /* at TCG_EXIT_INTERPRET; NULL: whatever is at rIP */
+    uintptr_t frames;              /* host rSP with no calls on the stack */
+    uintptr_t across_at;           /* where in it, aligned as in the guest */
+    uintptr_t rep[3];              /* of emit-string.c */
     int32_t budget;                /* instructions that may be executed yet: emit-count.c */
     int32_t budget_given;          /* what it began with */
     int32_t uncounted;             /* taken from it and not executed, where a block has called C */
@@ -244,6 +252,19 @@ static inline uint64_t
 tcg_jump_none(unsigned slot)
 {
     return slot == 0;
+}
+
+/* CPU leaves translated code soon. Any thread. */
+static inline void
+tcg_request_exit(TcgCpu *cpu)
+{
+    __atomic_store_n(&cpu->hot.floor, TCG_FLOOR_LEAVE, __ATOMIC_SEQ_CST);
+}
+
+static inline bool
+tcg_exit_requested(const TcgCpu *cpu)
+{
+    return __atomic_load_n(&cpu->hot.floor, __ATOMIC_ACQUIRE) == TCG_FLOOR_LEAVE;
 }
 
 /* Flags between their two forms. */

@@ -79,7 +79,7 @@ reload_fp(TcgAsm *a, const TcgThunks *t)
 static const uint8_t saved[] = { X86_RBX, X86_RBP, X86_R12, X86_R13, X86_R14, X86_R15 };
 
 static void
-emit_enter(TcgAsm *a)
+emit_enter(TcgAsm *a, const TcgThunks *t)
 {
     for (unsigned i = 0; i < VIT_ARRAY_LEN(saved); i++) {
         tcg_asm_push_r(a, saved[i]);
@@ -87,6 +87,11 @@ emit_enter(TcgAsm *a)
     tcg_asm_alu_ri(a, TCG_SUB, 8, X86_RSP, 8);
     tcg_asm_mov_rr(a, 8, TCG_CTX, X86_RDI);
     tcg_asm_mov_rr(a, 8, TCG_T0, X86_RSI);
+    /* the frame below all calls, for an address that is an address and was not called */
+    tcg_asm_mov_ri(a, TCG_T1, (uintptr_t)t->no_frame);
+    tcg_asm_push_r(a, TCG_CTX);
+    tcg_asm_push_r(a, TCG_T1);
+    tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_OFFSET(frames)), X86_RSP);
     reload(a);
     tcg_asm_jmp_r(a, TCG_T0);
 }
@@ -94,7 +99,8 @@ emit_enter(TcgAsm *a)
 static void
 emit_return(TcgAsm *a)
 {
-    tcg_asm_alu_ri(a, TCG_ADD, 8, X86_RSP, 8);
+    tcg_asm_mov_rm(a, 8, X86_RSP, tcg_mem(TCG_CTX, TCG_OFFSET(frames)));
+    tcg_asm_alu_ri(a, TCG_ADD, 8, X86_RSP, 24);
     for (unsigned i = VIT_ARRAY_LEN(saved); i-- > 0;) {
         tcg_asm_pop_r(a, saved[i]);
     }
@@ -149,10 +155,6 @@ tcg_thunks_make(TcgMachine *machine)
     tcg_asm_init(a, machine->code, 32768, tcg_exec_delta(machine));
     tcg_fp_make_thunks(machine, a);
     tcg_asm_align(a, 16);
-    *(const uint8_t **)&t->enter = tcg_asm_here(a);
-    emit_enter(a);
-
-    tcg_asm_align(a, 16);
     t->leave_link = tcg_asm_here(a);
     take_link(a);
     t->leave_at = tcg_asm_here(a);
@@ -179,17 +181,22 @@ tcg_thunks_make(TcgMachine *machine)
     tcg_asm_jmp(a, &out);
 
     tcg_asm_align(a, 16);
+    t->no_frame = t->jump_miss;
+    *(const uint8_t **)&t->enter = tcg_asm_here(a);
+    emit_enter(a, t);
+
+    tcg_asm_align(a, 16);
     t->interpret_leave = tcg_asm_here(a);
     tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_RIP), TCG_T1);
     tcg_asm_mov_mi(a, 1, hot(offsetof(TcgHot, after_exit)), TCG_EXIT_INTERPRET);
-    tcg_asm_mov_mr(a, 8, hot(offsetof(TcgHot, insn)), TCG_T0);
+    tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_OFFSET(insn)), TCG_T0);
     tcg_asm_jmp(a, &leave);
 
     tcg_asm_align(a, 16);
     t->interpret_leave_in_memory = tcg_asm_here(a);
     tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_RIP), TCG_T1);
     tcg_asm_mov_mi(a, 1, hot(offsetof(TcgHot, after_exit)), TCG_EXIT_INTERPRET);
-    tcg_asm_mov_mr(a, 8, hot(offsetof(TcgHot, insn)), TCG_T0);
+    tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_OFFSET(insn)), TCG_T0);
     tcg_asm_jmp(a, &in_memory);
 
     tcg_asm_align(a, 16);

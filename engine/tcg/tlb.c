@@ -57,6 +57,7 @@ tcg_tlb_init(TcgCpu *cpu, unsigned entries)
     cpu->offset_bits = 0xfff;
     cpu->bit_mask[0] = 31;
     cpu->bit_mask[1] = 63;
+    cpu->sign_bit = (uint64_t)1 << 63;
     for (unsigned view = 0; view < X86_VIEW_LAST; view++) {
         cpu->view_mode[view] = TCG_MODE_NONE;
         tcg_jumps_clear(cpu, view);
@@ -320,7 +321,7 @@ tcg_tlb_protect(TcgCpu *cpu, const uint8_t *host)
         tcg_near_protect(other, cpu, host);
         if (protect_cpu(other, host) && other != cpu) {
             /* a loop that has been prepared looks at no table until it leaves the page */
-            __atomic_store_n(&other->hot.exit_request, 1, __ATOMIC_RELEASE);
+            tcg_request_exit(other);
         }
     }
 }

@@ -377,6 +377,7 @@ finish_links(TcgEmit *e, TcgBlock *block)
                                      .stub = e->links[i].stub_at,
                                      .backward = e->links[i].backward,
                                      .in_memory = e->links[i].in_memory,
+                                     .far = e->links[i].far,
                                      .flags_dead = e->links[i].flags_dead,
                                      .ungrouped = e->links[i].ungrouped };
     }
