@@ -76,6 +76,7 @@ typedef struct TcgEmit {
      * takes them along in hot.exit_flags. */
     uint16_t live_in[TCG_BLOCK_INSNS];
     bool exit_live[TCG_BLOCK_INSNS];
+    uint64_t shifts_kept; /* instructions whose operand has to be kept, for flags.c */
     TcgPlace places[2 * TCG_BLOCK_INSNS];
     unsigned n_places;
     /* Where the block goes on in its page: flags that are wanted there, and the bytes that say so.

@@ -28,7 +28,7 @@ typedef enum Op {
     OP_SHR,
     OP_SAR
 } Op;
-typedef enum Form { RM_REG, REG_RM, RAX_IMM, RM_IMM, RM_ONLY } Form;
+typedef enum Form { RM_REG, REG_RM, RAX_IMM, RM_IMM, RM_ONLY, RM_CL } Form;
 
 typedef struct Producer {
     void (*exec)(X86Core *core, const X86Insn *insn);
@@ -60,10 +60,13 @@ static const Producer producers[] = {
     { x86_exec_neg, OP_NEG, RM_ONLY },
     { x86_exec_shl_imm, OP_SHL, RM_IMM },
     { x86_exec_shl_one, OP_SHL, RM_ONLY },
+    { x86_exec_shl_cl, OP_SHL, RM_CL },
     { x86_exec_shr_imm, OP_SHR, RM_IMM },
     { x86_exec_shr_one, OP_SHR, RM_ONLY },
+    { x86_exec_shr_cl, OP_SHR, RM_CL },
     { x86_exec_sar_imm, OP_SAR, RM_IMM },
     { x86_exec_sar_one, OP_SAR, RM_ONLY },
+    { x86_exec_sar_cl, OP_SAR, RM_CL },
 };
 
 static const Producer *
@@ -80,23 +83,31 @@ producer_of(const X86Insn *insn)
     return NULL;
 }
 
+/* CORE: NULL, where a count in CL is any. */
 static unsigned
-shift_count(const X86Insn *insn, const Producer *producer)
+shift_count(const X86Core *core, const X86Insn *insn, const Producer *producer)
 {
-    return producer->form == RM_ONLY ? 1 : insn->imm & (insn->operand_size == 8 ? 63 : 31);
+    uint64_t count = producer->form == RM_ONLY ? 1
+                     : producer->form == RM_CL ? (core ? core->s.gpr[X86_RCX] : 1)
+                                               : insn->imm;
+
+    return count & (insn->operand_size == 8 ? 63 : 31);
+}
+
+/* A shift whose flags can be told by what it shifted. */
+static bool
+needs_operand(const X86Insn *insn, const Producer *producer)
+{
+    return producer->op >= OP_SHL && !insn->is_memory && insn->operand_size >= 4 &&
+           shift_count(NULL, insn, producer) != 0 &&
+           (producer->form != RM_CL || insn->rm != X86_RCX);
 }
 
 bool
-tcg_flags_need_operand(const X86Insn *insn)
+tcg_flags_by_cl(const X86Insn *insn)
 {
-    const Producer *producer;
-
-    if ((insn->opcode & 0xee) != 0xc0) { /* C0 C1 D0 D1 */
-        return false;
-    }
-    producer = producer_of(insn);
-    return producer && producer->op >= OP_SHL && !insn->is_memory && insn->operand_size >= 4 &&
-           tcg_home[insn->rm] != TCG_NO_REG && shift_count(insn, producer) != 0;
+    return insn->row->exec == x86_exec_shl_cl || insn->row->exec == x86_exec_shr_cl ||
+           insn->row->exec == x86_exec_sar_cl;
 }
 
 uint16_t
@@ -205,8 +216,9 @@ compute(const X86Core *core, const X86Insn *insn, const Producer *producer, unsi
     case OP_SHL:
     case OP_SHR:
     case OP_SAR:
-        return flags_of_shift(producer->op, tcg_cpu_of((X86Core *)core)->shifted,
-                              shift_count(insn, producer), size * 8);
+        return flags_of_shift(producer->op,
+                              tcg_cpu_of((X86Core *)core)->shifted[producer->form == RM_CL],
+                              shift_count(core, insn, producer), size * 8);
     case OP_CMP: return flags_of_sum(a, b, true, size * 8);
     case OP_TEST: return flags_of_result(a & b & mask, size * 8);
     case OP_LOGIC: return flags_of_result(a, size * 8);
@@ -226,10 +238,13 @@ tell(const X86Core *core, const X86Insn *insn, uint16_t lost, uint16_t wanted, u
     unsigned first, second;
 
     if (producer && producer->op >= OP_SHL) {
-        if (tcg_flags_need_operand(insn) && core) {
+        if (!needs_operand(insn, producer) || (producer->form == RM_CL && (lost & 1 << X86_RCX))) {
+            return false;
+        }
+        if (core && shift_count(core, insn, producer)) {
             *flags |= compute(core, insn, producer, X86_RAX, X86_NO_REG) & wanted;
         }
-        return tcg_flags_need_operand(insn);
+        return true;
     }
     if (!producer || !operands(insn, producer, &first, &second) ||
         (lost >> whole(insn, first) & 1) ||
@@ -248,9 +263,9 @@ tell(const X86Core *core, const X86Insn *insn, uint16_t lost, uint16_t wanted, u
 
 uint16_t
 tcg_flags_tell(const X86Core *core, const X86Insn *insns, const TcgRegUse *uses, unsigned index,
-               uint16_t lost, uint64_t entry, uint64_t *out_flags)
+               uint16_t lost, uint64_t entry, uint64_t *out_flags, uint64_t *out_shifts)
 {
-    uint16_t wanted = X86_FLAGS_ARITH, told = 0;
+    uint16_t wanted = X86_FLAGS_ARITH, told = 0, perhaps = 0;
     uint64_t flags = 0;
 
     while (index-- > 0 && wanted) {
@@ -258,6 +273,15 @@ tcg_flags_tell(const X86Core *core, const X86Insn *insns, const TcgRegUse *uses,
         uint16_t written = (row->flags_written | row->flags_undefined) & wanted;
 
         if (written && tell(core, &insns[index], lost, written, &flags)) {
+            bool by_cl = tcg_flags_by_cl(&insns[index]);
+            if (out_shifts && producer_of(&insns[index])->op >= OP_SHL) {
+                *out_shifts |= (uint64_t)1 << index;
+            }
+            if (by_cl &&
+                (!core || !(core->s.gpr[X86_RCX] & (insns[index].operand_size == 8 ? 63 : 31)))) {
+                perhaps |= written; /* by nothing, and they are those from before */
+                written = 0;
+            }
             told |= written;
         }
         wanted &= ~written;
@@ -267,6 +291,7 @@ tcg_flags_tell(const X86Core *core, const X86Insn *insns, const TcgRegUse *uses,
         lost |= row->class_ == X86_CLASS_SYSTEM || row->exec == x86_exec_popa ? 0xffff
                                                                               : uses[index].written;
     }
+    wanted &= ~perhaps;
     *out_flags = flags | (entry & wanted);
     return told | wanted;
 }

@@ -11,13 +11,15 @@
 /* Those that INSN reads. Rows name flags that a count of zero would leave alone; a count that is in
  * the instruction is known. */
 uint16_t tcg_flags_read(const X86Insn *insn);
-/* Whether the old value of INSN's register operand has to be in cpu->shifted when it has run. */
-bool tcg_flags_need_operand(const X86Insn *insn);
+/* SHL, SHR, SAR by CL: by nothing they leave the flags alone. */
+bool tcg_flags_by_cl(const X86Insn *insn);
 
 /* The arithmetic flags before INSNS[INDEX], of a block that begins at INSNS[0] (USES: what those
  * before it do with registers): the bits that can be told, with ENTRY where nothing in the block
  * has written them. CORE has the registers before that instruction; NULL: which bits, the values
  * are not asked for. LOST: registers that the instruction itself may have changed when it faults.
- * Any thread. */
+ * OUT_SHIFTS (nullable): shifts are added, one bit each, that it takes for having put what they
+ * shift into cpu->shifted[], those by CL into the second. Any thread. */
 uint16_t tcg_flags_tell(const X86Core *core, const X86Insn *insns, const TcgRegUse *uses,
-                        unsigned index, uint16_t lost, uint64_t entry, uint64_t *out_flags);
+                        unsigned index, uint16_t lost, uint64_t entry, uint64_t *out_flags,
+                        uint64_t *out_shifts);

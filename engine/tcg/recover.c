@@ -191,10 +191,12 @@ recover_at(TcgCpu *cpu, const TcgBlock *block, unsigned index)
             return;
         }
         tcg_reg_use(&insns[first], &uses[first]);
-        wanted &= ~(insns[first].row->flags_written | insns[first].row->flags_undefined);
+        if (!tcg_flags_by_cl(&insns[first])) {
+            wanted &= ~(insns[first].row->flags_written | insns[first].row->flags_undefined);
+        }
     }
     told = tcg_flags_tell(&cpu->core, insns + first, uses + first, index - first, 0, s->rflags,
-                          &flags);
+                          &flags, NULL);
     told &= ~(uint64_t)(wanted ? still_live(block, index, wanted) : 0);
     tcg_flags_to_state(cpu);
     s->rflags = (s->rflags & ~told) | (flags & told);

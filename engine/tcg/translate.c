@@ -163,8 +163,8 @@ look_ahead(TcgEmit *e, const TcgFetch *fetch)
     }
     if ((pc & ~(uint64_t)0xfff) == e->page_pc) {
         e->ahead_live = live_at(e, fetch, pc);
-        e->ahead_live |=
-            X86_FLAGS_ARITH & ~tcg_flags_tell(NULL, e->insns, e->uses, e->n_insns, 0, 0, &flags);
+        e->ahead_live |= X86_FLAGS_ARITH & ~tcg_flags_tell(NULL, e->insns, e->uses, e->n_insns, 0,
+                                                           0, &flags, &e->shifts_kept);
     }
     if (call && e->ahead_live) {
         e->ahead_live = X86_FLAGS_ARITH; /* to save them is less than checks that keep them */
@@ -177,13 +177,14 @@ look_ahead(TcgEmit *e, const TcgFetch *fetch)
 /* Flags that a fault of the instruction INDEX could not show. A repeated string instruction has
  * made steps before it: what is told afterwards is not told from registers that these move. */
 static uint16_t
-not_to_be_told(const TcgEmit *e, unsigned index)
+not_to_be_told(TcgEmit *e, unsigned index)
 {
     const X86Insn *insn = &e->insns[index];
     bool repeated = insn->row->class_ == X86_CLASS_STRING && (insn->rep || insn->repne);
     uint16_t moved = repeated ? 1u << X86_RCX | 1u << X86_RSI | 1u << X86_RDI : 0;
     uint64_t flags;
-    uint16_t told = tcg_flags_tell(NULL, e->insns, e->uses, index, moved, 0, &flags);
+    uint16_t told =
+        tcg_flags_tell(NULL, e->insns, e->uses, index, moved, 0, &flags, &e->shifts_kept);
 
     return repeated && told != X86_FLAGS_ARITH ? X86_FLAGS_ARITH : X86_FLAGS_ARITH & ~told;
 }
@@ -286,6 +287,16 @@ may_clobber_flags(const TcgEmit *e)
            (insn->row->class_ != X86_CLASS_INT || insn->is_memory || !insn->has_modrm);
 }
 
+/* What the current instruction shifts, for tcg_flags_tell(). */
+static void
+keep_shifted(TcgEmit *e)
+{
+    unsigned from = tcg_emit_use(e, e->insn->rm, TCG_T1);
+    int32_t slot = tcg_flags_by_cl(e->insn) ? 8 : 0;
+
+    tcg_asm_mov_mr(&e->a, 8, tcg_mem(TCG_CTX, TCG_OFFSET(shifted) + slot), from);
+}
+
 void
 tcg_emit_insn(TcgEmit *e, unsigned index)
 {
@@ -308,11 +319,12 @@ tcg_emit_insn(TcgEmit *e, unsigned index)
     }
     if (e->flags_saved) {
         place->guest |= TCG_PLACE_FLAGS_SAVED;
-    } else if (!e->machine->options.exact && e->live_in[index] != X86_FLAGS_ARITH) {
+    } else if (!e->machine->options.exact && e->live_in[index] != X86_FLAGS_ARITH &&
+               !e->exit_live[index]) { /* those that leave have been kept all the same */
         place->guest |= TCG_PLACE_FLAGS_DEAD;
     }
-    if (!e->machine->options.exact && tcg_flags_need_operand(e->insn)) {
-        tcg_asm_mov_mr(&e->a, 8, tcg_mem(TCG_CTX, TCG_OFFSET(shifted)), tcg_home[e->insn->rm]);
+    if (!e->machine->options.exact && (e->shifts_kept >> index & 1)) {
+        keep_shifted(e);
     }
     if (!ends_block(e, e->insn) && emit_one(e)) {
         tcg_emit_mem_done(e);
@@ -454,6 +466,7 @@ begin_block(TcgEmit *e, TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *seco
     e->t0_group = TCG_GROUP_NONE;
     e->live_in[0] = X86_FLAGS_ARITH;
     e->exit_live[0] = false;
+    e->shifts_kept = 0;
     memset(&e->loop, 0, sizeof(e->loop));
 }
 
