@@ -343,12 +343,65 @@ test_replay(void)
     block_test_finish(&test);
 }
 
+/* All children change, or none. */
+static void
+test_quorum_resize(void)
+{
+    g_autoptr(GError) error = NULL;
+    uint8_t byte = 0x77, seen = 0;
+    Three t;
+
+    open_three(&t, "vote-threshold=2");
+    g_assert_true(blk_image_resize(t.image, 2 * LEN, BLK_PREALLOC_OFF, &error));
+    g_assert_no_error(error);
+    g_assert_cmpuint(blk_image_get_len(t.image), ==, 2 * LEN);
+    g_assert_cmpint(blk_image_write(t.image, 2 * LEN - 1, &byte, 1), ==, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        g_assert_cmpint(file_len(t.paths[i]), ==, 2 * LEN);
+        peek(t.paths[i], 2 * LEN - 1, &seen, 1);
+        g_assert_cmpint(seen, ==, 0x77);
+    }
+    close_three(&t);
+}
+
+/* The raw child grows, the other refuses: the first is made as it was. */
+static void
+test_quorum_resize_refused(void)
+{
+    g_autoptr(BlkOptions) create = blk_options_new();
+    g_autoptr(GError) error = NULL;
+    BlockTest test;
+
+    block_test_init(&test);
+    g_autofree char *raw = block_test_image(&test, "raw", LEN);
+    g_autofree char *vdi = block_test_path(&test, "vdi");
+    g_autofree char *text = g_strdup_printf(
+        "driver=quorum,vote-threshold=2,children.0.driver=raw,children.0.file.driver=file,"
+        "children.0.file.filename=%s,children.1.driver=vdi,children.1.file.driver=file,"
+        "children.1.file.filename=%s",
+        raw, vdi);
+    blk_options_set(create, "size", "1M");
+    g_assert_true(blk_create(test.graph, "vdi", vdi, create, &error));
+    BlkNode *node = block_test_open(&test, NULL, text);
+    BlkImage *image = blk_image_new(node, true, &error);
+    g_assert_no_error(error);
+    g_assert_false(blk_image_resize(image, 2 * LEN, BLK_PREALLOC_FALLOC, &error));
+    g_assert_nonnull(strstr(error->message, "VDI"));
+    g_assert_cmpint(file_len(raw), ==, LEN);
+    g_assert_cmpuint(blk_image_get_len(image), ==, LEN);
+    blk_image_free(image);
+    blk_node_unref(node);
+    block_test_finish(&test);
+}
+
 int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/block/quorum/votes", test_votes);
     g_test_add_func("/block/quorum/rewrite", test_rewrite);
+    g_test_add_func("/block/quorum/resize", test_quorum_resize);
+    g_test_add_func("/block/quorum/resize-refused", test_quorum_resize_refused);
     g_test_add_func("/block/quorum/fifo", test_fifo);
     g_test_add_func("/block/quorum/failing", test_failing);
     g_test_add_func("/block/quorum/refused", test_refused);

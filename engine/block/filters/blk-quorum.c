@@ -307,6 +307,23 @@ quorum_get_len(BlkNode *node)
     return first ? (int64_t)blk_node_get_len(first->node) : 0;
 }
 
+/* All or none; what cannot be made as it was is one that differs from the others from then on. */
+static bool
+quorum_truncate(BlkNode *node, uint64_t len, BlkPreallocation prealloc, GError **error)
+{
+    uint64_t old_len = (uint64_t)quorum_get_len(node);
+
+    for (guint i = 0; i < node->children->len; i++) {
+        if (!blk_truncate(node->children->pdata[i], len, prealloc, error)) {
+            while (i-- > 0) {
+                blk_truncate(node->children->pdata[i], old_len, BLK_PREALLOC_OFF, NULL);
+            }
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool
 check_len(BlkNode *node, BlkNode *child, GError **error)
 {
@@ -469,6 +486,7 @@ const BlkDriver blk_quorum_driver = {
     .discard = quorum_discard,
     .flush = quorum_flush,
     .get_len = quorum_get_len,
+    .truncate = quorum_truncate,
     .refresh_limits = quorum_refresh_limits,
     .child_perm = quorum_child_perm,
 };
