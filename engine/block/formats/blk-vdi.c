@@ -467,13 +467,17 @@ make_room_for_map(BlkNode *node, uint64_t needed)
     return ret;
 }
 
-/* Header and map, whole. */
+/* Header and map. The map first: what it has more says nothing until the header counts it, and the
+ * header is one sector, so a kill or a power failure leaves the disk as it was or as it is to be.
+ * When the data moved up to make room, every number in the map means another place and both are
+ * written at once, which only a power failure can tear. */
 static int
-write_all(BlkNode *node)
+write_all(BlkNode *node, bool has_moved)
 {
     Vdi *vdi = node->state;
     size_t len = (size_t)fmt_round_up((uint64_t)vdi->blocks * 4, FMT_SECTOR_BYTES);
     g_autofree uint8_t *buf = g_try_malloc(HEADER_BYTES + len);
+    int ret = 0;
 
     if (!buf || vdi->bmap_offset != HEADER_BYTES) {
         return buf ? -ENOTSUP : -ENOMEM;
@@ -484,7 +488,12 @@ write_all(BlkNode *node)
     fmt_put_le32(vdi->header + AT_ALLOCATED, vdi->allocated);
     memcpy(buf, vdi->header, HEADER_BYTES);
     memcpy(buf + HEADER_BYTES, vdi->bmap, len);
-    return blk_write_buffer(node->file, 0, buf, HEADER_BYTES + len, 0);
+    if (!has_moved) {
+        ret = blk_write_buffer(node->file, HEADER_BYTES, buf + HEADER_BYTES, len, 0);
+        ret = ret < 0 ? ret : blk_flush(node->file);
+    }
+    return ret < 0 ? ret
+                   : blk_write_buffer(node->file, 0, buf, HEADER_BYTES + (has_moved ? len : 0), 0);
 }
 
 static bool
@@ -493,6 +502,7 @@ vdi_truncate(BlkNode *node, uint64_t len, BlkPreallocation prealloc, GError **er
     Vdi *vdi = node->state;
     uint64_t blocks = fmt_div_up(len, vdi->block_bytes);
     uint64_t map_len = fmt_round_up(blocks * 4, FMT_SECTOR_BYTES);
+    uint64_t old_data_offset = vdi->data_offset;
     uint32_t *bmap;
     int ret;
 
@@ -521,7 +531,7 @@ vdi_truncate(BlkNode *node, uint64_t len, BlkPreallocation prealloc, GError **er
     vdi->bmap = bmap;
     vdi->blocks = (uint32_t)MAX(blocks, vdi->blocks);
     vdi->disk_len = len;
-    ret = write_all(node);
+    ret = write_all(node, vdi->data_offset != old_data_offset);
     if (ret < 0) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_IO, "'%s': its header cannot be written: %s.",
                     node->filename, g_strerror(-ret));
