@@ -387,14 +387,7 @@ settle(BlkNode *node)
 static bool
 parallels_set_read_only(BlkNode *node, bool read_only, GError **error)
 {
-    int ret = read_only ? settle(node) : 0;
-
-    if (ret < 0) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_IO, "'%s' cannot be brought up to date: %s.",
-                    node->filename, g_strerror(-ret));
-        return false;
-    }
-    return read_only || mend(node, error);
+    return read_only ? fmt_check_settled(node, settle(node), error) : mend(node, error);
 }
 
 static void

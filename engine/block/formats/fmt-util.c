@@ -55,6 +55,16 @@ fmt_file_len(const BlkChild *file)
 }
 
 bool
+fmt_check_settled(const BlkNode *node, int ret, GError **error)
+{
+    if (ret < 0) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_IO, "'%s' cannot be brought up to date: %s.",
+                    node->filename, g_strerror(-ret));
+    }
+    return ret >= 0;
+}
+
+bool
 fmt_read(BlkNode *node, BlkChild *file, uint64_t offset, void *buf, size_t len, const char *field,
          GError **error)
 {
@@ -325,4 +335,38 @@ size_t
 fmt_pack_bound(size_t len)
 {
     return compressBound(len);
+}
+
+/* ---- LUKS ---- */
+
+typedef struct LuksJob {
+    const BlkLuksWish *wish;
+    const char *password;
+    uint8_t *area;
+    size_t len;
+    GError *error;
+} LuksJob;
+
+static int
+luks_worker(void *arg)
+{
+    LuksJob *job = arg;
+
+    job->area = blk_luks_format(job->wish, job->password, &job->len, &job->error);
+    return 0;
+}
+
+uint8_t *
+fmt_format_luks(BlkContext *context, const BlkLuksWish *wish, const char *password, size_t *out_len,
+                GError **error)
+{
+    LuksJob job = { .wish = wish, .password = password };
+
+    blk_pool_run(context, luks_worker, &job);
+    if (!job.area) {
+        g_propagate_error(error, job.error);
+        return NULL;
+    }
+    *out_len = job.len;
+    return job.area;
 }

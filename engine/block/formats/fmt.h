@@ -8,97 +8,15 @@
  * Thread: in a fiber, the lock of the node's context held. */
 
 #include "blk-driver.h"
+#include "blk-luks.h"
+#include "fmt-bytes.h"
 
 #include <errno.h>
 #include <inttypes.h>
 
 enum { FMT_SECTOR_BYTES = 512 };
 
-/* ---- bytes ---- */
-
-static inline uint16_t
-fmt_le16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] | p[1] << 8);
-}
-
-static inline uint32_t
-fmt_le32(const uint8_t *p)
-{
-    uint32_t value;
-
-    __builtin_memcpy(&value, p, 4);
-    return GUINT32_FROM_LE(value);
-}
-
-static inline uint64_t
-fmt_le64(const uint8_t *p)
-{
-    uint64_t value;
-
-    __builtin_memcpy(&value, p, 8);
-    return GUINT64_FROM_LE(value);
-}
-
-static inline uint32_t
-fmt_be32(const uint8_t *p)
-{
-    uint32_t value;
-
-    __builtin_memcpy(&value, p, 4);
-    return GUINT32_FROM_BE(value);
-}
-
-static inline uint64_t
-fmt_be64(const uint8_t *p)
-{
-    uint64_t value;
-
-    __builtin_memcpy(&value, p, 8);
-    return GUINT64_FROM_BE(value);
-}
-
-static inline void
-fmt_put_le16(uint8_t *p, uint16_t value)
-{
-    value = GUINT16_TO_LE(value);
-    __builtin_memcpy(p, &value, 2);
-}
-
-static inline void
-fmt_put_le32(uint8_t *p, uint32_t value)
-{
-    value = GUINT32_TO_LE(value);
-    __builtin_memcpy(p, &value, 4);
-}
-
-static inline void
-fmt_put_le64(uint8_t *p, uint64_t value)
-{
-    value = GUINT64_TO_LE(value);
-    __builtin_memcpy(p, &value, 8);
-}
-
-static inline void
-fmt_put_be16(uint8_t *p, uint16_t value)
-{
-    value = GUINT16_TO_BE(value);
-    __builtin_memcpy(p, &value, 2);
-}
-
-static inline void
-fmt_put_be32(uint8_t *p, uint32_t value)
-{
-    value = GUINT32_TO_BE(value);
-    __builtin_memcpy(p, &value, 4);
-}
-
-static inline void
-fmt_put_be64(uint8_t *p, uint64_t value)
-{
-    value = GUINT64_TO_BE(value);
-    __builtin_memcpy(p, &value, 8);
-}
+/* ---- numbers ---- */
 
 static inline uint64_t
 fmt_round_up(uint64_t value, uint64_t unit)
@@ -128,9 +46,14 @@ void fmt_unlock(BlkNode *node, FmtLock *lock);
 /* "'FILE', offset N (FIELD): ..."; always false. */
 bool fmt_set_bad(BlkNode *node, GError **error, uint64_t offset, const char *field,
                  const char *format, ...) G_GNUC_PRINTF(5, 6);
+/* Whether RET, of writing what an image that is closed has to hold, is 0. */
+bool fmt_check_settled(const BlkNode *node, int ret, GError **error);
 /* The bytes at OFFSET, which the file must have. FIELD says what they are. */
 bool fmt_read(BlkNode *node, BlkChild *file, uint64_t offset, void *buf, size_t len,
               const char *field, GError **error);
+/* blk_luks_format() on a worker. Ownership: caller. */
+uint8_t *fmt_format_luks(BlkContext *context, const BlkLuksWish *wish, const char *password,
+                         size_t *out_len, GError **error);
 bool fmt_write(BlkChild *file, uint64_t offset, const void *buf, size_t len, GError **error);
 uint64_t fmt_file_len(const BlkChild *file);
 /* Another file beside the image as a protocol node in SLOT, opened as NODE is. */

@@ -223,26 +223,10 @@ wish_of(const LuksCreate *create)
                           .iter_time_ms = create->iter_time_ms };
 }
 
-typedef struct FormatJob {
-    BlkLuksWish wish;
-    const char *password;
-    uint8_t *area;
-    size_t len;
-    GError *error;
-} FormatJob;
-
-static int
-format_worker(void *arg)
-{
-    FormatJob *job = arg;
-
-    job->area = blk_luks_format(&job->wish, job->password, &job->len, &job->error);
-    return job->area ? 0 : -1;
-}
-
 typedef struct Fill {
     const LuksCreate *create;
-    const FormatJob *job;
+    uint8_t *area;
+    size_t area_len;
     uint64_t disk_len;
 } Fill;
 
@@ -251,8 +235,8 @@ fill_volume(BlkChild *file, const void *opaque, GError **error)
 {
     const Fill *fill = opaque;
 
-    return fmt_write(file, 0, fill->job->area, fill->job->len, error) &&
-           blk_truncate(file, fill->job->len + fill->disk_len,
+    return fmt_write(file, 0, fill->area, fill->area_len, error) &&
+           blk_truncate(file, fill->area_len + fill->disk_len,
                         (BlkPreallocation)fill->create->preallocation, error);
 }
 
@@ -260,8 +244,8 @@ static bool
 luks_create(BlkGraph *graph, const char *filename, const void *state, GError **error)
 {
     const LuksCreate *create = state;
-    FormatJob job = { .wish = wish_of(create) };
-    Fill fill = { .create = create, .job = &job };
+    BlkLuksWish wish = wish_of(create);
+    Fill fill = { .create = create };
     g_autofree char *password = NULL;
     bool ok;
 
@@ -273,17 +257,15 @@ luks_create(BlkGraph *graph, const char *filename, const void *state, GError **e
                     "luks: a new volume needs a password: key-secret=ID of an --object secret.");
         return false;
     }
-    job.password = password = blk_graph_dup_secret_text(graph, create->key_secret, error);
+    password = blk_graph_dup_secret_text(graph, create->key_secret, error);
     if (!password) {
         return false;
     }
-    if (blk_pool_run(blk_graph_get_context(graph), format_worker, &job) < 0) {
-        g_propagate_error(error, job.error);
-        return false;
-    }
-    ok = fmt_create_file(graph, filename, create->nocow, fill_volume, &fill, error);
+    fill.area =
+        fmt_format_luks(blk_graph_get_context(graph), &wish, password, &fill.area_len, error);
+    ok = fill.area && fmt_create_file(graph, filename, create->nocow, fill_volume, &fill, error);
     explicit_bzero(password, strlen(password));
-    g_free(job.area);
+    g_free(fill.area);
     return ok;
 }
 

@@ -81,13 +81,13 @@ parse_entry(BlkNode *node, const uint8_t *directory, uint64_t at, Stored *out, G
         return false;
     }
     *out = (Stored){ .at = at,
-                     .table_offset = qcow2_get64(entry),
-                     .table_size = qcow2_get32(entry + 8),
-                     .flags = qcow2_get32(entry + 12),
+                     .table_offset = fmt_be64(entry),
+                     .table_size = fmt_be32(entry + 8),
+                     .flags = fmt_be32(entry + 12),
                      .type = entry[16],
                      .granularity_bits = entry[17],
-                     .extra_bytes = qcow2_get32(entry + 20) };
-    name_len = qcow2_get16(entry + 18);
+                     .extra_bytes = fmt_be32(entry + 20) };
+    name_len = fmt_be16(entry + 18);
     out->entry_bytes = (DIR_ENTRY_BYTES + (uint64_t)out->extra_bytes + name_len + 7) & ~UINT64_C(7);
     if (out->entry_bytes > left || name_len == 0 || name_len > BLK_BITMAP_MAX_NAME ||
         out->type != TYPE_DIRTY || out->granularity_bits < 9 || out->granularity_bits > 31 ||
@@ -264,7 +264,7 @@ qcow2_mark_bitmaps_used(BlkNode *node)
     }
     for (unsigned i = 0; i < list->len; i++) {
         const Stored *stored = &g_array_index(list, Stored, i);
-        qcow2_put32(directory + stored->at + 12, stored->flags | FLAG_IN_USE);
+        fmt_put_be32(directory + stored->at + 12, stored->flags | FLAG_IN_USE);
     }
     ret = qcow2_write_meta(node, q->bitmap_dir_offset, directory, q->bitmap_dir_bytes,
                            QCOW2_OL_BITMAP_DIRECTORY);
@@ -324,12 +324,12 @@ append_entry(Store *store, const char *name, uint64_t table_offset, uint32_t tab
     static const uint8_t padding[8] = { 0 };
     uint8_t entry[DIR_ENTRY_BYTES] = { 0 };
 
-    qcow2_put64(entry, table_offset);
-    qcow2_put32(entry + 8, table_size);
-    qcow2_put32(entry + 12, flags);
+    fmt_put_be64(entry, table_offset);
+    fmt_put_be32(entry + 8, table_size);
+    fmt_put_be32(entry + 12, flags);
     entry[16] = TYPE_DIRTY;
     entry[17] = granularity_bits;
-    qcow2_put16(entry + 18, (uint16_t)strlen(name));
+    fmt_put_be16(entry + 18, (uint16_t)strlen(name));
     g_byte_array_append(store->directory, entry, sizeof(entry));
     g_byte_array_append(store->directory, (const uint8_t *)name, (guint)strlen(name));
     g_byte_array_append(store->directory, padding, (8 - store->directory->len % 8) % 8);

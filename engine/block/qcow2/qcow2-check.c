@@ -123,7 +123,7 @@ static void
 count_entry(Count *count, const uint8_t *at)
 {
     const Qcow2 *q = count->node->state;
-    uint64_t entry = qcow2_get64(at), offset = entry & QCOW2_OFFSET_MASK;
+    uint64_t entry = fmt_be64(at), offset = entry & QCOW2_OFFSET_MASK;
     Qcow2Extent extent;
 
     if (entry & QCOW2_COMPRESSED) {

@@ -142,7 +142,7 @@ write_first_clusters(BlkChild *file, const Qcow2Create *create, GError **error)
         return refuse(error, "The names of the backing file and the data file do not fit into the "
                              "header; use shorter ones or larger clusters");
     }
-    qcow2_put64(buf + q.cluster_bytes, (uint64_t)REFBLOCK_CLUSTER << q.cluster_bits);
+    fmt_put_be64(buf + q.cluster_bytes, (uint64_t)REFBLOCK_CLUSTER << q.cluster_bits);
     for (uint64_t i = 0; i < FIRST_CLUSTERS; i++) {
         qcow2_refcount_write(&q, buf + ((size_t)REFBLOCK_CLUSTER << q.cluster_bits), i, 1);
     }

@@ -13,6 +13,8 @@
 
 #include "luks-amend.h"
 
+#include "fmt.h"
+
 #include <json-glib/json-glib.h>
 #include <string.h>
 
@@ -156,23 +158,6 @@ wish_of(const Qcow2Create *create)
                           .iter_time_ms = create->iter_time_ms };
 }
 
-typedef struct FormatJob {
-    BlkLuksWish wish;
-    const char *password;
-    uint8_t *area;
-    size_t len;
-    GError *error;
-} FormatJob;
-
-static int
-format_worker(void *arg)
-{
-    FormatJob *job = arg;
-
-    job->area = blk_luks_format(&job->wish, job->password, &job->len, &job->error);
-    return job->area ? 0 : -1;
-}
-
 /* Puts the header AREA into clusters of its own. */
 static int
 write_luks(BlkNode *node, const uint8_t *area, size_t len)
@@ -199,15 +184,15 @@ write_luks(BlkNode *node, const uint8_t *area, size_t len)
 static bool
 format_luks(BlkNode *node, const Qcow2Create *create, const char *password, GError **error)
 {
-    FormatJob job = { .wish = wish_of(create), .password = password };
+    BlkLuksWish wish = wish_of(create);
+    size_t len;
+    g_autofree uint8_t *area = fmt_format_luks(node->context, &wish, password, &len, error);
     int ret;
 
-    if (blk_pool_run(node->context, format_worker, &job) < 0) {
-        g_propagate_error(error, job.error);
+    if (!area) {
         return false;
     }
-    ret = write_luks(node, job.area, job.len);
-    g_free(job.area);
+    ret = write_luks(node, area, len);
     if (ret < 0) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_IO, "'%s': the LUKS header cannot be written: %s.",
                     node->filename, g_strerror(-ret));

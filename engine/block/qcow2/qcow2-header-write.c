@@ -34,23 +34,23 @@ static const struct {
 static void
 fill_fields(const Qcow2 *q, uint8_t *buf)
 {
-    qcow2_put32(buf + QCOW2_AT_MAGIC, QCOW2_MAGIC);
-    qcow2_put32(buf + QCOW2_AT_VERSION, q->version);
-    qcow2_put32(buf + QCOW2_AT_CLUSTER_BITS, q->cluster_bits);
-    qcow2_put64(buf + QCOW2_AT_SIZE, q->size);
-    qcow2_put32(buf + QCOW2_AT_CRYPT_METHOD, q->crypt_method);
-    qcow2_put32(buf + QCOW2_AT_L1_SIZE, q->l1_size);
-    qcow2_put64(buf + QCOW2_AT_L1_TABLE_OFFSET, q->l1_offset);
-    qcow2_put64(buf + QCOW2_AT_REFCOUNT_TABLE_OFFSET, q->reftable_offset);
-    qcow2_put32(buf + QCOW2_AT_REFCOUNT_TABLE_CLUSTERS, q->reftable_clusters);
-    qcow2_put32(buf + QCOW2_AT_NB_SNAPSHOTS, q->snapshots ? q->snapshots->len : 0);
-    qcow2_put64(buf + QCOW2_AT_SNAPSHOTS_OFFSET, q->snapshots_offset);
+    fmt_put_be32(buf + QCOW2_AT_MAGIC, QCOW2_MAGIC);
+    fmt_put_be32(buf + QCOW2_AT_VERSION, q->version);
+    fmt_put_be32(buf + QCOW2_AT_CLUSTER_BITS, q->cluster_bits);
+    fmt_put_be64(buf + QCOW2_AT_SIZE, q->size);
+    fmt_put_be32(buf + QCOW2_AT_CRYPT_METHOD, q->crypt_method);
+    fmt_put_be32(buf + QCOW2_AT_L1_SIZE, q->l1_size);
+    fmt_put_be64(buf + QCOW2_AT_L1_TABLE_OFFSET, q->l1_offset);
+    fmt_put_be64(buf + QCOW2_AT_REFCOUNT_TABLE_OFFSET, q->reftable_offset);
+    fmt_put_be32(buf + QCOW2_AT_REFCOUNT_TABLE_CLUSTERS, q->reftable_clusters);
+    fmt_put_be32(buf + QCOW2_AT_NB_SNAPSHOTS, q->snapshots ? q->snapshots->len : 0);
+    fmt_put_be64(buf + QCOW2_AT_SNAPSHOTS_OFFSET, q->snapshots_offset);
     if (q->version >= 3) {
-        qcow2_put64(buf + QCOW2_AT_INCOMPATIBLE_FEATURES, q->incompatible);
-        qcow2_put64(buf + QCOW2_AT_COMPATIBLE_FEATURES, q->compatible);
-        qcow2_put64(buf + QCOW2_AT_AUTOCLEAR_FEATURES, q->autoclear);
-        qcow2_put32(buf + QCOW2_AT_REFCOUNT_ORDER, q->refcount_order);
-        qcow2_put32(buf + QCOW2_AT_HEADER_LENGTH, QCOW2_HEADER_BYTES);
+        fmt_put_be64(buf + QCOW2_AT_INCOMPATIBLE_FEATURES, q->incompatible);
+        fmt_put_be64(buf + QCOW2_AT_COMPATIBLE_FEATURES, q->compatible);
+        fmt_put_be64(buf + QCOW2_AT_AUTOCLEAR_FEATURES, q->autoclear);
+        fmt_put_be32(buf + QCOW2_AT_REFCOUNT_ORDER, q->refcount_order);
+        fmt_put_be32(buf + QCOW2_AT_HEADER_LENGTH, QCOW2_HEADER_BYTES);
         buf[QCOW2_AT_COMPRESSION_TYPE] = (uint8_t)q->compression_type;
     }
 }
@@ -72,8 +72,8 @@ add_extension(Fill *fill, uint32_t type, const void *data, uint32_t len)
         fill->ok = false;
         return NULL;
     }
-    qcow2_put32(fill->buf + fill->at, type);
-    qcow2_put32(fill->buf + fill->at + 4, len);
+    fmt_put_be32(fill->buf + fill->at, type);
+    fmt_put_be32(fill->buf + fill->at + 4, len);
     body = fill->buf + fill->at + 8;
     if (data) {
         memcpy(body, data, len);
@@ -115,15 +115,15 @@ add_pointer_extensions(const Qcow2 *q, Fill *fill)
     uint8_t data[24] = { 0 };
 
     if (q->crypto_len) {
-        qcow2_put64(data, q->crypto_offset);
-        qcow2_put64(data + 8, q->crypto_len);
+        fmt_put_be64(data, q->crypto_offset);
+        fmt_put_be64(data + 8, q->crypto_len);
         add_extension(fill, QCOW2_EXT_CRYPTO, data, 16);
     }
     if (q->bitmap_count) {
         memset(data, 0, sizeof(data));
-        qcow2_put32(data, q->bitmap_count);
-        qcow2_put64(data + 8, q->bitmap_dir_bytes);
-        qcow2_put64(data + 16, q->bitmap_dir_offset);
+        fmt_put_be32(data, q->bitmap_count);
+        fmt_put_be64(data + 8, q->bitmap_dir_bytes);
+        fmt_put_be64(data + 16, q->bitmap_dir_offset);
         add_extension(fill, QCOW2_EXT_BITMAPS, data, 24);
     }
 }
@@ -143,8 +143,8 @@ add_backing_name(Fill *fill, const char *name)
     if (len > QCOW2_MAX_BACKING_NAME || len > fill->end - fill->at) {
         return false;
     }
-    qcow2_put64(fill->buf + QCOW2_AT_BACKING_FILE_OFFSET, fill->at);
-    qcow2_put32(fill->buf + QCOW2_AT_BACKING_FILE_SIZE, (uint32_t)len);
+    fmt_put_be64(fill->buf + QCOW2_AT_BACKING_FILE_OFFSET, fill->at);
+    fmt_put_be32(fill->buf + QCOW2_AT_BACKING_FILE_SIZE, (uint32_t)len);
     memcpy(fill->buf + fill->at, name, len);
     return true;
 }
@@ -189,16 +189,15 @@ qcow2_fill_header(const Qcow2 *q, const char *backing_file, const char *backing_
 static bool
 drop_feature_names(const Qcow2 *q, const uint8_t *old, uint8_t *sector)
 {
-    uint64_t at =
-        q->version >= 3 ? qcow2_get32(old + QCOW2_AT_HEADER_LENGTH) : QCOW2_V2_HEADER_BYTES;
+    uint64_t at = q->version >= 3 ? fmt_be32(old + QCOW2_AT_HEADER_LENGTH) : QCOW2_V2_HEADER_BYTES;
     Fill fill = { .buf = sector, .at = at, .end = QCOW2_SECTOR_BYTES, .ok = true };
 
     if (at < QCOW2_V2_HEADER_BYTES || at > QCOW2_SECTOR_BYTES) {
         return false;
     }
     memcpy(sector, old, QCOW2_SECTOR_BYTES); /* a name may lie there, too */
-    while (fill.ok && at + 8 <= q->cluster_bytes && qcow2_get32(old + at) != QCOW2_EXT_END) {
-        uint32_t type = qcow2_get32(old + at), len = qcow2_get32(old + at + 4);
+    while (fill.ok && at + 8 <= q->cluster_bytes && fmt_be32(old + at) != QCOW2_EXT_END) {
+        uint32_t type = fmt_be32(old + at), len = fmt_be32(old + at + 4);
         if (len > q->cluster_bytes - at - 8) {
             return false;
         }
@@ -257,17 +256,16 @@ qcow2_write_header_with(BlkNode *node, const char *backing_file, const char *bac
         return ret;
     }
     /* As far as it reaches beyond the first sector. */
-    fill.keep_from = MAX(qcow2_get64(old + QCOW2_AT_BACKING_FILE_OFFSET), QCOW2_SECTOR_BYTES);
-    fill.keep_to = qcow2_get64(old + QCOW2_AT_BACKING_FILE_OFFSET) +
-                   qcow2_get32(old + QCOW2_AT_BACKING_FILE_SIZE);
+    fill.keep_from = MAX(fmt_be64(old + QCOW2_AT_BACKING_FILE_OFFSET), QCOW2_SECTOR_BYTES);
+    fill.keep_to =
+        fmt_be64(old + QCOW2_AT_BACKING_FILE_OFFSET) + fmt_be32(old + QCOW2_AT_BACKING_FILE_SIZE);
     if (fill.keep_to > q->cluster_bytes || fill.keep_to <= fill.keep_from) {
         fill.keep_from = fill.keep_to = 0;
     }
     if (!fill_all(q, backing_file, backing_format, &fill)) {
         return -ENOSPC;
     }
-    if (fill.at <= fill.keep_from ||
-        qcow2_get64(buf + QCOW2_AT_BACKING_FILE_OFFSET) >= fill.keep_to) {
+    if (fill.at <= fill.keep_from || fmt_be64(buf + QCOW2_AT_BACKING_FILE_OFFSET) >= fill.keep_to) {
         memcpy(buf + fill.keep_from, old + fill.keep_from, fill.keep_to - fill.keep_from);
     }
     q->header_length = q->version >= 3 ? QCOW2_HEADER_BYTES : QCOW2_V2_HEADER_BYTES;
@@ -289,7 +287,7 @@ qcow2_update_header(BlkNode *node)
     memcpy(buf, old, len);
     fill_fields(q, buf);
     if (q->version >= 3) {
-        qcow2_put32(buf + QCOW2_AT_HEADER_LENGTH, q->header_length);
+        fmt_put_be32(buf + QCOW2_AT_HEADER_LENGTH, q->header_length);
     }
     return qcow2_write_meta(node, 0, buf, len, QCOW2_OL_HEADER);
 }

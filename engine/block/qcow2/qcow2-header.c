@@ -57,25 +57,25 @@ parse_fields(Parse *parse)
     Qcow2 *q = parse->node->state;
     const uint8_t *buf = parse->buf;
 
-    q->version = qcow2_get32(buf + QCOW2_AT_VERSION);
-    parse->backing_offset = qcow2_get64(buf + QCOW2_AT_BACKING_FILE_OFFSET);
-    parse->backing_len = qcow2_get32(buf + QCOW2_AT_BACKING_FILE_SIZE);
-    q->cluster_bits = qcow2_get32(buf + QCOW2_AT_CLUSTER_BITS);
-    q->size = qcow2_get64(buf + QCOW2_AT_SIZE);
-    q->crypt_method = qcow2_get32(buf + QCOW2_AT_CRYPT_METHOD);
-    q->l1_size = qcow2_get32(buf + QCOW2_AT_L1_SIZE);
-    q->l1_offset = qcow2_get64(buf + QCOW2_AT_L1_TABLE_OFFSET);
-    q->reftable_offset = qcow2_get64(buf + QCOW2_AT_REFCOUNT_TABLE_OFFSET);
-    q->reftable_clusters = qcow2_get32(buf + QCOW2_AT_REFCOUNT_TABLE_CLUSTERS);
-    q->snapshots_offset = qcow2_get64(buf + QCOW2_AT_SNAPSHOTS_OFFSET);
+    q->version = fmt_be32(buf + QCOW2_AT_VERSION);
+    parse->backing_offset = fmt_be64(buf + QCOW2_AT_BACKING_FILE_OFFSET);
+    parse->backing_len = fmt_be32(buf + QCOW2_AT_BACKING_FILE_SIZE);
+    q->cluster_bits = fmt_be32(buf + QCOW2_AT_CLUSTER_BITS);
+    q->size = fmt_be64(buf + QCOW2_AT_SIZE);
+    q->crypt_method = fmt_be32(buf + QCOW2_AT_CRYPT_METHOD);
+    q->l1_size = fmt_be32(buf + QCOW2_AT_L1_SIZE);
+    q->l1_offset = fmt_be64(buf + QCOW2_AT_L1_TABLE_OFFSET);
+    q->reftable_offset = fmt_be64(buf + QCOW2_AT_REFCOUNT_TABLE_OFFSET);
+    q->reftable_clusters = fmt_be32(buf + QCOW2_AT_REFCOUNT_TABLE_CLUSTERS);
+    q->snapshots_offset = fmt_be64(buf + QCOW2_AT_SNAPSHOTS_OFFSET);
     q->refcount_order = 4;
     q->header_length = QCOW2_V2_HEADER_BYTES;
     if (q->version >= 3 && parse->len >= QCOW2_V3_HEADER_BYTES) {
-        q->incompatible = qcow2_get64(buf + QCOW2_AT_INCOMPATIBLE_FEATURES);
-        q->compatible = qcow2_get64(buf + QCOW2_AT_COMPATIBLE_FEATURES);
-        q->autoclear = qcow2_get64(buf + QCOW2_AT_AUTOCLEAR_FEATURES);
-        q->refcount_order = qcow2_get32(buf + QCOW2_AT_REFCOUNT_ORDER);
-        q->header_length = qcow2_get32(buf + QCOW2_AT_HEADER_LENGTH);
+        q->incompatible = fmt_be64(buf + QCOW2_AT_INCOMPATIBLE_FEATURES);
+        q->compatible = fmt_be64(buf + QCOW2_AT_COMPATIBLE_FEATURES);
+        q->autoclear = fmt_be64(buf + QCOW2_AT_AUTOCLEAR_FEATURES);
+        q->refcount_order = fmt_be32(buf + QCOW2_AT_REFCOUNT_ORDER);
+        q->header_length = fmt_be32(buf + QCOW2_AT_HEADER_LENGTH);
     }
     if (q->header_length > QCOW2_AT_COMPRESSION_TYPE && parse->len > QCOW2_AT_COMPRESSION_TYPE) {
         q->compression_type = buf[QCOW2_AT_COMPRESSION_TYPE];
@@ -134,7 +134,7 @@ check_tables(Parse *parse)
 {
     BlkNode *node = parse->node;
     Qcow2 *q = node->state;
-    uint32_t snapshots = qcow2_get32(parse->buf + QCOW2_AT_NB_SNAPSHOTS);
+    uint32_t snapshots = fmt_be32(parse->buf + QCOW2_AT_NB_SNAPSHOTS);
     uint64_t needed = qcow2_l1_entries_for(q, q->size);
 
     if (q->l1_size > QCOW2_MAX_L1_BYTES / 8) {
@@ -258,8 +258,8 @@ parse_extension(Parse *parse, uint64_t at, uint32_t type, uint32_t len)
                           "%u bytes instead of 16", len);
             return false;
         }
-        q->crypto_offset = qcow2_get64(data);
-        q->crypto_len = qcow2_get64(data + 8);
+        q->crypto_offset = fmt_be64(data);
+        q->crypto_len = fmt_be64(data + 8);
         return true;
     case QCOW2_EXT_BITMAPS:
         if (len != 24) {
@@ -267,9 +267,9 @@ parse_extension(Parse *parse, uint64_t at, uint32_t type, uint32_t len)
                           len);
             return false;
         }
-        q->bitmap_count = qcow2_get32(data);
-        q->bitmap_dir_bytes = qcow2_get64(data + 8);
-        q->bitmap_dir_offset = qcow2_get64(data + 16);
+        q->bitmap_count = fmt_be32(data);
+        q->bitmap_dir_bytes = fmt_be64(data + 8);
+        q->bitmap_dir_offset = fmt_be64(data + 16);
         return true;
     default: {
         Qcow2Extension extension = { .type = type, .len = len, .data = g_memdup2(data, len) };
@@ -289,7 +289,7 @@ parse_extensions(Parse *parse)
         end = MIN(end, parse->backing_offset);
     }
     while (at + 8 <= end) {
-        uint32_t type = qcow2_get32(parse->buf + at), len = qcow2_get32(parse->buf + at + 4);
+        uint32_t type = fmt_be32(parse->buf + at), len = fmt_be32(parse->buf + at + 4);
         if (type == QCOW2_EXT_END) {
             return true;
         }
@@ -358,12 +358,12 @@ check_start(Parse *parse)
     BlkNode *node = parse->node;
     uint32_t version, bits;
 
-    if (parse->len < QCOW2_V2_HEADER_BYTES || qcow2_get32(parse->buf) != QCOW2_MAGIC) {
+    if (parse->len < QCOW2_V2_HEADER_BYTES || fmt_be32(parse->buf) != QCOW2_MAGIC) {
         qcow2_set_bad(node, parse->error, QCOW2_AT_MAGIC, "magic", "this is not a qcow2 image");
         return false;
     }
-    version = qcow2_get32(parse->buf + QCOW2_AT_VERSION);
-    bits = qcow2_get32(parse->buf + QCOW2_AT_CLUSTER_BITS);
+    version = fmt_be32(parse->buf + QCOW2_AT_VERSION);
+    bits = fmt_be32(parse->buf + QCOW2_AT_CLUSTER_BITS);
     if (version < 2 || version > 3 || (version == 3 && parse->len < QCOW2_V3_HEADER_BYTES)) {
         qcow2_set_bad(node, parse->error, QCOW2_AT_VERSION, "version",
                       "version %u is not 2 or 3, or its header is cut short", version);

@@ -109,9 +109,9 @@ qcow2_get_entry(const Qcow2 *q, const Qcow2Table *slice, unsigned index, uint64_
     const uint8_t *at = slice->data + (size_t)index * q->entry_bytes;
 
     if (out_bitmap) {
-        *out_bitmap = q->extended_l2 ? qcow2_get64(at + 8) : 0;
+        *out_bitmap = q->extended_l2 ? fmt_be64(at + 8) : 0;
     }
-    return qcow2_get64(at);
+    return fmt_be64(at);
 }
 
 void
@@ -119,9 +119,9 @@ qcow2_set_entry(const Qcow2 *q, Qcow2Table *slice, unsigned index, uint64_t entr
 {
     uint32_t at = index * q->entry_bytes;
 
-    qcow2_put64(slice->data + at, entry);
+    fmt_put_be64(slice->data + at, entry);
     if (q->extended_l2) {
-        qcow2_put64(slice->data + at + 8, bitmap);
+        fmt_put_be64(slice->data + at + 8, bitmap);
     }
     qcow2_cache_mark(q->l2_cache, slice, at, at + q->entry_bytes);
 }
@@ -187,7 +187,7 @@ decode_packed(const Qcow2 *q, uint64_t entry, Qcow2Extent *out)
 static void
 decode_extended(const Qcow2 *q, const uint8_t *at, uint64_t entry, unsigned sub, Qcow2Extent *out)
 {
-    uint64_t bitmap = qcow2_get64(at + 8);
+    uint64_t bitmap = fmt_be64(at + 8);
     bool has_host = has_host_cluster(q, entry);
     unsigned end = sub + 1;
 
@@ -216,7 +216,7 @@ decode_standard(const Qcow2 *q, uint64_t entry, Qcow2Extent *out)
 void
 qcow2_decode(const Qcow2 *q, const uint8_t *at, unsigned sub, Qcow2Extent *out)
 {
-    uint64_t entry = qcow2_get64(at);
+    uint64_t entry = fmt_be64(at);
 
     *out = (Qcow2Extent){ .writable = entry & QCOW2_COPIED };
     if (entry & QCOW2_COMPRESSED) {
@@ -259,7 +259,7 @@ decode_run(const Qcow2 *q, const Qcow2Table *slice, uint64_t offset, uint64_t le
     uint64_t skip = offset & ((UINT64_C(1) << q->subcluster_bits) - 1);
     Qcow2Extent next;
 
-    if (qcow2_get64(slice->data + (size_t)index * q->entry_bytes) & QCOW2_COMPRESSED) {
+    if (fmt_be64(slice->data + (size_t)index * q->entry_bytes) & QCOW2_COMPRESSED) {
         sub = 0;
         skip = qcow2_in_cluster(q, offset);
     }

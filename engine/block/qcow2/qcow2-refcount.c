@@ -22,9 +22,9 @@ qcow2_refcount_read(const Qcow2 *q, const uint8_t *block, uint64_t index)
     unsigned bits = 1u << q->refcount_order;
 
     switch (q->refcount_order) {
-    case 6: return qcow2_get64(block + index * 8);
-    case 5: return qcow2_get32(block + index * 4);
-    case 4: return qcow2_get16(block + index * 2);
+    case 6: return fmt_be64(block + index * 8);
+    case 5: return fmt_be32(block + index * 4);
+    case 4: return fmt_be16(block + index * 2);
     case 3: return block[index];
     default: {
         /* Lower bits hold lower indexes. */
@@ -40,9 +40,9 @@ qcow2_refcount_write(const Qcow2 *q, uint8_t *block, uint64_t index, uint64_t va
     unsigned bits = 1u << q->refcount_order;
 
     switch (q->refcount_order) {
-    case 6: qcow2_put64(block + index * 8, value); break;
-    case 5: qcow2_put32(block + index * 4, (uint32_t)value); break;
-    case 4: qcow2_put16(block + index * 2, (uint16_t)value); break;
+    case 6: fmt_put_be64(block + index * 8, value); break;
+    case 5: fmt_put_be32(block + index * 4, (uint32_t)value); break;
+    case 4: fmt_put_be16(block + index * 2, (uint16_t)value); break;
     case 3: block[index] = (uint8_t)value; break;
     default: {
         unsigned per_byte = 8 / bits, shift = (unsigned)(index % per_byte) * bits;

@@ -54,14 +54,14 @@ parse_extra(const Qcow2 *q, Qcow2Snapshot *snapshot)
     snapshot->info.disk_bytes = q->size;
     snapshot->info.icount = UINT64_MAX;
     if (snapshot->extra_bytes >= 8) {
-        uint64_t large = qcow2_get64(extra);
+        uint64_t large = fmt_be64(extra);
         snapshot->info.vm_state_bytes = large ? large : snapshot->info.vm_state_bytes;
     }
     if (snapshot->extra_bytes >= 16) {
-        snapshot->info.disk_bytes = qcow2_get64(extra + 8);
+        snapshot->info.disk_bytes = fmt_be64(extra + 8);
     }
     if (snapshot->extra_bytes >= 24) {
-        snapshot->info.icount = qcow2_get64(extra + 16);
+        snapshot->info.icount = fmt_be64(extra + 16);
     }
 }
 
@@ -100,15 +100,15 @@ load_snapshot(BlkNode *node, uint64_t *at, GError **error)
     }
     snapshot = g_new0(Qcow2Snapshot, 1);
     g_ptr_array_add(q->snapshots, snapshot);
-    snapshot->l1_offset = qcow2_get64(head);
-    snapshot->l1_size = qcow2_get32(head + 8);
-    id_len = qcow2_get16(head + 12);
-    name_len = qcow2_get16(head + 14);
-    snapshot->info.date_s = qcow2_get32(head + 16);
-    snapshot->info.date_ns = qcow2_get32(head + 20);
-    snapshot->info.vm_clock_ns = qcow2_get64(head + 24);
-    snapshot->info.vm_state_bytes = qcow2_get32(head + 32);
-    snapshot->extra_bytes = qcow2_get32(head + 36);
+    snapshot->l1_offset = fmt_be64(head);
+    snapshot->l1_size = fmt_be32(head + 8);
+    id_len = fmt_be16(head + 12);
+    name_len = fmt_be16(head + 14);
+    snapshot->info.date_s = fmt_be32(head + 16);
+    snapshot->info.date_ns = fmt_be32(head + 20);
+    snapshot->info.vm_clock_ns = fmt_be64(head + 24);
+    snapshot->info.vm_state_bytes = fmt_be32(head + 32);
+    snapshot->extra_bytes = fmt_be32(head + 36);
     if (snapshot->extra_bytes > 1024) {
         qcow2_set_bad(node, error, *at + 36, "snapshot extra_data_size", "%u is more than 1024",
                       snapshot->extra_bytes);
@@ -168,20 +168,20 @@ append_snapshot(GByteArray *table, const Qcow2Snapshot *snapshot)
     if (snapshot->extra_bytes) {
         memcpy(extra, snapshot->extra, snapshot->extra_bytes);
     }
-    qcow2_put64(extra, info->vm_state_bytes);
-    qcow2_put64(extra + 8, info->disk_bytes);
+    fmt_put_be64(extra, info->vm_state_bytes);
+    fmt_put_be64(extra + 8, info->disk_bytes);
     if (extra_bytes >= 24) {
-        qcow2_put64(extra + 16, info->icount);
+        fmt_put_be64(extra + 16, info->icount);
     }
-    qcow2_put64(head, snapshot->l1_offset);
-    qcow2_put32(head + 8, snapshot->l1_size);
-    qcow2_put16(head + 12, (uint16_t)id_len);
-    qcow2_put16(head + 14, (uint16_t)name_len);
-    qcow2_put32(head + 16, (uint32_t)info->date_s);
-    qcow2_put32(head + 20, info->date_ns);
-    qcow2_put64(head + 24, info->vm_clock_ns);
-    qcow2_put32(head + 32, info->vm_state_bytes > UINT32_MAX ? 0 : (uint32_t)info->vm_state_bytes);
-    qcow2_put32(head + 36, extra_bytes);
+    fmt_put_be64(head, snapshot->l1_offset);
+    fmt_put_be32(head + 8, snapshot->l1_size);
+    fmt_put_be16(head + 12, (uint16_t)id_len);
+    fmt_put_be16(head + 14, (uint16_t)name_len);
+    fmt_put_be32(head + 16, (uint32_t)info->date_s);
+    fmt_put_be32(head + 20, info->date_ns);
+    fmt_put_be64(head + 24, info->vm_clock_ns);
+    fmt_put_be32(head + 32, info->vm_state_bytes > UINT32_MAX ? 0 : (uint32_t)info->vm_state_bytes);
+    fmt_put_be32(head + 36, extra_bytes);
     g_byte_array_append(table, head, sizeof(head));
     g_byte_array_append(table, extra, extra_bytes);
     g_byte_array_append(table, (const uint8_t *)info->id, (guint)id_len);

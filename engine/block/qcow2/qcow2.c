@@ -256,7 +256,7 @@ qcow2_open(BlkNode *node, GError **error)
     }
     apply_options(node);
     snapshots =
-        blk_read_buffer(node->file, QCOW2_AT_NB_SNAPSHOTS, count, 4) == 0 ? qcow2_get32(count) : 0;
+        blk_read_buffer(node->file, QCOW2_AT_NB_SNAPSHOTS, count, 4) == 0 ? fmt_be32(count) : 0;
     if (!qcow2_load_snapshots(node, snapshots, error) || !repair_dirty(node, error) ||
         !qcow2_load_bitmaps(node, error)) {
         return false;
@@ -483,7 +483,7 @@ qcow2_child_perm(BlkNode *node, const BlkChild *child, unsigned *perm, unsigned 
 static int
 qcow2_probe(const uint8_t *buf, size_t len, const char *filename)
 {
-    return len >= 8 && qcow2_get32(buf) == QCOW2_MAGIC && qcow2_get32(buf + 4) >= 2 ? 100 : 0;
+    return len >= 8 && fmt_be32(buf) == QCOW2_MAGIC && fmt_be32(buf + 4) >= 2 ? 100 : 0;
 }
 
 /* ---- the descriptor ---- */

@@ -24,6 +24,7 @@
 #include "blk-bitmap.h"
 #include "blk-driver.h"
 #include "blk-path.h"
+#include "fmt-bytes.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -194,53 +195,6 @@ struct Qcow2 {
     bool pass_discard_request, pass_discard_snapshot, pass_discard_other;
     int64_t next_clean_us;
 };
-
-/* ---- bytes ---- */
-
-static inline uint16_t
-qcow2_get16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static inline uint32_t
-qcow2_get32(const uint8_t *p)
-{
-    uint32_t value;
-
-    __builtin_memcpy(&value, p, 4);
-    return GUINT32_FROM_BE(value);
-}
-
-static inline uint64_t
-qcow2_get64(const uint8_t *p)
-{
-    uint64_t value;
-
-    __builtin_memcpy(&value, p, 8);
-    return GUINT64_FROM_BE(value);
-}
-
-static inline void
-qcow2_put16(uint8_t *p, uint16_t value)
-{
-    value = GUINT16_TO_BE(value);
-    __builtin_memcpy(p, &value, 2);
-}
-
-static inline void
-qcow2_put32(uint8_t *p, uint32_t value)
-{
-    value = GUINT32_TO_BE(value);
-    __builtin_memcpy(p, &value, 4);
-}
-
-static inline void
-qcow2_put64(uint8_t *p, uint64_t value)
-{
-    value = GUINT64_TO_BE(value);
-    __builtin_memcpy(p, &value, 8);
-}
 
 /* ---- numbers ---- */
 
