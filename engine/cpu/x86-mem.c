@@ -457,7 +457,14 @@ x86_read_system(X86Core *core, uint64_t linear, unsigned size)
     if (!x86_is_canonical(core, linear) && x86_long_mode(&core->s)) {
         x86_fault_code(core, X86_EXC_GP, 0);
     }
-    return x86_read_linear(core, linear, size, x86_view_implicit(core));
+    X86View view = x86_view_implicit(core);
+    const X86TlbEntry *entry = x86_tlb_slot(core, linear, view);
+
+    if (X86_LIKELY(x86_tlb_hit(core, entry, linear, X86_ACCESS_READ) && entry->host &&
+                   (linear & 0xfff) <= VIT_PAGE_SIZE - size && x86_long_mode(&core->s))) {
+        return x86_host_load((const void *)(entry->host + linear), size);
+    }
+    return x86_read_linear(core, linear, size, view);
 }
 
 void

@@ -228,7 +228,13 @@ tcg_recover_later(TcgCpu *cpu, const uint8_t *pc)
 {
     X86State *s = &cpu->core.s;
 
-    memcpy(cpu->unsure.gpr, s->gpr, sizeof(cpu->unsure.gpr));
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(s->gpr); i++) {
+        uint64_t value = s->gpr[i];
+
+        /* one by one, as they were stored just now: wider loads would wait for the stores */
+        __asm__("" : "+r"(value));
+        cpu->unsure.gpr[i] = value;
+    }
     cpu->unsure.rflags = s->rflags;
     cpu->unsure.rip = s->rip;
     cpu->unsure.pc = pc;
