@@ -30,12 +30,13 @@ CLASSES = {
     "fork": "clone daemon exec exit-group fork forkheavy nanosleep spawn vfork vforkmany wait zombie "
             "context session switch yield set tee splice vdso sysbadaddr tsc getrandom rdrand",
 }
-# Parts of Python's own tests: arithmetic, strings, threads, compiled regular expressions, processes.
+# Parts of Python's own tests: arithmetic, strings, threads, compiled regular expressions, processes. Debian
+# ships no test_sqlite3.
 PYTHON = """test_long test_int test_float test_complex test_cmath test_math test_decimal test_fractions
 test_struct test_array test_bytes test_unicode test_re test_json test_pickle test_dict test_set
 test_list test_sort test_generators test_zlib test_bz2 test_lzma test_hashlib test_binascii test_random
 test_statistics test_thread test_threading test_signal test_ctypes test_mmap test_memoryview test_heapq
-test_itertools test_functools test_compile test_ast test_coroutines test_sqlite3 test_audioop""".split()
+test_itertools test_functools test_compile test_ast test_coroutines test_audioop""".split()
 
 
 def have(vm):
