@@ -310,4 +310,62 @@ PROGRAM(reader)
     hlt
 END(reader)
 
+/* Calls and returns that do not match, 40 times: 20000 calls deep and back, a return address that is
+ * changed, one that is dropped with two frames below it, one that is taken for the address of code,
+ * a return that drops arguments, calls by a register. RBX = 40 * (20000 + 1 + 2 + 4 + 8 + 16). */
+    .balign 16
+PROGRAM(returns)
+    movl $0x3ff000, %esp
+    xorl %ebx, %ebx
+    movl $40, %ebp
+1:  movl $20000, %ecx
+    call deep
+    call changed
+    call dropped
+    call 2f
+2:  popq %rax
+    leaq 2b(%rip), %rdx
+    cmpq %rdx, %rax
+    sete %al
+    movzbl %al, %eax
+    leal (%rbx,%rax,4), %ebx
+    pushq %rbx
+    pushq %rbx
+    call arguments
+    leaq by_register(%rip), %rax
+    call *%rax
+    decl %ebp
+    jnz 1b
+    hlt
+deep:
+    jecxz 3f
+    decl %ecx
+    call deep
+    incl %ebx
+3:  ret
+changed:
+    call 4f
+    hlt
+4:  leaq 5f(%rip), %rax
+    movq %rax, (%rsp)
+    ret
+5:  incl %ebx
+    ret
+dropped:
+    movq %rsp, %rsi
+    call 6f
+    hlt
+6:  call 7f
+    hlt
+7:  movq %rsi, %rsp
+    addl $2, %ebx
+    ret
+arguments:
+    addl $8, %ebx
+    ret $16
+by_register:
+    addl $16, %ebx
+    ret
+END(returns)
+
     .section .note.GNU-stack, "", @progbits

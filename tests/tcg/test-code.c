@@ -17,6 +17,7 @@ TCG_RIG_PROGRAM(next);
 TCG_RIG_PROGRAM(flags);
 TCG_RIG_PROGRAM(carry);
 TCG_RIG_PROGRAM(fields);
+TCG_RIG_PROGRAM(returns);
 TCG_RIG_PROGRAM(writer);
 TCG_RIG_PROGRAM(reader);
 
@@ -66,6 +67,7 @@ test_values(void)
         g_assert_cmphex((uint32_t)TCG_RIG_RUN(&f, over), ==, 0x01030203);
         g_assert_cmpuint((uint32_t)TCG_RIG_RUN(&f, next), ==, 5050);
         g_assert_cmpuint((uint32_t)TCG_RIG_RUN(&f, flags), ==, 25);
+        g_assert_cmpuint((uint32_t)TCG_RIG_RUN(&f, returns), ==, 40 * 20031);
         fields = i ? fields : (uint32_t)TCG_RIG_RUN(&f, fields);
         g_assert_cmphex((uint32_t)TCG_RIG_RUN(&f, fields), ==,
                         fields); /* the last mode is the interpreter */
@@ -88,6 +90,23 @@ test_soft(void)
     g_assert_cmpuint(f.tcg->soft_blocks, <, 10);
     g_assert_cmpuint(f.tcg->translated_blocks, <, 60);
     g_assert_cmpuint(tcg_cpu_of(f.rig->core)->dispatches, <, 300);
+    tcg_rig_finish(&f);
+}
+
+/* Calls are the host's as long as its stack has room for them, and returns that do not match find
+ * their way without the dispatcher. */
+static void
+test_returns(void)
+{
+    TcgRig f;
+
+    if (tcg_rig_skips()) {
+        return;
+    }
+    fixture_init(&f, &(TcgOptions){ 0 });
+    TCG_RIG_RUN(&f, returns);
+    g_assert_cmpuint(tcg_cpu_of(f.rig->core)->dispatches, >, 40); /* 8192 frames at most */
+    g_assert_cmpuint(tcg_cpu_of(f.rig->core)->dispatches, <, 1000);
     tcg_rig_finish(&f);
 }
 
@@ -452,6 +471,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/tcg/code/values", test_values);
     g_test_add_func("/tcg/code/soft", test_soft);
+    g_test_add_func("/tcg/code/returns", test_returns);
     g_test_add_func("/tcg/code/generations", test_generations);
     g_test_add_func("/tcg/code/many-versions", test_many_versions);
     g_test_add_func("/tcg/code/watched-again", test_watched_again);
