@@ -107,6 +107,16 @@ tcg_asm_mov_ri(TcgAsm *a, unsigned dst, uint64_t value)
     }
 }
 
+void
+tcg_asm_mov_linear(TcgAsm *a, unsigned dst, uint64_t value)
+{
+    tcg_asm_mov_ri(a, dst, value);
+    if (value == (uint32_t)value || (int64_t)value == (int32_t)value) {
+        a->pinned = true; /* the form depends on it */
+    }
+    tcg_asm_note(a, TCG_FIX_LINEAR, 8);
+}
+
 static inline TcgOp
 with_imm(TcgOp op, unsigned imm_size, int64_t value)
 {

@@ -82,6 +82,41 @@ tcg_asm_init(TcgAsm *a, void *start, size_t len_bytes, ptrdiff_t exec_delta)
     a->state = TCG_ASM_OK;
     a->free_fixup = 0;
     a->used_fixups = 0;
+    a->cold = NULL;
+    a->fixes = NULL;
+    a->n_fixes = 0;
+    a->pinned = false;
+}
+
+static void
+note_at(TcgAsm *a, TcgFixKind kind, const uint8_t *place)
+{
+    bool cold = a->cold && place >= a->cold;
+    size_t offset = (size_t)(place - (cold ? a->cold : a->start));
+
+    if (!a->fixes || a->state != TCG_ASM_OK) {
+        return;
+    }
+    if (a->n_fixes == a->fixes_len || offset > UINT16_MAX) {
+        a->pinned = true;
+        return;
+    }
+    a->fixes[a->n_fixes++] = (TcgFix){ (uint16_t)offset, (uint8_t)kind, cold };
+}
+
+void
+tcg_asm_note(TcgAsm *a, TcgFixKind kind, unsigned ago)
+{
+    note_at(a, kind, a->at - ago);
+}
+
+/* A displacement at OFFSET that leads to TO, both from the start. */
+static void
+note_across(TcgAsm *a, size_t offset, size_t to)
+{
+    if (a->cold && (a->start + offset >= a->cold) != (a->start + to >= a->cold)) {
+        note_at(a, TCG_FIX_ACROSS, a->start + offset);
+    }
 }
 
 void
@@ -150,6 +185,7 @@ put_memory(TcgAsm *a, Insn *i, unsigned reg, const TcgMem *mem, unsigned tail, u
         const uint8_t *next = tcg_asm_here(a) + length(i) + 5 + tail;
         ptrdiff_t distance = (const uint8_t *)mem->target - next;
 
+        a->pinned |= mem->target != NULL;
         if (mem->target && distance == (int32_t)distance) {
             put(i, digit | 5);
             put_value(i, distance, 4);
@@ -388,6 +424,7 @@ tcg_asm_bind(TcgAsm *a, TcgLabel *label)
 
         store_displacement(a, a->fixups[n].offset, size,
                            (int64_t)here - (int64_t)(a->fixups[n].offset + size));
+        note_across(a, a->fixups[n].offset, here);
         label->uses = a->fixups[n].next;
         a->fixups[n].next = a->free_fixup;
         a->free_fixup = n;
@@ -442,6 +479,8 @@ jump(TcgAsm *a, TcgLabel *label, unsigned short_op, unsigned near_op, bool want_
     flush(a, &i);
     if (!label->place) {
         add_fixup(a, label, is_short || !near_op ? 1 : 4);
+    } else if (!is_short && near_op) {
+        note_across(a, tcg_asm_offset(a) - 4, label->place - 1);
     }
 }
 
@@ -517,6 +556,7 @@ tcg_asm_jmp_to(TcgAsm *a, const void *target)
     if (!jump_to(a, 0xe9, target)) {
         fail(a, TCG_ASM_RANGE);
     }
+    tcg_asm_note(a, TCG_FIX_OUT, 4);
 }
 
 void
@@ -525,6 +565,7 @@ tcg_asm_jcc_to(TcgAsm *a, TcgCond cond, const void *target)
     if (!jump_to(a, 0x0f80 + cond, target)) {
         fail(a, TCG_ASM_RANGE);
     }
+    tcg_asm_note(a, TCG_FIX_OUT, 4);
 }
 
 void
@@ -533,11 +574,13 @@ tcg_asm_call_to(TcgAsm *a, const void *target)
     if (!jump_to(a, 0xe8, target)) {
         fail(a, TCG_ASM_RANGE);
     }
+    tcg_asm_note(a, TCG_FIX_OUT, 4);
 }
 
 void
 tcg_asm_jmp_far(TcgAsm *a, const void *target, unsigned scratch)
 {
+    a->pinned = true;
     if (!jump_to(a, 0xe9, target)) {
         tcg_asm_mov_ri(a, scratch, (uintptr_t)target);
         tcg_asm_jmp_r(a, scratch);
@@ -547,6 +590,7 @@ tcg_asm_jmp_far(TcgAsm *a, const void *target, unsigned scratch)
 void
 tcg_asm_call_far(TcgAsm *a, const void *target, unsigned scratch)
 {
+    a->pinned = true;
     if (!jump_to(a, 0xe8, target)) {
         tcg_asm_mov_ri(a, scratch, (uintptr_t)target);
         tcg_asm_call_r(a, scratch);

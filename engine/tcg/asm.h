@@ -25,11 +25,32 @@ typedef enum TcgAsmState {
 
 enum { TCG_ASM_FIXUPS = 512, TCG_ASM_SLACK = 32 };
 
+/* A place in the code that is other where the same code lies elsewhere, or is of guest code that
+ * does: see copy.c. */
+typedef enum TcgFixKind {
+    TCG_FIX_OUT,    /* a distance to code outside of it */
+    TCG_FIX_ACROSS, /* a distance between its two parts */
+    TCG_FIX_LINEAR, /* 8 bytes: an address that moves with the guest's code */
+    TCG_FIX_SLOT,   /* of cpu->fetch, that of its page */
+    TCG_FIX_STAMP,  /* of its page */
+    TCG_FIX_STAMP_NEGATED,
+    TCG_FIX_LINK, /* 8 bytes: its next TcgLink */
+} TcgFixKind;
+typedef struct TcgFix {
+    uint16_t offset; /* in its part */
+    uint8_t kind;
+    bool cold; /* which part */
+} TcgFix;
+
 typedef struct TcgAsm {
     uint8_t *start, *at, *end;      /* where bytes are written */
     uint8_t *movable, *movable_end; /* tcg_asm_may_move() */
     ptrdiff_t exec_delta;           /* where they run = where they are written + this (split-wx) */
     TcgAsmState state;
+    uint8_t *cold; /* where a second part begins; NULL = there is none yet */
+    TcgFix *fixes; /* NULL: they are not noted */
+    bool pinned;   /* or cannot be */
+    uint16_t n_fixes, fixes_len;
     uint8_t lost[TCG_ASM_SLACK]; /* what is emitted after a failure */
     uint16_t free_fixup;         /* list through next; 0 = none */
     uint16_t used_fixups;
@@ -108,6 +129,9 @@ void tcg_asm_nop(TcgAsm *a, size_t len_bytes);
 /* Up to a place of execution that is a multiple of ALIGNMENT (a power of two). */
 void tcg_asm_align(TcgAsm *a, size_t alignment);
 
+/* What lies AGO bytes before here is a fix. */
+void tcg_asm_note(TcgAsm *a, TcgFixKind kind, unsigned ago);
+
 /* Labels. */
 void tcg_asm_bind(TcgAsm *a, TcgLabel *label);
 
@@ -173,6 +197,8 @@ void tcg_asm_mov_rr(TcgAsm *a, unsigned size, unsigned dst, unsigned src);
 void tcg_asm_mov_rm(TcgAsm *a, unsigned size, unsigned dst, TcgMem src);
 void tcg_asm_mov_mr(TcgAsm *a, unsigned size, TcgMem dst, unsigned src);
 void tcg_asm_mov_ri(TcgAsm *a, unsigned dst, uint64_t value);
+/* The same with an address that moves with the guest's code. */
+void tcg_asm_mov_linear(TcgAsm *a, unsigned dst, uint64_t value);
 void tcg_asm_mov_mi(TcgAsm *a, unsigned size, TcgMem dst, int32_t value);
 /* SRC_SIZE 1, 2 or 4 to 4 (zero: to 8 as well) or DST_SIZE. */
 void tcg_asm_movzx_rr(TcgAsm *a, unsigned dst, unsigned src_size, unsigned src);

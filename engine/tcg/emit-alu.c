@@ -71,7 +71,13 @@ lea_home(TcgEmit *e, const TcgEa *ea)
     };
     TcgAsm *a = &e->a;
 
+    if (ea->linear && size == 8) {
+        tcg_asm_mov_linear(a, home, (uint64_t)ea->disp);
+        e->t0_next = e->t0_group;
+        return;
+    }
     if (ea->base == X86_NO_REG && ea->index == X86_NO_REG) {
+        a->pinned |= ea->linear;
         tcg_asm_mov_ri(a, home, size == 8 ? (uint64_t)ea->disp : (uint32_t)ea->disp);
         e->t0_next = e->t0_group;
         return;

@@ -20,7 +20,15 @@ ctx(int32_t offset)
     return tcg_mem(TCG_CTX, offset);
 }
 
-/* A jump to FAIL unless the word at MEM is VALUE. */
+/* The last four bytes are the STAMP. */
+static void
+note_stamp(TcgEmit *e, TcgFixKind kind, uint32_t stamp)
+{
+    e->a.pinned |= stamp <= 128; /* which may take one byte */
+    tcg_asm_note(&e->a, kind, 4);
+}
+
+/* A jump to FAIL unless the word at MEM is VALUE, which is a stamp or 0. */
 static void
 test_word(TcgEmit *e, TcgMem mem, uint32_t value, bool flags_live, TcgLabel *fail)
 {
@@ -28,6 +36,10 @@ test_word(TcgEmit *e, TcgMem mem, uint32_t value, bool flags_live, TcgLabel *fai
 
     if (!flags_live) {
         tcg_asm_alu_mi(a, TCG_CMP, 4, mem, (int32_t)value);
+        if (value) {
+            tcg_asm_note(a, TCG_FIX_SLOT, 8);
+            note_stamp(e, TCG_FIX_STAMP, value);
+        }
         tcg_asm_jcc(a, TCG_NE, fail);
         return;
     }
@@ -81,7 +93,9 @@ test_both(TcgEmit *e, TcgBlock *block, TcgMem slot, uint32_t stamp)
 
     tcg_asm_mov_rr(a, 8, TCG_T1, X86_RCX);
     tcg_asm_mov_rm(a, 4, X86_RCX, slot);
+    tcg_asm_note(a, TCG_FIX_SLOT, 4);
     tcg_asm_lea(a, 4, X86_RCX, tcg_mem(X86_RCX, (int32_t)-stamp));
+    note_stamp(e, TCG_FIX_STAMP_NEGATED, stamp);
     tcg_asm_jrcxz(a, &mapped);
     tcg_asm_jmp(a, &e->entry_failed_parked);
     block->entry_loop = tcg_asm_here(a);
@@ -242,7 +256,7 @@ tcg_emit_links(TcgEmit *e, TcgBlock *block)
         tcg_asm_mov_rr(a, 8, X86_RCX, TCG_T1);
     }
     tcg_asm_bind(a, &e->entry_failed);
-    tcg_asm_mov_ri(a, TCG_T1, block->pc);
+    tcg_asm_mov_linear(a, TCG_T1, block->pc);
     tcg_asm_jmp_to(a, e->entry_along ? e->machine->thunks.leave_at_in_memory
                                      : e->machine->thunks.leave_at);
     for (unsigned i = 0; i < e->n_links; i++) {
@@ -250,6 +264,7 @@ tcg_emit_links(TcgEmit *e, TcgBlock *block)
         tcg_asm_call_to(a, e->links[i].in_memory ? e->machine->thunks.leave_link_in_memory
                                                  : e->machine->thunks.leave_link);
         tcg_asm_u64(a, (uintptr_t)&block->links[i]);
+        tcg_asm_note(a, TCG_FIX_LINK, 8);
         if (!tcg_asm_failed(a)) {
             tcg_asm_patch(a->start + e->links[i].jump, a->exec_delta, e->links[i].stub_at);
         }
@@ -309,7 +324,7 @@ emit_indirect(TcgEmit *e)
 
     tcg_asm_jmp_m(a, look_up(e, &miss));
     tcg_asm_bind(a, &miss);
-    tcg_asm_mov_ri(a, TCG_T1, e->pc);
+    tcg_asm_mov_linear(a, TCG_T1, e->pc);
     tcg_asm_jmp_to(a, e->machine->thunks.jump_miss);
 }
 
@@ -328,10 +343,11 @@ push_return(TcgEmit *e, unsigned size)
 
     if (size == 4 || (int64_t)e->next_pc == (int32_t)e->next_pc) {
         TcgMem mem = tcg_emit_mem(e, &ea, size, true);
+        e->a.pinned = true;
         tcg_asm_mov_mi(&e->a, size, mem, (int32_t)e->next_pc);
     } else {
         TcgMem mem = tcg_emit_mem_single(e, &ea, size, true);
-        tcg_asm_mov_ri(&e->a, TCG_T1, e->next_pc);
+        tcg_asm_mov_linear(&e->a, TCG_T1, e->next_pc);
         tcg_asm_mov_mr(&e->a, size, mem, TCG_T1);
     }
     tcg_emit_add(e, X86_RSP, -(int32_t)size, size);
@@ -353,9 +369,10 @@ static void
 push_frame(TcgEmit *e)
 {
     if ((int64_t)e->next_pc == (int32_t)e->next_pc || !e->code64) {
+        e->a.pinned = true;
         tcg_asm_push_i(&e->a, (int32_t)e->next_pc);
     } else {
-        tcg_asm_mov_ri(&e->a, TCG_T1, e->next_pc);
+        tcg_asm_mov_linear(&e->a, TCG_T1, e->next_pc);
         tcg_asm_push_r(&e->a, TCG_T1);
     }
 }
@@ -443,7 +460,7 @@ emit_indirect_call(TcgEmit *e, unsigned size)
     }
     tcg_asm_bind(a, &miss);
     tcg_count_tell(e, e->pc);
-    tcg_asm_mov_ri(a, TCG_T1, e->pc);
+    tcg_asm_mov_linear(a, TCG_T1, e->pc);
     tcg_asm_mov_ri(a, TCG_T0, 0);
     tcg_asm_jmp_to(a, e->machine->thunks.interpret_leave_in_memory);
 }
@@ -540,7 +557,7 @@ tcg_emit_interpret(TcgEmit *e)
         e->ended = false;
         return;
     }
-    tcg_asm_mov_ri(&e->a, TCG_T1, e->pc);
+    tcg_asm_mov_linear(&e->a, TCG_T1, e->pc);
     tcg_asm_mov_ri(&e->a, TCG_T0, (uintptr_t)tcg_insn_keep(e->machine, e->insn));
     tcg_asm_call_to(&e->a, e->machine->thunks.interpret);
 }
@@ -549,7 +566,7 @@ static void
 interpret_leave(TcgEmit *e, const X86Insn *insn)
 {
     tcg_count_tell(e, e->pc);
-    tcg_asm_mov_ri(&e->a, TCG_T1, e->pc);
+    tcg_asm_mov_linear(&e->a, TCG_T1, e->pc);
     tcg_asm_mov_ri(&e->a, TCG_T0, (uintptr_t)insn);
     tcg_asm_jmp_to(&e->a, e->machine->thunks.interpret_leave);
     e->ended = true;

@@ -101,7 +101,10 @@ tcg_emit_ea(TcgEmit *e, const TcgEa *ea)
     unsigned size = ea->address_size == 8 ? 8 : 4;
     TcgAsm *a = &e->a;
 
-    if (ea->base == X86_NO_REG && ea->index == X86_NO_REG) {
+    if (ea->linear && size == 8) {
+        tcg_asm_mov_linear(a, TCG_T0, (uint64_t)ea->disp);
+    } else if (ea->base == X86_NO_REG && ea->index == X86_NO_REG) {
+        a->pinned |= ea->linear;
         tcg_asm_mov_ri(a, TCG_T0, size == 8 ? (uint64_t)ea->disp : (uint32_t)ea->disp);
     } else {
         TcgMem mem = host_operand(e, ea);
@@ -406,6 +409,7 @@ leave_loop(TcgEmit *e, const TcgCold *cold)
 {
     TcgAsm *a = &e->a;
 
+    a->pinned = true;
     tcg_asm_mov_ri(a, TCG_T0, (uintptr_t)tcg_asm_here(a));
     tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_OFFSET(fault_pc)), TCG_T0);
     tcg_asm_mov_ri(a, TCG_T1, cold->pc);
@@ -448,6 +452,7 @@ emit_stub(TcgEmit *e, TcgCold *cold)
         site.done = (uint16_t)(cold->done.place ? cold->done.place - 1 - again : 0);
     }
     tcg_asm_bytes(a, &site, sizeof(site));
+    tcg_asm_note(a, TCG_FIX_ACROSS, sizeof(site) - offsetof(Site, again));
     if (cold->span) {
         tcg_asm_jmp(a, &ungrouped);
     }

@@ -147,7 +147,7 @@ tcg_emit_string(TcgEmit *e)
     if (e->flags_saved) {
         tcg_emit_restore_flags(e); /* the interpreter wants them */
     }
-    tcg_asm_mov_ri(&e->a, TCG_T1, e->pc);
+    tcg_asm_mov_linear(&e->a, TCG_T1, e->pc);
     tcg_asm_mov_ri(&e->a, TCG_T0, (uintptr_t)tcg_insn_keep(e->machine, insn));
     tcg_asm_call_to(&e->a,
                     e->machine->thunks.rep[e->view][stos][__builtin_ctz(insn->operand_size)]);

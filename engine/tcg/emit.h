@@ -15,7 +15,7 @@
 #include "group.h"
 #include "reencode.h"
 
-enum { TCG_COLD_MAX = 3 * TCG_BLOCK_INSNS };
+enum { TCG_COLD_MAX = 3 * TCG_BLOCK_INSNS, TCG_FIXES = 512 };
 
 typedef struct TcgCold {
     TcgLabel slow, again, done;
@@ -79,6 +79,7 @@ typedef struct TcgEmit {
     uint64_t shifts_kept; /* instructions whose operand has to be kept, for flags.c */
     TcgPlace places[2 * TCG_BLOCK_INSNS];
     unsigned n_places;
+    TcgFix fixes[TCG_FIXES];
     /* Where the block goes on in its page: flags that are wanted there, and the bytes that say so.
      */
     uint16_t ahead_live, ahead_offset;
@@ -161,8 +162,8 @@ void tcg_emit_loop(TcgEmit *e);
 bool tcg_loop_operand(TcgEmit *e, const TcgEa *ea, unsigned size, bool write, TcgMem *out_mem);
 
 /* ---- log.c ---- */
-/* -d out_asm. COLD_LEN: bytes of what is rarely executed. */
-void tcg_log_block(const TcgEmit *e, const TcgBlock *block, size_t cold_len);
+/* -d out_asm. */
+void tcg_log_block(const TcgCpu *cpu, const TcgBlock *block);
 
 /* ---- translate.c ---- */
 void tcg_emit_insn(TcgEmit *e, unsigned index);

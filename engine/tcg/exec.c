@@ -209,8 +209,10 @@ find_block(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64_t 
     }
     block = tcg_block_find(machine, fetch, second, pc & 0xfff, ungrouped, &softs);
     if (!block) {
-        if (machine->heat && machine->translated_blocks - machine->heat_blocks >= HEAT_BLOCKS) {
-            machine->heat_blocks = machine->translated_blocks;
+        if (machine->heat &&
+            machine->translated_blocks - machine->copied_blocks - machine->heat_blocks >=
+                HEAT_BLOCKS) {
+            machine->heat_blocks = machine->translated_blocks - machine->copied_blocks;
             cool(machine);
         }
         block = translate_timed(cpu, fetch, second, pc, ungrouped, &softs);

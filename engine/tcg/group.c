@@ -13,6 +13,9 @@
 
 #include "group.h"
 
+/* The symbol of addresses that move with the code. */
+#define LINEAR UINT32_MAX
+
 typedef struct Key {
     uint32_t base, index;
     uint8_t scale, segment;
@@ -49,6 +52,7 @@ tcg_ea_of(const X86Insn *insn, uint64_t next_pc)
     } else if (insn->base == X86_REG_RIP) {
         ea.base = X86_NO_REG;
         ea.disp += (int64_t)next_pc;
+        ea.linear = true;
     }
     return ea;
 }
@@ -270,6 +274,9 @@ note(Finder *f, TcgEa ea, unsigned size, bool write)
     if (ea.base != X86_NO_REG) {
         key.base = f->value[ea.base].symbol;
         offset += f->value[ea.base].offset;
+    }
+    if (ea.linear) {
+        key.base = LINEAR;
     }
     if (ea.index != X86_NO_REG) {
         key.index = f->value[ea.index].symbol;

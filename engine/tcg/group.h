@@ -18,6 +18,7 @@ typedef struct TcgEa {
     uint8_t base, index, scale; /* guest registers, X86_REG_RIP is folded into disp */
     uint8_t address_size;
     uint8_t segment; /* X86_FS and X86_GS add their base; others have none */
+    bool linear;     /* DISP is an address that moves with the code */
     int64_t disp;
     const uint8_t *soft; /* NULL, or more of the displacement, in host memory */
     uint8_t soft_size;   /* bytes, sign-extended */

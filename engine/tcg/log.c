@@ -48,20 +48,21 @@ append_code(GString *text, const TcgBlock *block, const uint8_t *start, const ui
 }
 
 void
-tcg_log_block(const TcgEmit *e, const TcgBlock *block, size_t cold_len)
+tcg_log_block(const TcgCpu *cpu, const TcgBlock *block)
 {
-    VitLog *log = e->cpu->core.cpu->host->log;
+    VitLog *log = cpu->core.cpu->host->log;
     g_autoptr(GString) text = NULL;
 
     if (!vit_log_wants(log, VIT_LOG_OUT_ASM) || !vit_log_in_range(log, block->pc)) {
         return;
     }
     text = g_string_new(NULL);
-    g_string_append_printf(text, "OUT: [size=%zu]\n",
-                           (size_t)(block->end - block->start) + cold_len);
+    g_string_append_printf(
+        text, "OUT: [size=%zu]\n",
+        (size_t)(block->end - block->start + block->cold_end - block->cold_start));
     append_code(text, block, block->start, block->end, true);
     g_string_append(text, "  -- rarely executed\n");
-    append_code(text, block, block->cold_end - cold_len, block->cold_end, false);
+    append_code(text, block, block->cold_start, block->cold_end, false);
     g_string_append_c(text, '\n');
     vit_log_write(log, text->str);
 }

@@ -95,6 +95,7 @@ vit_tcg_new(const TcgOptions *options, GError **error)
     machine->by_dirty = g_hash_table_new(NULL, NULL);
     machine->rams = g_ptr_array_new();
     machine->insns = g_hash_table_new_full(insn_hash, insn_equal, g_free, NULL);
+    machine->last_stamp = 128; /* so that each takes four bytes in code that is copied */
     machine->emit = g_new0(TcgEmit, 1);
     tcg_pool_init(&machine->pool);
     if (options->warm_up) {
@@ -171,7 +172,8 @@ vit_tcg_print_statistics(TcgMachine *machine, GString *out)
     g_string_append_printf(
         out,
         "translated code   %zu of %zu KiB\n"
-        "blocks            %" G_GUINT64_FORMAT " (%.1f instructions, %.1f bytes each)\n"
+        "blocks            %" G_GUINT64_FORMAT
+        " (%.1f instructions, %.1f bytes each), %" G_GUINT64_FORMAT " copied from other addresses\n"
         "host bytes        %.2f per guest byte, %.0f %% of them rarely executed\n"
         "translation       %.0f ns per instruction, %.0f ms in all\n"
         "links             %" G_GUINT64_FORMAT "\n"
@@ -185,6 +187,7 @@ vit_tcg_print_statistics(TcgMachine *machine, GString *out)
         machine->code_len / 1024, machine->translated_blocks,
         (double)machine->translated_insns / MAX(machine->translated_blocks, 1),
         (double)machine->translated_guest_bytes / MAX(machine->translated_blocks, 1),
+        machine->copied_blocks,
         (double)machine->host_bytes / MAX(machine->translated_guest_bytes, 1),
         100.0 * (double)machine->cold_bytes / MAX(machine->host_bytes, 1), ns_per_insn,
         ns_per_insn * (double)machine->translated_insns / 1e6, machine->links_made,

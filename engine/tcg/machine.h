@@ -21,6 +21,7 @@ enum {
     TCG_WRITES_SEEN = 16,   /* to a page with code: its blocks check themselves from then on */
     TCG_CHECKED_BYTES = 96, /* of a block that does */
     TCG_SOFTS = 6,
+    TCG_ORIGINALS = 1 << 15,
 };
 
 typedef struct TcgBlock TcgBlock;
@@ -79,18 +80,21 @@ struct TcgBlock {
 
     uint64_t pc;
     uint16_t mode;
-    uint16_t n_links, n_insns, n_places; /* places: those of the block, then those of its loop */
-    TcgSofts softs;                      /* of one that is checked */
-    const uint8_t *bytes;                /* what it was made from */
-    const uint8_t *start, *end;          /* of the host code */
-    const uint8_t *cold_end;   /* of what is rarely executed; begins where the last one's ends */
-    const uint8_t *entry;      /* no test: forward jumps inside the page */
-    const uint8_t *entry_loop; /* exit test: backward jumps inside the page */
-    const uint8_t *entry_far;  /* page still mapped, exit test: all others */
-    const uint8_t *entry_indirect; /* the same with the flags in hot.exit_flags */
+    uint16_t n_links, n_insns, n_places;  /* places: those of the block, then those of its loop */
+    uint16_t n_fixes;                     /* 0: it cannot be copied */
+    uint32_t len_bytes;                   /* with all that belongs to it */
+    TcgSofts softs;                       /* of one that is checked */
+    const uint8_t *bytes;                 /* what it was made from */
+    const uint8_t *start, *end;           /* of the host code */
+    const uint8_t *cold_start, *cold_end; /* of what is rarely executed */
+    const uint8_t *entry;                 /* no test: forward jumps inside the page */
+    const uint8_t *entry_loop;            /* exit test: backward jumps inside the page */
+    const uint8_t *entry_far;             /* page still mapped, exit test: all others */
+    const uint8_t *entry_indirect;        /* the same with the flags in hot.exit_flags */
     TcgLink *incoming;
     TcgLink *links;
     TcgPlace *places;
+    TcgFix *fixes; /* of its host code: copy.c */
 };
 
 /* A guest page of code at one linear address in one mode. */
@@ -170,10 +174,11 @@ struct TcgMachine {
     size_t n_blocks;
     TcgBlock **hash;
     size_t hash_len;
-    GHashTable *physical; /* host page -> TcgPhysical */
-    GHashTable *by_dirty; /* dirty byte -> TcgPhysical */
-    GPtrArray *rams;      /* VitRamBlock that tell of writes to code */
-    TcgPhysical *gone;    /* of memory that is no more; dead blocks know them */
+    TcgBlock *originals[TCG_ORIGINALS]; /* to be copied, by hash of their bytes */
+    GHashTable *physical;               /* host page -> TcgPhysical */
+    GHashTable *by_dirty;               /* dirty byte -> TcgPhysical */
+    GPtrArray *rams;                    /* VitRamBlock that tell of writes to code */
+    TcgPhysical *gone;                  /* of memory that is no more; dead blocks know them */
     TcgPhysical *checked; /* those that are not watched; atomic to see whether there are any */
     GHashTable *insns;    /* X86Insn as a set: those that blocks hand to the interpreter */
     uint32_t last_stamp;
@@ -181,6 +186,7 @@ struct TcgMachine {
     uint64_t far_sites[1024]; /* addresses of instructions that get none, by hash */
 
     uint64_t translated_blocks, translated_insns, translated_guest_bytes, host_bytes, cold_bytes;
+    uint64_t copied_blocks;
     uint64_t links_made, invalidated, revived, full_flushes, writes_beside, given_up;
     uint64_t far_count;
     uint64_t checked_blocks, soft_blocks, stale, waits;
@@ -220,6 +226,15 @@ bool tcg_thunks_make(TcgMachine *machine);
  * SOFTS: fields to be read as it is executed. Lock held. NULL: no room left. */
 TcgBlock *tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64_t pc,
                         unsigned ungrouped, const TcgSofts *softs);
+
+/* ---- copy.c, lock held ---- */
+/* Whether host code of the page of FETCH may be copied for other addresses. */
+bool tcg_may_copy(const TcgMachine *machine, const TcgFetch *fetch);
+/* BLOCK, which is new, may be copied. */
+void tcg_copy_offer(TcgMachine *machine, TcgBlock *block);
+/* The block at PC as a copy of one that was made of the same bytes for another address. NULL: there
+ * is none, or no room. */
+TcgBlock *tcg_copy(TcgMachine *machine, const TcgFetch *fetch, uint64_t pc);
 
 /* ---- smc.c, lock held unless said otherwise ---- */
 TcgPage *tcg_page_get(TcgCpu *cpu, uint64_t linear, const uint8_t *host, uint16_t mode,

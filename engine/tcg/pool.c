@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* Memory for records that go all at once: see pool.h. The last piece grows from its start; one
- * piece is kept when all are let go. Thread: one at a time. */
+/* Memory for records that go all at once: see pool.h. Pieces are filled one after the other,
+ * each from its start, and kept when all is let go: the host has cleared them already. Thread: one
+ * at a time. */
 
 #include "pool.h"
 
@@ -16,6 +17,7 @@ void
 tcg_pool_init(TcgPool *pool)
 {
     pool->pieces = g_ptr_array_new_with_free_func(g_aligned_free);
+    pool->current = -1;
     pool->used = PIECE_BYTES;
 }
 
@@ -33,12 +35,15 @@ tcg_pool_alloc(TcgPool *pool, size_t len)
     len = (len + TCG_POOL_ALIGN - 1) & ~(size_t)(TCG_POOL_ALIGN - 1);
     g_assert(len <= PIECE_BYTES);
     if (pool->used + len > PIECE_BYTES) {
+        pool->current++;
+        pool->used = 0;
+    }
+    if (pool->current == (int)pool->pieces->len) {
         piece = g_aligned_alloc(1, PIECE_BYTES, PIECE_BYTES);
         madvise(piece, PIECE_BYTES, MADV_HUGEPAGE);
         g_ptr_array_add(pool->pieces, piece);
-        pool->used = 0;
     }
-    piece = g_ptr_array_index(pool->pieces, pool->pieces->len - 1);
+    piece = g_ptr_array_index(pool->pieces, pool->current);
     pool->used += len;
     return piece + pool->used - len;
 }
@@ -46,7 +51,7 @@ tcg_pool_alloc(TcgPool *pool, size_t len)
 void
 tcg_pool_undo(TcgPool *pool, void *last)
 {
-    char *piece = g_ptr_array_index(pool->pieces, pool->pieces->len - 1);
+    char *piece = g_ptr_array_index(pool->pieces, pool->current);
 
     pool->used = (size_t)((char *)last - piece);
 }
@@ -54,8 +59,6 @@ tcg_pool_undo(TcgPool *pool, void *last)
 void
 tcg_pool_clear(TcgPool *pool)
 {
-    if (pool->pieces->len) {
-        g_ptr_array_set_size(pool->pieces, 1);
-        pool->used = 0;
-    }
+    pool->current = -1;
+    pool->used = PIECE_BYTES;
 }

@@ -12,7 +12,8 @@ enum { TCG_POOL_ALIGN = 64 };
 
 typedef struct TcgPool {
     GPtrArray *pieces;
-    size_t used; /* of the last piece */
+    int current; /* piece; -1 = none yet */
+    size_t used; /* of it */
 } TcgPool;
 
 void tcg_pool_init(TcgPool *pool);

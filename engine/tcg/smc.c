@@ -279,6 +279,7 @@ tcg_block_retire(TcgMachine *machine, TcgBlock *block)
     if (!block->dead) {
         drop_alone(machine, block);
         unhash(head, block);
+        block->n_fixes = 0; /* nor is it copied */
     }
 }
 
@@ -621,6 +622,7 @@ tcg_drop_all(TcgMachine *machine)
 
     tcg_pool_clear(&machine->pool);
     machine->n_blocks = 0;
+    memset(machine->originals, 0, sizeof(machine->originals));
     memset(machine->hash, 0, machine->hash_len * sizeof(machine->hash[0]));
     g_hash_table_iter_init(&iter, machine->physical);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {

@@ -11,7 +11,7 @@
 #include "emit.h"
 #include "flags.h"
 
-enum { HOST_BYTES_MAX = 96 * 1024, HOST_BYTES_TYPICAL = 8 * 1024 };
+enum { HOST_BYTES_MAX = 96 * 1024, FIXES_OF_ENTRY = 10 };
 
 /* Whether the translator may go on behind INSN after the interpreter has run it. */
 static bool
@@ -301,7 +301,7 @@ void
 tcg_emit_insn(TcgEmit *e, unsigned index)
 {
     uint8_t *at = e->a.at;
-    unsigned n_cold = e->n_cold, n_links = e->n_links;
+    unsigned n_cold = e->n_cold, n_links = e->n_links, n_fixes = e->a.n_fixes;
     const X86OpRow *row = e->insns[index].row;
     TcgPlace *place;
 
@@ -341,6 +341,7 @@ tcg_emit_insn(TcgEmit *e, unsigned index)
     }
     e->n_cold = n_cold;
     e->n_links = n_links;
+    e->a.n_fixes = (uint16_t)n_fixes;
     e->t0_group = TCG_GROUP_NONE;
     e->loop.failed |= e->loop.emitting;
     e->loop.wanted &= index >= e->loop.len;
@@ -362,14 +363,18 @@ static TcgBlock *
 new_block(TcgEmit *e, const TcgBlock *draft)
 {
     size_t links = e->n_links * sizeof(TcgLink), places = e->n_places * sizeof(TcgPlace);
-    TcgBlock *block =
-        tcg_pool_alloc(&e->machine->pool, sizeof(*block) + links + places + draft->len +
-                                              e->ahead_len + TCG_INSN_BYTES);
+    unsigned max = e->a.n_fixes + 2 * e->n_links + FIXES_OF_ENTRY; /* with those of the stubs */
+    size_t fixes = e->a.fixes && !e->a.pinned ? max * sizeof(TcgFix) : 0;
+    size_t len = sizeof(TcgBlock) + links + places + fixes + draft->len + e->ahead_len;
+    TcgBlock *block = tcg_pool_alloc(&e->machine->pool, len + TCG_INSN_BYTES);
 
+    e->a.fixes_len = (uint16_t)MIN(max, VIT_ARRAY_LEN(e->fixes));
     *block = *draft;
+    block->len_bytes = (uint32_t)len;
     block->links = (TcgLink *)(block + 1);
     block->places = (TcgPlace *)((char *)block->links + links);
-    block->bytes = (uint8_t *)block->places + places;
+    block->fixes = (TcgFix *)((char *)block->places + places);
+    block->bytes = (uint8_t *)block->fixes + fixes;
     memcpy(block->places, e->places, places);
     memcpy((uint8_t *)block->bytes, e->source, draft->len);
     memcpy((uint8_t *)block->bytes + draft->len, e->ahead, e->ahead_len);
@@ -403,7 +408,7 @@ begin_cold(TcgEmit *e)
         return false;
     }
     e->hot_end = e->a.at;
-    e->a.at = e->machine->code + e->machine->cold_used;
+    e->a.at = e->a.cold = e->machine->code + e->machine->cold_used;
     e->a.end = e->a.at + HOST_BYTES_MAX;
     return true;
 }
@@ -430,6 +435,7 @@ emit_block(TcgEmit *e, TcgBlock *draft, const TcgFetch *fetch)
         e->links[e->n_links - 1].flags_dead = true;
     }
     tcg_emit_loop(e);
+    e->a.pinned |= e->loop.jumps; /* it knows addresses of its own code */
     if (e->loop.failed || !begin_cold(e)) {
         return NULL;
     }
@@ -444,6 +450,11 @@ emit_block(TcgEmit *e, TcgBlock *draft, const TcgFetch *fetch)
         return NULL;
     }
     finish_links(e, block);
+    if (!e->a.pinned) {
+        block->n_fixes = e->a.n_fixes;
+        memcpy(block->fixes, e->fixes, block->n_fixes * sizeof(TcgFix));
+    }
+    block->cold_start = e->a.cold + e->a.exec_delta;
     block->end = e->hot_end + e->a.exec_delta;
     block->cold_end = tcg_asm_here(&e->a);
     return block;
@@ -496,6 +507,10 @@ make_block(TcgEmit *e, TcgBlock *draft, const TcgFetch *fetch, bool loops)
                             : (uint16_t)MIN(TCG_INSN_BYTES, VIT_PAGE_SIZE - offset);
     tcg_asm_init(&e->a, machine->code + machine->code_used, HOST_BYTES_MAX,
                  tcg_exec_delta(machine));
+    if (!draft->second && !draft->checked && !draft->ungrouped && tcg_may_copy(machine, fetch)) {
+        e->a.fixes = e->fixes;
+        e->a.fixes_len = VIT_ARRAY_LEN(e->fixes);
+    }
     return emit_block(e, draft, fetch);
 }
 
@@ -517,6 +532,13 @@ tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64
     TcgBlock *block;
     size_t hot, cold;
 
+    if (!draft.second && !draft.checked && !ungrouped) {
+        block = tcg_copy(machine, fetch, pc);
+        if (block) {
+            tcg_log_block(cpu, block);
+            return block;
+        }
+    }
     if (machine->cold_start - machine->code_used < HOST_BYTES_MAX ||
         machine->code_len - machine->cold_used < HOST_BYTES_MAX) {
         return NULL;
@@ -531,9 +553,9 @@ tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64
         return NULL;
     }
     hot = (size_t)(e->hot_end - e->a.start);
-    cold = (size_t)(e->a.at - machine->code) - machine->cold_used;
+    cold = (size_t)(e->a.at - e->a.cold);
     machine->code_used += (hot + 15) & ~(size_t)15;
-    machine->cold_used += cold;
+    machine->cold_used += (cold + 3) & ~(size_t)3; /* it may have jumps that are rewritten */
     machine->translated_blocks++;
     machine->translated_insns += e->n_insns;
     machine->translated_guest_bytes += block->len;
@@ -542,6 +564,7 @@ tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64
     machine->checked_blocks += block->checked;
     machine->soft_blocks += block->softs.count > 0;
     tcg_block_add(machine, block);
-    tcg_log_block(e, block, cold);
+    tcg_copy_offer(machine, block);
+    tcg_log_block(cpu, block);
     return block;
 }
