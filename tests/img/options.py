@@ -38,6 +38,7 @@ ROWS = {
     "vhdx": ["", "block_size=1M", "block_state_zero=off", "log_size=2M", "subformat=fixed",
              "subformat=dynamic"],
     "vpc": ["force_size=on", "force_size=on,subformat=fixed", "force_size=on,subformat=dynamic"],
+    "qcow": ["", BACKING],
     "qed": ["", "cluster_size=4k", "cluster_size=4k,table_size=4", BACKING],
     "parallels": ["", "cluster_size=64k"],
     "luks": ["key-secret=s,iter-time=200", "key-secret=s,iter-time=200,cipher-alg=aes-192",
@@ -47,6 +48,8 @@ ROWS = {
 }
 # Options that no row can have, and why.
 NEVER = {
+    # refused by name, since its cipher gives no protection; and of the file below, see there
+    "qcow": {"encryption", "encrypt.format", "encrypt.key-secret", "preallocation"},
     "qcow2": {"encryption"},  # qemu-img makes no images of that old kind any more
     "vdi": {"preallocation"},  # qemu-img refuses its own; static=on is the same
     # of the file below, which these formats fill as they like
