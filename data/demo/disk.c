@@ -16,12 +16,14 @@ enum {
     COMMAND_FLUSH = 0xe7,
     COMMAND_IDENTIFY = 0xec,
     WORDS = 256,
+    /* Status reads, of a third of a microsecond at least: ten seconds, as the host may be busy. */
+    PATIENCE = 30000000,
 };
 
 static bool
 wait_not_busy(uint8_t *out_status)
 {
-    for (unsigned i = 0; i < 1000000; i++) {
+    for (unsigned i = 0; i < PATIENCE; i++) {
         uint8_t status = in8(BASE + 7);
 
         if (status == 0xff || status == 0) {
