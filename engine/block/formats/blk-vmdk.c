@@ -5,9 +5,11 @@
  * and write; ESX flat and sparse extents; backing images.
  *
  * Specification: VMware "Virtual Disk Format" 5.0. A grain is whole in the file before the tables
- * say so, the redundant table first. The content ID changes with the first write; a backing image
- * whose ID is not the one that was recorded is not read. A stream-optimized image is written in
- * any order, every grain compressed; one that is written again leaves its old place unused.
+ * say so, the redundant table first; after a power failure the file reaches at least to all that
+ * they name, as it is lengthened some MiB ahead. The content ID changes with the first write; a
+ * backing image whose ID is not the one that was recorded is not read. A stream-optimized image is
+ * written in any order, every grain compressed; one that is written again leaves its old place
+ * unused.
  *
  * Thread: in a fiber; grain directories are in memory, grain tables are cached. */
 
@@ -16,6 +18,8 @@
 #include <json-glib/json-glib.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { ROOM_BYTES = 4 << 20 };
 
 /* ---- blocks ---- */
 
@@ -166,6 +170,22 @@ vmdk_reserve(BlkNode *node, uint64_t start, FmtRoom *out)
     return 0;
 }
 
+/* The tables may name what lies before extent->end, also when all that is not flushed gets lost. */
+static int
+secure_room(VmdkExtent *extent)
+{
+    uint64_t room_end = extent->end + ROOM_BYTES;
+    int ret;
+
+    if (extent->is_compressed || extent->end <= extent->room_end) {
+        return 0;
+    }
+    ret = fmt_extend(extent->file, room_end);
+    ret = ret < 0 ? ret : blk_flush(extent->file);
+    extent->room_end = ret < 0 ? extent->room_end : room_end;
+    return ret;
+}
+
 /* A grain table that is not there yet, at the end of the file. */
 static int
 add_table(VmdkExtent *extent, uint32_t *directory, uint64_t directory_at, uint64_t index)
@@ -179,7 +199,8 @@ add_table(VmdkExtent *extent, uint32_t *directory, uint64_t directory_at, uint64
         return zeroes ? -EFBIG : -ENOMEM;
     }
     extent->end += len;
-    ret = blk_write_buffer(extent->file, at, zeroes, len, 0);
+    ret = secure_room(extent);
+    ret = ret < 0 ? ret : blk_write_buffer(extent->file, at, zeroes, len, 0);
     ret = ret < 0 ? ret : blk_write_buffer(extent->file, directory_at + index * 4, &entry, 4, 0);
     if (ret == 0) {
         directory[index] = entry;
@@ -207,9 +228,11 @@ set_entry(BlkNode *node, uint64_t start, uint32_t entry)
 {
     VmdkExtent *extent = find_extent(node, start);
     uint64_t grain = (start - extent->start) / extent->grain_bytes;
-    int ret =
-        extent->rgd ? put_entry(node, extent, extent->rgd, extent->rgd_offset, grain, entry) : 0;
+    int ret = secure_room(extent);
 
+    if (ret == 0 && extent->rgd) {
+        ret = put_entry(node, extent, extent->rgd, extent->rgd_offset, grain, entry);
+    }
     return ret < 0 ? ret : put_entry(node, extent, extent->gd, extent->gd_offset, grain, entry);
 }
 
@@ -352,6 +375,9 @@ vmdk_set_read_only(BlkNode *node, bool read_only, GError **error)
                         node->filename, extent->file->node->filename);
             return false;
         }
+    }
+    if (read_only) {
+        vmdk_trim(node);
     }
     return true;
 }

@@ -432,10 +432,27 @@ vmdk_open(BlkNode *node, GError **error)
 }
 
 void
+vmdk_trim(BlkNode *node)
+{
+    const Vmdk *vmdk = node->state;
+
+    for (unsigned i = 0; i < vmdk->extents->len; i++) {
+        VmdkExtent *extent = &g_array_index(vmdk->extents, VmdkExtent, i);
+        if (extent->end < extent->room_end &&
+            blk_truncate(extent->file, extent->end, BLK_PREALLOC_OFF, NULL)) {
+            extent->room_end = 0;
+        }
+    }
+}
+
+void
 vmdk_close(BlkNode *node)
 {
     Vmdk *vmdk = node->state;
 
+    if (node->opened && !node->read_only) {
+        vmdk_trim(node);
+    }
     for (unsigned i = 0; vmdk->extents && i < vmdk->extents->len; i++) {
         VmdkExtent *extent = &g_array_index(vmdk->extents, VmdkExtent, i);
         fmt_tables_free(extent->tables);

@@ -65,7 +65,8 @@ typedef struct VmdkExtent {
     uint64_t gd_offset, rgd_offset; /* bytes; rgd 0: no copy */
     uint32_t *gd, *rgd;             /* little-endian, as in the file */
     FmtTables *tables;
-    uint64_t end; /* new grains go here */
+    uint64_t end;      /* new grains go here */
+    uint64_t room_end; /* the file reaches so far, whatever happens */
     bool has_zero_grains, is_compressed, has_markers;
 } VmdkExtent;
 
@@ -85,6 +86,8 @@ extern const FmtMapOps vmdk_map_ops, vmdk_compressed_map_ops;
 
 bool vmdk_open(BlkNode *node, GError **error);
 void vmdk_close(BlkNode *node);
+/* Gives back what the files were lengthened ahead; if that fails they stay longer. */
+void vmdk_trim(BlkNode *node);
 
 /* ---- vmdk-create.c ---- */
 
