@@ -604,7 +604,8 @@ vit_tcg_get_last_jump(const VitCpu *cpu, uint64_t *out_rip)
     const TcgLink *link = tcg->hot.link;
     const uint8_t *bytes;
 
-    return link && !link->ungrouped &&
+    /* a link behind a call is left by, with the return that came there as the last jump */
+    return link && !link->ungrouped && !link->far &&
            tcg_recover_rip(tcg->machine, link->jump + tcg_exec_delta(tcg->machine), out_rip, &bytes,
                            NULL);
 }
