@@ -49,16 +49,14 @@ tcg_rig_skips(void)
     return false;
 }
 
-uint64_t
-tcg_rig_run(TcgRig *f, const uint8_t *program, const uint8_t *end)
+void
+tcg_rig_go(TcgRig *f, uint64_t rip, uint64_t rsp)
 {
     X86State *s = &f->rig->core->s;
     VitCpuExit reason;
 
-    vit_address_space_write_bytes(f->rig->host.memory, TCG_RIG_BASE, program,
-                                  (size_t)(end - program));
-    s->rip = TCG_RIG_BASE;
-    s->gpr[X86_RSP] = 0x8000;
+    s->rip = rip;
+    s->gpr[X86_RSP] = rsp;
     s->rflags = 2;
     s->cr4 |= X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT;
     s->activity = X86_ACTIVE;
@@ -67,5 +65,13 @@ tcg_rig_run(TcgRig *f, const uint8_t *program, const uint8_t *end)
         reason = vit_tcg_executor.run(&f->rig->cpu);
     } while (reason == VIT_CPU_EXIT_REQUEST || vit_cpu_events(&f->rig->cpu));
     g_assert_cmpint(reason, ==, VIT_CPU_EXIT_HALT);
-    return s->gpr[X86_RBX];
+}
+
+uint64_t
+tcg_rig_run(TcgRig *f, const uint8_t *program, const uint8_t *end)
+{
+    vit_address_space_write_bytes(f->rig->host.memory, TCG_RIG_BASE, program,
+                                  (size_t)(end - program));
+    tcg_rig_go(f, TCG_RIG_BASE, 0x8000);
+    return f->rig->core->s.gpr[X86_RBX];
 }

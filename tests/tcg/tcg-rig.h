@@ -21,6 +21,8 @@ void tcg_rig_init(TcgRig *f, const TcgOptions *options, bool apart);
 void tcg_rig_finish(TcgRig *f);
 /* Whether the test is skipped, being about figures of the translator that this host has none of. */
 bool tcg_rig_skips(void);
+/* Runs from RIP up to HLT. */
+void tcg_rig_go(TcgRig *f, uint64_t rip, uint64_t rsp);
 /* Runs the program up to its HLT; returns RBX. */
 uint64_t tcg_rig_run(TcgRig *f, const uint8_t *program, const uint8_t *end);
 

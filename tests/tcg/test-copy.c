@@ -44,7 +44,6 @@ static uint64_t
 run_at(TcgRig *f, unsigned place, uint8_t constant, bool fault)
 {
     X86State *s = &f->rig->core->s;
-    VitCpuExit reason;
 
     rig_long(f->rig, 3);
     for (unsigned vector = X86_EXC_GP; vector <= X86_EXC_PF; vector++) {
@@ -52,18 +51,9 @@ run_at(TcgRig *f, unsigned place, uint8_t constant, bool fault)
         rig_put(f->rig, 0x2008 + 16 * vector, 0, 8);
     }
     rig_put(f->rig, 0x100000 + 8 * place, 0x101007, 8);
-    s->rip = base_of(place);
-    s->gpr[X86_RSP] = base_of(place) - TCG_RIG_BASE + 0x8000;
     s->gpr[X86_RDI] = constant;
     s->gpr[X86_RSI] = fault;
-    s->rflags = 2;
-    s->cr4 |= X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT;
-    s->activity = X86_ACTIVE;
-    x86_state_changed(f->rig->core);
-    do {
-        reason = vit_tcg_executor.run(&f->rig->cpu);
-    } while (reason == VIT_CPU_EXIT_REQUEST || vit_cpu_events(&f->rig->cpu));
-    g_assert_cmpint(reason, ==, VIT_CPU_EXIT_HALT);
+    tcg_rig_go(f, base_of(place), base_of(place) - TCG_RIG_BASE + 0x8000);
     g_assert_cmphex(s->rip, ==, HANDLER + 1);
     return rig_get(f->rig, s->gpr[X86_RSP] + 8, 8);
 }

@@ -128,6 +128,29 @@ check_times(TcgRig *f, VitClock *clock)
     g_assert_cmpuint(s->gpr[X86_R8], <=, (uint64_t)vit_clock_get_ns(clock) + s->tsc_offset);
 }
 
+/* A rig whose clock follows the host's, by its counter where that can be. Returns the one it had.
+ */
+static VitClock *
+follow_host(TcgRig *f, const TcgOptions *options)
+{
+    VitClock *stepped;
+
+    fixture_init(f, options);
+    stepped = f->rig->host.clock;
+    f->rig->host.clock = vit_clock_new(&f->rig->lock, VIT_CLOCK_REALTIME);
+    vit_clock_resume(f->rig->host.clock);
+    g_usleep(12000); /* until it can be told by the counter */
+    return stepped;
+}
+
+static void
+finish_following(TcgRig *f, VitClock *stepped)
+{
+    vit_clock_free(f->rig->host.clock);
+    f->rig->host.clock = stepped;
+    tcg_rig_finish(f);
+}
+
 static void
 test_time(void)
 {
@@ -137,11 +160,8 @@ test_time(void)
         X86State *s;
         TcgRig f;
 
-        fixture_init(&f, &modes[i]);
-        stepped = f.rig->host.clock;
-        f.rig->host.clock = clock = vit_clock_new(&f.rig->lock, VIT_CLOCK_REALTIME);
-        vit_clock_resume(clock);
-        g_usleep(12000); /* until it can be told by the host's counter */
+        stepped = follow_host(&f, &modes[i]);
+        clock = f.rig->host.clock;
         s = &f.rig->core->s;
         s->tsc_aux = 0x1234;
         check_times(&f, clock);
@@ -158,9 +178,7 @@ test_time(void)
             check_times(&f, clock);
             g_assert_cmpuint(tcg_cpu_of(f.rig->core)->interpreted - interpreted, <, 20);
         }
-        vit_clock_free(clock);
-        f.rig->host.clock = stepped;
-        tcg_rig_finish(&f);
+        finish_following(&f, stepped);
     }
 }
 
@@ -169,15 +187,11 @@ static void
 test_time_denied(void)
 {
     for (unsigned i = 0; i < VIT_ARRAY_LEN(modes); i++) {
-        VitClock *clock, *stepped;
+        VitClock *stepped;
         X86State *s;
         TcgRig f;
 
-        fixture_init(&f, &modes[i]);
-        stepped = f.rig->host.clock;
-        f.rig->host.clock = clock = vit_clock_new(&f.rig->lock, VIT_CLOCK_REALTIME);
-        vit_clock_resume(clock);
-        g_usleep(12000);
+        stepped = follow_host(&f, &modes[i]);
         s = &f.rig->core->s;
         for (unsigned turn = 0; turn < 6; turn++) {
             rig_long(f.rig, 3);
@@ -188,9 +202,7 @@ test_time_denied(void)
             g_assert_cmphex(s->gpr[X86_RDX] == UINT64_MAX, ==, turn & 1);
             g_assert_cmphex(s->gpr[X86_RSI], ==, turn & 1 ? 300 : 0);
         }
-        vit_clock_free(clock);
-        f.rig->host.clock = stepped;
-        tcg_rig_finish(&f);
+        finish_following(&f, stepped);
     }
 }
 
