@@ -31,6 +31,10 @@ MODES = {
     "rewrite-default": "--rewrite",
     "loops": "--exact --loops 100",
     "loops-default": "--loops 100",
+    "moved": "--exact --mode 64 --moved 100",
+    "moved-default": "--mode 64 --moved 100",
+    "moved-rewrite": "--exact --mode 64 --moved 100 --rewrite",
+    "moved-invalidate": "--mode 64 --moved 100 --loops 50 --invalidate-every 30",
     "odd": "--exact --one-insn --force-exits --tlb-entries 4 --invalidate-every 50 --rewrite",
     "short": "--exact --length 3",
     "long": "--length 24 --loops 50",
@@ -38,9 +42,10 @@ MODES = {
               "int,stack,flow,string,system,x87,mmx,sse,avx",
 }
 CLOSING = re.compile(r"cpu-oracle: seed \d+, (\d+) cases, (\d+) instructions \((\d+) executed\), "
-                     r"(\d+) faults, .*; (\d+) differences, (\d+) not seen again, (\d+) endless, "
+                     r"(\d+) faults, .*; (\d+) differences, (\d+) not when alone, "
+                     r"(\d+) host not stable, (\d+) endless, "
                      r"(\d+) strayed, (\d+) batches lost")
-NAMES = "cases generated executed faults differences again endless strayed lost".split()
+NAMES = "cases generated executed faults differences again unstable endless strayed lost".split()
 
 
 def run(program, mode, seconds, seed):
@@ -93,8 +98,8 @@ def main():
         for mode in args.mode or MODES:
             status, text, counts = run(program, mode, args.seconds, seed)
             print(f"{mode}: seed {seed}: {counts.get('executed', 0)} executed, "
-                  f"{counts.get('differences', 0)} differences, {counts.get('again', 0)} not seen "
-                  f"again, {counts.get('lost', 0)} batches lost", flush=True)
+                  f"{counts.get('differences', 0)} differences, {counts.get('unstable', 0)} host not "
+                  f"stable, {counts.get('lost', 0)} batches lost", flush=True)
             if args.tally and counts:
                 add_to_tally(args.tally, mode, counts)
             if status != 0:

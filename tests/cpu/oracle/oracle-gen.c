@@ -569,6 +569,25 @@ choose_place(OracleRng *rng, OracleGen *gen, OracleCase *c)
             : c->mode == ORACLE_32
                 ? ORACLE_CS32
                 : ORACLE_LDT_SELECTOR(ORACLE_LDT_CODE + ((at - ORACLE_CODE) >> 16));
+    c->moved = 0;
+    if (c->mode == ORACLE_64 && oracle_chance(rng, gen->options.moved_percent)) {
+        c->moved = oracle_places[oracle_below(rng, ORACLE_PLACES)];
+    }
+}
+
+/* The state after that of C goes on at the next place. */
+static void
+move_on(OracleCase *c, unsigned steps)
+{
+    unsigned place = 0;
+
+    if (c->moved) {
+        while (oracle_places[place] != c->moved) {
+            place++;
+        }
+        c->moved = oracle_places[(place + steps) % ORACLE_PLACES];
+        c->in.rip = c->entry + c->moved;
+    }
 }
 
 /* ---- Loops ---- */
@@ -708,7 +727,7 @@ make_stream(OracleGen *gen, uint64_t number, OracleCase *out_case)
     choose_place(&rng, gen, out_case);
     ctx.mode = out_case->mode;
     make_registers(&ctx, out_case, 0);
-    out_case->in.rip = out_case->entry - out_case->code_base;
+    out_case->in.rip = out_case->entry + out_case->moved - out_case->code_base;
     theme.classes[0] = pick_class(gen, &rng);
     while (theme.count < 3 && oracle_chance(&rng, 40)) {
         theme.classes[theme.count++] = pick_class(gen, &rng);
@@ -756,6 +775,7 @@ make_variant(OracleGen *gen, const OracleCase *first, uint64_t number, OracleCas
 
     *out_case = *first;
     out_case->number = number;
+    move_on(out_case, (unsigned)(number % ORACLE_VARIANTS));
     oracle_rng_seed(&rng, gen->options.seed, number);
     out_case->pattern = (uint8_t)oracle_below(&rng, ORACLE_PATTERNS);
     make_registers(&ctx, out_case, first->relied);

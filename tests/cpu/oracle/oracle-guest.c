@@ -19,6 +19,7 @@
 #include "x86-fpu.h"
 #include "x86-system.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Physical layout; the kernel half maps the first 2 MiB at KERNEL. */
@@ -36,7 +37,9 @@
 #define PHYS_LDT       0x13000u
 #define PHYS_STACK_TOP 0x15000u
 #define PHYS_HANDLERS  0x20000u
+#define PHYS_PLACES    0x30000u /* level 3, then levels 2, 1, 1 of each place */
 #define PHYS_CODE      0x100000u
+#define PHYS_CODE_COPY 0x140000u
 #define PHYS_DATA      0x180000u
 #define RAM_BYTES      0x200000u
 
@@ -86,6 +89,39 @@ get64(const OracleGuest *guest, uint32_t physical)
     return value;
 }
 
+/* The pages of the code at CODE and the data, SHIFT pages further than where their tables begin. */
+static void
+map_pages(OracleGuest *guest, uint32_t code_l1, uint32_t data_l1, uint32_t code, unsigned shift)
+{
+    for (unsigned i = 0; i < ORACLE_BATCHES * ORACLE_CODE_BYTES / 4096; i++) {
+        put64(guest, code_l1 + (shift + i) * 8, (code + i * 4096) | PTE_P | PTE_U | PTE_AD);
+    }
+    for (unsigned i = 0; i < ORACLE_DATA_PAGES; i++) {
+        if (i != 3) {
+            put64(guest, data_l1 + (shift + i) * 8,
+                  (PHYS_DATA + i * 4096) | PTE_P | (i == 2 ? 0 : PTE_W) | PTE_U | PTE_AD | PTE_NX);
+        }
+    }
+}
+
+static void
+map_places(OracleGuest *guest)
+{
+    const uint64_t table = PTE_P | PTE_W | PTE_U | PTE_AD;
+
+    put64(guest, PHYS_PML4 + (ORACLE_HIGH >> 39) * 8, PHYS_PLACES | table);
+    for (unsigned i = 0; i < ORACLE_PLACES; i++) {
+        uint32_t l2 = PHYS_PLACES + 0x1000 + i * 0x3000, code_l1 = l2 + 0x1000;
+        uint32_t data_l1 = l2 + 0x2000;
+
+        put64(guest, PHYS_PLACES + (oracle_places[i] >> 30 & 511) * 8, l2 | table);
+        put64(guest, l2 + (ORACLE_CODE >> 21) * 8, code_l1 | table);
+        put64(guest, l2 + (ORACLE_DATA >> 21) * 8, data_l1 | table);
+        map_pages(guest, code_l1, data_l1, i & 1 ? PHYS_CODE_COPY : PHYS_CODE,
+                  oracle_places[i] >> 12 & 511);
+    }
+}
+
 static void
 make_page_tables(OracleGuest *guest)
 {
@@ -98,15 +134,8 @@ make_page_tables(OracleGuest *guest)
     put64(guest, PHYS_USER_L3, PHYS_USER_L2 | table);
     put64(guest, PHYS_USER_L2 + (ORACLE_CODE >> 21) * 8, PHYS_CODE_L1 | table);
     put64(guest, PHYS_USER_L2 + (ORACLE_DATA >> 21) * 8, PHYS_DATA_L1 | table);
-    for (unsigned i = 0; i < ORACLE_BATCHES * ORACLE_CODE_BYTES / 4096; i++) {
-        put64(guest, PHYS_CODE_L1 + i * 8, (PHYS_CODE + i * 4096) | PTE_P | PTE_U | PTE_AD);
-    }
-    for (unsigned i = 0; i < ORACLE_DATA_PAGES; i++) {
-        if (i != 3) {
-            put64(guest, PHYS_DATA_L1 + i * 8,
-                  (PHYS_DATA + i * 4096) | PTE_P | (i == 2 ? 0 : PTE_W) | PTE_U | PTE_AD | PTE_NX);
-        }
-    }
+    map_pages(guest, PHYS_CODE_L1, PHYS_DATA_L1, PHYS_CODE, 0);
+    map_places(guest);
 }
 
 static uint64_t
@@ -422,6 +451,7 @@ rewrite(OracleGuest *guest, const OracleCase *c)
 
     if (memcmp(guest->ram->host + PHYS_CODE + at, guest->pages + at, len) != 0) {
         vit_address_space_write_bytes(guest->memory, PHYS_CODE + at, guest->pages + at, len);
+        vit_address_space_write_bytes(guest->memory, PHYS_CODE_COPY + at, guest->pages + at, len);
     }
 }
 
@@ -440,10 +470,17 @@ oracle_guest_place(OracleGuest *guest, const OracleCase *cases, unsigned count)
     }
     if (!guest->options->rewrites) {
         memcpy(guest->ram->host + PHYS_CODE, guest->pages, ORACLE_BATCHES * ORACLE_CODE_BYTES);
+        memcpy(guest->ram->host + PHYS_CODE_COPY, guest->pages, ORACLE_BATCHES * ORACLE_CODE_BYTES);
         guest->cpu.executor->reset(&guest->cpu);
         set_system_state(guest);
     }
     guest->core->code_generation++;
+}
+
+static inline bool
+is_code(uint64_t linear)
+{
+    return linear - ORACLE_CODE < ORACLE_BATCHES * ORACLE_CODE_BYTES;
 }
 
 /* Whether control has left the case's own instructions in their order, for something else in the
@@ -452,7 +489,7 @@ oracle_guest_place(OracleGuest *guest, const OracleCase *cases, unsigned count)
 static inline bool
 strays(const OracleCase *c, uint64_t rip, unsigned *next)
 {
-    uint64_t offset = rip - c->in.rip;
+    uint64_t offset = rip - c->in.rip, linear = rip + c->code_base;
 
     if (c->loop_at && offset == c->start[c->loop_start] && *next > c->loop_start) {
         *next = c->loop_start;
@@ -460,8 +497,7 @@ strays(const OracleCase *c, uint64_t rip, unsigned *next)
     while (*next < c->count && c->start[*next] < offset) {
         ++*next;
     }
-    return offset != c->start[*next] &&
-           rip + c->code_base - ORACLE_CODE < ORACLE_BATCHES * ORACLE_CODE_BYTES;
+    return offset != c->start[*next] && (is_code(linear) || is_code(linear - c->moved));
 }
 
 /* What happened is in the frame on the stack, unless nothing did. */
@@ -545,6 +581,17 @@ oracle_guest_run(OracleGuest *guest, const OracleCase *c, OracleResult *out_resu
     store_vectors(&core->s, out_result->out.xsave);
     out_result->data_hash = oracle_hash(guest->ram->host + PHYS_DATA);
     core->s.activity = X86_ACTIVE;
+}
+
+void
+oracle_guest_print_statistics(const OracleGuest *guest)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    if (guest->tcg) {
+        vit_tcg_print_statistics(guest->tcg, text);
+        fputs(text->str, stdout);
+    }
 }
 
 void

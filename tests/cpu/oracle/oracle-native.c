@@ -58,7 +58,7 @@ struct OracleNative {
     OracleBatch *batches; /* shared */
     uint8_t *patterns;    /* shared */
     uint8_t *code;        /* shared, writable alias */
-    int code_fd;
+    int code_fd, data_fd;
     int to_child, from_child;
     pid_t pid;
 };
@@ -240,8 +240,8 @@ static void
 run_case(const OracleCase *c, OracleResult *result)
 {
     CONTROL->result = result;
-    CONTROL->entry = c->entry;
-    CONTROL->far_offset = c->entry - c->code_base;
+    CONTROL->entry = c->entry + c->moved;
+    CONTROL->far_offset = (uint32_t)c->in.rip;
     CONTROL->far_cs = c->cs;
     CONTROL->serial++;
     CONTROL->inside = 1;
@@ -268,28 +268,40 @@ load_pattern(const uint8_t *pattern)
     memcpy(data + 0x4000, pattern + 0x3000, 0x1000);
 }
 
+/* The pages of code and data, MOVED from where they lie first. Populated: a write to a page that is
+ * not mapped yet has another error code. */
+static bool
+map_place(const OracleNative *native, uint64_t moved)
+{
+    const int fixed = MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE;
+    const int rw = PROT_READ | PROT_WRITE;
+    uint8_t *code = (uint8_t *)(uintptr_t)(ORACLE_CODE + moved);
+    uint8_t *data = (uint8_t *)(uintptr_t)(ORACLE_DATA + moved);
+
+    return mmap(code, ORACLE_BATCHES * ORACLE_CODE_BYTES, PROT_READ | PROT_EXEC, fixed,
+                native->code_fd, 0) != MAP_FAILED &&
+           mmap(data, 0x2000, rw, fixed, native->data_fd, 0) != MAP_FAILED &&
+           mmap(data + 0x2000, 0x1000, PROT_READ, fixed, native->data_fd, 0x2000) != MAP_FAILED &&
+           mmap(data + 0x4000, 0x1000, rw, fixed, native->data_fd, 0x3000) != MAP_FAILED;
+}
+
 static void
 child_map(const OracleNative *native)
 {
     const int fixed = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
     const int rw = PROT_READ | PROT_WRITE;
-    uint8_t *data = (uint8_t *)(uintptr_t)ORACLE_DATA;
     size_t exit_len = (size_t)(leave_guest_end - leave_guest);
+    bool mapped = map_place(native, 0);
 
-    /* populated: a write to a code page that is not mapped yet has another error code */
-    if (mmap(CONTROL, 4096, rw, fixed, -1, 0) == MAP_FAILED ||
-        mmap((void *)ORACLE_EXIT, 4096, rw, fixed, -1, 0) == MAP_FAILED ||
-        mmap((void *)(uintptr_t)ORACLE_CODE, ORACLE_BATCHES * ORACLE_CODE_BYTES,
-             PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE,
-             native->code_fd, 0) == MAP_FAILED ||
-        mmap(data, 0x3000, rw, fixed, -1, 0) == MAP_FAILED ||
-        mmap(data + 0x4000, 0x1000, rw, fixed, -1, 0) == MAP_FAILED) {
+    for (unsigned i = 0; i < ORACLE_PLACES; i++) {
+        mapped = mapped && map_place(native, oracle_places[i]);
+    }
+    if (!mapped || mmap(CONTROL, 4096, rw, fixed, -1, 0) == MAP_FAILED ||
+        mmap((void *)ORACLE_EXIT, 4096, rw, fixed, -1, 0) == MAP_FAILED) {
         _exit(98);
     }
     memcpy((void *)ORACLE_EXIT, leave_guest, exit_len);
     mprotect((void *)ORACLE_EXIT, 4096, PROT_READ | PROT_EXEC);
-    memcpy(data + 0x2000, native->patterns + 0x2000, 0x1000); /* the same in all patterns */
-    mprotect(data + 0x2000, 0x1000, PROT_READ);
     CONTROL->host_mxcsr = 0x1f80;
     __asm__ volatile("rdfsbase %0" : "=r"(CONTROL->host_fs_base));
 }
@@ -413,12 +425,18 @@ oracle_native_new(uint64_t seed, GError **error)
     native->batches = shared_memory(ORACLE_BATCHES * sizeof(OracleBatch));
     native->patterns = shared_memory(ORACLE_PATTERNS * ORACLE_PATTERN_BYTES);
     native->code_fd = memfd_create("oracle-code", MFD_CLOEXEC);
+    native->data_fd = memfd_create("oracle-data", MFD_CLOEXEC);
     if (ftruncate(native->code_fd, (off_t)code_bytes) == 0) {
         native->code =
             mmap(NULL, code_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, native->code_fd, 0);
     }
     for (unsigned i = 0; i < ORACLE_PATTERNS; i++) {
         oracle_gen_pattern(seed, i, native->patterns + i * ORACLE_PATTERN_BYTES);
+    }
+    /* the read-only page is the same in all patterns */
+    if (pwrite(native->data_fd, native->patterns, ORACLE_PATTERN_BYTES, 0) !=
+        ORACLE_PATTERN_BYTES) {
+        g_printerr("oracle: no memory for the data pages\n");
     }
     if (!start_child(native, error)) {
         g_free(native);
@@ -433,6 +451,7 @@ oracle_native_free(OracleNative *native)
     if (native) {
         stop_child(native);
         close(native->code_fd);
+        close(native->data_fd);
         g_free(native);
     }
 }

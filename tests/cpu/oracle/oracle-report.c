@@ -178,16 +178,9 @@ static bool
 run_alone(OracleGen *gen, OracleNative *native, OracleGuest *guest, const OracleCase *c,
           OracleResult *by_host, OracleResult *by_guest, uint8_t *host_data)
 {
-    OracleBatch *batch = oracle_native_batch(native, 0);
-
-    batch->count = 1;
-    batch->cases[0] = *c;
-    oracle_native_submit(native, 0);
-    if (!oracle_native_wait(native, 0)) {
+    if (!oracle_host_answer(native, c, by_host, host_data)) {
         return false;
     }
-    *by_host = batch->results[0];
-    memcpy(host_data, batch->data, ORACLE_PATTERN_BYTES);
     oracle_guest_place(guest, c, 1);
     warm_up(gen, guest, c, by_guest);
     oracle_guest_run(guest, c, by_guest);
@@ -212,7 +205,7 @@ print_instruction(const OracleCase *c, unsigned index)
     const uint8_t *bytes = c->code + c->start[index];
     unsigned len = c->start[index + 1] - c->start[index];
 
-    printf("  %08x", c->entry + c->start[index]);
+    printf("  %08" PRIx64, c->entry + c->moved + c->start[index]);
     print_bytes("", bytes, len);
 #ifdef HAVE_CAPSTONE
     static const cs_mode modes[] = { CS_MODE_64, CS_MODE_32, CS_MODE_16 };
@@ -220,7 +213,7 @@ print_instruction(const OracleCase *c, unsigned index)
     cs_insn *insn;
 
     if (cs_open(CS_ARCH_X86, modes[c->mode], &handle) == CS_ERR_OK) {
-        if (cs_disasm(handle, bytes, len, c->entry + c->start[index], 1, &insn) == 1) {
+        if (cs_disasm(handle, bytes, len, c->entry + c->moved + c->start[index], 1, &insn) == 1) {
             printf("           %s %s\n", insn->mnemonic, insn->op_str);
             cs_free(insn, 1);
         }
@@ -352,7 +345,7 @@ oracle_report(const OracleOptions *options, OracleGen *gen, OracleNative *native
         }
         cut(c, i, part);
         if (!run_alone(gen, native, guest, part, by_host, by_guest, data)) {
-            printf("case %" PRIu64 ": the child died\n", c->number);
+            printf("case %" PRIu64 ": the host is not the same twice\n", c->number);
             break;
         }
         if (!oracle_results_equal(part, by_host, by_guest, oracle_guest_executor(guest))) {

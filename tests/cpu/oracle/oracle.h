@@ -33,6 +33,17 @@
 #define ORACLE_CODE_BYTES    0x20000u /* ORACLE_SLOTS * ORACLE_SLOT_BYTES, rounded up */
 #define ORACLE_BATCHES       2u       /* in flight */
 
+/* Places: 64-bit code and the data pages lie at other addresses too, moved by oracle_places[]. Half
+ * of the places show a second copy of the code. */
+#define ORACLE_PLACES 4u
+#define ORACLE_HIGH   0x2a0000000000ull
+static const uint64_t oracle_places[ORACLE_PLACES] = {
+    ORACLE_HIGH,
+    ORACLE_HIGH + 0x100001000ull,
+    ORACLE_HIGH + 0x200025000ull,
+    ORACLE_HIGH + 0x3000c8000ull,
+};
+
 /* Data pages: 0 and 1 read-write, 2 read-only, 3 absent, 4 read-write, 5 absent; absent before. */
 #define ORACLE_DATA_PAGES    5u
 #define ORACLE_PATTERNS      8u
@@ -71,6 +82,7 @@ typedef struct OracleCase {
     uint64_t number;
     uint32_t entry, end; /* linear addresses in the code pages; at end lies a jump to ORACLE_EXIT */
     uint32_t code_base;  /* of CS: rip = linear - code_base */
+    uint64_t moved;      /* of oracle_places: its code runs there; 0: where entry says */
     uint16_t cs;
     uint8_t mode; /* OracleMode */
     uint8_t pattern;
@@ -124,6 +136,7 @@ typedef struct OracleOptions {
     uint32_t modes;              /* bit per OracleMode */
     unsigned length;             /* instructions per case */
     unsigned loop_percent;       /* of the streams in 32- and 64-bit code */
+    unsigned moved_percent;      /* of the streams in 64-bit code: each state runs elsewhere */
     const char *only;            /* mnemonic, NULL = all */
     const char *selection; /* the options that chose classes, modes, rows: part of a case's name */
     unsigned max_reports;
@@ -171,6 +184,19 @@ void oracle_guest_place(OracleGuest *guest, const OracleCase *cases, unsigned co
 void oracle_guest_run(OracleGuest *guest, const OracleCase *c, OracleResult *out_result);
 /* Data pages after the last case, ORACLE_PATTERN_BYTES. */
 void oracle_guest_data(const OracleGuest *guest, uint8_t *out_bytes);
+/* What the translator has done, on standard output. */
+void oracle_guest_print_statistics(const OracleGuest *guest);
+
+/* ---- oracle-again.c ---- */
+/* C by itself. False: the child died. OUT_DATA: ORACLE_PATTERN_BYTES. */
+bool oracle_host_run(OracleNative *native, const OracleCase *c, OracleResult *out_result,
+                     uint8_t *out_data);
+/* What the host says several times running. False: it does not, or the child died. */
+bool oracle_host_answer(OracleNative *native, const OracleCase *c, OracleResult *out_result,
+                        uint8_t *out_data);
+/* The batch of C again, up to C, whose result is kept. */
+void oracle_guest_replay(OracleGen *gen, OracleGuest *guest, const OracleCase *c,
+                         OracleResult *out_result);
 
 /* ---- oracle-report.c ---- */
 /* As equal as EXECUTOR promises. */
@@ -180,8 +206,8 @@ void oracle_print_stream(const OracleCase *c);
 /* One line on what differs. */
 void oracle_describe(const OracleCase *c, const OracleResult *native, const OracleResult *guest,
                      const OracleExecutor *executor);
-/* Finds the first instruction that differs and prints it. False: the difference did not show again
- * (the host lost FCS/FDS at a context switch, or the like). */
+/* Finds the first instruction that differs and prints it. False: the difference does not show when
+ * the case is alone. */
 bool oracle_report(const OracleOptions *options, OracleGen *gen, OracleNative *native,
                    OracleGuest *guest, const OracleCase *c, unsigned *reported);
 
