@@ -29,6 +29,7 @@ static bool shift;
 static volatile MouseState mouse = { SCREEN_WIDTH / 2, SCREEN_HEIGHT / 2, 0 };
 static uint8_t packet[3];
 static unsigned packet_len;
+static uint32_t packet_ticks; /* when its last byte came */
 
 static void
 controller_wait(uint8_t bit, bool set)
@@ -125,7 +126,12 @@ on_mouse(void)
         out8(PIC1, EOI);
         return;
     }
-    /* the first byte of a packet has bit 3 set: find it again when one was lost */
+    /* the first byte of a packet has bit 3 set, and none stays unfinished for long: so it is found
+     * again when a byte was lost or one came that is no packet's */
+    if (clock_ticks() - packet_ticks > TICK_HZ / 4) {
+        packet_len = 0;
+    }
+    packet_ticks = clock_ticks();
     if (packet_len > 0 || (byte & 8)) {
         packet[packet_len++] = byte;
     }

@@ -42,20 +42,25 @@ def guest_screenshot(app, window, folder, name="guest.png"):
     return path
 
 
-def wait_color(app, folder, window, x, y, color, seconds):
-    """Until the guest's own pixel X, Y has COLOR."""
+def wait_picture(app, folder, what, check, seconds=20):
+    """Until CHECK, which is given a function of x and y, likes the guest's own picture."""
     count = [0]
 
-    def check():
+    def look():
         count[0] += 1
-        path = guest_screenshot(app, window, folder, f"wait{count[0]}.png")
+        path = guest_screenshot(app, 2, folder, f"wait{count[0]}.png")
         width, height, data = png_pixels(path)
         os.unlink(path)
-        if x >= width or y >= height:
-            return False
-        at = (y * width + x) * 3
-        return int.from_bytes(data[at:at + 3], "big") == color
-    app.wait(f"guest pixel {x},{y} = {color:06x}", check, seconds)
+
+        def pixel(x, y):
+            at = (y * width + x) * 3
+            return int.from_bytes(data[at:at + 3], "big") if x < width and y < height else None
+        return check(pixel)
+    app.wait(what, look, seconds)
+
+
+def wait_bars(app, folder):
+    wait_picture(app, folder, "colour bars", lambda pixel: pixel(50, 20) == BARS[0], 60)
 
 
 def demo_painted_by(painter):
@@ -67,36 +72,25 @@ def demo_painted_by(painter):
             app.action("open-machine", "Demo")
             app.wait("machine window", lambda: app.window("Demo"))
             app.wait("running", lambda: app.enabled("power-button", 2))
-            wait_color(app, folder, 2, 50, 20, BARS[0], 60)
+            wait_bars(app, folder)
             # one guest pixel per device pixel: the window's pixels are the guest's
             app.call(f"{app_driver.PATH}/window/2", "org.gtk.Actions.SetState", "scale-mode",
                      "<'one'>", "{}")
             app.raise_window("Demo")
             desktop.run("xdotool", "windowsize", app.window("Demo"), "900", "800")
-            time.sleep(2)
+            offset, guest = app.wait("the guest's picture on the screen, pixel by pixel",
+                                     lambda: look_for_guest(app, desktop, folder), 20)
             shot(desktop, f"demo-{painter}")
-            whole = os.path.join(folder, "root.png")
-            desktop.screenshot(whole)
-            guest = png_pixels(guest_screenshot(app, 2, folder))
-            root = png_pixels(whole)
-            offset = find_picture(root, guest)
-            assert offset, "the guest's picture is not on the screen pixel by pixel"
             # typed keys reach the guest
             desktop.run("xdotool", "mousemove", str(offset[0] + 300), str(offset[1] + 500), "click",
                         "1")
             time.sleep(0.5)
             desktop.run("xdotool", "type", "--delay", "100", "hello")
-            time.sleep(1.5)
-            width, _, data = png_pixels(guest_screenshot(app, 2, folder, "typed.png"))
-            row = [data[((256 + 8) * width + x) * 3:((256 + 8) * width + x) * 3 + 3]
-                   for x in range(200, 240)]
-            assert any(pixel == b"\xf0\xf0\xf0" for pixel in row), "typed text is not shown"
+            wait_picture(app, folder, "typed text", lambda pixel: any(
+                pixel(x, 256 + 8) == 0xf0f0f0 for x in range(200, 240)))
             # a click turns the button's square red
             desktop.run("xdotool", "mousedown", "1")
-            time.sleep(1)
-            width, _, data = png_pixels(guest_screenshot(app, 2, folder, "click.png"))
-            at = (565 * width + 765) * 3
-            assert data[at:at + 3] == b"\xf6\x61\x51", data[at:at + 3].hex()
+            wait_picture(app, folder, "a red square", lambda pixel: pixel(765, 565) == 0xf66151)
             desktop.run("xdotool", "mouseup", "1")
             shot(desktop, f"demo-used-{painter}")
             # Ctrl+Alt lets go, then Escape's meaning is still the guest's: it powers off
@@ -104,6 +98,17 @@ def demo_painted_by(painter):
             app.action("send-keys", "esc", 2)
             app.wait("off", lambda: app.enabled("start", 2), 30)
             return guest
+
+
+def look_for_guest(app, desktop, folder):
+    """Where the guest's picture lies on the screen, and the picture; None."""
+    whole = os.path.join(folder, "root.png")
+    desktop.screenshot(whole)
+    path = guest_screenshot(app, 2, folder)
+    guest = png_pixels(path)
+    os.unlink(path)
+    offset = find_picture(png_pixels(whole), guest)
+    return offset and (offset, guest)
 
 
 def find_picture(root, guest):

@@ -86,7 +86,7 @@ def sizes():
     with Session() as session:
         session.show("Demo", 1100, 800)
         folder = session.desktop.dir
-        test_app.wait_color(session.app, folder, 2, 50, 20, test_app.BARS[0], 60)
+        test_app.wait_bars(session.app, folder)
         _, _, width, height = session.screen()
         session.set("filter", "'nearest'")
         expected = {"fit": (min(width, height * 4 // 3), min(height, width * 3 // 4)),
@@ -164,7 +164,7 @@ def let_out():
     with Session() as session:
         session.show("Demo", 900, 700)
         folder = session.desktop.dir
-        test_app.wait_color(session.app, folder, 2, 50, 20, test_app.BARS[0], 60)
+        test_app.wait_bars(session.app, folder)
         session.app.action("screenshot-copy", None, 2)
         time.sleep(1)
         path = os.path.join(folder, "copied.png")

@@ -229,6 +229,7 @@ def main(tests):
             result = "ok"
         except Exception:  # every failure is reported, then the next test runs
             note(traceback.format_exc())
+            traceback.print_exc()  # the only stream meson shows of a test that failed
         failed += result != "ok"
         print(f"{result} {number} - {test.__name__} ({time.monotonic() - start:.0f} s)", flush=True)
     sys.exit(1 if failed else 0)

@@ -198,6 +198,12 @@ test_read_twice(Fixture *f, gconstpointer data)
     g_assert_true(f->rig->irq[1]);
     g_assert_cmphex(test_inb(&f->rig->test, 0x60), ==, 0x32);
     g_assert_cmpuint(f->rig->irq_rises[1], ==, 2);
+    /* when its time has come the byte is there, though the timer is late */
+    vit_input_key(f->hub, KEY_D, true);
+    g_assert_cmphex(status(f) & 0x01, ==, 0x00);
+    vit_clock_set_ns(f->rig->test.platform.clock, hw_rig_now(f->rig) + 300000);
+    g_assert_cmphex(status(f) & 0x01, ==, 0x01);
+    g_assert_cmphex(test_inb(&f->rig->test, 0x60), ==, 0x23);
     /* while the interface is off the keyboard waits */
     command(f, 0xad);
     vit_input_key(f->hub, KEY_C, true);
