@@ -178,7 +178,7 @@ put_memory(TcgAsm *a, Insn *i, unsigned reg, const TcgMem *mem, unsigned tail, u
 {
     uint8_t digit = (uint8_t)((reg & 7) << 3);
     int32_t small = mem->disp >> disp_shift;
-    bool fits = !mem->long_disp && small == (int8_t)small && small << disp_shift == mem->disp;
+    bool fits = !mem->long_disp && small == (int8_t)small && small * (1 << disp_shift) == mem->disp;
     unsigned mod;
 
     if (mem->base == TCG_NO_REG && mem->index == TCG_NO_REG) {

@@ -36,6 +36,9 @@ typedef struct Finder {
     } open[TCG_GROUPS];
 } Finder;
 
+/* Beyond it no address is canonical, and sums might overflow. */
+#define OFFSET_MAX ((int64_t)1 << 60)
+
 TcgEa
 tcg_ea_of(const X86Insn *insn, uint64_t next_pc)
 {
@@ -296,8 +299,10 @@ note(Finder *f, TcgEa ea, unsigned size, bool write)
     if (ea.index != X86_NO_REG) {
         access->index = f->value[ea.index];
     }
-    /* the slow path of the first access would pass over the check that the second makes */
-    join(f, &key, access, f->noted == 1);
+    if (offset < OFFSET_MAX && offset > -OFFSET_MAX) {
+        /* the slow path of the first access would pass over the check that the second makes */
+        join(f, &key, access, f->noted == 1);
+    }
 }
 
 /* What the emitters will ask for, in the registers' values before the instruction. */

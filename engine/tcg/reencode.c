@@ -88,6 +88,9 @@ tcg_memory_size(const X86Insn *insn)
 {
     const X86Operand *operand = memory_operand(insn);
 
+    if (operand && operand->kind == X86_OP_VSIB) {
+        return 0; /* of elements that lie anywhere */
+    }
     if (operand && insn->encoding == X86_ENC_EVEX && insn->evex_b) {
         return insn->row->element;
     }
