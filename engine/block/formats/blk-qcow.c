@@ -6,7 +6,8 @@
  * The published description of the format by its author ("The QCOW Image Format", 2006):
  * big-endian, an L1 table of L2 tables of clusters; an entry with bit 63 is a compressed cluster,
  * whose length stands above its place. Clusters are only taken at the end of the file, data before
- * the L2 entry and a new L2 table before the L1 entry, so what a kill leaves is unused room.
+ * the L2 entry and a new L2 table before the L1 entry, so what a kill leaves is unused room. After
+ * a power failure the file reaches to all that the tables name, as it is lengthened ahead.
  * Encrypted images (AES) are refused by name: their cipher gives no protection.
  *
  * Thread: in a fiber; the L1 table is in memory, L2 tables are cached. */
@@ -47,7 +48,8 @@ typedef struct Qcow {
     FmtTables *l2;
     unsigned cluster_bits, l2_bits;
     uint64_t disk_len, l1_offset, l1_count;
-    uint64_t end; /* what is new goes here */
+    uint64_t end;      /* what is new goes here */
+    uint64_t room_end; /* the file reaches so far, whatever happens */
 } Qcow;
 
 static uint64_t
@@ -173,7 +175,8 @@ add_table(BlkNode *node, uint64_t index, uint64_t slot, uint64_t entry)
     }
     fmt_put_be64(table + slot * 8, entry);
     qcow->end = offset + table_bytes(qcow);
-    ret = blk_write_buffer(node->file, offset, table, table_bytes(qcow), 0);
+    ret = fmt_secure_room(node->file, qcow->end, &qcow->room_end);
+    ret = ret < 0 ? ret : blk_write_buffer(node->file, offset, table, table_bytes(qcow), 0);
     ret = ret < 0 ? ret : blk_flush(node->file);
     ret =
         ret < 0 ? ret : blk_write_buffer(node->file, qcow->l1_offset + index * 8, &l1_entry, 8, 0);
@@ -190,7 +193,11 @@ set_entry(BlkNode *node, uint64_t start, uint64_t entry)
     uint64_t cluster = start >> qcow->cluster_bits, index = cluster >> qcow->l2_bits;
     uint64_t slot = cluster & ((UINT64_C(1) << qcow->l2_bits) - 1);
     uint64_t bytes = GUINT64_TO_BE(entry), table = GUINT64_FROM_BE(qcow->l1[index]);
+    int ret = fmt_secure_room(node->file, qcow->end, &qcow->room_end);
 
+    if (ret < 0) {
+        return ret;
+    }
     return table
                ? fmt_tables_put(node, qcow->l2, node->file, table, (uint32_t)(slot * 8), &bytes, 8)
                : add_table(node, index, slot, entry);
@@ -378,9 +385,23 @@ qcow_close(BlkNode *node)
 {
     Qcow *qcow = node->state;
 
+    if (node->opened && !node->read_only) {
+        fmt_trim_room(node->file, qcow->end, &qcow->room_end);
+    }
     fmt_map_clear(&qcow->map);
     fmt_tables_free(qcow->l2);
     g_free(qcow->l1);
+}
+
+static bool
+qcow_set_read_only(BlkNode *node, bool read_only, GError **error)
+{
+    Qcow *qcow = node->state;
+
+    if (read_only) {
+        fmt_trim_room(node->file, qcow->end, &qcow->room_end);
+    }
+    return true;
 }
 
 static int64_t
@@ -495,6 +516,7 @@ const BlkDriver blk_qcow_driver = {
     .probe = qcow_probe,
     .open = qcow_open,
     .close = qcow_close,
+    .set_read_only = qcow_set_read_only,
     .read = fmt_map_read,
     .write = fmt_map_write,
     .write_zeroes = fmt_map_write_zeroes,

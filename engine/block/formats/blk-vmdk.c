@@ -19,8 +19,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ROOM_BYTES = 4 << 20 };
-
 /* ---- blocks ---- */
 
 static VmdkExtent *
@@ -170,20 +168,11 @@ vmdk_reserve(BlkNode *node, uint64_t start, FmtRoom *out)
     return 0;
 }
 
-/* The tables may name what lies before extent->end, also when all that is not flushed gets lost. */
 static int
 secure_room(VmdkExtent *extent)
 {
-    uint64_t room_end = extent->end + ROOM_BYTES;
-    int ret;
-
-    if (extent->is_compressed || extent->end <= extent->room_end) {
-        return 0;
-    }
-    ret = fmt_extend(extent->file, room_end);
-    ret = ret < 0 ? ret : blk_flush(extent->file);
-    extent->room_end = ret < 0 ? extent->room_end : room_end;
-    return ret;
+    return extent->is_compressed ? 0
+                                 : fmt_secure_room(extent->file, extent->end, &extent->room_end);
 }
 
 /* A grain table that is not there yet, at the end of the file. */

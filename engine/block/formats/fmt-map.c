@@ -18,6 +18,8 @@
 
 #include <string.h>
 
+enum { ROOM_BYTES = 4 << 20 };
+
 static FmtMap *
 map_of(BlkNode *node)
 {
@@ -150,6 +152,33 @@ fmt_extend(BlkChild *file, uint64_t end)
     static const uint8_t zero = 0;
 
     return fmt_file_len(file) >= end ? 0 : blk_write_buffer(file, end - 1, &zero, 1, 0);
+}
+
+int
+fmt_secure_room(BlkChild *file, uint64_t end, uint64_t *room_end)
+{
+    uint64_t wanted = end + ROOM_BYTES;
+    int ret;
+
+    if (end <= *room_end) {
+        return 0;
+    }
+    ret = fmt_extend(file, wanted);
+    if (ret < 0) {
+        wanted = end; /* it may have room for just that */
+        ret = fmt_extend(file, wanted);
+    }
+    ret = ret < 0 ? ret : blk_flush(file);
+    *room_end = ret < 0 ? *room_end : wanted;
+    return ret;
+}
+
+void
+fmt_trim_room(BlkChild *file, uint64_t end, uint64_t *room_end)
+{
+    if (end < *room_end && blk_truncate(file, end, BLK_PREALLOC_OFF, NULL)) {
+        *room_end = 0;
+    }
 }
 
 /* What the file does not have yet reads as zeroes; what lies there from before may not. */

@@ -169,3 +169,8 @@ int fmt_map_write_zeroes(BlkNode *node, uint64_t offset, uint64_t len, unsigned 
 int fmt_map_status(BlkNode *node, uint64_t offset, uint64_t len, BlkStatus *out);
 /* Extends FILE to END, where it is shorter. */
 int fmt_extend(BlkChild *file, uint64_t end);
+/* Lengthens FILE some MiB beyond END and flushes it, once for many blocks: a table may name what
+ * lies before *ROOM_END, also when all that is not flushed gets lost. */
+int fmt_secure_room(BlkChild *file, uint64_t end, uint64_t *room_end);
+/* Gives back what lies beyond END; if that fails the file stays longer. */
+void fmt_trim_room(BlkChild *file, uint64_t end, uint64_t *room_end);

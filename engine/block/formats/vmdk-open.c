@@ -438,10 +438,7 @@ vmdk_trim(BlkNode *node)
 
     for (unsigned i = 0; i < vmdk->extents->len; i++) {
         VmdkExtent *extent = &g_array_index(vmdk->extents, VmdkExtent, i);
-        if (extent->end < extent->room_end &&
-            blk_truncate(extent->file, extent->end, BLK_PREALLOC_OFF, NULL)) {
-            extent->room_end = 0;
-        }
+        fmt_trim_room(extent->file, extent->end, &extent->room_end);
     }
 }
 
