@@ -5,6 +5,7 @@
  *
  *   crash-writer guest|stream|commit|pivot|mirror|backup DIR SEED
  *   crash-writer write DIR SEED FORMAT         a guest alone, on DIR/disk.FORMAT
+ *   crash-writer remote SOCKET SEED            a guest alone, on the NBD server there
  *   crash-writer fill IMAGE SEED [FORMAT]
  *   crash-writer judge FORMAT OUT TOP [IMAGE...]
  *
@@ -254,10 +255,9 @@ write_with_job(const char *job, const char *dir, const char *seed)
 }
 
 static int
-write_image(const char *path, const char *seed, const char *format, unsigned count)
+write_image(const char *path, const char *seed, const char *options, unsigned count)
 {
     Writer writer = { .job = "", .events = { .event = note_event } };
-    g_autofree char *options = format_options(format, ",discard=unmap");
 
     begin(&writer, path, options, seed);
     for (unsigned i = 0; i < count; i++) {
@@ -314,6 +314,8 @@ judge(const char *format, const char *out, char **images)
         g_autofree char *buf = g_malloc(len + 1);
         if (blk_image_read(image, 0, buf, len) == 0) {
             g_file_set_contents(out, buf, (gssize)len, &error);
+        } else {
+            printf("failed to be read\n");
         }
     }
     if (error) {
@@ -332,11 +334,18 @@ main(int argc, char **argv)
         return judge(argv[2], argv[3], argv + 4);
     }
     if ((argc == 4 || argc == 5) && strcmp(argv[1], "fill") == 0) {
-        return write_image(argv[2], argv[3], argc == 5 ? argv[4] : "qcow2", WRITES / 4);
+        const char *format = argc == 5 ? argv[4] : "qcow2";
+        g_autofree char *options = format_options(format, ",discard=unmap");
+        return write_image(argv[2], argv[3], options, WRITES / 4);
     }
     if (argc == 5 && strcmp(argv[1], "write") == 0) {
         g_autofree char *path = g_strdup_printf("%s/disk.%s", argv[2], argv[4]);
-        return write_image(path, argv[3], argv[4], WRITES);
+        g_autofree char *options = format_options(argv[4], ",discard=unmap");
+        return write_image(path, argv[3], options, WRITES);
+    }
+    if (argc == 4 && strcmp(argv[1], "remote") == 0) {
+        g_autofree char *url = g_strconcat("nbd:unix:", argv[2], NULL);
+        return write_image(url, argv[3], "driver=raw", WRITES);
     }
     if (argc == 4) {
         return write_with_job(argv[1], argv[2], argv[3]);

@@ -35,16 +35,17 @@ SHIM = os.environ["CRASH_SHIM"]
 QEMU_IMG = shutil.which("qemu-img")
 SECTOR = 512
 DISK = 1 << 20
-CLUSTER = "cluster_size=4k"
+SECRET = "secret,id=s0,data=open sesame"  # crash-writer's
+CLUSTER = "cluster_size=CLUSTER"  # and CLUSTER is another one for every start
 
 
 class Fault(Exception):
     pass
 
 
-def run(*words, status=0):
+def run(*words, status=0, cwd=None):
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True,
-                          timeout=120)
+                          timeout=120, cwd=cwd)
     if status is not None and done.returncode != status:
         raise Fault(f"{' '.join(map(str, words))}: {done.returncode}: {done.stdout}{done.stderr}")
     return done
@@ -93,7 +94,8 @@ def judge(folder, images, ask_qemu, form="qcow2", mend=()):
         raise Fault(lines[-1])
     if ask_qemu and QEMU_IMG:
         for image in images:
-            done = run(QEMU_IMG, "check", *(mend or ["-U"]), "-f", form, image, status=None)
+            done = run(QEMU_IMG, "check", *(mend or ["-U"]), "-f", form, image, status=None,
+                       cwd=folder)  # where it looks for a data file
             if done.returncode not in (0, 3):
                 raise Fault(f"{image.name}: qemu-img check: {done.stdout}{done.stderr}")
     return out.read_bytes()
@@ -205,9 +207,37 @@ class Guest:
 # ---- scenarios ----
 
 class Scenario:
-    """prepare() makes the files; command() is what is ended; verify() looks at what is left. DONE:
-    it came to its end."""
+    """prepare() makes the files; command() is what is ended; verify() looks at what is left. SOURCE
+    is drawn from for all that need not be the same each time."""
     modes = ("kill", "power", "fail")
+    clusters = ("512", "1k", "4k", "16k", "64k")
+
+    def begin(self, folder, seed):
+        self.source = random.Random(seed)
+        self.cluster = self.source.choice(self.clusters)
+        self.prepare(folder)
+
+    def filled(self, options):
+        return options.replace("CLUSTER", self.cluster)
+
+    def fill(self, image, form="qcow2"):
+        """Writes what no guest writes."""
+        run(WRITER, "fill", image, self.source.randrange(2000, 12000), form)
+
+    def make(self, image, *words, length=DISK):
+        """An image with something in it."""
+        raw = image.with_suffix(".made")
+        raw.write_bytes(raw_disk(self.source.randrange(1 << 20), length))
+        img("convert", "-f", "raw", "-O", "qcow2", *words, raw, image)
+        raw.unlink()
+
+    def make_chain(self, folder):
+        options = ["-o", self.filled(CLUSTER)]
+        self.make(folder / "base.qcow2", *options)
+        for name, below in (("mid", "base"), ("top", "mid")):
+            img("create", "-q", "-f", "qcow2", *options, "-F", "qcow2", "-b", below + ".qcow2",
+                folder / (name + ".qcow2"))
+            self.fill(folder / (name + ".qcow2"))
 
     def prepare(self, folder):
         pass
@@ -222,26 +252,15 @@ class Scenario:
         """Of one that was made to fail."""
 
 
-def make_chain(folder):
-    (folder / "r.raw").write_bytes(raw_disk(1))
-    img("convert", "-f", "raw", "-O", "qcow2", "-o", CLUSTER, folder / "r.raw",
-        folder / "base.qcow2")
-    for name, below, seed in (("mid", "base", 1), ("top", "mid", 2)):
-        img("create", "-q", "-f", "qcow2", "-o", CLUSTER, "-F", "qcow2", "-b", below + ".qcow2",
-            folder / (name + ".qcow2"))
-        run(WRITER, "fill", folder / (name + ".qcow2"), seed)
-
-
 class Job(Scenario):
     def __init__(self, job, options=CLUSTER):
         self.job, self.options = job, options
 
     def prepare(self, folder):
-        make_chain(folder)
-        (folder / "r.raw").unlink()
+        self.make_chain(folder)
         if self.job in ("mirror", "backup"):
-            img("create", "-q", "-f", "qcow2", "-o", self.options, folder / "target.qcow2",
-                str(DISK))
+            img("create", "-q", "-f", "qcow2", "-o", self.filled(self.options),
+                folder / "target.qcow2", str(DISK))
         self.start = tags(content(folder / "top.qcow2"))
         (folder / "content.raw").unlink()
 
@@ -272,13 +291,14 @@ class Format(Scenario):
 
     def __init__(self, form, options="", size=DISK, checks=True, mend=()):
         self.form, self.size, self.checks, self.mend = form, size, checks, mend
-        self.options = ["-o", options] if options else []
+        self.options = options
 
     def prepare(self, folder):
         image = folder / f"disk.{self.form}"
-        secret = ["--object", "secret,id=s0,data=open sesame"] if self.form == "luks" else []
-        img("create", "-q", *secret, "-f", self.form, *self.options, image, str(self.size))
-        run(WRITER, "fill", image, 2, self.form)
+        secret = ["--object", SECRET] if self.form == "luks" else []
+        options = ["-o", self.filled(self.options)] if self.options else []
+        img("create", "-q", *secret, "-f", self.form, *options, image, str(self.size))
+        self.fill(image, self.form)
         out = folder / "start.raw"
         run(WRITER, "judge", self.form, out, image)
         self.start = self.lenient(out.read_bytes())
@@ -302,6 +322,40 @@ class Format(Scenario):
         Guest(self.start, marks).judge(image.name, self.lenient(shown))
 
 
+class Serve(Format):
+    """vitrine-img serve, which a guest writes to. It is the server that is ended."""
+
+    def command(self, folder, seed):
+        socket = folder / "socket"
+        guest = f"'{WRITER}' remote '{socket}' {seed}"
+        wait = f"for i in $(seq 100); do [ -S '{socket}' ] && break; sleep .02; done"
+        return ["sh", "-c", f"(unset CRASH_AT CRASH_FAIL CRASH_COUNT; {wait}; {guest}) & "
+                f"exec '{IMG}' serve -f {self.form} -k '{socket}' '{folder}/disk.{self.form}'"]
+
+
+class FormatCommand(Format):
+    """A command that works on disk.FORMAT and may not change what it shows, but for its length."""
+
+    def __init__(self, form, *words, low=0, high=0, **more):
+        super().__init__(form, **more)
+        self.words, self.low, self.high = words, low, high
+
+    def command(self, folder, seed):
+        self.source = random.Random(seed)
+        length = self.source.randrange(self.low // SECTOR, self.high // SECTOR + 1) * SECTOR
+        words = [word.replace("DIR", str(folder)) for word in self.words]
+        return [IMG] + words + ([str(length)] if self.high else [])
+
+    def verify(self, folder, marks, ask_qemu):
+        image = folder / f"disk.{self.form}"
+        shown = self.lenient(judge(folder, [image], ask_qemu and self.checks, self.form,
+                                   self.mend))
+        common = min(len(shown), len(self.start))
+        if shown[:common] != self.start[:common] or \
+                (self.form != "luks" and any(shown[common:])):
+            raise Fault(f"{image.name} shows something else")
+
+
 class Command(Scenario):
     """A command that works on disk.qcow2 and may not change what CHAIN shows."""
     words = ()
@@ -313,10 +367,7 @@ class Command(Scenario):
         self.__dict__.update(attributes)
 
     def prepare(self, folder):
-        (folder / "r.raw").write_bytes(raw_disk(1))
-        img("convert", "-f", "raw", "-O", "qcow2", "-o", self.options, folder / "r.raw",
-            folder / "disk.qcow2")
-        (folder / "r.raw").unlink()
+        self.make(folder / "disk.qcow2", "-o", self.filled(self.options))
         self.prepare_more(folder)
         self.start = content(folder / self.images[0])
         (folder / "content.raw").unlink()
@@ -325,15 +376,13 @@ class Command(Scenario):
         pass
 
     def command(self, folder, seed):
-        return [IMG] + [word.replace("DIR", str(folder)) for word in self.words]
+        return [IMG] + [self.filled(word).replace("DIR", str(folder)) for word in self.words]
 
     def verify_failure(self, folder, done):
         if done.returncode == 1 and not done.stderr.strip():
             raise Fault("it has failed and does not say so")
         if done.returncode not in (0, 1, 2, 3):
             raise Fault(f"it has ended with {done.returncode}: {done.stderr}")
-        if done.returncode == 1 and (folder / "out.qcow2").exists():
-            raise Fault("it has failed and leaves its target")
 
     def verify(self, folder, marks, ask_qemu):
         images = [folder / name for name in self.images]
@@ -353,15 +402,19 @@ class Chain(Command):
 
     def prepare_more(self, folder):
         (folder / "disk.qcow2").unlink()
-        make_chain(folder)
-        (folder / "r.raw").unlink()
-        (folder / "o.raw").write_bytes(raw_disk(5))
-        img("convert", "-f", "raw", "-O", "qcow2", "-o", CLUSTER, folder / "o.raw",
-            folder / "other.qcow2")
-        (folder / "o.raw").unlink()
+        self.make_chain(folder)
+        self.make(folder / "other.qcow2", "-o", self.filled(CLUSTER))
 
 
 class Resize(Command):
+    """To a length within LOW and HIGH."""
+
+    def prepare_more(self, folder):
+        self.length = self.source.randrange(self.low // SECTOR, self.high // SECTOR) * SECTOR
+
+    def command(self, folder, seed):
+        return super().command(folder, seed) + [str(self.length)]
+
     def compare(self, shown):
         common = min(len(shown), len(self.start))
         if shown[:common] != self.start[:common] or any(shown[common:]):
@@ -372,10 +425,10 @@ class Snapshots(Command):
     def prepare_more(self, folder):
         image = folder / "disk.qcow2"
         self.kept = {}
-        for name, seed in (("one", 3), ("two", 4)):
+        for name in ("one", "two"):
             img("snapshot", "-c", name, image)
             self.kept[name] = content(image)
-            run(WRITER, "fill", image, seed)
+            self.fill(image)
 
     def compare(self, shown):
         if shown != self.start and not ("-a" in self.words and shown == self.kept["one"]):
@@ -398,10 +451,12 @@ class Repair(Command):
         data = bytearray(image.read_bytes())
         table, = struct.unpack_from(">Q", data, 48)
         block, = struct.unpack_from(">Q", data, table)
-        used = [i for i in range(2048) if struct.unpack_from(">H", data, block + 2 * i)[0]]
-        for i, value in zip(used[10::7], (0, 3, 0, 2, 0, 0, 5) * 100):
-            struct.pack_into(">H", data, block + 2 * i, value)
-        struct.pack_into(">H", data, block + 2 * (used[-1] + 3), 1)
+        count = (1 << struct.unpack_from(">I", data, 20)[0]) // 2
+        used = [i for i in range(count) if struct.unpack_from(">H", data, block + 2 * i)[0]]
+        for i in self.source.sample(used, len(used) // 5 + 1):
+            struct.pack_into(">H", data, block + 2 * i, self.source.choice((0, 0, 2, 3, 5)))
+        for i in range(used[-1] + 1, min(used[-1] + 4, count)):
+            struct.pack_into(">H", data, block + 2 * i, self.source.choice((0, 1)))
         image.write_bytes(data)
 
     def verify(self, folder, marks, ask_qemu):
@@ -414,23 +469,77 @@ class Bitmaps(Command):
         image = folder / "disk.qcow2"
         for name in ("a", "b"):
             img("bitmap", "--add", "-g", "4k", image, name)
-        run(WRITER, "fill", image, 6)
+        self.fill(image)
         img("bitmap", "--disable", image, "a")
+
+    def verify_more(self, folder):
+        listed = json.loads(img("info", "--output=json", folder / "disk.qcow2").stdout)
+        bitmaps = listed["format-specific"]["data"].get("bitmaps", [])
+        names = {bitmap["name"] for bitmap in bitmaps}
+        if not {"a", "b"} - ({"a"} if "--remove" in self.words else set()) <= names:
+            raise Fault(f"of the bitmaps only {names} are left")
 
 
 class Making(Command):
-    """A command that writes a new file from disk.qcow2, which it may not touch."""
+    """A command that writes out.FORM from disk.qcow2, which it may not touch. What was not finished
+    need not open; if it does, it is sound."""
     modes = ("kill", "fail")
+    form = "qcow2"
 
     def prepare_more(self, folder):
         self.bytes = (folder / "disk.qcow2").read_bytes()
 
+    def verify_failure(self, folder, done):
+        super().verify_failure(folder, done)
+        if done.returncode == 1 and (folder / f"out.{self.form}").exists():
+            raise Fault("it has failed and leaves its target")
+
     def verify(self, folder, marks, ask_qemu):
         if (folder / "disk.qcow2").read_bytes() != self.bytes:
             raise Fault("the source has changed")
-        out = folder / "out.qcow2"
-        if out.exists() and out.read_bytes()[:4] == b"QFI\xfb":
-            judge(folder, [out], ask_qemu)
+        out = folder / f"out.{self.form}"
+        if out.exists() and img("info", "-f", self.form, out, status=None).returncode == 0:
+            judge(folder, [out], ask_qemu and self.form == "qcow2", self.form)
+
+
+class MakingInto(Making):
+    """One that writes into an image that is there."""
+
+    def prepare_more(self, folder):
+        super().prepare_more(folder)
+        self.make(folder / "out.qcow2", "-o", self.filled(CLUSTER))
+
+    def verify_failure(self, folder, done):
+        Command.verify_failure(self, folder, done)
+
+    def verify(self, folder, marks, ask_qemu):
+        super().verify(folder, marks, ask_qemu)
+        judge(folder, [folder / "out.qcow2"], ask_qemu)
+
+
+class BitmapsOfOther(Bitmaps):
+    def prepare_more(self, folder):
+        super().prepare_more(folder)
+        other = folder / "other.qcow2"
+        self.make(other, "-o", self.filled(CLUSTER))
+        img("bitmap", "--add", other, "b")
+        self.fill(other)
+
+
+class Keys(FormatCommand):
+    """A command that changes the key slots of an image. The first key goes on opening it."""
+
+    def __init__(self, state, **more):
+        super().__init__("luks", "amend", "--object", SECRET, "--object",
+                         "secret,id=s1,data=another", "--image-opts",
+                         "driver=luks,key-secret=s0,file.filename=DIR/disk.luks", "-o", state,
+                         options="iter-time=10,key-secret=s0", checks=False, **more)
+
+    def prepare(self, folder):
+        super().prepare(folder)
+        if "state=inactive" in self.words[-1]:
+            words = super().command(folder, 0)
+            img(*words[1:-1], "state=active,new-secret=s1,keyslot=3,iter-time=10")
 
 
 SCENARIOS = {
@@ -439,6 +548,8 @@ SCENARIOS = {
     "qcow2-lazy": Format("qcow2", CLUSTER + ",lazy_refcounts=on"),
     "qcow2-extended": Format("qcow2", "cluster_size=16k,extended_l2=on"),
     "qcow2-v2": Format("qcow2", CLUSTER + ",compat=0.10"),
+    "qcow2-data": Format("qcow2", CLUSTER + ",data_file=disk.data"),
+    "qcow": Format("qcow", checks=False),
     "luks": Format("luks", "iter-time=10,key-secret=s0", checks=False),
     "parallels": Format("parallels", "cluster_size=64k", mend=["-r", "all"]),  # of its in-use mark
     "qed": Format("qed", "cluster_size=4k,table_size=2"),
@@ -457,13 +568,27 @@ SCENARIOS = {
     "convert": Making("convert", "-O", "qcow2", "-o", CLUSTER, "DIR/disk.qcow2", "DIR/out.qcow2"),
     "convert-c": Making("convert", "-c", "-O", "qcow2", "-o", CLUSTER, "DIR/disk.qcow2",
                         "DIR/out.qcow2"),
+    "convert-n": MakingInto("convert", "-n", "-O", "qcow2", "DIR/disk.qcow2", "DIR/out.qcow2"),
+    "convert-bitmaps": Making("convert", "--bitmaps", "-O", "qcow2", "-o", CLUSTER,
+                              "DIR/disk.qcow2", "DIR/out.qcow2"),
+    **{f"convert-{form}": Making("convert", "-O", form, "DIR/disk.qcow2", f"DIR/out.{form}",
+                                 form=form)
+       for form in ("raw", "qcow", "qed", "vdi", "vhdx", "vmdk", "vpc", "parallels")},
+    **{f"resize-{form}": FormatCommand(form, "resize", "-q", "-f", form, f"DIR/disk.{form}",
+                                       low=2 << 20, high=30 << 20, **more)
+       for form, more in (("raw", {"checks": False}), ("qed", {}), ("vdi", {}),
+                          ("parallels", {"mend": ["-r", "all"]}))},
+    "bench": Command("bench", "-q", "-w", "-c", "60", "-s", "4k", "-S", "12k",
+                     "--flush-interval=20", "DIR/disk.qcow2", compare=lambda shown: None),
+    "serve": Serve("qcow2", CLUSTER),
+    "serve-raw": Serve("raw", checks=False),
     "dd": Making("dd", "-O", "qcow2", "bs=4k", "if=DIR/disk.qcow2", "of=DIR/out.qcow2"),
     "commit": Chain("commit", "-q", "DIR/top.qcow2"),
     "commit-base": Chain("commit", "-q", "-b", "base.qcow2", "-d", "DIR/top.qcow2"),
     "rebase": Chain("rebase", "-F", "qcow2", "-b", "other.qcow2", "DIR/top.qcow2"),
     "rebase-flat": Chain("rebase", "-b", "", "DIR/top.qcow2"),
-    "resize-grow": Resize("resize", "-q", "DIR/disk.qcow2", "300M"),
-    "resize-shrink": Resize("resize", "-q", "--shrink", "DIR/disk.qcow2", "300K"),
+    "resize-grow": Resize("resize", "-q", "DIR/disk.qcow2", low=1 << 20, high=30 << 20),
+    "resize-shrink": Resize("resize", "-q", "--shrink", "DIR/disk.qcow2", low=0, high=1 << 20),
     "snapshot-create": Snapshots("snapshot", "-c", "three", "DIR/disk.qcow2"),
     "snapshot-apply": Snapshots("snapshot", "-a", "one", "DIR/disk.qcow2"),
     "snapshot-delete": Snapshots("snapshot", "-d", "one", "DIR/disk.qcow2"),
@@ -474,12 +599,19 @@ SCENARIOS = {
                                  "DIR/disk.qcow2"),
     "amend-backing": Chain("amend", "-o", "backing_fmt=raw,backing_fmt=qcow2,backing_file=" +
                            "./" * 200 + "mid.qcow2", "DIR/top.qcow2"),
+    "amend-luks-add": Keys("state=active,new-secret=s1,keyslot=3,iter-time=10"),
+    "amend-luks-remove": Keys("state=inactive,keyslot=3"),
     "rebase-u": Chain("rebase", "-u", "-F", "qcow2", "-b", "./" * 150 + "mid.qcow2",
                       "DIR/top.qcow2"),
     "check-r": Repair("check", "-q", "-r", "all", "DIR/disk.qcow2"),
     "bitmap-add": Bitmaps("bitmap", "--add", "DIR/disk.qcow2", "c"),
     "bitmap-merge": Bitmaps("bitmap", "--merge", "b", "--clear", "--merge", "b", "DIR/disk.qcow2",
                             "a"),
+    "bitmap-merge-of": BitmapsOfOther("bitmap", "--merge", "b", "-b", "DIR/other.qcow2", "-F",
+                                      "qcow2", "DIR/disk.qcow2", "a"),
+    "bitmap-clear": Bitmaps("bitmap", "--clear", "DIR/disk.qcow2", "b"),
+    "bitmap-enable": Bitmaps("bitmap", "--enable", "DIR/disk.qcow2", "a"),
+    "bitmap-disable": Bitmaps("bitmap", "--disable", "DIR/disk.qcow2", "b"),
     "bitmap-remove": Bitmaps("bitmap", "--remove", "DIR/disk.qcow2", "a"),
 }
 
@@ -492,8 +624,6 @@ class Campaign:
         self.source = random.Random(f"{name} {seed}")
         self.start = room / "start"
         self.work = room / "work"
-        self.start.mkdir()
-        scenario.prepare(self.start)
         self.log, self.files, self.operations, self.uses = [], {}, 0, 0
         self.faults, self.points = 0, {mode: 0 for mode in scenario.modes}
 
@@ -514,6 +644,9 @@ class Campaign:
         """Runs it to its end, to know how long it is and what it writes."""
         count = self.room / "count"
         self.seed = self.source.randrange(10, 1000)
+        shutil.rmtree(self.start, ignore_errors=True)
+        self.start.mkdir()
+        self.scenario.begin(self.start, self.source.randrange(1 << 32))
         self.reset()
         before = {path.stat().st_ino: path.read_bytes() for path in self.work.iterdir()}
         done, self.log = self.execute(self.seed, CRASH_COUNT=count, CRASH_DATA=1)
