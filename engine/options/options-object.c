@@ -14,34 +14,7 @@ static const VitOptionKey k_object[] = {
     { 0 },
 };
 
-static const VitOptionValue v_object_memory_backend_ram_policy[] = {
-    { .name = "default" },
-    { .name = "preferred" },
-    { .name = "bind" },
-    { .name = "interleave" },
-    { 0 },
-};
-
-static const VitOptionKey k_object_memory_backend_ram[] = {
-    K_SIZE("size", NULL, "Region size", .flags = VIT_OPT_REQUIRED,
-           .mission = "object.memory-backend-ram.id"),
-    K_BOOL("merge", "on", "Same-page merging"),
-    K_BOOL("dump", "on", "Include in core dumps"),
-    K_BOOL("share", "off", "Shared mapping"),
-    K_BOOL("prealloc", "off", "Allocate at start"),
-    K_STRING("host-nodes", NULL, "Host NUMA nodes"),
-    K_ENUM("policy", v_object_memory_backend_ram_policy, "default", "Host NUMA policy"),
-    K_INT("prealloc-threads", "1", "Threads that allocate", .min = 1, .max = 1024,
-          .mission = "x.object.memory-backend.reserve"),
-    K_BOOL("reserve", "on", "Reserve swap space"),
-    K_ID("prealloc-context", "object", NULL, "Thread context of those threads"),
-    K_BOOL("x-use-canonical-path-for-ramblock-id", "on",
-           "Names of RAM blocks as newer boards use them",
-           .mission = "machine.memory-backend.x-use-canonical-path"),
-    { 0 },
-};
-
-static const VitOptionValue v_object_memory_backend_file_policy[] = {
+static const VitOptionValue v_host_numa_policy[] = {
     { .name = "default", .help = VIT_N_("Host default") },
     { .name = "preferred", .help = VIT_N_("Prefer the given nodes") },
     { .name = "bind", .help = VIT_N_("Only the given nodes") },
@@ -49,24 +22,33 @@ static const VitOptionValue v_object_memory_backend_file_policy[] = {
     { 0 },
 };
 
+/* Where host memory comes from; what the three kinds have in common. */
+#define MEMORY_KEYS(kind, share, share_help)                                               \
+    K_SIZE("size", NULL, "Region size, suffixes allowed", .flags = VIT_OPT_REQUIRED,       \
+           .mission = "object.memory-backend-" kind ".id"),                                \
+        K_BOOL("merge", "on", "Offer pages to kernel same-page merging"),                  \
+        K_BOOL("dump", "on", "Include in core dumps"), K_BOOL("share", share, share_help), \
+        K_BOOL("prealloc", "off", "Allocate everything at start"),                         \
+        K_STRING("host-nodes", NULL, "Host NUMA nodes bound to the memory"),               \
+        K_ENUM("policy", v_host_numa_policy, "default", "Host NUMA policy"),               \
+        K_INT("prealloc-threads", "1", "Threads that allocate", .min = 1, .max = 1024,     \
+              .mission = "x.object.memory-backend.reserve"),                               \
+        K_BOOL("reserve", "on", "Reserve swap space"),                                     \
+        K_ID("prealloc-context", "object", NULL, "Thread context of those threads"),       \
+        K_BOOL("x-use-canonical-path-for-ramblock-id", "on",                               \
+               "Names of RAM blocks as newer boards use them",                             \
+               .mission = "machine.memory-backend.x-use-canonical-path")
+
+static const VitOptionKey k_object_memory_backend_ram[] = {
+    MEMORY_KEYS("ram", "off", "Shared mapping"),
+    { 0 },
+};
+
 static const VitOptionKey k_object_memory_backend_file[] = {
-    K_SIZE("size", NULL, "Region size, suffixes allowed", .flags = VIT_OPT_REQUIRED,
-           .mission = "object.memory-backend-file.id"),
-    K_BOOL("merge", "on", "Offer pages to kernel same-page merging"),
-    K_BOOL("dump", "on", "Include in core dumps"),
-    K_BOOL("share", "off",
-           "Shared mapping so that other processes can join; needed by vhost-user and pvrdma; may "
-           "limit NUMA binding"),
-    K_BOOL("prealloc", "off", "Allocate everything at start"),
-    K_STRING("host-nodes", NULL, "Host NUMA nodes bound to the memory"),
-    K_ENUM("policy", v_object_memory_backend_file_policy, "default", "Host NUMA policy"),
-    K_INT("prealloc-threads", "1", "Threads that allocate", .min = 1, .max = 1024,
-          .mission = "x.object.memory-backend.reserve"),
-    K_BOOL("reserve", "on", "Reserve swap space"),
-    K_ID("prealloc-context", "object", NULL, "Thread context of those threads"),
-    K_BOOL("x-use-canonical-path-for-ramblock-id", "on",
-           "Names of RAM blocks as newer boards use them",
-           .mission = "machine.memory-backend.x-use-canonical-path"),
+    MEMORY_KEYS(
+        "file", "off",
+        "Shared mapping so that other processes can join; needed by vhost-user and pvrdma; may "
+        "limit NUMA binding"),
     K_PATH("mem-path", VIT_PATH_WRITE, NULL, "File, or hugetlbfs/shared memory directory",
            .flags = VIT_OPT_REQUIRED),
     K_BOOL("discard-data", "off",
@@ -81,21 +63,7 @@ static const VitOptionKey k_object_memory_backend_file[] = {
 };
 
 static const VitOptionKey k_object_memory_backend_memfd[] = {
-    K_SIZE("size", NULL, "Region size", .flags = VIT_OPT_REQUIRED,
-           .mission = "object.memory-backend-memfd.id"),
-    K_BOOL("merge", "on", "Same-page merging"),
-    K_BOOL("dump", "on", "Include in core dumps"),
-    K_BOOL("share", "on", "Shared mapping, on by default for this type"),
-    K_BOOL("prealloc", "off", "Allocate at start"),
-    K_STRING("host-nodes", NULL, "Host NUMA nodes"),
-    K_ENUM("policy", v_object_memory_backend_ram_policy, "default", "Host NUMA policy"),
-    K_INT("prealloc-threads", "1", "Threads that allocate", .min = 1, .max = 1024,
-          .mission = "x.object.memory-backend.reserve"),
-    K_BOOL("reserve", "on", "Reserve swap space"),
-    K_ID("prealloc-context", "object", NULL, "Thread context of those threads"),
-    K_BOOL("x-use-canonical-path-for-ramblock-id", "on",
-           "Names of RAM blocks as newer boards use them",
-           .mission = "machine.memory-backend.x-use-canonical-path"),
+    MEMORY_KEYS("memfd", "on", "Shared mapping, on by default for this type"),
     K_BOOL("seal", "on", "Seal against later resizing"),
     K_BOOL("hugetlb", "off", "Huge pages (kernel 4.14; together with seal 4.16)"),
     K_SIZE("hugetlbsize", NULL, "Huge page size, a supported power of two"),
