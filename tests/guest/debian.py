@@ -20,6 +20,7 @@ SIZE = "6G"
 PACKAGES = """systemd-sysv udev dbus login linux-image-amd64 initramfs-tools kmod procps iproute2
 apt-utils xz-utils gcc libc6-dev python3 libpython3.11-testsuite perl openssl stress-ng nodejs
 openjdk-17-jdk-headless""".split()
+FILES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "debian")
 PROMPT = "vitrine-prompt> "
 # On a busy host the kernel may lose the CPU between starting the PIT and looking at the TSC; it then
 # believes the PIT, its clock runs many times too fast and every timeout comes too early.
@@ -152,17 +153,17 @@ class Console:
 
 
 class Debian:
-    """A running Debian on an overlay of the image; FILES come in as a tar on a second disk and are
-    unpacked in /root. Ends by poweroff; then the file system is checked by the host."""
+    """A running Debian on an overlay of the image; FILES of FOLDER come in as a tar on a second disk and
+    are unpacked in /root/work. Ends by poweroff; then the file system is checked by the host."""
 
-    def __init__(self, cpus, *args, files=(), memory="1024", accel=("-accel", machine.ACCEL)):
+    def __init__(self, cpus, *args, files=(), folder=FILES, memory="1024",
+                 accel=("-accel", machine.ACCEL)):
         disk, kernel, initrd = image()
         self.folder = assets.run("mktemp", "-d", "-t", "vitrine-debian-XXXXXX").strip()
         self.disk = os.path.join(self.folder, "disk.qcow2")
         assets.run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", disk, self.disk)
         tar = os.path.join(self.folder, "files.tar")
-        assets.run("tar", "-C", os.path.join(os.path.dirname(os.path.abspath(__file__)), "debian"),
-                   "-cf", tar, "--", *(files or ["."]))
+        assets.run("tar", "-C", folder, "-cf", tar, "--", *(files or ["."]))
         os.truncate(tar, (os.path.getsize(tar) + 65535) // 65536 * 65536)
         port = os.path.join(self.folder, "console")
         self.started = time.monotonic()

@@ -12,6 +12,14 @@
 void __tsan_acquire(void *address);
 void __tsan_release(void *address);
 
+/* The application is linked with these twice, once for its windows. */
+#pragma weak g_mutex_lock
+#pragma weak g_mutex_trylock
+#pragma weak g_mutex_unlock
+#pragma weak g_cond_wait
+#pragma weak g_cond_wait_until
+#pragma weak g_source_set_callback
+
 /* GLib's own function of the same name. */
 #define REAL(name)                                         \
     static __typeof__(&name) real;                         \

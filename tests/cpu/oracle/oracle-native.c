@@ -268,8 +268,9 @@ load_pattern(const uint8_t *pattern)
     memcpy(data + 0x4000, pattern + 0x3000, 0x1000);
 }
 
-/* The pages of code and data, MOVED from where they lie first. Populated: a write to a page that is
- * not mapped yet has another error code. */
+/* The pages of code and data, MOVED from where they lie first. Populated, and locked where that is
+ * allowed: a forbidden write to a page that is not mapped yet, or that the kernel took out of the
+ * page tables when it looked for memory, has another error code, each time. */
 static bool
 map_place(const OracleNative *native, uint64_t moved)
 {
@@ -278,11 +279,17 @@ map_place(const OracleNative *native, uint64_t moved)
     uint8_t *code = (uint8_t *)(uintptr_t)(ORACLE_CODE + moved);
     uint8_t *data = (uint8_t *)(uintptr_t)(ORACLE_DATA + moved);
 
-    return mmap(code, ORACLE_BATCHES * ORACLE_CODE_BYTES, PROT_READ | PROT_EXEC, fixed,
-                native->code_fd, 0) != MAP_FAILED &&
-           mmap(data, 0x2000, rw, fixed, native->data_fd, 0) != MAP_FAILED &&
-           mmap(data + 0x2000, 0x1000, PROT_READ, fixed, native->data_fd, 0x2000) != MAP_FAILED &&
-           mmap(data + 0x4000, 0x1000, rw, fixed, native->data_fd, 0x3000) != MAP_FAILED;
+    if (mmap(code, ORACLE_BATCHES * ORACLE_CODE_BYTES, PROT_READ | PROT_EXEC, fixed,
+             native->code_fd, 0) == MAP_FAILED ||
+        mmap(data, 0x2000, rw, fixed, native->data_fd, 0) == MAP_FAILED ||
+        mmap(data + 0x2000, 0x1000, PROT_READ, fixed, native->data_fd, 0x2000) == MAP_FAILED ||
+        mmap(data + 0x4000, 0x1000, rw, fixed, native->data_fd, 0x3000) == MAP_FAILED) {
+        return false;
+    }
+    mlock(code, ORACLE_BATCHES * ORACLE_CODE_BYTES);
+    mlock(data, 0x3000);
+    mlock(data + 0x4000, 0x1000);
+    return true;
 }
 
 static void
