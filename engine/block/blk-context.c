@@ -446,6 +446,10 @@ attach(BlkContext *context, GMainContext *main_context)
     context->source = g_source_new((GSourceFuncs *)&source_funcs, sizeof(ContextSource));
     ((ContextSource *)context->source)->context = context;
     g_source_set_name(context->source, "block");
+    /* Else GLib takes the descriptors out of its list and puts them back at each dispatch, and
+     * wakes its own loop every time: four writes, a read and a second turn of the loop for a
+     * request. */
+    g_source_set_can_recurse(context->source, TRUE);
     context->event_tag = g_source_add_unix_fd(context->source, context->event_fd, G_IO_IN);
     if (context->epoll_fd >= 0) {
         g_source_add_unix_fd(context->source, context->epoll_fd, G_IO_IN);
