@@ -171,7 +171,8 @@ tcg_copy(TcgMachine *machine, const TcgFetch *fetch, uint64_t pc)
     }
     at = original(machine, fetch->mode, offset, fetch->host);
     from = *at;
-    if (!from || !is_same(from, fetch, offset)) {
+    if (!from || !is_same(from, fetch, offset) ||
+        (!from->hot && tcg_is_hot(machine, offset, from->bytes, from->len))) {
         return NULL;
     }
     hot_len = (size_t)(from->end - from->start);

@@ -237,6 +237,19 @@ look_further(TcgEmit *e, TcgCold *cold)
     tcg_asm_jcc(a, TCG_BE, &cold->hit);
 }
 
+/* Accesses of the stack have one slot together; others have some in hot code. */
+static uint16_t
+near_slot(const TcgEmit *e, const TcgEa *ea, bool write)
+{
+    if (ea->base == X86_RSP && ea->index == X86_NO_REG && ea->segment != X86_FS &&
+        ea->segment != X86_GS) {
+        return (uint16_t)tcg_near_stack(write);
+    }
+    return e->hot
+               ? tcg_near_slot(e->machine, e->pc, e->insn, e->source + (e->pc - e->pcs[0]), write)
+               : TCG_NEAR_NONE;
+}
+
 /* T0 = offset in the page, T1 = the page. NULL: failed. */
 static TcgCold *
 check(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
@@ -260,7 +273,7 @@ check(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
                        .is_flow = e->insn->row->class_ == X86_CLASS_FLOW };
     tcg_asm_bind(&e->a, &cold->again);
     if (e->view == X86_VIEW_USER && !cold->parked && !cold->leaves) {
-        cold->near = tcg_near_slot(e->machine, e->pc, write);
+        cold->near = near_slot(e, ea, write);
     }
     if (cold->near != TCG_NEAR_NONE) {
         check_near(e, ea, size, cold->near, &cold->slow);

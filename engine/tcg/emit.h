@@ -88,6 +88,7 @@ typedef struct TcgEmit {
     TcgGroups groups;
     TcgLoop loop;
     unsigned ungrouped; /* see tcg_translate() */
+    bool hot;           /* see hot.c */
     bool checked;       /* see selfcheck.c */
     TcgSofts softs;
     const uint8_t *code_host; /* the block's first byte in the host's memory */

@@ -542,7 +542,14 @@ loop(TcgCpu *cpu, VitCpuExit *out_exit)
             x86_interp_stretch(core);
             continue;
         }
+        if (G_UNLIKELY(__atomic_load_n(&machine->looker.asleep, __ATOMIC_RELAXED)) &&
+            cpu->dispatches % 256 == 0) {
+            tcg_hot_wake(machine);
+        }
         run_code(cpu, code);
+        if (G_UNLIKELY(__atomic_load_n(&cpu->look_wanted, __ATOMIC_RELAXED))) {
+            tcg_hot_note(cpu, mode);
+        }
         link = cpu->hot.link;
         age = machine->full_flushes;
         if (cpu->hot.after_exit == TCG_EXIT_INTERPRET && cpu->insn) {

@@ -123,6 +123,7 @@ vit_tcg_new(const TcgOptions *options, GError **error)
         vit_tcg_free(machine);
         return NULL;
     }
+    tcg_hot_init(machine);
     tcg_barrier_init(machine);
     tcg_recover_init();
     tcg_recover_add(machine);
@@ -135,6 +136,7 @@ vit_tcg_free(TcgMachine *machine)
     if (!machine) {
         return;
     }
+    tcg_hot_finish(machine);
     tcg_recover_remove(machine);
     tcg_drop_all(machine);
     tcg_rams_forget(machine);
@@ -182,7 +184,8 @@ vit_tcg_print_statistics(TcgMachine *machine, GString *out)
         "checked blocks    %" G_GUINT64_FORMAT " (%" G_GUINT64_FORMAT
         " with soft fields), found stale %" G_GUINT64_FORMAT ", revived %" G_GUINT64_FORMAT "\n"
         "waits for others  %" G_GUINT64_FORMAT "\n"
-        "scattered         %" G_GUINT64_FORMAT " accesses look in the tables each time\n",
+        "hot blocks        %" G_GUINT64_FORMAT
+        ", accesses that are all the same too scattered %" G_GUINT64_FORMAT "\n",
         (machine->code_used + machine->cold_used - machine->cold_start) / 1024,
         machine->code_len / 1024, machine->translated_blocks,
         (double)machine->translated_insns / MAX(machine->translated_blocks, 1),
@@ -193,7 +196,7 @@ vit_tcg_print_statistics(TcgMachine *machine, GString *out)
         ns_per_insn * (double)machine->translated_insns / 1e6, machine->links_made,
         machine->invalidated, machine->full_flushes, machine->writes_beside, machine->given_up,
         machine->checked_blocks, machine->soft_blocks, machine->stale, machine->revived,
-        machine->waits, machine->far_count);
+        machine->waits, machine->hot_count, machine->far_count);
     for (const TcgCpu *cpu = machine->cpus; cpu; cpu = cpu->next) {
         g_string_append_printf(out,
                                "CPU %u: %" G_GUINT64_FORMAT " dispatches, %" G_GUINT64_FORMAT

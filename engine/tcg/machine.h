@@ -69,6 +69,7 @@ struct TcgBlock {
     uint16_t offset, len; /* in the page; runs past its end when there is a second */
     bool dead;            /* is not found; lives again if memory has its bytes again */
     bool checked;         /* compares its bytes when it is entered: selfcheck.c */
+    bool hot;             /* its accesses have slots: hot.c, tlb-near.c */
     uint8_t ungrouped;    /* a block of so many instructions without groups; 0 = none */
     bool flags_live;      /* somebody reads the flags it is entered with */
     /* Bytes further on in the page that it relies on as well; they follow its own in BYTES. */
@@ -80,6 +81,7 @@ struct TcgBlock {
 
     uint64_t pc;
     uint16_t mode;
+    uint16_t near_first[2], near_end[2];  /* tcg_near_next() before and behind its accesses */
     uint16_t n_links, n_insns, n_places;  /* places: those of the block, then those of its loop */
     uint16_t n_fixes;                     /* 0: it cannot be copied */
     uint32_t len_bytes;                   /* with all that belongs to it */
@@ -146,6 +148,15 @@ typedef struct TcgThunks {
     const uint8_t *vec_load[4], *x87_load, *fp_spill, *fp_reload;
 } TcgThunks;
 
+/* The thread of hot.c. */
+typedef struct TcgLooker {
+    GMutex lock; /* outside the machine's */
+    GCond wake;
+    GThread *thread; /* NULL: not needed so far */
+    bool asleep;     /* atomic */
+    bool quit;
+} TcgLooker;
+
 struct TcgMachine {
     unsigned stop_every; /* vit_tcg_set_stop_every() */
     GMutex lock;
@@ -182,13 +193,17 @@ struct TcgMachine {
     TcgPhysical *checked; /* those that are not watched; atomic to see whether there are any */
     GHashTable *insns;    /* X86Insn as a set: those that blocks hand to the interpreter */
     uint32_t last_stamp;
-    unsigned near_slots[2];   /* given away */
-    uint64_t far_sites[1024]; /* addresses of instructions that get none, by hash */
+    unsigned near_given[2];                 /* slots, of the stack's none */
+    uint64_t far_sites[1024];               /* instructions that get none, by hash */
+    uint16_t near_site[2 * TCG_NEAR_SLOTS]; /* that hash */
+
+    uint64_t hot_blocks[1024]; /* by hash */
+    TcgLooker looker;
 
     uint64_t translated_blocks, translated_insns, translated_guest_bytes, host_bytes, cold_bytes;
     uint64_t copied_blocks;
     uint64_t links_made, invalidated, revived, full_flushes, writes_beside, given_up;
-    uint64_t far_count;
+    uint64_t far_count, hot_count;
     uint64_t checked_blocks, soft_blocks, stale, waits;
     uint64_t timed_insns; /* of some translations, what they took */
     int64_t timed_ns;
@@ -264,14 +279,41 @@ void tcg_drop_all(TcgMachine *machine);
 /* No RAM block knows the machine any more. Takes no lock. */
 void tcg_rams_forget(TcgMachine *machine);
 
+/* A block at OFFSET of the page with STAMP, NULL: there is none. */
+TcgBlock *tcg_block_at(TcgMachine *machine, uint32_t stamp, unsigned offset);
 /* BLOCK is not come to any more and does not live again. */
 void tcg_block_retire(TcgMachine *machine, TcgBlock *block);
 
 /* ---- tlb-near.c ---- */
-/* A slot for an access of the instruction at PC; TCG_NEAR_NONE: it is to look in the tables. Lock
- * held. */
-uint16_t tcg_near_slot(TcgMachine *machine, uint64_t pc, bool write);
+/* A slot for an access of INSN at PC, whose BYTES these are; TCG_NEAR_NONE: it is to look in the
+ * tables. Lock held. */
+uint16_t tcg_near_slot(TcgMachine *machine, uint64_t pc, const X86Insn *insn, const uint8_t *bytes,
+                       bool write);
+/* Which of TCG_NEAR_GIVEN it will be. */
+static inline unsigned
+tcg_near_next(const TcgMachine *machine, bool write)
+{
+    return machine->near_given[write] % TCG_NEAR_GIVEN;
+}
+
+/* The one of the stack. */
+static inline unsigned
+tcg_near_stack(bool write)
+{
+    return write ? TCG_NEAR_SLOTS : 0;
+}
+
 void tcg_near_make_thunks(TcgThunks *t, TcgAsm *a);
+
+/* ---- hot.c ---- */
+void tcg_hot_init(TcgMachine *machine);
+void tcg_hot_finish(TcgMachine *machine);
+/* The thread sleeps and a CPU runs. */
+void tcg_hot_wake(TcgMachine *machine);
+/* CPU was asked to leave and has; it was in MODE. */
+void tcg_hot_note(TcgCpu *cpu, unsigned mode);
+/* Whether the block of these LEN bytes at OFFSET of a page is; lock held. */
+bool tcg_is_hot(TcgMachine *machine, unsigned offset, const uint8_t *bytes, unsigned len);
 
 /* ---- selfcheck.c ---- */
 /* Whether all that differs between BLOCK's bytes and PAGE are fields that can be read when the

@@ -277,7 +277,11 @@ tcg_block_retire(TcgMachine *machine, TcgBlock *block)
     TcgBlock **head = bucket(machine, block->stamp, block->offset);
 
     if (!block->dead) {
-        drop_alone(machine, block);
+        unlist(block); /* its granules stay, it is made again */
+        if (block->second) {
+            leave_second(block);
+        }
+        drop_block(machine, block);
         unhash(head, block);
         block->n_fixes = 0; /* nor is it copied */
     }
@@ -365,6 +369,17 @@ revive(TcgMachine *machine, TcgBlock **head, TcgBlock *block)
     block->dead = false;
     enter_pages(block);
     machine->revived++;
+}
+
+TcgBlock *
+tcg_block_at(TcgMachine *machine, uint32_t stamp, unsigned offset)
+{
+    TcgBlock *block = *bucket(machine, stamp, offset);
+
+    while (block && (block->dead || !is_at(block, stamp, offset, 0, 0))) {
+        block = block->next_in_hash;
+    }
+    return block;
 }
 
 TcgBlock *

@@ -64,7 +64,9 @@ enum {
     TCG_JUMP_ENTRIES = 1 << TCG_JUMP_BITS,
     TCG_LOG_ENTRIES = 8192,
     TCG_NEAR_SLOTS = 1 << 12, /* of reads, and as many of writes */
+    TCG_NEAR_GIVEN = TCG_NEAR_SLOTS - 1,
     TCG_NEAR_NONE = 0xffff,
+    TCG_NOTES = 64, /* of where user code was: hot.c */
     TCG_SPACES = 8,
     TCG_SPACE_DATA = 256,
     TCG_SPACE_CODE = 128,
@@ -83,11 +85,13 @@ typedef struct TcgTlbEntry {
 } TcgTlbEntry;
 
 /* A slot belongs to an access of user code, or to some of them: the page that it went to last,
- * which the tables had then. Reads have the first half, writes the other: tlb-near.c. */
+ * which the tables had then. Reads have the first half, writes the other; the first of each is that
+ * of all accesses of the stack: tlb-near.c. */
 typedef struct TcgNear {
     TcgTlbEntry page[2 * TCG_NEAR_SLOTS];
-    int32_t left[2 * TCG_NEAR_SLOTS];      /* misses until the clock is looked at */
-    uint32_t since_us[2 * TCG_NEAR_SLOTS]; /* when that was */
+    int32_t left[2 * TCG_NEAR_SLOTS];  /* misses until its accesses are looked at, one by one */
+    uint64_t last[2 * TCG_NEAR_SLOTS]; /* of those: where the last one was */
+    uint32_t same[2 * TCG_NEAR_SLOTS]; /* and how many were where the one before was */
     uint32_t n_used;
     uint16_t used[2 * TCG_NEAR_SLOTS]; /* that are not empty */
     bool drop_writes;                  /* atomic; before the next turn */
@@ -191,7 +195,12 @@ typedef struct TcgCpu {
     TcgSite sites[TCG_SITES];
     const uint8_t *fault_pc; /* a host fault has ended translated code there; NULL = none */
     uint32_t turn;           /* atomic; odd: in translated code, or holding what belongs to it */
-    uint64_t claimed;        /* claims of pages up to here are settled; 0 = none of them new */
+    /* hot.c */
+    bool look_wanted;        /* atomic: where it leaves is to be noted */
+    uint32_t turn_looked_at; /* machine's lock */
+    unsigned n_notes;
+    uint64_t notes[TCG_NOTES]; /* where it was going */
+    uint64_t claimed;          /* claims of pages up to here are settled; 0 = none of them new */
 
     uint8_t across[128] __attribute__((aligned(64))); /* what a read found in two pages */
     uint64_t offset_bits;                             /* 0xfff, for PEXT */
@@ -314,8 +323,8 @@ void tcg_near_clear_page(TcgCpu *cpu, uint64_t page);
 void tcg_near_protect(TcgCpu *cpu, TcgCpu *own, const uint8_t *host);
 /* In a turn, before translated code. */
 void tcg_near_begin(TcgCpu *cpu);
-/* The access at host code PC has missed in SLOT. Whether that was looked at and it is to try
- * again. */
+/* The access at host code PC has missed in SLOT. Whether that was because it had been looked at for
+ * long enough; it is to try again. */
 bool tcg_near_missed(TcgCpu *cpu, unsigned slot, const uint8_t *pc);
 
 /* ---- tlb-space.c ---- */

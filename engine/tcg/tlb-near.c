@@ -8,15 +8,19 @@
  * whatever drops an entry of the tables drops its copies. The list of slots in use makes that
  * cheap, and user code alone has slots, so that what the kernel does with its own does not matter.
  *
- * An access that goes to another page each time would pay twice. Who misses too often in too short
- * a time has its block made anew without slots. Thread: the CPU's own, except tcg_near_protect().
+ * An access that often goes to another page than before would pay for that: a miss takes as long
+ * as twenty hits save. So who has missed for a while has some accesses looked at one by one, with
+ * the slot empty meanwhile; where too many of them went elsewhere, the block is made anew with that
+ * access looking in the tables at once, and so all of the block's that missed about as often.
+ * Thread: the CPU's own, except tcg_near_protect().
  */
 
 #include "emit.h"
 
 enum {
-    MISSES_SEEN = 1024, /* until the clock is looked at */
-    MISSES_US = 200,    /* so many within this are too many */
+    MISSES_SEEN = 256, /* until accesses are looked at */
+    LOOKED_AT = 32,    /* so many of them */
+    ELSEWHERE_MAX = 2, /* so many may go to another page than the one before */
 };
 
 /* Minus an address that no access may have; should one try, host address 0 faults in its place and
@@ -112,50 +116,87 @@ tcg_near_begin(TcgCpu *cpu)
 /* ---- Who has slots ---- */
 
 static uint64_t *
-far_word(TcgMachine *machine, uint64_t pc, uint64_t *out_bit)
+far_word(TcgMachine *machine, unsigned site, uint64_t *out_bit)
 {
-    unsigned number = (unsigned)(pc * 0x9e3779b97f4a7c15ull >> 48);
+    *out_bit = (uint64_t)1 << (site & 63);
+    return &machine->far_sites[site >> 6];
+}
 
-    *out_bit = (uint64_t)1 << (number & 63);
-    return &machine->far_sites[number >> 6];
+/* Behind that of the stack. */
+static unsigned
+first_slot(bool write)
+{
+    return tcg_near_stack(write) + 1;
+}
+
+/* The same for the same code at another address. */
+static unsigned
+site_of(uint64_t pc, const X86Insn *insn, const uint8_t *bytes, bool write)
+{
+    uint64_t word = 0;
+
+    memcpy(&word, bytes, MIN(insn->length, sizeof(word)));
+    word ^= (pc & 0xfff) << 52 ^ (uint64_t)write << 51;
+    return (unsigned)(word * 0x9e3779b97f4a7c15ull >> 48);
 }
 
 uint16_t
-tcg_near_slot(TcgMachine *machine, uint64_t pc, bool write)
+tcg_near_slot(TcgMachine *machine, uint64_t pc, const X86Insn *insn, const uint8_t *bytes,
+              bool write)
 {
-    uint64_t bit, word = *far_word(machine, pc, &bit);
-    unsigned slot;
+    unsigned slot, site = site_of(pc, insn, bytes, write);
+    uint64_t bit, word = *far_word(machine, site, &bit);
 
     if (word & bit) {
         return TCG_NEAR_NONE;
     }
-    slot = machine->near_slots[write]++ & (TCG_NEAR_SLOTS - 1);
-    return (uint16_t)(write ? TCG_NEAR_SLOTS + slot : slot);
+    slot = first_slot(write) + tcg_near_next(machine, write);
+    machine->near_given[write]++;
+    machine->near_site[slot] = (uint16_t)site;
+    return (uint16_t)slot;
+}
+
+/* The access in SLOT goes to ELSEWHERE of LOOKED_AT: it gets no slot any more, nor do others of
+ * BLOCK that have missed as often for the same reason. Lock held. */
+static void
+give_up(TcgCpu *cpu, TcgBlock *block, unsigned slot, unsigned elsewhere)
+{
+    TcgMachine *machine = cpu->machine;
+    uint64_t bit;
+
+    *far_word(machine, machine->near_site[slot], &bit) |= bit;
+    for (unsigned kind = 0; kind < 2; kind++) {
+        for (unsigned next = block->near_first[kind]; next != block->near_end[kind];
+             next = (next + 1) % TCG_NEAR_GIVEN) {
+            unsigned other = first_slot(kind) + next;
+            int misses = MISSES_SEEN - cpu->near.left[other];
+            if (misses * (int)elsewhere > MISSES_SEEN * ELSEWHERE_MAX) {
+                *far_word(machine, machine->near_site[other], &bit) |= bit;
+            }
+        }
+    }
+    machine->far_count++;
+    tcg_block_retire(machine, block);
 }
 
 bool
 tcg_near_missed(TcgCpu *cpu, unsigned slot, const uint8_t *pc)
 {
+    unsigned elsewhere = LOOKED_AT - MIN(cpu->near.same[slot], LOOKED_AT);
     TcgMachine *machine = cpu->machine;
-    uint32_t now_us, since_us = cpu->near.since_us[slot];
-    const uint8_t *bytes;
     TcgBlock *block;
-    uint64_t rip, bit;
 
-    if (cpu->near.left[slot] > 0) {
+    if (cpu->near.left[slot] >= -LOOKED_AT) {
         return false;
     }
-    now_us = (uint32_t)tcg_now_us(machine);
-    cpu->near.left[slot] = MISSES_SEEN;
-    cpu->near.since_us[slot] = now_us;
-    if (now_us - since_us <= MISSES_US && tcg_recover_rip(machine, pc, &rip, &bytes, NULL)) {
-        block = tcg_recover_block(cpu, pc);
+    cpu->near.same[slot] = 0;
+    block = elsewhere > ELSEWHERE_MAX && slot % TCG_NEAR_SLOTS ? tcg_recover_block(cpu, pc) : NULL;
+    if (block) {
         g_mutex_lock(&machine->lock);
-        *far_word(machine, rip, &bit) |= bit;
-        tcg_block_retire(machine, block);
-        machine->far_count++;
+        give_up(cpu, block, slot, elsewhere);
         g_mutex_unlock(&machine->lock);
     }
+    cpu->near.left[slot] = MISSES_SEEN;
     return true;
 }
 
@@ -167,6 +208,31 @@ near(size_t offset, unsigned index, unsigned shift)
     return tcg_mem_index(TCG_CTX, index, shift, TCG_OFFSET(near) + (int32_t)offset);
 }
 
+/* An access to RCX of a page, at T0, by slot RDX: whether it went where the last one did; to GOOD
+ * with the slot empty, and on when enough were looked at. RAX is free. */
+static void
+look_at(TcgAsm *a, TcgLabel *good)
+{
+    TcgLabel enough = { 0 }, elsewhere = { 0 };
+
+    tcg_asm_alu_mi(a, TCG_CMP, 4, near(offsetof(TcgNear, left), X86_RDX, 2), -LOOKED_AT);
+    tcg_asm_jcc_short(a, TCG_L, &enough);
+    tcg_asm_mov_rr(a, 8, X86_RAX, TCG_T0);
+    tcg_asm_alu_rr(a, TCG_SUB, 8, X86_RAX, X86_RCX);
+    tcg_asm_alu_rm(a, TCG_CMP, 8, X86_RAX, near(offsetof(TcgNear, last), X86_RDX, 3));
+    tcg_asm_mov_mr(a, 8, near(offsetof(TcgNear, last), X86_RDX, 3), X86_RAX);
+    tcg_asm_jcc_short(a, TCG_NE, &elsewhere);
+    tcg_asm_alu_mi(a, TCG_ADD, 4, near(offsetof(TcgNear, same), X86_RDX, 2), 1);
+    tcg_asm_bind(a, &elsewhere);
+    tcg_asm_mov_rr(a, 8, TCG_T0, X86_RCX);
+    tcg_asm_shift_ri(a, TCG_SHL, 4, X86_RDX, 4);
+    tcg_asm_mov_ri(a, X86_RAX, EMPTY_TAG);
+    tcg_asm_mov_mr(a, 8, near(offsetof(TcgNear, page) + offsetof(TcgTlbEntry, tag), X86_RDX, 0),
+                   X86_RAX);
+    tcg_asm_jmp(a, good);
+    tcg_asm_bind(a, &enough);
+}
+
 /* T0 = address, T1 = slot << 12 | the largest offset in the page that will do. When the tables have
  * the page: condition BE, T0 = the offset, T1 = the page, and the slot has it. Else A and T0 as
  * before. */
@@ -174,7 +240,7 @@ static const uint8_t *
 make_thunk(TcgAsm *a, bool write)
 {
     TcgMem mask = tcg_mem(TCG_CTX, TCG_OFFSET(hot.tlb_mask));
-    TcgLabel fail = { 0 }, in_use = { 0 }, often = { 0 };
+    TcgLabel fail = { 0 }, in_use = { 0 }, often = { 0 }, good = { 0 };
     const uint8_t *start;
 
     tcg_asm_align(a, 16);
@@ -212,6 +278,7 @@ make_thunk(TcgAsm *a, bool write)
     tcg_asm_mov_mr(a, 8, near(offsetof(TcgNear, page) + offsetof(TcgTlbEntry, tag), X86_RAX, 0),
                    X86_RCX);
     tcg_asm_alu_rr(a, TCG_ADD, 8, TCG_T0, X86_RCX);
+    tcg_asm_bind(a, &good);
     tcg_asm_alu_rr(a, TCG_CMP, 4, X86_RAX, X86_RAX); /* BE */
     tcg_asm_bind(a, &fail);
     tcg_asm_pop_r(a, X86_RDX);
@@ -219,6 +286,7 @@ make_thunk(TcgAsm *a, bool write)
     tcg_asm_pop_r(a, X86_RAX);
     tcg_asm_ret(a);
     tcg_asm_bind(a, &often);
+    look_at(a, &good);
     tcg_asm_test_rr(a, 8, TCG_CTX, TCG_CTX); /* A */
     tcg_asm_jmp(a, &fail);
     return start;

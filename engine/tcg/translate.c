@@ -419,6 +419,9 @@ emit_block(TcgEmit *e, TcgBlock *draft, const TcgFetch *fetch)
 {
     TcgBlock *block;
 
+    for (unsigned kind = 0; kind < 2; kind++) {
+        draft->near_first[kind] = (uint16_t)tcg_near_next(e->machine, kind);
+    }
     draft->start = tcg_asm_here(&e->a);
     tcg_emit_entry(e, draft, tcg_fetch_slot(fetch->page), fetch->stamp);
     for (unsigned i = 0; i < e->n_insns && !tcg_asm_failed(&e->a); i++) {
@@ -443,6 +446,9 @@ emit_block(TcgEmit *e, TcgBlock *draft, const TcgFetch *fetch)
     draft->n_links = (uint16_t)e->n_links;
     draft->n_insns = (uint16_t)e->n_insns;
     draft->n_places = (uint16_t)e->n_places;
+    for (unsigned kind = 0; kind < 2; kind++) {
+        draft->near_end[kind] = (uint16_t)tcg_near_next(e->machine, kind);
+    }
     block = new_block(e, draft);
     tcg_emit_links(e, block);
     if (tcg_asm_failed(&e->a)) {
@@ -505,6 +511,7 @@ make_block(TcgEmit *e, TcgBlock *draft, const TcgFetch *fetch, bool loops)
     last = &e->insns[MAX(e->n_insns, 1) - 1];
     draft->len = e->n_insns ? (uint16_t)(e->pcs[e->n_insns - 1] + last->length - draft->pc)
                             : (uint16_t)MIN(TCG_INSN_BYTES, VIT_PAGE_SIZE - offset);
+    e->hot = draft->hot = e->loop.len || tcg_is_hot(machine, offset, e->source, draft->len);
     tcg_asm_init(&e->a, machine->code + machine->code_used, HOST_BYTES_MAX,
                  tcg_exec_delta(machine));
     if (!draft->second && !draft->checked && !draft->ungrouped && tcg_may_copy(machine, fetch)) {
