@@ -363,6 +363,16 @@ names_register(const X86Insn *insn, unsigned number)
     return false;
 }
 
+/* The guest knows it. Shorter vectors have a feature of their own, which this host may have and not
+ * the guest. */
+static bool
+is_offered(const Fixture *f, const X86Insn *insn)
+{
+    return insn->encoding != X86_ENC_EVEX || insn->vector_bytes == 64 ||
+           (insn->row->flags & (X86_ROW_LIG | X86_ROW_VEX_L0)) ||
+           x86_model_has(&f->rig->model, X86_FEATURE_AVX512VL);
+}
+
 static bool
 make_insn(Fixture *f, const X86OpRow *row, uint8_t *b, X86Insn *insn)
 {
@@ -371,7 +381,7 @@ make_insn(Fixture *f, const X86OpRow *row, uint8_t *b, X86Insn *insn)
 
         if (x86_decode(b, n, 8, insn) == X86_DECODE_OK && insn->row == row &&
             !names_register(insn, X86_RSP) && !names_register(insn, X86_R15) &&
-            !names_register(insn, X86_RAX)) {
+            !names_register(insn, X86_RAX) && is_offered(f, insn)) {
             return true;
         }
     }

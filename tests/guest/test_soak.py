@@ -41,7 +41,8 @@ def host_sums(folder, names, level):
     lines = []
     for name in names:
         out = os.path.join(folder, "out.o")
-        subprocess.run(["gcc", *level.split(), "-w", "-c", name, "-o", out], cwd=folder, check=True)
+        subprocess.run(["gcc", *level.split(), f"-ffile-prefix-map={folder}=.", "-w", "-c", name, "-o",
+                        out], cwd=folder, check=True)
         with open(out, "rb") as stream:
             lines.append(f"{hashlib.sha256(stream.read()).hexdigest()}  {name}.o")
     return "\n".join(lines)
@@ -65,7 +66,8 @@ class Work:
         if key not in self.expected:
             self.expected[key] = host_sums(self.folder, names, level) if self.same_compiler else None
         words = " ".join(names)
-        out = self.vm.run(f"for i in {words}; do echo $i; done | xargs -P2 -I@ gcc {level} -w -c @ "
+        out = self.vm.run(f"for i in {words}; do echo $i; done | xargs -P2 -I@ gcc {level} "
+                          "-ffile-prefix-map=$PWD=. -w -c @ "
                           f"-o @.o && for i in {words}; do sha256sum $i.o; done", 1800)
         self.expected[key] = self.expected[key] or out
         expect_equal("gcc " + level, out, self.expected[key])

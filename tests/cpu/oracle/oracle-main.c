@@ -314,10 +314,10 @@ make_guests(Run *run, uint32_t mask, OracleExecutor *executors, GError **error)
 }
 
 #if defined(__has_feature)
-#if __has_feature(address_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define SANITIZED TRUE
 #endif
-#elif defined(__SANITIZE_ADDRESS__)
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED TRUE
 #endif
 #ifndef SANITIZED
