@@ -11,13 +11,7 @@
 
 #include "vit-error.h"
 
-typedef struct {
-    const char *name;
-    VitError code;
-    const char *reason;
-} Absent;
-
-static const Absent absent_kinds[] = {
+static const VitAbsentName absent_kinds[] = {
     { "console", VIT_ERROR_OTHER_HOST, "the console back end exists only on Windows hosts" },
     { "parallel", VIT_ERROR_NOT_AVAILABLE_YET, "host parallel ports" },
     { "parport", VIT_ERROR_NOT_AVAILABLE_YET, "host parallel ports" },
@@ -51,14 +45,8 @@ vit_char_find_kind(const char *name, GError **error)
         }
         g_ptr_array_add(names, (gpointer)(*kind)->name);
     }
-    for (unsigned i = 0; i < G_N_ELEMENTS(absent_kinds); i++) {
-        const Absent *absent = &absent_kinds[i];
-        if (strcmp(absent->name, name) != 0) {
-            continue;
-        }
-        g_set_error(error, VIT_ERROR, absent->code, "character device kind '%s'%s: %s", name,
-                    absent->code == VIT_ERROR_NOT_AVAILABLE_YET ? " is not available yet" : "",
-                    absent->reason);
+    if (vit_set_absent_error(absent_kinds, G_N_ELEMENTS(absent_kinds), "character device kind",
+                             name, error)) {
         return NULL;
     }
     const char *near = vit_nearest_name(name, (const char *const *)names->pdata, names->len);

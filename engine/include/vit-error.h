@@ -7,6 +7,7 @@
  * translated by the application. Thread: any. */
 
 #include <glib.h>
+#include <stdbool.h>
 
 G_BEGIN_DECLS
 
@@ -29,5 +30,16 @@ typedef enum {
 } VitError;
 
 GQuark vit_error_quark(void);
+
+/* A name that users know from elsewhere and that a list of ours lacks. */
+typedef struct VitAbsentName {
+    const char *name;
+    VitError code;
+    const char *reason;
+} VitAbsentName;
+
+/* Whether NAME is one of COUNT absent names; then *ERROR says why there is no such WHAT. */
+bool vit_set_absent_error(const VitAbsentName *absent, size_t count, const char *what,
+                          const char *name, GError **error);
 
 G_END_DECLS

@@ -11,13 +11,7 @@
 
 #include "vit-error.h"
 
-typedef struct {
-    const char *name;
-    VitError code;
-    const char *reason;
-} Absent;
-
-static const Absent absent_kinds[] = {
+static const VitAbsentName absent_kinds[] = {
     { "tap", VIT_ERROR_NOT_AVAILABLE_YET, "host TAP interfaces" },
     { "bridge", VIT_ERROR_NOT_AVAILABLE_YET, "host bridges" },
     { "socket", VIT_ERROR_NOT_AVAILABLE_YET, "tunnels between machines" },
@@ -44,14 +38,8 @@ vit_net_find_kind(const char *name, GError **error)
         }
         g_ptr_array_add(names, (gpointer)(*kind)->name);
     }
-    for (unsigned i = 0; i < G_N_ELEMENTS(absent_kinds); i++) {
-        const Absent *absent = &absent_kinds[i];
-        if (strcmp(absent->name, name) != 0) {
-            continue;
-        }
-        g_set_error(error, VIT_ERROR, absent->code, "network back end '%s'%s: %s", name,
-                    absent->code == VIT_ERROR_NOT_AVAILABLE_YET ? " is not available yet" : "",
-                    absent->reason);
+    if (vit_set_absent_error(absent_kinds, G_N_ELEMENTS(absent_kinds), "network back end", name,
+                             error)) {
         return NULL;
     }
     g_ptr_array_add(names, (gpointer) "hubport");
