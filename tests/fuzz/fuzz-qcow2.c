@@ -3,7 +3,8 @@
 
 /* Hostile qcow2 images: the input changes bytes of a small sound image (with a snapshot, compressed
  * and zero clusters, a bitmap), or is the image. It is opened for reading, looked at and checked,
- * which must not change a byte of it; then a copy is repaired, written and closed. */
+ * which must not change a byte of it; then the rest of the input chooses what is done to it, and it
+ * is repaired, written and closed. */
 
 #include "fuzz-image.h"
 
@@ -104,19 +105,16 @@ look(BlkNode *node)
 }
 
 static void
-change(BlkNode *node)
+change(BlkNode *node, const uint8_t *acts)
 {
     BlkCheck check = { .fix_leaks = true, .fix_errors = true };
-    g_autoptr(BlkImage) image = blk_image_new(node, true, NULL);
+    g_autoptr(BlkImage) image = NULL;
     uint8_t buf[5000] = { 1 };
 
+    fuzz_act(node, acts);
+    image = blk_image_new(node, true, NULL);
     if (image && blk_image_get_len(image) >= 65536) {
         blk_image_write(image, 1000, buf, sizeof(buf));
-        blk_image_discard(image, 8192, 8192);
-        blk_image_write_zeroes(image, 20000, 5000, true);
-        blk_image_flush(image);
-        blk_node_delete_snapshot(node, "1", NULL);
-        blk_image_write(image, 40000, buf, sizeof(buf));
     }
     blk_node_check(node, &check, NULL);
     if (image) {
@@ -129,23 +127,25 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     BlkGraph *graph = blk_graph_new(NULL, NULL, NULL);
     g_autofree uint8_t *image = NULL;
-    size_t len = size - 1;
+    size_t len = size - 1 - FUZZ_ACTS;
+    const uint8_t *acts = data + 1, *rest = acts + FUZZ_ACTS;
+    const char *text;
     BlkNode *node;
     int fd;
 
     if (!templates[0]) {
         make_templates(graph);
     }
-    if (size < 2) {
+    if (size < 2 + FUZZ_ACTS) {
         blk_graph_free(graph);
         return 0;
     }
     if (data[0] % (TEMPLATES + 1) < TEMPLATES) {
         len = template_lens[data[0] % (TEMPLATES + 1)];
         image = g_memdup2(templates[data[0] % (TEMPLATES + 1)], len);
-        patch(image, len, data + 1, size - 1);
+        patch(image, len, rest, (size_t)(data + size - rest));
     } else {
-        image = g_memdup2(data + 1, len);
+        image = g_memdup2(rest, len);
     }
     if (len > 80) {
         image[79] &= (uint8_t)~4; /* never another file */
@@ -157,10 +157,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         look(node);
         blk_node_unref(node);
         fuzz_check_unchanged(fd, image, len);
-        node = fuzz_open(graph, "qcow2", path, "x-for-check=on,discard=unmap");
+        text = acts[0] & 128
+                   ? "x-for-check=on,discard=unmap,backing.driver=null-co,backing.size=131072"
+                   : "x-for-check=on,discard=unmap";
+        node = fuzz_open(graph, "qcow2", path, text);
     }
     if (node) {
-        change(node);
+        change(node, acts);
         blk_node_unref(node);
     }
     close(fd);
