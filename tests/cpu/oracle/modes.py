@@ -43,9 +43,9 @@ MODES = {
 }
 CLOSING = re.compile(r"cpu-oracle: seed \d+, (\d+) cases, (\d+) instructions \((\d+) executed\), "
                      r"(\d+) faults, .*; (\d+) differences, (\d+) not when alone, "
-                     r"(\d+) host not stable, (\d+) endless, "
+                     r"(\d+) host not stable, (\d+) switched, (\d+) endless, "
                      r"(\d+) strayed, (\d+) batches lost")
-NAMES = "cases generated executed faults differences again unstable endless strayed lost".split()
+NAMES = "cases generated executed faults differences again unstable switched endless strayed lost".split()
 
 
 def run(program, mode, seconds, seed):

@@ -21,6 +21,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* Physical layout; the kernel half maps the first 2 MiB at KERNEL. */
 #define KERNEL         0xffff800000000000ull
@@ -500,11 +501,26 @@ strays(const OracleCase *c, uint64_t rip, unsigned *next)
     return offset != c->start[*next] && (is_code(linear) || is_code(linear - c->moved));
 }
 
+/* Times that this thread made way for another, where C has x87 instructions. */
+static long
+x87_switches(const OracleCase *c)
+{
+    struct rusage usage;
+
+    for (unsigned i = 0; i < c->count; i++) {
+        if (c->row[i]->class_ == X86_CLASS_X87) {
+            return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw + usage.ru_nivcsw : 0;
+        }
+    }
+    return 0;
+}
+
 /* What happened is in the frame on the stack, unless nothing did. */
 static void
-run_by_translator(OracleGuest *guest, OracleResult *out_result)
+run_by_translator(OracleGuest *guest, const OracleCase *c, OracleResult *out_result)
 {
     X86Core *core = guest->core;
+    long switches = x87_switches(c);
     VitCpuExit reason;
 
     __atomic_store_n(&guest->timed_out, false, __ATOMIC_SEQ_CST);
@@ -515,6 +531,7 @@ run_by_translator(OracleGuest *guest, OracleResult *out_result)
              !__atomic_load_n(&guest->timed_out, __ATOMIC_SEQ_CST));
     __atomic_store_n(&guest->running, 0, __ATOMIC_RELAXED);
     out_result->strayed = false;
+    out_result->switched = x87_switches(c) != switches;
     out_result->executed = 0;
     if (core->s.cpl == 3 || reason != VIT_CPU_EXIT_HALT) {
         memcpy(out_result->out.gpr, core->s.gpr, sizeof(core->s.gpr));
@@ -544,7 +561,7 @@ run_by_steps(OracleGuest *guest, const OracleCase *c, OracleResult *out_result)
     VitCpuExit reason;
     unsigned steps = 0, next = 0;
 
-    out_result->strayed = false;
+    out_result->strayed = out_result->switched = false;
     while (core->s.rip != ORACLE_EXIT && core->s.cpl == 3 && steps++ < STEPS_MAX) {
         out_result->strayed |= strays(c, core->s.rip, &next);
         if (!x86_interp_step(core, &reason)) {
@@ -574,7 +591,7 @@ oracle_guest_run(OracleGuest *guest, const OracleCase *c, OracleResult *out_resu
 
     load_case(guest, c);
     if (guest->tcg) {
-        run_by_translator(guest, out_result);
+        run_by_translator(guest, c, out_result);
     } else {
         run_by_steps(guest, c, out_result);
     }

@@ -108,7 +108,9 @@ typedef struct OracleResult {
     uint32_t error;
     int32_t vector;    /* -1: reached the end; -2: goes on and on */
     uint32_t executed; /* interpreter only: instructions */
-    bool strayed; /* guest only: ran code of other cases, whose undefined flags nobody tracked */
+    bool strayed;  /* guest only: ran code of other cases, whose undefined flags nobody tracked */
+    bool switched; /* translator only: the host ran something else meanwhile, and there is x87 code
+                    */
 } OracleResult;
 
 /* Shared between the two processes. */
