@@ -111,6 +111,26 @@ def pvscsi():
             assert "CACHE write back" in text, "the mode page"
 
 
+def parallel():
+    """A disk and a CD behind each adapter of a parallel bus: with memory for its scripts, and the
+    first of the family, whose driver has other scripts.
+
+    mission: lsi53c895a lsi53c810"""
+    for kind in ("lsi53c895a", "lsi53c810"):
+        with tempfile.TemporaryDirectory() as folder:
+            cd = os.path.join(folder, "cd.iso")
+            expected = noise(cd, 2 * MEBI, 16)
+            text = check("sda", ["sym53c8xx", "sd_mod", "sr_mod"],
+                         ["-device", f"{kind},id=s0", "-device",
+                          "scsi-hd,drive=d0,bus=s0.0,scsi-id=3,lun=2"],
+                         "echo CD $(sha256sum /dev/sr0); "
+                         "echo CACHE $(cat /sys/block/sda/queue/write_cache); ",
+                         more=["-drive", f"file={cd},if=none,id=c0,media=cdrom,format=raw",
+                               "-device", "scsi-cd,drive=c0,bus=s0.0,scsi-id=5"])
+            assert f"CD {expected}" in text, "what the guest read from the CD"
+            assert "CACHE write back" in text, "the mode page"
+
+
 def ahci():
     """A disk with queued commands and a CD on SATA ports.
 
@@ -170,6 +190,7 @@ def firmware_boots():
         "virtio-blk-modern": ["-device", "virtio-blk-pci,disable-legacy=on,drive=d0,bootindex=0"],
         "virtio-scsi": ["-device", "virtio-scsi-pci", "-device", "scsi-hd,drive=d0,bootindex=0"],
         "pvscsi": ["-device", "pvscsi", "-device", "scsi-hd,drive=d0,bootindex=0"],
+        "lsi53c895a": ["-device", "lsi53c895a", "-device", "scsi-hd,drive=d0,bootindex=0"],
         "ahci": ["-device", "ahci,id=a", "-device", "ide-hd,drive=d0,bus=a.2,bootindex=0"],
         "nvme": ["-device", "nvme,drive=d0,serial=1,bootindex=0"],
     }
@@ -213,4 +234,5 @@ def boots_over_network():
 
 if __name__ == "__main__":
     machine.main([firmware_boots, boots_over_network, virtio_blk, virtio_blk_iothread,
-                  virtio_blk_legacy, virtio_blk_packed, virtio_scsi, pvscsi, ahci, nvme])
+                  virtio_blk_legacy, virtio_blk_packed, virtio_scsi, pvscsi, parallel,
+                  ahci, nvme])

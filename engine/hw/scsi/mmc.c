@@ -16,6 +16,7 @@
 enum {
     PROFILE_CD_ROM = 0x0008,
     PROFILE_DVD_ROM = 0x0010,
+    OP_MODE_SENSE_6 = 0x1a,
     CD_MAX_SECTORS = 80 * 60 * 75,
     MEDIA_CLASS = 4, /* of GET EVENT STATUS NOTIFICATION */
 };
@@ -292,22 +293,12 @@ put_capabilities_page(const Mmc *mmc, uint8_t *out)
     return out + 20;
 }
 
-static void
-mode_sense(Mmc *mmc)
+/* The pages that PAGE names, at AT; their end. */
+static uint8_t *
+put_pages(Mmc *mmc, uint8_t *at, uint8_t page, bool changeable)
 {
-    const uint8_t *packet = mmc->packet;
-    uint8_t page = packet[2] & 0x3f, control = packet[2] >> 6;
-    uint8_t *out = mmc_begin_reply(mmc, 64), *at = out + 8;
+    uint8_t *first = at;
 
-    if (control == 3) {
-        mmc_error(mmc, SENSE_ILLEGAL_REQUEST, ASC_SAVING_NOT_SUPPORTED);
-        return;
-    }
-    if (page != 0x01 && page != 0x0e && page != 0x2a && page != 0x3f) {
-        mmc_bad_field(mmc);
-        return;
-    }
-    /* Changeable values, control 1: none, so the pages stay empty but for their heads. */
     if (page == 0x01 || page == 0x3f) {
         at = put_error_page(mmc, at);
     }
@@ -317,14 +308,43 @@ mode_sense(Mmc *mmc)
     if (page == 0x2a || page == 0x3f) {
         at = put_capabilities_page(mmc, at);
     }
-    if (control == 1) {
-        for (uint8_t *head = out + 8; head < at; head += head[1] + 2) {
-            memset(head + 2, 0, head[1]);
-        }
+    /* Nothing can be changed, so the pages stay empty but for their heads. */
+    for (uint8_t *head = first; changeable && head < at; head += head[1] + 2) {
+        memset(head + 2, 0, head[1]);
     }
-    scsi_put16(out, (uint32_t)(at - out - 2));
-    out[2] = is_tray_open(mmc) ? 0x71 : !mmc_has_medium(mmc) ? 0x70 : 0x01; /* medium type */
-    mmc_reply(mmc, (uint32_t)(at - out), scsi_get16(packet + 7));
+    return at;
+}
+
+static void
+mode_sense(Mmc *mmc)
+{
+    const uint8_t *packet = mmc->packet;
+    uint8_t page = packet[2] & 0x3f, control = packet[2] >> 6;
+    bool is_short = packet[0] == OP_MODE_SENSE_6;
+    uint8_t medium = is_tray_open(mmc) ? 0x71 : !mmc_has_medium(mmc) ? 0x70 : 0x01;
+    uint8_t *out = mmc_begin_reply(mmc, 64), *end;
+
+    if (is_short && mmc->is_atapi) { /* MMC-3 has it on other buses alone */
+        mmc_error(mmc, SENSE_ILLEGAL_REQUEST, ASC_BAD_COMMAND);
+        return;
+    }
+    if (control == 3) {
+        mmc_error(mmc, SENSE_ILLEGAL_REQUEST, ASC_SAVING_NOT_SUPPORTED);
+        return;
+    }
+    if (page != 0x01 && page != 0x0e && page != 0x2a && page != 0x3f) {
+        mmc_bad_field(mmc);
+        return;
+    }
+    end = put_pages(mmc, out + (is_short ? 4 : 8), page, control == 1);
+    if (is_short) {
+        out[0] = (uint8_t)(end - out - 1);
+        out[1] = medium;
+    } else {
+        scsi_put16(out, (uint32_t)(end - out - 2));
+        out[2] = medium;
+    }
+    mmc_reply(mmc, (uint32_t)(end - out), is_short ? packet[4] : scsi_get16(packet + 7));
 }
 
 static void
@@ -499,6 +519,7 @@ static const CdCommand commands[256] = {
     [0x51] = { mmc_read_disc_information, NEEDS_MEDIUM },
     [0x52] = { mmc_read_track_information, NEEDS_MEDIUM },
     [0x55] = { mode_select },
+    [OP_MODE_SENSE_6] = { mode_sense },
     [0x5a] = { mode_sense },
     [0xa8] = { read_12, NEEDS_MEDIUM },
     [0xad] = { mmc_read_dvd_structure, NEEDS_MEDIUM },

@@ -168,6 +168,13 @@ plain_len(const uint8_t *cdb)
     }
 }
 
+/* Minute, second, frame. */
+static int
+frames_of(const uint8_t *msf)
+{
+    return (msf[0] * 60 + msf[1]) * 75 + msf[2];
+}
+
 uint64_t
 scsi_cdb_len(const uint8_t *cdb, uint32_t block_bytes, bool *out_to_device)
 {
@@ -199,6 +206,9 @@ scsi_cdb_len(const uint8_t *cdb, uint32_t block_bytes, bool *out_to_device)
     case 0xae:
     case 0x8a:
     case 0x8e: *out_to_device = true; return plain_len(cdb) * block_bytes;
+    case 0xbe: /* READ CD: at most, with the subchannel */ return scsi_get24(cdb + 6) * 2448ull;
+    case 0xb9: /* READ CD MSF */
+        return (uint64_t)MAX(frames_of(cdb + 6) - frames_of(cdb + 3), 0) * 2448;
     case 0x41: /* WRITE SAME (10), (16) */
     case 0x93: *out_to_device = true; return cdb[0] == 0x93 && (cdb[1] & 1) ? 0 : block_bytes;
     case 0x04: /* FORMAT UNIT, MODE SELECT, SEND DIAGNOSTIC, UNMAP: parameters */

@@ -252,6 +252,7 @@ cd_realize(VitDevice *dev, GError **error)
                           .opaque = scsi };
 
     scsi->drive->removable = true;
+    scsi->block_bytes = MMC_SECTOR_BYTES;
     if (!scsi_device_realize(scsi, &cd_ops, &user, error)) {
         return false;
     }

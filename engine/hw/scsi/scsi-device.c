@@ -83,6 +83,7 @@ scsi_device_realize(ScsiDevice *scsi, const ScsiDeviceOps *ops, const VitDriveUs
         return false;
     }
     scsi->bus = bus;
+    scsi->block_bytes = scsi->block_bytes ? scsi->block_bytes : scsi->logical_block_bytes;
     if (scsi->write_cache != VIT_AUTO) {
         drive->enable_write_cache = scsi->write_cache == VIT_ON;
     }

@@ -99,6 +99,7 @@ struct ScsiDevice {
     int32_t write_cache, on_read_error, on_write_error;
     bool share_rw;
     /* fixed at realize */
+    uint32_t block_bytes; /* of what commands count; 0: logical_block_bytes */
     const ScsiDeviceOps *ops;
     ScsiBus *bus;
     /* the guest's */
@@ -217,9 +218,10 @@ scsi_get64(const uint8_t *in)
 
 void scsi_put_padded(uint8_t *out, const char *text, size_t len);
 
-#define SCSI_DEVICE_STATE(Type, s)                                                              \
-    VIT_FIELD(Type, s.attention), /* wiring, or only while requests are under way */            \
-        VIT_TRANSIENT(Type, s.ops), VIT_TRANSIENT(Type, s.bus), VIT_TRANSIENT(Type, s.stopped), \
+#define SCSI_DEVICE_STATE(Type, s)                                                   \
+    VIT_FIELD(Type, s.attention), /* wiring, or only while requests are under way */ \
+        VIT_TRANSIENT(Type, s.ops), VIT_TRANSIENT(Type, s.block_bytes),              \
+        VIT_TRANSIENT(Type, s.bus), VIT_TRANSIENT(Type, s.stopped),                  \
         VIT_TRANSIENT(Type, s.in_flight), VIT_TRANSIENT(Type, s.is_purging)
 
 extern const char *const scsi_on_error_words[];
