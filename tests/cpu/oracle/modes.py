@@ -36,6 +36,8 @@ MODES = {
     "moved-rewrite": "--exact --mode 64 --moved 100 --rewrite",
     "moved-invalidate": "--mode 64 --moved 100 --loops 50 --invalidate-every 30",
     "odd": "--exact --one-insn --force-exits --tlb-entries 4 --invalidate-every 50 --rewrite",
+    "warm": "--warm-up 2 --loops 50",
+    "warm-moved": "--warm-up 1 --mode 64 --moved 100 --loops 70 --rewrite",
     "short": "--exact --length 3",
     "long": "--length 24 --loops 50",
     "avx512": "VIT_ORACLE_AVX512=1 --exact --class "

@@ -9,7 +9,7 @@
  *              [--case NUMBER] [--reports N] [--seconds N]
  *              [--coverage] [--alone] [--quick]
  *              [--executor interp,tcg] [--exact] [--force-exits] [--one-insn] [--tlb-entries N]
- *              [--invalidate-every N] [--rewrite] [--undefined]
+ *              [--invalidate-every N] [--rewrite] [--undefined] [--warm-up N]
  *
  * Exit status 0: no difference. The child works on one batch of cases while this process makes and
  * interprets the other. */
@@ -360,7 +360,7 @@ main(int argc, char **argv)
 {
     gint64 seed = 1, count = 2000000, first = 0, one = -1;
     gint length = 16, loops = 25, moved = 40, reports = 10, tlb_entries = 0, invalidate_every = 0,
-         limit_s = 0;
+         limit_s = 0, warm_up = 0;
     gboolean translate = FALSE, exact = FALSE, force_exits = FALSE, one_insn = FALSE,
              undefined = FALSE, rewrite = FALSE;
     g_autofree char *executors = NULL;
@@ -395,6 +395,8 @@ main(int argc, char **argv)
         { "tlb-entries", 0, 0, G_OPTION_ARG_INT, &tlb_entries, "Translator: size of tables", "N" },
         { "invalidate-every", 0, 0, G_OPTION_ARG_INT, &invalidate_every,
           "Translator: drop all code every so many dispatches", "N" },
+        { "warm-up", 0, 0, G_OPTION_ARG_INT, &warm_up,
+          "Translator: code is interpreted first, then translated, then made anew when hot", "N" },
         { "rewrite", 0, 0, G_OPTION_ARG_NONE, &rewrite,
           "Translator: code comes by writes to pages that had other code", NULL },
         { "undefined", 0, 0, G_OPTION_ARG_NONE, &undefined, "Compare undefined flags too", NULL },
@@ -446,6 +448,7 @@ main(int argc, char **argv)
           .tcg = { .exact = exact || translate,
                    .force_exits = force_exits,
                    .one_insn_per_tb = one_insn,
+                   .warm_up = (uint8_t)CLAMP(warm_up, 0, 255),
                    .tlb_entries = (unsigned)MAX(tlb_entries, 0),
                    .invalidate_every = (unsigned)MAX(invalidate_every, 0) } },
     };
