@@ -229,6 +229,10 @@ tcg_emit_int(TcgEmit *e)
     if (tcg_emit_soft_immediate(e)) {
         return true;
     }
+    if (e->keeps && insn->is_memory) {
+        tcg_emit_kept_memory(e);
+        return true;
+    }
     if (exec == x86_exec_nop) {
         if (is_prefetch(insn)) {
             tcg_emit_prefetch(e);

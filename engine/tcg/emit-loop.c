@@ -228,6 +228,9 @@ is_frugal(const TcgEmit *e, unsigned index)
     const TcgAccess *noted = e->groups.access[index];
     TcgRegUse use;
 
+    if (insn->is_memory && (e->kept >> index & 1)) {
+        return false; /* operated on in T1 */
+    }
     if (insn->row->class_ == X86_CLASS_FLOW) {
         return insn->row->exec == x86_exec_jcc;
     }

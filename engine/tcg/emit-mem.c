@@ -28,6 +28,7 @@ enum {
     SITE_OWN_WRITE = 2, /* of a group: the instruction itself writes */
     SITE_SAVED = 4,
     SITE_GROUP = 8,
+    SITE_KEEPS = 16, /* the instruction keeps its operands */
 };
 
 /* Lies behind the call that a slow path makes, and tells where translated code goes on. For a group
@@ -269,6 +270,7 @@ check(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
                        .parked = e->flags_live,
                        .leaves = e->loop.emitting,
                        .flags_saved = e->flags_saved,
+                       .keeps = e->keeps,
                        .near = TCG_NEAR_NONE,
                        .is_flow = e->insn->row->class_ == X86_CLASS_FLOW };
     tcg_asm_bind(&e->a, &cold->again);
@@ -454,7 +456,7 @@ emit_stub(TcgEmit *e, TcgCold *cold)
         test_span(e, cold, &ungrouped);
         site.info |= SITE_GROUP | (cold->own_write ? SITE_OWN_WRITE : 0);
     } else {
-        site.info |= cold->is_flow ? SITE_FLOW : 0;
+        site.info |= (cold->is_flow ? SITE_FLOW : 0) | (cold->keeps ? SITE_KEEPS : 0);
     }
     tcg_count_tell(e, cold->pc);
     tcg_asm_call_to(a, e->machine->thunks.slow);
@@ -556,7 +558,8 @@ slow(X86State *state, uint64_t linear, const uint8_t *at)
     cpu->interpreted++;
     cpu->code_dropped = false;
     tcg_interpret_one(cpu);
-    if ((site.info & SITE_FLOW) || cpu->machine->options.count || tcg_must_leave(cpu)) {
+    if ((site.info & (SITE_FLOW | SITE_KEEPS)) || cpu->machine->options.count ||
+        tcg_must_leave(cpu)) {
         return tcg_leave_behind(cpu, true);
     }
     tcg_recover_not(cpu);

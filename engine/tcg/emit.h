@@ -23,7 +23,7 @@ typedef struct TcgCold {
     uint8_t size;
     TcgEa ea;
     uint64_t pc;
-    bool is_write, parked, is_flow, flags_saved;
+    bool is_write, parked, is_flow, flags_saved, keeps;
     bool leaves;       /* of a loop: the dispatcher goes on with the instruction */
     uint16_t span;     /* of a group: what has to be in one page; 0 = one access */
     uint8_t count;     /* of a group: instructions up to its last */
@@ -76,7 +76,7 @@ typedef struct TcgEmit {
      * takes them along in hot.exit_flags. */
     uint16_t live_in[TCG_BLOCK_INSNS];
     bool exit_live[TCG_BLOCK_INSNS];
-    uint64_t shifts_kept; /* instructions whose operand has to be kept, for flags.c */
+    uint64_t kept; /* instructions whose operands have to be, for flags.c */
     TcgPlace places[2 * TCG_BLOCK_INSNS];
     unsigned n_places;
     TcgFix fixes[TCG_FIXES];
@@ -99,6 +99,7 @@ typedef struct TcgEmit {
     const X86Insn *insn;
     uint64_t pc, next_pc;
     bool flags_live;  /* before it: a check must not touch flags */
+    bool keeps;       /* its operands are kept: emit-kept.c */
     bool flags_saved; /* hot.exit_flags are the guest's, the host's may be anything */
     /* T0 is the address of the first byte of this group, as an instruction before left it, and what
      * the current one leaves there; of its access; TCG_GROUP_NONE. */
@@ -181,6 +182,12 @@ unsigned tcg_emit_use(TcgEmit *e, unsigned reg, unsigned scratch);
 void tcg_emit_set(TcgEmit *e, unsigned reg, unsigned from, unsigned size);
 /* guest REG += VALUE at the stack's or address's width, flags left alone. */
 void tcg_emit_add(TcgEmit *e, unsigned reg, int32_t value, unsigned size);
+
+/* ---- emit-kept.c ---- */
+/* Before the current instruction: keeps those of its operands that are in registers. */
+void tcg_emit_keep(TcgEmit *e);
+/* The current instruction, which keeps its operands, with the one in memory. */
+void tcg_emit_kept_memory(TcgEmit *e);
 
 /* ---- emit-home.c ---- */
 /* The current instruction on a register that lives in the state, without scratch registers but T1.

@@ -6,9 +6,9 @@
  * The instructions before the fault are gone through backwards until every flag has found who wrote
  * it. Comparisons and tests leave their operands, logic needs its result alone, sums and
  * differences their result and one operand; all that as long as nobody has written those registers
- * since. What a constant shifts is kept in the context (one store). Of products and operands in
- * memory nothing is left: their flags cannot be told, and the translator keeps them. Intel SDM
- * volume 1 section 3.4.3. Any thread. */
+ * since. Else, and where an operand is in memory, the operands are kept in the context before the
+ * instruction, a store each; so is what is shifted. Products cannot be told, and the translator
+ * keeps their flags. Intel SDM volume 1 section 3.4.3. Any thread. */
 
 #include "flags.h"
 
@@ -18,7 +18,9 @@
 typedef enum Op {
     OP_ADD,
     OP_SUB,
-    OP_LOGIC,
+    OP_AND,
+    OP_OR,
+    OP_XOR,
     OP_CMP,
     OP_TEST,
     OP_INC,
@@ -50,9 +52,9 @@ static const Producer producers[] = {
     { x86_exec_test_ei, OP_TEST, RM_IMM },
     ALU(add, OP_ADD),
     ALU(sub, OP_SUB),
-    ALU(and, OP_LOGIC),
-    ALU(or, OP_LOGIC),
-    ALU(xor, OP_LOGIC),
+    ALU(and, OP_AND),
+    ALU(or, OP_OR),
+    ALU(xor, OP_XOR),
     { x86_exec_inc, OP_INC, RM_ONLY },
     { x86_exec_dec, OP_DEC, RM_ONLY },
     { x86_exec_inc_z, OP_INC, RM_ONLY },
@@ -68,6 +70,12 @@ static const Producer producers[] = {
     { x86_exec_sar_one, OP_SAR, RM_ONLY },
     { x86_exec_sar_cl, OP_SAR, RM_CL },
 };
+
+static bool
+is_logic(const Producer *producer)
+{
+    return producer->op >= OP_AND && producer->op <= OP_XOR;
+}
 
 static const Producer *
 producer_of(const X86Insn *insn)
@@ -142,7 +150,7 @@ operands(const X86Insn *insn, const Producer *producer, unsigned *out_first, uns
         *out_second = insn->rm;
         if (insn->is_memory) {
             *out_second = X86_NO_REG;
-            return producer->op == OP_LOGIC;
+            return is_logic(producer);
         }
         return true;
     case RAX_IMM: *out_first = X86_RAX; return true;
@@ -203,25 +211,40 @@ flags_of_shift(Op op, uint64_t value, unsigned count, unsigned bits)
     return flags_of_result(result, bits) | (carry ? X86_FLAG_CF : 0) | (overflow ? X86_FLAG_OF : 0);
 }
 
+/* Of the operands as they were. */
 static uint64_t
-compute(const X86Core *core, const X86Insn *insn, const Producer *producer, unsigned first,
-        unsigned second)
+flags_before(Op op, uint64_t a, uint64_t b, unsigned size)
+{
+    uint64_t mask = size == 8 ? UINT64_MAX : ((uint64_t)1 << size * 8) - 1;
+
+    switch (op) {
+    case OP_ADD: return flags_of_sum(a, b, false, size * 8);
+    case OP_INC: return flags_of_sum(a, 1, false, size * 8);
+    case OP_DEC: return flags_of_sum(a, 1, true, size * 8);
+    case OP_NEG: return flags_of_sum(0, a, true, size * 8);
+    case OP_OR: return flags_of_result((a | b) & mask, size * 8);
+    case OP_XOR: return flags_of_result((a ^ b) & mask, size * 8);
+    case OP_AND:
+    case OP_TEST: return flags_of_result(a & b & mask, size * 8);
+    default: return flags_of_sum(a, b, true, size * 8);
+    }
+}
+
+/* From what registers have now. */
+static uint64_t
+flags_after(const X86Core *core, const X86Insn *insn, const Producer *producer, unsigned first,
+            unsigned second)
 {
     unsigned size = insn->operand_size;
     uint64_t a = x86_reg_read(core, insn, first, size);
     uint64_t b = second == X86_NO_REG ? insn->imm : x86_reg_read(core, insn, second, size);
-    uint64_t mask = size == 8 ? UINT64_MAX : ((uint64_t)1 << size * 8) - 1;
 
     switch (producer->op) {
-    case OP_SHL:
-    case OP_SHR:
-    case OP_SAR:
-        return flags_of_shift(producer->op,
-                              tcg_cpu_of((X86Core *)core)->shifted[producer->form == RM_CL],
-                              shift_count(core, insn, producer), size * 8);
-    case OP_CMP: return flags_of_sum(a, b, true, size * 8);
-    case OP_TEST: return flags_of_result(a & b & mask, size * 8);
-    case OP_LOGIC: return flags_of_result(a, size * 8);
+    case OP_CMP:
+    case OP_TEST: return flags_before(producer->op, a, b, size);
+    case OP_AND:
+    case OP_OR:
+    case OP_XOR: return flags_of_result(a, size * 8);
     case OP_ADD: return flags_of_sum(a - b, b, false, size * 8);
     case OP_SUB: return flags_of_sum(a + b, b, true, size * 8);
     case OP_INC: return flags_of_sum(a - 1, 1, false, size * 8);
@@ -230,40 +253,136 @@ compute(const X86Core *core, const X86Insn *insn, const Producer *producer, unsi
     }
 }
 
-/* Adds what INSN has written of WANTED. LOST: registers written since. False: cannot be told. */
 static bool
-tell(const X86Core *core, const X86Insn *insn, uint16_t lost, uint16_t wanted, uint64_t *flags)
+has_two(const Producer *producer)
+{
+    return producer->form == RM_REG || producer->form == REG_RM;
+}
+
+/* Whether its operands can be kept: see emit-kept.c. */
+static bool
+may_be_kept(const X86Insn *insn, const Producer *producer)
+{
+    unsigned segment = insn->segment;
+
+    if (insn->lock || (has_two(producer) && whole(insn, insn->reg) != insn->reg)) {
+        return false;
+    }
+    if (!insn->is_memory) {
+        return producer->form == RAX_IMM || whole(insn, insn->rm) == insn->rm;
+    }
+    if (insn->address_size == 2 || (segment != X86_DS && segment != X86_ES && segment != X86_SS)) {
+        return false;
+    }
+    return !has_two(producer) || producer->op == OP_CMP || producer->op == OP_TEST ||
+           !(TCG_IN_STATE >> insn->reg & 1);
+}
+
+/* SLOT of cpu->kept that the first operand goes to. */
+static unsigned
+slot_of(const Producer *producer)
+{
+    return producer->op == OP_INC || producer->op == OP_DEC ? TCG_KEPT_STEP : 0;
+}
+
+bool
+tcg_flags_keep(const X86Insn *insn, TcgKeep *out_keep)
+{
+    const Producer *producer = producer_of(insn);
+
+    if (!producer || producer->op >= OP_SHL) {
+        return false;
+    }
+    *out_keep = (TcgKeep){ .slot = slot_of(producer), .first = insn->rm, .second = X86_NO_REG };
+    out_keep->writes = producer->op != OP_CMP && producer->op != OP_TEST;
+    if (producer->form == REG_RM) {
+        out_keep->first = insn->reg;
+        out_keep->second = insn->rm;
+    } else if (producer->form == RM_REG) {
+        out_keep->second = insn->reg;
+    } else if (producer->form == RAX_IMM) {
+        out_keep->first = X86_RAX;
+    }
+    return true;
+}
+
+static uint64_t
+flags_kept(const X86Core *core, const X86Insn *insn, const Producer *producer)
+{
+    const TcgCpu *cpu = tcg_cpu_of((X86Core *)core);
+
+    return flags_before(producer->op, cpu->kept[slot_of(producer)],
+                        has_two(producer) ? cpu->kept[TCG_KEPT_SECOND] : insn->imm,
+                        insn->operand_size);
+}
+
+/* XOR and SUB of a register with itself. */
+static bool
+is_nothing(const X86Insn *insn, const Producer *producer)
+{
+    return (producer->op == OP_XOR || producer->op == OP_SUB) && !insn->is_memory &&
+           has_two(producer) && insn->reg == insn->rm;
+}
+
+/* Whether the registers of INSN still have what its flags can be told from. LOST: written since. */
+static bool
+is_left(const X86Insn *insn, const Producer *producer, uint16_t lost, unsigned *out_first,
+        unsigned *out_second)
+{
+    if (!operands(insn, producer, out_first, out_second) || (lost >> whole(insn, *out_first) & 1)) {
+        return false;
+    }
+    return *out_second == X86_NO_REG || is_logic(producer) ||
+           (!(lost >> whole(insn, *out_second) & 1) &&
+            /* of a sum of twice the same the carry is gone */
+            (producer->op != OP_ADD || whole(insn, *out_first) != whole(insn, *out_second)));
+}
+
+/* Adds to FLAGS what INSN has written of WANTED. LOST: registers written since. False: cannot be
+ * told. KEEP: whether its operands are kept; set where they have to be. */
+static bool
+tell(const X86Core *core, const X86Insn *insn, uint16_t lost, uint16_t wanted, uint64_t *flags,
+     bool *keep, bool may_keep)
 {
     const Producer *producer = producer_of(insn);
     unsigned first, second;
 
-    if (producer && producer->op >= OP_SHL) {
-        if (!needs_operand(insn, producer) || (producer->form == RM_CL && (lost & 1 << X86_RCX))) {
+    if (!producer) {
+        return false;
+    }
+    if (producer->op >= OP_SHL) {
+        if (!needs_operand(insn, producer) || (producer->form == RM_CL && (lost & 1 << X86_RCX)) ||
+            (!*keep && !may_keep)) {
             return false;
         }
+        *keep = true;
         if (core && shift_count(core, insn, producer)) {
-            *flags |= compute(core, insn, producer, X86_RAX, X86_NO_REG) & wanted;
+            *flags |= flags_of_shift(producer->op,
+                                     tcg_cpu_of((X86Core *)core)->shifted[producer->form == RM_CL],
+                                     shift_count(core, insn, producer), insn->operand_size * 8) &
+                      wanted;
         }
         return true;
     }
-    if (!producer || !operands(insn, producer, &first, &second) ||
-        (lost >> whole(insn, first) & 1) ||
-        (second != X86_NO_REG && producer->op != OP_LOGIC && lost >> whole(insn, second) & 1)) {
+    if (is_nothing(insn, producer)) {
+        *flags |= flags_of_result(0, 8) & wanted;
+        return true;
+    }
+    if (is_left(insn, producer, lost, &first, &second)) {
+        *flags |= core ? flags_after(core, insn, producer, first, second) & wanted : 0;
+        return true;
+    }
+    if (!may_be_kept(insn, producer) || (!*keep && !may_keep)) {
         return false;
     }
-    if (producer->op == OP_ADD && second != X86_NO_REG &&
-        whole(insn, first) == whole(insn, second)) {
-        return false; /* the carry is gone */
-    }
-    if (core) {
-        *flags |= compute(core, insn, producer, first, second) & wanted;
-    }
+    *keep = true;
+    *flags |= core ? flags_kept(core, insn, producer) & wanted : 0;
     return true;
 }
 
 uint16_t
 tcg_flags_tell(const X86Core *core, const X86Insn *insns, const TcgRegUse *uses, unsigned index,
-               uint16_t lost, uint64_t entry, uint64_t *out_flags, uint64_t *out_shifts)
+               uint16_t lost, uint64_t entry, uint64_t *out_flags, uint64_t *kept, bool may_keep)
 {
     uint16_t wanted = X86_FLAGS_ARITH, told = 0, perhaps = 0;
     uint64_t flags = 0;
@@ -271,13 +390,11 @@ tcg_flags_tell(const X86Core *core, const X86Insn *insns, const TcgRegUse *uses,
     while (index-- > 0 && wanted) {
         const X86OpRow *row = insns[index].row;
         uint16_t written = (row->flags_written | row->flags_undefined) & wanted;
+        bool keep = *kept >> index & 1;
 
-        if (written && tell(core, &insns[index], lost, written, &flags)) {
-            bool by_cl = tcg_flags_by_cl(&insns[index]);
-            if (out_shifts && producer_of(&insns[index])->op >= OP_SHL) {
-                *out_shifts |= (uint64_t)1 << index;
-            }
-            if (by_cl &&
+        if (written && tell(core, &insns[index], lost, written, &flags, &keep, may_keep)) {
+            *kept |= (uint64_t)keep << index;
+            if (tcg_flags_by_cl(&insns[index]) &&
                 (!core || !(core->s.gpr[X86_RCX] & (insns[index].operand_size == 8 ? 63 : 31)))) {
                 perhaps |= written; /* by nothing, and they are those from before */
                 written = 0;

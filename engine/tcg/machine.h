@@ -85,6 +85,7 @@ struct TcgBlock {
     uint16_t n_links, n_insns, n_places;  /* places: those of the block, then those of its loop */
     uint16_t n_fixes;                     /* 0: it cannot be copied */
     uint32_t len_bytes;                   /* with all that belongs to it */
+    uint64_t kept;                        /* instructions whose operands are: flags.h */
     TcgSofts softs;                       /* of one that is checked */
     const uint8_t *bytes;                 /* what it was made from */
     const uint8_t *start, *end;           /* of the host code */

@@ -181,7 +181,7 @@ recover_at(TcgCpu *cpu, const TcgBlock *block, unsigned index)
     X86Insn insns[TCG_BLOCK_INSNS];
     TcgRegUse uses[TCG_BLOCK_INSNS];
     X86State *s = &cpu->core.s;
-    uint64_t told, flags;
+    uint64_t told, flags, kept;
 
     insns[0].row = NULL; /* for the compiler: INDEX may be 0 */
     uses[0] = (TcgRegUse){ 0 };
@@ -195,8 +195,9 @@ recover_at(TcgCpu *cpu, const TcgBlock *block, unsigned index)
             wanted &= ~(insns[first].row->flags_written | insns[first].row->flags_undefined);
         }
     }
+    kept = block->kept >> first;
     told = tcg_flags_tell(&cpu->core, insns + first, uses + first, index - first, 0, s->rflags,
-                          &flags, NULL);
+                          &flags, &kept, false);
     told &= ~(uint64_t)(wanted ? still_live(block, index, wanted) : 0);
     tcg_flags_to_state(cpu);
     s->rflags = (s->rflags & ~told) | (flags & told);

@@ -204,7 +204,7 @@ typedef struct TcgCpu {
 
     uint8_t across[128] __attribute__((aligned(64))); /* what a read found in two pages */
     uint64_t offset_bits;                             /* 0xfff, for PEXT */
-    uint64_t shifted[2];                              /* see tcg_flags_tell() */
+    uint64_t kept[3], shifted[2];                     /* see tcg_flags_tell() */
     uint64_t bit_mask[2];                             /* 31 and 63 */
     uint64_t sign_bit;                                /* 1 << 63, for PEXT */
     const X86Insn *insn;           /* at TCG_EXIT_INTERPRET; NULL: whatever is at rIP */

@@ -164,7 +164,7 @@ look_ahead(TcgEmit *e, const TcgFetch *fetch)
     if ((pc & ~(uint64_t)0xfff) == e->page_pc) {
         e->ahead_live = live_at(e, fetch, pc);
         e->ahead_live |= X86_FLAGS_ARITH & ~tcg_flags_tell(NULL, e->insns, e->uses, e->n_insns, 0,
-                                                           0, &flags, &e->shifts_kept);
+                                                           0, &flags, &e->kept, !e->ahead_live);
     }
     if (call && e->ahead_live) {
         e->ahead_live = X86_FLAGS_ARITH; /* to save them is less than checks that keep them */
@@ -174,17 +174,18 @@ look_ahead(TcgEmit *e, const TcgFetch *fetch)
     }
 }
 
-/* Flags that a fault of the instruction INDEX could not show. A repeated string instruction has
+/* Flags that a fault of the instruction INDEX could not show. MAY_KEEP: what it takes may be done,
+ * as else none of them would be wanted. A repeated string instruction has
  * made steps before it: what is told afterwards is not told from registers that these move. */
 static uint16_t
-not_to_be_told(TcgEmit *e, unsigned index)
+not_to_be_told(TcgEmit *e, unsigned index, bool may_keep)
 {
     const X86Insn *insn = &e->insns[index];
     bool repeated = insn->row->class_ == X86_CLASS_STRING && (insn->rep || insn->repne);
     uint16_t moved = repeated ? 1u << X86_RCX | 1u << X86_RSI | 1u << X86_RDI : 0;
     uint64_t flags;
     uint16_t told =
-        tcg_flags_tell(NULL, e->insns, e->uses, index, moved, 0, &flags, &e->shifts_kept);
+        tcg_flags_tell(NULL, e->insns, e->uses, index, moved, 0, &flags, &e->kept, may_keep);
 
     return repeated && told != X86_FLAGS_ARITH ? X86_FLAGS_ARITH : X86_FLAGS_ARITH & ~told;
 }
@@ -213,7 +214,7 @@ find_live_flags(TcgEmit *e)
             exit = 0;
         }
         if (!exit && live != X86_FLAGS_ARITH && may_fault(e, i)) {
-            live |= not_to_be_told(e, i);
+            live |= not_to_be_told(e, i, !live);
         }
         e->live_in[i] = live;
         e->exit_live[i] = exit;
@@ -287,16 +288,6 @@ may_clobber_flags(const TcgEmit *e)
            (insn->row->class_ != X86_CLASS_INT || insn->is_memory || !insn->has_modrm);
 }
 
-/* What the current instruction shifts, for tcg_flags_tell(). */
-static void
-keep_shifted(TcgEmit *e)
-{
-    unsigned from = tcg_emit_use(e, e->insn->rm, TCG_T1);
-    int32_t slot = tcg_flags_by_cl(e->insn) ? 8 : 0;
-
-    tcg_asm_mov_mr(&e->a, 8, tcg_mem(TCG_CTX, TCG_OFFSET(shifted) + slot), from);
-}
-
 void
 tcg_emit_insn(TcgEmit *e, unsigned index)
 {
@@ -323,8 +314,9 @@ tcg_emit_insn(TcgEmit *e, unsigned index)
                !e->exit_live[index]) { /* those that leave have been kept all the same */
         place->guest |= TCG_PLACE_FLAGS_DEAD;
     }
-    if (!e->machine->options.exact && (e->shifts_kept >> index & 1)) {
-        keep_shifted(e);
+    e->keeps = !e->machine->options.exact && (e->kept >> index & 1);
+    if (e->keeps) {
+        tcg_emit_keep(e);
     }
     if (!ends_block(e, e->insn) && emit_one(e)) {
         tcg_emit_mem_done(e);
@@ -446,6 +438,7 @@ emit_block(TcgEmit *e, TcgBlock *draft, const TcgFetch *fetch)
     draft->n_links = (uint16_t)e->n_links;
     draft->n_insns = (uint16_t)e->n_insns;
     draft->n_places = (uint16_t)e->n_places;
+    draft->kept = e->kept;
     for (unsigned kind = 0; kind < 2; kind++) {
         draft->near_end[kind] = (uint16_t)tcg_near_next(e->machine, kind);
     }
@@ -483,7 +476,7 @@ begin_block(TcgEmit *e, TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *seco
     e->t0_group = TCG_GROUP_NONE;
     e->live_in[0] = X86_FLAGS_ARITH;
     e->exit_live[0] = false;
-    e->shifts_kept = 0;
+    e->kept = 0;
     memset(&e->loop, 0, sizeof(e->loop));
 }
 
