@@ -500,7 +500,8 @@ static bool
 vdi_truncate(BlkNode *node, uint64_t len, BlkPreallocation prealloc, GError **error)
 {
     Vdi *vdi = node->state;
-    uint64_t blocks = fmt_div_up(len, vdi->block_bytes);
+    /* a header may count more blocks than its disk has */
+    uint64_t blocks = MAX(fmt_div_up(len, vdi->block_bytes), vdi->blocks);
     uint64_t map_len = fmt_round_up(blocks * 4, FMT_SECTOR_BYTES);
     uint64_t old_data_offset = vdi->data_offset;
     uint32_t *bmap;
@@ -529,7 +530,7 @@ vdi_truncate(BlkNode *node, uint64_t len, BlkPreallocation prealloc, GError **er
     }
     g_free(vdi->bmap);
     vdi->bmap = bmap;
-    vdi->blocks = (uint32_t)MAX(blocks, vdi->blocks);
+    vdi->blocks = (uint32_t)blocks;
     vdi->disk_len = len;
     ret = write_all(node, vdi->data_offset != old_data_offset);
     if (ret < 0) {
