@@ -234,19 +234,19 @@ look_further(TcgEmit *e, TcgCold *cold)
     TcgAsm *a = &e->a;
 
     tcg_asm_mov_ri(a, TCG_T1, (uint64_t)cold->near << 12 | (VIT_PAGE_SIZE - size));
-    tcg_asm_call_to(a, e->machine->thunks.near[cold->is_write]);
+    tcg_asm_call_to(a, e->machine->thunks.near[e->view][cold->is_write]);
     tcg_asm_jcc(a, TCG_BE, &cold->hit);
 }
 
-/* Accesses of the stack have one slot together; others have some in hot code. */
+/* Accesses of the stack have one slot together; others have some in hot user code. */
 static uint16_t
 near_slot(const TcgEmit *e, const TcgEa *ea, bool write)
 {
     if (ea->base == X86_RSP && ea->index == X86_NO_REG && ea->segment != X86_FS &&
         ea->segment != X86_GS) {
-        return (uint16_t)tcg_near_stack(write);
+        return (uint16_t)tcg_near_stack(e->view, write);
     }
-    return e->hot
+    return e->hot && e->view == X86_VIEW_USER
                ? tcg_near_slot(e->machine, e->pc, e->insn, e->source + (e->pc - e->pcs[0]), write)
                : TCG_NEAR_NONE;
 }
@@ -274,7 +274,7 @@ check(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
                        .near = TCG_NEAR_NONE,
                        .is_flow = e->insn->row->class_ == X86_CLASS_FLOW };
     tcg_asm_bind(&e->a, &cold->again);
-    if (e->view == X86_VIEW_USER && !cold->parked && !cold->leaves) {
+    if (!cold->parked && !cold->leaves) {
         cold->near = near_slot(e, ea, write);
     }
     if (cold->near != TCG_NEAR_NONE) {

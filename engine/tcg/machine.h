@@ -141,10 +141,10 @@ typedef struct TcgThunks {
     const uint8_t *rep[X86_VIEW_LAST][2][4]; /* the same; MOVS and STOS, log2 of the size */
     /* jumped to: T1 = guest rIP, T0 = the X86Insn there or 0; it is executed, then leaves */
     const uint8_t *interpret_leave;
-    const uint8_t *slow;      /* called: T0 = address; see emit-mem.c */
-    const uint8_t *near[2];   /* called: see tlb-near.c */
-    const uint8_t *no_frame;  /* returned to where nothing was called */
-    const uint8_t *jump_miss; /* T0 = guest rIP, T1 = the jump's own, to spare[1] */
+    const uint8_t *slow;                   /* called: T0 = address; see emit-mem.c */
+    const uint8_t *near[X86_VIEW_LAST][2]; /* called: see tlb-near.c */
+    const uint8_t *no_frame;               /* returned to where nothing was called */
+    const uint8_t *jump_miss;              /* T0 = guest rIP, T1 = the jump's own, to spare[1] */
     /* called: see fpstate.h */
     const uint8_t *vec_load[4], *x87_load, *fp_spill, *fp_reload;
 } TcgThunks;
@@ -299,9 +299,9 @@ tcg_near_next(const TcgMachine *machine, bool write)
 
 /* The one of the stack. */
 static inline unsigned
-tcg_near_stack(bool write)
+tcg_near_stack(unsigned view, bool write)
 {
-    return write ? TCG_NEAR_SLOTS : 0;
+    return view + (write ? TCG_NEAR_SLOTS : 0);
 }
 
 void tcg_near_make_thunks(TcgThunks *t, TcgAsm *a);

@@ -64,7 +64,7 @@ enum {
     TCG_JUMP_ENTRIES = 1 << TCG_JUMP_BITS,
     TCG_LOG_ENTRIES = 8192,
     TCG_NEAR_SLOTS = 1 << 12, /* of reads, and as many of writes */
-    TCG_NEAR_GIVEN = TCG_NEAR_SLOTS - 1,
+    TCG_NEAR_GIVEN = TCG_NEAR_SLOTS - X86_VIEW_LAST,
     TCG_NEAR_NONE = 0xffff,
     TCG_NOTES = 64, /* of where user code was: hot.c */
     TCG_SPACES = 8,
@@ -85,8 +85,8 @@ typedef struct TcgTlbEntry {
 } TcgTlbEntry;
 
 /* A slot belongs to an access of user code, or to some of them: the page that it went to last,
- * which the tables had then. Reads have the first half, writes the other; the first of each is that
- * of all accesses of the stack: tlb-near.c. */
+ * which the tables had then. Reads have the first half, writes the other; the first ones
+ * of each are those of all accesses of the stack, one a view: tlb-near.c. */
 typedef struct TcgNear {
     TcgTlbEntry page[2 * TCG_NEAR_SLOTS];
     int32_t left[2 * TCG_NEAR_SLOTS];  /* misses until its accesses are looked at, one by one */

@@ -6,7 +6,7 @@
  * What an access finds in the tables it keeps in its slot, where its next check looks first: at an
  * address known when it is translated, so that nothing waits for the page number. A slot is a copy;
  * whatever drops an entry of the tables drops its copies. The list of slots in use makes that
- * cheap, and user code alone has slots, so that what the kernel does with its own does not matter.
+ * cheap; of the kernel's accesses those of its stack alone have one, so that it does not grow long.
  *
  * An access that often goes to another page than before would pay for that: a miss takes as long
  * as twenty hits save. So who has missed for a while has some accesses looked at one by one, with
@@ -122,11 +122,11 @@ far_word(TcgMachine *machine, unsigned site, uint64_t *out_bit)
     return &machine->far_sites[site >> 6];
 }
 
-/* Behind that of the stack. */
+/* Behind those of the stack. */
 static unsigned
 first_slot(bool write)
 {
-    return tcg_near_stack(write) + 1;
+    return tcg_near_stack(X86_VIEW_LAST, write);
 }
 
 /* The same for the same code at another address. */
@@ -190,7 +190,9 @@ tcg_near_missed(TcgCpu *cpu, unsigned slot, const uint8_t *pc)
         return false;
     }
     cpu->near.same[slot] = 0;
-    block = elsewhere > ELSEWHERE_MAX && slot % TCG_NEAR_SLOTS ? tcg_recover_block(cpu, pc) : NULL;
+    block = elsewhere > ELSEWHERE_MAX && slot % TCG_NEAR_SLOTS >= X86_VIEW_LAST
+                ? tcg_recover_block(cpu, pc)
+                : NULL;
     if (block) {
         g_mutex_lock(&machine->lock);
         give_up(cpu, block, slot, elsewhere);
@@ -237,7 +239,7 @@ look_at(TcgAsm *a, TcgLabel *good)
  * the page: condition BE, T0 = the offset, T1 = the page, and the slot has it. Else A and T0 as
  * before. */
 static const uint8_t *
-make_thunk(TcgAsm *a, bool write)
+make_thunk(TcgAsm *a, unsigned view, bool write)
 {
     TcgMem mask = tcg_mem(TCG_CTX, TCG_OFFSET(hot.tlb_mask));
     TcgLabel fail = { 0 }, in_use = { 0 }, often = { 0 }, good = { 0 };
@@ -254,8 +256,8 @@ make_thunk(TcgAsm *a, bool write)
     tcg_asm_alu_ri(a, TCG_AND, 4, X86_RAX, 0xfff);
     tcg_asm_rorx_rri(a, 8, TCG_T1, TCG_T0, 8);
     tcg_asm_alu_rm(a, TCG_AND, 4, TCG_T1, mask);
-    tcg_asm_mov_rm(a, 8, X86_RCX, tcg_tlb_mem(X86_VIEW_USER, write, offsetof(TcgTlbEntry, tag)));
-    tcg_asm_mov_rm(a, 8, TCG_T1, tcg_tlb_mem(X86_VIEW_USER, write, offsetof(TcgTlbEntry, host)));
+    tcg_asm_mov_rm(a, 8, X86_RCX, tcg_tlb_mem(view, write, offsetof(TcgTlbEntry, tag)));
+    tcg_asm_mov_rm(a, 8, TCG_T1, tcg_tlb_mem(view, write, offsetof(TcgTlbEntry, host)));
     tcg_asm_alu_rr(a, TCG_ADD, 8, X86_RCX, TCG_T0);
     tcg_asm_alu_rr(a, TCG_CMP, 8, X86_RCX, X86_RAX);
     tcg_asm_jcc_short(a, TCG_A, &fail);
@@ -295,6 +297,8 @@ make_thunk(TcgAsm *a, bool write)
 void
 tcg_near_make_thunks(TcgThunks *t, TcgAsm *a)
 {
-    t->near[0] = make_thunk(a, false);
-    t->near[1] = make_thunk(a, true);
+    for (unsigned view = 0; view < X86_VIEW_LAST; view++) {
+        t->near[view][0] = make_thunk(a, view, false);
+        t->near[view][1] = make_thunk(a, view, true);
+    }
 }
