@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import time
 
+import assets
 import machine
 from test_io import MEBI, digest, noise, run
 
@@ -68,6 +69,48 @@ def virtio_blk_iothread():
     check("vda", VIRTIO_BLK, ["-object", "iothread,id=io0", "-device",
                               "virtio-blk-pci,drive=d0,num-queues=2,iothread=io0"],
           more=["-smp", "2"])
+
+
+def iothread_each():
+    """Two disks on a thread each, busy at once, while the machine stops and goes on; then one is
+    taken out while the other works on.
+
+    mission: iothread device.iothread query-iothreads"""
+    with tempfile.TemporaryDirectory() as folder:
+        names = [os.path.join(folder, f"d{n}.raw") for n in range(2)]
+        sums = [noise(name, SIZE, 20 + n) for n, name in enumerate(names)]
+        kernel, modules_dir = assets.kernel()
+        loops = "".join(
+            f"(i=0; while [ $i -lt 60 ]; do dd if=/dev/{disk} of=/dev/null bs=16k iflag=direct "
+            "2>/dev/null || break; i=$((i+1)); done; echo LOOP-{disk} $i) & ".replace("{disk}", disk)
+            for disk in ("vda", "vdb"))
+        script = ("sleep 1; for d in vda vdb; do echo SUM $d $(sha256sum /dev/$d); done; echo BUSY; "
+                  + loops + "wait; echo SUM-LAST $(sha256sum /dev/vdb); echo IO-DONE")
+        initrd = assets.initrd(script, modules_dir=modules_dir, modules=[*VIRTIO_BLK, "acpiphp"],
+                               name="iothreads")
+        devices = []
+        for n, name in enumerate(names):
+            devices += ["-object", f"iothread,id=io{n}", "-drive",
+                        f"file={name},format=raw,if=none,id=d{n},cache=none", "-device",
+                        f"virtio-blk-pci,id=v{n},drive=d{n},iothread=io{n}"]
+        with machine.Machine("-nodefaults", "-m", "256", "-vga", "none", "-cpu", "max", "-smp", "2",
+                             "-kernel", assets.vmlinux(kernel), "-initrd", initrd, "-append",
+                             "console=ttyS0 panic=-1", "-no-reboot", *devices) as vm:
+            vm.wait_serial("BUSY", 240)
+            threads = {thread["id"]: thread["thread-id"] for thread in vm.qmp("query-iothreads")}
+            assert set(threads) == {"io0", "io1"} and threads["io0"] != threads["io1"], threads
+            for _ in range(20):
+                vm.qmp("stop")
+                vm.qmp("cont")
+            vm.qmp("device_del", id="v0")
+            vm.wait_serial("LOOP-vda", 240)
+            vm.wait_serial("IO-DONE", 240)
+            text = vm.serial()
+            vm.wait_exit(240)
+        for disk, expected in zip(("vda", "vdb"), sums):
+            assert f"SUM {disk} {expected}" in text, disk
+        assert "LOOP-vdb 60" in text and f"SUM-LAST {sums[1]}" in text, "the disk that stayed"
+        assert "LOOP-vda 60" not in text, "the disk that went had ended before"
 
 
 VIRTIO_SCSI = ["virtio_pci", "virtio_scsi", "sd_mod", "sr_mod"]
@@ -234,5 +277,5 @@ def boots_over_network():
 
 if __name__ == "__main__":
     machine.main([firmware_boots, boots_over_network, virtio_blk, virtio_blk_iothread,
-                  virtio_blk_legacy, virtio_blk_packed, virtio_scsi, pvscsi, parallel,
+                  iothread_each, virtio_blk_legacy, virtio_blk_packed, virtio_scsi, pvscsi, parallel,
                   ahci, nvme])

@@ -161,7 +161,7 @@ typedef struct Disk {
 typedef struct Bench {
     HwRig *rig;
     BlkGraph *graph;
-    VitIothread *thread;
+    VitIothread *threads[DISKS]; /* all the same, or one each */
     GMainContext *machine;
     char *dir;
     Disk disks[DISKS];
@@ -176,11 +176,12 @@ resolve_drive(void *opaque, const char *id, GError **error)
 static VitIothread *
 resolve_iothread(void *opaque, const char *id, GError **error)
 {
-    return ((Bench *)opaque)->thread;
+    return ((Bench *)opaque)->threads[id[1] - '0'];
 }
 
 static VitDevice *
-add_device(Bench *bench, const VitDeviceKind *kind, VitBus *bus, const char *drive, bool thread)
+add_device(Bench *bench, const VitDeviceKind *kind, VitBus *bus, const char *drive,
+           const char *thread)
 {
     VitPropResolver resolver = { .drive = resolve_drive,
                                  .iothread = resolve_iothread,
@@ -193,7 +194,7 @@ add_device(Bench *bench, const VitDeviceKind *kind, VitBus *bus, const char *dri
         g_assert_no_error(error);
     }
     if (thread) {
-        vit_device_set(dev, "iothread", "t0", &resolver, &error);
+        vit_device_set(dev, "iothread", thread, &resolver, &error);
         g_assert_no_error(error);
     }
     vit_device_realize(dev, bus, &bench->rig->test.platform, &error);
@@ -223,7 +224,7 @@ add_drive(Bench *bench, unsigned n)
 static void
 add_disk(Bench *bench, unsigned n)
 {
-    g_autofree char *name = g_strdup_printf("d%u", n);
+    g_autofree char *name = g_strdup_printf("d%u", n), *thread = g_strdup_printf("t%u", n);
     Disk *disk = &bench->disks[n];
 
     add_drive(bench, n);
@@ -231,12 +232,13 @@ add_disk(Bench *bench, unsigned n)
     disk->number = n;
     disk->scsi = n % 2;
     if (disk->scsi) {
-        disk->dev = add_device(bench, &vit_virtio_scsi_pci_kind, &bench->rig->pci.bus, NULL, true);
+        disk->dev =
+            add_device(bench, &vit_virtio_scsi_pci_kind, &bench->rig->pci.bus, NULL, thread);
         disk->unit =
-            add_device(bench, &vit_scsi_hd_kind, disk->dev->child_buses->pdata[0], name, false);
+            add_device(bench, &vit_scsi_hd_kind, disk->dev->child_buses->pdata[0], name, NULL);
         disk->queue = 2;
     } else {
-        disk->dev = add_device(bench, &vit_virtio_blk_pci_kind, &bench->rig->pci.bus, name, true);
+        disk->dev = add_device(bench, &vit_virtio_blk_pci_kind, &bench->rig->pci.bus, name, thread);
     }
     hw_rig_map_pci_at(bench->rig, disk->dev, 0x80000000 + n * 0x1000000ull, 0x4000 + n * 0x1000ull);
     vd_init(&disk->vd, bench->rig, disk->dev);
@@ -345,7 +347,7 @@ run_cpu(gpointer data)
 }
 
 static void
-bench_init(Bench *bench, bool at_once)
+bench_init(Bench *bench, bool one_each)
 {
     g_autoptr(GError) error = NULL;
 
@@ -355,12 +357,14 @@ bench_init(Bench *bench, bool at_once)
     bench->rig = hw_rig_new(); /* the lock is held from here on */
     bench->graph = blk_graph_new(bench->machine, &bench->rig->test.lock, &error);
     g_assert_no_error(error);
-    bench->thread = vit_iothread_new("t0", &bench->rig->test.lock, at_once, &error);
-    g_assert_no_error(error);
     for (unsigned n = 0; n < DISKS; n++) {
+        bench->threads[n] = n == 0 || one_each
+                                ? vit_iothread_new("t", &bench->rig->test.lock, false, &error)
+                                : bench->threads[0];
+        g_assert_no_error(error);
         add_disk(bench, n);
+        g_assert_true(vit_iothread_is_held(bench->threads[n]));
     }
-    g_assert_true(vit_iothread_is_held(bench->thread));
     vit_lock_release(&bench->rig->test.lock);
 }
 
@@ -372,11 +376,15 @@ bench_finish(Bench *bench)
         g_autofree char *name = g_strdup_printf("d%u", n);
         g_autofree char *path = g_build_filename(bench->dir, name, NULL);
         g_clear_pointer(&bench->disks[n].unit, vit_device_free);
-        vit_device_free(bench->disks[n].dev);
+        g_clear_pointer(&bench->disks[n].dev, vit_device_free);
         g_unlink(path);
     }
-    g_assert_false(vit_iothread_is_held(bench->thread));
-    vit_iothread_free(bench->thread);
+    for (unsigned n = 0; n < DISKS; n++) {
+        if (n == 0 || bench->threads[n] != bench->threads[0]) {
+            g_assert_false(vit_iothread_is_held(bench->threads[n]));
+            vit_iothread_free(bench->threads[n]);
+        }
+    }
     blk_graph_free(bench->graph);
     hw_rig_free(bench->rig);
     g_main_context_unref(bench->machine);
@@ -386,12 +394,12 @@ bench_finish(Bench *bench)
 
 /* Nobody dispatches the machine's own context: all completions come on the thread. */
 static void
-test_disks(void)
+test_disks(gconstpointer one_each)
 {
     Bench *bench = g_new(Bench, 1);
     GThread *cpus[DISKS];
 
-    bench_init(bench, false);
+    bench_init(bench, one_each != NULL);
     for (unsigned n = 0; n < DISKS; n++) {
         cpus[n] = g_thread_new("cpu", run_cpu, &bench->disks[n]);
     }
@@ -399,6 +407,29 @@ test_disks(void)
         g_thread_join(cpus[n]);
     }
     bench_finish(bench);
+    g_free(bench);
+}
+
+/* The first disk goes, its thread with it, while the other disk is at work on its own. */
+static void
+test_one_leaves(void)
+{
+    Bench *bench = g_new(Bench, 1);
+    GThread *cpu;
+
+    for (unsigned i = 0; i < 3; i++) {
+        bench_init(bench, true);
+        cpu = g_thread_new("cpu", run_cpu, &bench->disks[1]);
+        g_usleep(2000 * i);
+        vit_lock_take(&bench->rig->test.lock);
+        g_clear_pointer(&bench->disks[0].dev, vit_device_free);
+        g_assert_false(vit_iothread_is_held(bench->threads[0]));
+        vit_iothread_free(bench->threads[0]);
+        vit_lock_release(&bench->rig->test.lock);
+        g_thread_join(cpu);
+        bench->threads[0] = bench->threads[1];
+        bench_finish(bench);
+    }
     g_free(bench);
 }
 
@@ -433,7 +464,9 @@ main(int argc, char **argv)
     g_test_add_data_func("/iothread/posts/polling", GINT_TO_POINTER(100000), test_posts);
     g_test_add_func("/iothread/cancel", test_cancel);
     g_test_add_func("/iothread/at-once", test_at_once);
-    g_test_add_func("/iothread/disks", test_disks);
+    g_test_add_data_func("/iothread/disks/together", NULL, test_disks);
+    g_test_add_data_func("/iothread/disks/one-each", "", test_disks);
+    g_test_add_func("/iothread/one-leaves", test_one_leaves);
     g_test_add_func("/iothread/gone-amid", test_gone_amid);
     return g_test_run();
 }
