@@ -83,7 +83,9 @@ send_list(NbdSession *session, uint32_t option, uint32_t len)
         g_autofree uint8_t *data = g_malloc(4 + name_len + text_len);
         nbd_put32(data, name_len);
         memcpy(data + 4, export->name, name_len);
-        memcpy(data + 4 + name_len, export->description, text_len);
+        if (text_len > 0) {
+            memcpy(data + 4 + name_len, export->description, text_len);
+        }
         ret = reply(session, option, NBD_REP_SERVER, data, 4 + name_len + text_len);
     }
     return ret < 0 ? ret : reply(session, option, NBD_REP_ACK, NULL, 0);
