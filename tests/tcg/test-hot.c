@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright the Vitrine authors */
+
+/* Hot code and the slots of its accesses (hot.c, tlb-near.c): what comes up in notes of where a CPU
+ * was is made anew with slots, an access that goes to another page each time loses its own, and the
+ * program computes the same throughout. */
+
+#include "tcg-rig.h"
+
+TCG_RIG_PROGRAM(hot);
+extern const uint8_t tcg_program_hot_loop[];
+
+enum { HANDLER = 0x6000, RIGHT = 3000 / 2 * (3 + 10) + 3000 * 5 };
+
+static const TcgOptions modes[] = {
+    { 0 },
+    { .exact = true },
+    { .force_exits = true },
+    { .invalidate_every = 7 },
+    { .warm_up = 2 },
+    { .tlb_entries = 4 },
+    { .interpret = true },
+};
+
+static void
+fixture_init(TcgRig *f, const TcgOptions *options)
+{
+    tcg_rig_init(f, options, false);
+    vit_address_space_write_bytes(f->rig->host.memory, TCG_RIG_BASE, tcg_program_hot,
+                                  (size_t)(tcg_program_hot_end - tcg_program_hot));
+    rig_put(f->rig, HANDLER, 0xf4, 1);
+}
+
+/* Runs the program as a user. */
+static void
+run(TcgRig *f)
+{
+    rig_long(f->rig, 3);
+    rig_put_gate(f->rig, 0x2000 + 16 * X86_EXC_GP, 0x08, HANDLER, 14, 0);
+    rig_put(f->rig, 0x2008 + 16 * X86_EXC_GP, 0, 8);
+    rig_put(f->rig, 0x100008, 0x101007, 8);
+    tcg_rig_go(f, (uint64_t)1 << 39 | TCG_RIG_BASE, (uint64_t)1 << 39 | 0x8000);
+    g_assert_cmphex(f->rig->core->s.rip, ==, HANDLER + 1);
+    g_assert_cmpuint(f->rig->core->s.gpr[X86_RBX], ==, RIGHT);
+}
+
+static void
+test_values(void)
+{
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(modes); i++) {
+        TcgRig f;
+
+        fixture_init(&f, &modes[i]);
+        run(&f);
+        run(&f);
+        tcg_rig_finish(&f);
+    }
+}
+
+/* Where everything is hot: of the two accesses one loses its slot, and no more come to that. */
+static void
+test_scattered(void)
+{
+    unsigned given;
+    TcgRig f;
+
+    if (tcg_rig_skips()) {
+        return;
+    }
+    fixture_init(&f, &modes[0]);
+    run(&f);
+    g_assert_cmpuint(f.tcg->far_count, ==, 1);
+    given = f.tcg->near_given[0];
+    g_assert_cmpuint(given, >=, 3);
+    run(&f);
+    g_assert_cmpuint(f.tcg->far_count, ==, 1);
+    g_assert_cmpuint(f.tcg->near_given[0], ==, given);
+    tcg_rig_finish(&f);
+}
+
+/* The loop's first block comes up three times: it and what it leads to get slots. */
+static void
+test_notes(void)
+{
+    const TcgOptions options = { .warm_up = 2 };
+    uint64_t loop =
+        ((uint64_t)1 << 39 | TCG_RIG_BASE) + (uint64_t)(tcg_program_hot_loop - tcg_program_hot);
+    X86State *s;
+    TcgCpu *cpu;
+    TcgRig f;
+
+    if (tcg_rig_skips()) {
+        return;
+    }
+    fixture_init(&f, &options);
+    run(&f);
+    s = &f.rig->core->s;
+    cpu = tcg_cpu_of(f.rig->core);
+    g_assert_cmpuint(f.tcg->near_given[0], ==, 0);
+    s->cpl = 3;
+    s->rip = loop;
+    for (unsigned i = 0; i < 3; i++) {
+        const TcgFetch *fetch = &cpu->fetch[X86_VIEW_USER][tcg_fetch_slot(loop & ~(uint64_t)0xfff)];
+        g_assert_cmpuint(f.tcg->hot_count, ==, 0);
+        tcg_hot_note(cpu, fetch->mode);
+    }
+    g_assert_cmpuint(f.tcg->hot_count, >=, 2);
+    s->cpl = 0;
+    run(&f);
+    g_assert_cmpuint(f.tcg->near_given[0], >=, 2);
+    tcg_rig_finish(&f);
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/tcg/hot/values", test_values);
+    g_test_add_func("/tcg/hot/scattered", test_scattered);
+    g_test_add_func("/tcg/hot/notes", test_notes);
+    return g_test_run();
+}
