@@ -543,7 +543,7 @@ loop(TcgCpu *cpu, VitCpuExit *out_exit)
             continue;
         }
         if (G_UNLIKELY(__atomic_load_n(&machine->looker.asleep, __ATOMIC_RELAXED)) &&
-            cpu->dispatches % 256 == 0) {
+            cpu->dispatches % 256 == 255) {
             tcg_hot_wake(machine);
         }
         run_code(cpu, code);
