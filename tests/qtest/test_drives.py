@@ -399,6 +399,8 @@ def nodes():
                                       "detect-zeroes=unmap")
     assert "'f'" in refused(*["-blockdev", f"driver=file,node-name=f,filename={plain}"] * 2)
     assert "s390" in refused("-device", "virtio-9p-ccw,fsdev=f,mount_tag=t").lower()
+    # mission: device.virtio-9p.device
+    assert "no virtio-bus" in refused("-device", "virtio-9p-device,fsdev=f,mount_tag=t")
 
 
 tap.main([nodes, iothreads, cache_modes, connectors, files_and_formats, host_io, errors, limits,
