@@ -209,7 +209,7 @@ tcg_hot_wake(TcgMachine *machine)
     TcgLooker *looker = &machine->looker;
 
     g_mutex_lock(&looker->lock);
-    looker->asleep = false;
+    __atomic_store_n(&looker->asleep, false, __ATOMIC_SEQ_CST);
     if (machine->stop_every) {
         /* nothing that depends on the host's clock */
     } else if (!looker->thread) {
