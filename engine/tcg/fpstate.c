@@ -5,6 +5,8 @@
  *
  * Intel SDM volume 1 sections 8.1.8 (pointers to the last x87 instruction and operand), 10.5
  * (FXSAVE), 13.5.
+ * Known deviation: the pointers are told from the host's, which a host of AMD's loses when it runs
+ * another program between two x87 instructions; they are then those of before (as under KVM there).
  * Thread: routines are made once; they run, and tcg_fp_settle() is called, on the CPU's own.
  */
 
