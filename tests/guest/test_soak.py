@@ -25,6 +25,7 @@ PER_TURN = 8
 def preprocess(folder):
     """Sources of this project without their headers, for a guest that has none of the libraries."""
     flags = on_host("pkg-config", "--cflags", "glib-2.0").split()
+    flags += ["-D_GNU_SOURCE"]
     flags += [f"-I{ROOT}/engine/{name}" for name in ("core", "cpu", "tcg", "include")]
     names = []
     for path in sorted(glob.glob(f"{ROOT}/engine/tcg/*.c") + glob.glob(f"{ROOT}/engine/core/*.c")):
