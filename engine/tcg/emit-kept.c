@@ -66,7 +66,7 @@ tcg_emit_kept_memory(TcgEmit *e)
 
     tcg_flags_keep(&insn, &keep);
     two = keep.second != X86_NO_REG;
-    first = !two || keep.second == insn.reg; /* is the one in memory */
+    first = keep.rm_first; /* the one in memory */
     writes = first && keep.writes;
     mem = writes ? tcg_emit_mem_single(e, &ea, insn.operand_size, true)
                  : tcg_emit_mem(e, &ea, insn.operand_size, false);

@@ -294,6 +294,7 @@ tcg_flags_keep(const X86Insn *insn, TcgKeep *out_keep)
         return false;
     }
     *out_keep = (TcgKeep){ .slot = slot_of(producer), .first = insn->rm, .second = X86_NO_REG };
+    out_keep->rm_first = producer->form != REG_RM;
     out_keep->writes = producer->op != OP_CMP && producer->op != OP_TEST;
     if (producer->form == REG_RM) {
         out_keep->first = insn->reg;

@@ -20,6 +20,7 @@ enum { TCG_KEPT_FIRST, TCG_KEPT_SECOND, TCG_KEPT_STEP };
 typedef struct TcgKeep {
     unsigned slot;          /* of the first */
     unsigned first, second; /* registers, ModRM.rm also where that is memory; X86_NO_REG: none */
+    bool rm_first;          /* the first is ModRM.rm or the accumulator */
     bool writes;            /* the first operand */
 } TcgKeep;
 /* What is kept of INSN. False: it is a shift. */

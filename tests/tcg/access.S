@@ -126,11 +126,15 @@ PROGRAM(across)
 END(across)
 
 /* A block that reads at one place, and would write beside it but for a jump that is taken. The
- * second time it writes. */
+ * second time it writes. The sum's flags are dead and cannot be told from registers: its operands are
+ * kept, the one in memory is not written although its address is in the register that is. */
     .balign 16
 PROGRAM(dirty)
     movl $0x200100, %edi
     movl 0x104000, %edx         /* the test puts it there */
+    movl %edi, %esi
+    addq (%rsi), %rsi
+    movl 16(%rsi), %eax
     cmpl $0, (%rdi)
     je 1f
     movl %edx, 8(%rdi)
