@@ -9,13 +9,13 @@
 
 #include "vit-error.h"
 
-#include <gnutls/x509.h>
 #include <string.h>
 #include <time.h>
 
 typedef struct Making {
     const VitTlsConfig *config;
     VitTlsCreds *creds;
+    const GnutlsLibrary *lib; /* of creds */
     GError **error;
 } Making;
 
@@ -29,7 +29,7 @@ fail(Making *making, const char *path, const char *what)
 static bool
 check(Making *making, int ret, const char *path)
 {
-    return ret >= 0 || fail(making, path, gnutls_strerror(ret));
+    return ret >= 0 || fail(making, path, making->lib->gnutls_strerror(ret));
 }
 
 /* PATH of NAME in the folder; NULL when it is not there, with ERROR if it has to be. */
@@ -62,11 +62,11 @@ load_dh_params(Making *making)
         return false;
     }
     datum = (gnutls_datum_t){ .data = (unsigned char *)text, .size = (unsigned)len };
-    return check(making, gnutls_dh_params_init(&making->creds->dh_params), path) &&
-           check(
-               making,
-               gnutls_dh_params_import_pkcs3(making->creds->dh_params, &datum, GNUTLS_X509_FMT_PEM),
-               path);
+    return check(making, making->lib->gnutls_dh_params_init(&making->creds->dh_params), path) &&
+           check(making,
+                 making->lib->gnutls_dh_params_import_pkcs3(making->creds->dh_params, &datum,
+                                                            GNUTLS_X509_FMT_PEM),
+                 path);
 }
 
 /* ---- anonymous ---- */
@@ -77,17 +77,20 @@ make_anon(Making *making)
     VitTlsCreds *creds = making->creds;
 
     if (!making->config->is_server) {
-        return check(making, gnutls_anon_allocate_client_credentials(&creds->data.anon_client),
+        return check(making,
+                     making->lib->gnutls_anon_allocate_client_credentials(&creds->data.anon_client),
                      "anonymous credentials");
     }
-    if (!check(making, gnutls_anon_allocate_server_credentials(&creds->data.anon_server),
+    if (!check(making,
+               making->lib->gnutls_anon_allocate_server_credentials(&creds->data.anon_server),
                "anonymous credentials")) {
         return false;
     }
     if (creds->dh_params) {
-        gnutls_anon_set_server_dh_params(creds->data.anon_server, creds->dh_params);
+        making->lib->gnutls_anon_set_server_dh_params(creds->data.anon_server, creds->dh_params);
     } else {
-        gnutls_anon_set_server_known_dh_params(creds->data.anon_server, GNUTLS_SEC_PARAM_MEDIUM);
+        making->lib->gnutls_anon_set_server_known_dh_params(creds->data.anon_server,
+                                                            GNUTLS_SEC_PARAM_MEDIUM);
     }
     return true;
 }
@@ -127,11 +130,12 @@ make_psk_client(Making *making, const char *path)
         return false;
     }
     datum = (gnutls_datum_t){ .data = (unsigned char *)key, .size = (unsigned)strlen(key) };
-    ok = check(making, gnutls_psk_allocate_client_credentials(&making->creds->data.psk_client),
+    ok = check(making,
+               making->lib->gnutls_psk_allocate_client_credentials(&making->creds->data.psk_client),
                path) &&
          check(making,
-               gnutls_psk_set_client_credentials(making->creds->data.psk_client, username, &datum,
-                                                 GNUTLS_PSK_KEY_HEX),
+               making->lib->gnutls_psk_set_client_credentials(making->creds->data.psk_client,
+                                                              username, &datum, GNUTLS_PSK_KEY_HEX),
                path);
     explicit_bzero(key, strlen(key));
     explicit_bzero(text, strlen(text));
@@ -143,15 +147,18 @@ make_psk_server(Making *making, const char *path)
 {
     VitTlsCreds *creds = making->creds;
 
-    if (!check(making, gnutls_psk_allocate_server_credentials(&creds->data.psk_server), path) ||
-        !check(making, gnutls_psk_set_server_credentials_file(creds->data.psk_server, path),
+    if (!check(making, making->lib->gnutls_psk_allocate_server_credentials(&creds->data.psk_server),
+               path) ||
+        !check(making,
+               making->lib->gnutls_psk_set_server_credentials_file(creds->data.psk_server, path),
                path)) {
         return false;
     }
     if (creds->dh_params) {
-        gnutls_psk_set_server_dh_params(creds->data.psk_server, creds->dh_params);
+        making->lib->gnutls_psk_set_server_dh_params(creds->data.psk_server, creds->dh_params);
     } else {
-        gnutls_psk_set_server_known_dh_params(creds->data.psk_server, GNUTLS_SEC_PARAM_MEDIUM);
+        making->lib->gnutls_psk_set_server_known_dh_params(creds->data.psk_server,
+                                                           GNUTLS_SEC_PARAM_MEDIUM);
     }
     return true;
 }
@@ -185,19 +192,21 @@ check_dates(Making *making, const char *path)
         return false;
     }
     datum = (gnutls_datum_t){ .data = (unsigned char *)text, .size = (unsigned)len };
-    if (!check(making, gnutls_x509_crt_list_import2(&list, &count, &datum, GNUTLS_X509_FMT_PEM, 0),
+    if (!check(making,
+               making->lib->gnutls_x509_crt_list_import2(&list, &count, &datum, GNUTLS_X509_FMT_PEM,
+                                                         0),
                path)) {
         return false;
     }
     for (unsigned i = 0; i < count; i++) {
-        if (ok && gnutls_x509_crt_get_expiration_time(list[i]) < now) {
+        if (ok && making->lib->gnutls_x509_crt_get_expiration_time(list[i]) < now) {
             ok = fail(making, path, "holds a certificate that has expired");
-        } else if (ok && gnutls_x509_crt_get_activation_time(list[i]) > now) {
+        } else if (ok && making->lib->gnutls_x509_crt_get_activation_time(list[i]) > now) {
             ok = fail(making, path, "holds a certificate that is not valid yet");
         }
-        gnutls_x509_crt_deinit(list[i]);
+        making->lib->gnutls_x509_crt_deinit(list[i]);
     }
-    gnutls_free(list);
+    (*making->lib->gnutls_free)(list);
     return ok;
 }
 
@@ -216,8 +225,8 @@ load_own_certificate(Making *making)
     key = find_file(making, is_server ? "server-key.pem" : "client-key.pem", true);
     return key && check_dates(making, cert) &&
            check(making,
-                 gnutls_certificate_set_x509_key_file2(making->creds->data.x509, cert, key,
-                                                       GNUTLS_X509_FMT_PEM, config->password, 0),
+                 making->lib->gnutls_certificate_set_x509_key_file2(
+                     making->creds->data.x509, cert, key, GNUTLS_X509_FMT_PEM, config->password, 0),
                  key);
 }
 
@@ -228,24 +237,27 @@ make_x509(Making *making)
     g_autofree char *ca = find_file(making, "ca-cert.pem", true), *crl = NULL;
 
     if (!ca || !check_dates(making, ca) ||
-        !check(making, gnutls_certificate_allocate_credentials(&creds->data.x509), ca) ||
+        !check(making, making->lib->gnutls_certificate_allocate_credentials(&creds->data.x509),
+               ca) ||
         !check(making,
-               gnutls_certificate_set_x509_trust_file(creds->data.x509, ca, GNUTLS_X509_FMT_PEM),
+               making->lib->gnutls_certificate_set_x509_trust_file(creds->data.x509, ca,
+                                                                   GNUTLS_X509_FMT_PEM),
                ca) ||
         !load_own_certificate(making)) {
         return false;
     }
     crl = find_file(making, "ca-crl.pem", false);
-    if (crl &&
-        !check(making,
-               gnutls_certificate_set_x509_crl_file(creds->data.x509, crl, GNUTLS_X509_FMT_PEM),
-               crl)) {
+    if (crl && !check(making,
+                      making->lib->gnutls_certificate_set_x509_crl_file(creds->data.x509, crl,
+                                                                        GNUTLS_X509_FMT_PEM),
+                      crl)) {
         return false;
     }
     if (creds->dh_params) {
-        gnutls_certificate_set_dh_params(creds->data.x509, creds->dh_params);
+        making->lib->gnutls_certificate_set_dh_params(creds->data.x509, creds->dh_params);
     } else if (creds->is_server) {
-        gnutls_certificate_set_known_dh_params(creds->data.x509, GNUTLS_SEC_PARAM_MEDIUM);
+        making->lib->gnutls_certificate_set_known_dh_params(creds->data.x509,
+                                                            GNUTLS_SEC_PARAM_MEDIUM);
     }
     return true;
 }
@@ -274,14 +286,14 @@ VitTlsCreds *
 vit_tls_creds_new(const VitTlsConfig *config, GError **error)
 {
     VitTlsCreds *creds = g_new0(VitTlsCreds, 1);
-    Making making = { config, creds, error };
+    Making making = { config, creds, &creds->lib, error };
 
     creds->ref_count = 1;
     creds->kind = config->kind;
     creds->is_server = config->is_server;
     creds->verify_peer = config->verify_peer;
     creds->priority = g_strdup(config->priority);
-    if (!make(&making)) {
+    if (!gnutls_library_load(&creds->lib, error) || !make(&making)) {
         vit_tls_creds_unref(creds);
         return NULL;
     }
@@ -299,19 +311,19 @@ static void
 free_data(VitTlsCreds *creds)
 {
     switch (creds->kind) {
-    case VIT_TLS_X509: gnutls_certificate_free_credentials(creds->data.x509); break;
+    case VIT_TLS_X509: creds->lib.gnutls_certificate_free_credentials(creds->data.x509); break;
     case VIT_TLS_PSK:
         if (creds->is_server) {
-            gnutls_psk_free_server_credentials(creds->data.psk_server);
+            creds->lib.gnutls_psk_free_server_credentials(creds->data.psk_server);
         } else {
-            gnutls_psk_free_client_credentials(creds->data.psk_client);
+            creds->lib.gnutls_psk_free_client_credentials(creds->data.psk_client);
         }
         break;
     default:
         if (creds->is_server) {
-            gnutls_anon_free_server_credentials(creds->data.anon_server);
+            creds->lib.gnutls_anon_free_server_credentials(creds->data.anon_server);
         } else {
-            gnutls_anon_free_client_credentials(creds->data.anon_client);
+            creds->lib.gnutls_anon_free_client_credentials(creds->data.anon_client);
         }
         break;
     }
@@ -327,8 +339,9 @@ vit_tls_creds_unref(VitTlsCreds *creds)
         free_data(creds);
     }
     if (creds->dh_params) {
-        gnutls_dh_params_deinit(creds->dh_params);
+        creds->lib.gnutls_dh_params_deinit(creds->dh_params);
     }
+    gnutls_library_unload(&creds->lib);
     g_free(creds->priority);
     g_free(creds);
 }

@@ -4,12 +4,12 @@
 
 /* What credentials hold. Thread: const once made. */
 
+#include "gnutls-library.h"
 #include "vit-tls.h"
-
-#include <gnutls/gnutls.h>
 
 struct VitTlsCreds {
     int ref_count; /* atomic */
+    GnutlsLibrary lib;
     VitTlsKind kind;
     bool is_server, verify_peer;
     char *priority;

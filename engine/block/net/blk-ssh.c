@@ -13,11 +13,10 @@
  * Thread: the lock of the node's context held; run_*() on workers. */
 
 #include "blk-graph-private.h"
+#include "ssh-library.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libssh/libssh.h>
-#include <libssh/sftp.h>
 #include <string.h>
 
 enum { CHUNK_BYTES = 32 * 1024 };
@@ -27,6 +26,7 @@ typedef struct Ssh {
     char *host, *port, *path, *user, *check_mode, *check_type, *check_hash;
     char *old_host, *old_port, *old_check;
     /* state */
+    SshLibrary lib;
     ssh_session session;
     sftp_session sftp;
     sftp_file file;
@@ -55,24 +55,25 @@ refuse(SshJob *job, const char *text, const char *detail)
 static bool
 is_hash_right(const SshJob *job, ssh_key key)
 {
-    const char *type = job->ssh->check_type;
+    const Ssh *ssh = job->ssh;
+    const char *type = ssh->check_type;
     enum ssh_publickey_hash_type kind = g_strcmp0(type, "md5") == 0    ? SSH_PUBLICKEY_HASH_MD5
                                         : g_strcmp0(type, "sha1") == 0 ? SSH_PUBLICKEY_HASH_SHA1
                                                                        : SSH_PUBLICKEY_HASH_SHA256;
-    g_autofree char *wanted = g_ascii_strdown(job->ssh->check_hash, -1);
+    g_autofree char *wanted = g_ascii_strdown(ssh->check_hash, -1);
     g_autoptr(GString) have = g_string_new(NULL);
     g_auto(GStrv) parts = g_strsplit(wanted, ":", -1);
     g_autofree char *plain = g_strjoinv(NULL, parts);
     unsigned char *hash;
     size_t len;
 
-    if (ssh_get_publickey_hash(key, kind, &hash, &len) < 0) {
+    if (ssh->lib.ssh_get_publickey_hash(key, kind, &hash, &len) < 0) {
         return false;
     }
     for (size_t i = 0; i < len; i++) {
         g_string_append_printf(have, "%02x", hash[i]);
     }
-    ssh_clean_pubkey_hash(&hash);
+    ssh->lib.ssh_clean_pubkey_hash(&hash);
     return strcmp(plain, have->str) == 0;
 }
 
@@ -88,14 +89,14 @@ check_host_key(SshJob *job)
     }
     if (strcmp(mode, "hash") == 0) {
         ssh_key key;
-        if (!ssh->check_hash || ssh_get_server_publickey(ssh->session, &key) != SSH_OK) {
+        if (!ssh->check_hash || ssh->lib.ssh_get_server_publickey(ssh->session, &key) != SSH_OK) {
             return refuse(job, "the host's key cannot be checked", NULL);
         }
         ok = is_hash_right(job, key);
-        ssh_key_free(key);
+        ssh->lib.ssh_key_free(key);
         return ok ? 0 : refuse(job, "the host's key has another hash than the given one", NULL);
     }
-    switch (ssh_session_is_known_server(ssh->session)) {
+    switch (ssh->lib.ssh_session_is_known_server(ssh->session)) {
     case SSH_KNOWN_HOSTS_OK: return 0;
     case SSH_KNOWN_HOSTS_CHANGED:
         return refuse(job,
@@ -108,7 +109,9 @@ check_host_key(SshJob *job)
                       "the host's key is not in known_hosts; connect with ssh once to look at "
                       "it",
                       NULL);
-    default: return refuse(job, "the host's key cannot be checked", ssh_get_error(ssh->session));
+    default:
+        return refuse(job, "the host's key cannot be checked",
+                      ssh->lib.ssh_get_error(ssh->session));
     }
 }
 
@@ -118,26 +121,27 @@ connect_session(SshJob *job)
     Ssh *ssh = job->ssh;
     unsigned port = ssh->port ? (unsigned)g_ascii_strtoull(ssh->port, NULL, 10) : 22;
 
-    ssh->session = ssh_new();
+    ssh->session = ssh->lib.ssh_new();
     if (!ssh->session) {
         return -ENOMEM;
     }
-    ssh_options_set(ssh->session, SSH_OPTIONS_HOST, ssh->host);
-    ssh_options_set(ssh->session, SSH_OPTIONS_PORT, &port);
+    ssh->lib.ssh_options_set(ssh->session, SSH_OPTIONS_HOST, ssh->host);
+    ssh->lib.ssh_options_set(ssh->session, SSH_OPTIONS_PORT, &port);
     if (ssh->user) {
-        ssh_options_set(ssh->session, SSH_OPTIONS_USER, ssh->user);
+        ssh->lib.ssh_options_set(ssh->session, SSH_OPTIONS_USER, ssh->user);
     }
-    ssh_options_parse_config(ssh->session, NULL);
-    ssh_options_set(ssh->session, SSH_OPTIONS_PORT, &port);
-    if (ssh_connect(ssh->session) != SSH_OK) {
-        return refuse(job, "no connection", ssh_get_error(ssh->session));
+    ssh->lib.ssh_options_parse_config(ssh->session, NULL);
+    ssh->lib.ssh_options_set(ssh->session, SSH_OPTIONS_PORT, &port);
+    if (ssh->lib.ssh_connect(ssh->session) != SSH_OK) {
+        return refuse(job, "no connection", ssh->lib.ssh_get_error(ssh->session));
     }
     if (check_host_key(job) < 0) {
         return -EIO;
     }
-    if (ssh_userauth_none(ssh->session, NULL) != SSH_AUTH_SUCCESS &&
-        ssh_userauth_publickey_auto(ssh->session, NULL, NULL) != SSH_AUTH_SUCCESS) {
-        return refuse(job, "the host does not accept a key of yours", ssh_get_error(ssh->session));
+    if (ssh->lib.ssh_userauth_none(ssh->session, NULL) != SSH_AUTH_SUCCESS &&
+        ssh->lib.ssh_userauth_publickey_auto(ssh->session, NULL, NULL) != SSH_AUTH_SUCCESS) {
+        return refuse(job, "the host does not accept a key of yours",
+                      ssh->lib.ssh_get_error(ssh->session));
     }
     return 0;
 }
@@ -153,24 +157,24 @@ run_open(void *arg)
     if (ret < 0) {
         return ret;
     }
-    ssh->sftp = sftp_new(ssh->session);
-    if (!ssh->sftp || sftp_init(ssh->sftp) != SSH_OK) {
-        return refuse(job, "the host has no SFTP", ssh_get_error(ssh->session));
+    ssh->sftp = ssh->lib.sftp_new(ssh->session);
+    if (!ssh->sftp || ssh->lib.sftp_init(ssh->sftp) != SSH_OK) {
+        return refuse(job, "the host has no SFTP", ssh->lib.ssh_get_error(ssh->session));
     }
-    ssh->file = sftp_open(ssh->sftp, ssh->path, job->writable ? O_RDWR : O_RDONLY, 0);
+    ssh->file = ssh->lib.sftp_open(ssh->sftp, ssh->path, job->writable ? O_RDWR : O_RDONLY, 0);
     if (!ssh->file) {
-        int reason = sftp_get_error(ssh->sftp);
+        int reason = ssh->lib.sftp_get_error(ssh->sftp);
         return reason == SSH_FX_NO_SUCH_FILE ? -ENOENT
                : reason == SSH_FX_PERMISSION_DENIED
                    ? -EACCES
                    : refuse(job, "the file cannot be opened", NULL);
     }
-    attributes = sftp_fstat(ssh->file);
+    attributes = ssh->lib.sftp_fstat(ssh->file);
     if (!attributes) {
         return refuse(job, "the length of the file is not told", NULL);
     }
     ssh->len = attributes->size;
-    sftp_attributes_free(attributes);
+    ssh->lib.sftp_attributes_free(attributes);
     return 0;
 }
 
@@ -178,13 +182,15 @@ static int
 run_read(void *arg)
 {
     SshJob *job = arg;
+    Ssh *ssh = job->ssh;
     uint64_t done = 0;
 
-    if (sftp_seek64(job->ssh->file, job->offset) < 0) {
+    if (ssh->lib.sftp_seek64(ssh->file, job->offset) < 0) {
         return -EIO;
     }
     while (done < job->len) {
-        ssize_t ret = sftp_read(job->ssh->file, job->buf + done, MIN(job->len - done, CHUNK_BYTES));
+        ssize_t ret =
+            ssh->lib.sftp_read(ssh->file, job->buf + done, MIN(job->len - done, CHUNK_BYTES));
         if (ret < 0) {
             return -EIO;
         }
@@ -201,14 +207,15 @@ static int
 run_write(void *arg)
 {
     SshJob *job = arg;
+    Ssh *ssh = job->ssh;
     uint64_t done = 0;
 
-    if (sftp_seek64(job->ssh->file, job->offset) < 0) {
+    if (ssh->lib.sftp_seek64(ssh->file, job->offset) < 0) {
         return -EIO;
     }
     while (done < job->len) {
         ssize_t ret =
-            sftp_write(job->ssh->file, job->buf + done, MIN(job->len - done, CHUNK_BYTES));
+            ssh->lib.sftp_write(ssh->file, job->buf + done, MIN(job->len - done, CHUNK_BYTES));
         if (ret <= 0) {
             return -EIO;
         }
@@ -220,9 +227,9 @@ run_write(void *arg)
 static int
 run_flush(void *arg)
 {
-    SshJob *job = arg;
+    Ssh *ssh = ((SshJob *)arg)->ssh;
 
-    return sftp_fsync(job->ssh->file) == 0 ? 0 : -EIO;
+    return ssh->lib.sftp_fsync(ssh->file) == 0 ? 0 : -EIO;
 }
 
 static int
@@ -231,14 +238,14 @@ run_close(void *arg)
     Ssh *ssh = ((SshJob *)arg)->ssh;
 
     if (ssh->file) {
-        sftp_close(ssh->file);
+        ssh->lib.sftp_close(ssh->file);
     }
     if (ssh->sftp) {
-        sftp_free(ssh->sftp);
+        ssh->lib.sftp_free(ssh->sftp);
     }
     if (ssh->session) {
-        ssh_disconnect(ssh->session);
-        ssh_free(ssh->session);
+        ssh->lib.ssh_disconnect(ssh->session);
+        ssh->lib.ssh_free(ssh->session);
     }
     return 0;
 }
@@ -360,6 +367,9 @@ ssh_node_open(BlkNode *node, GError **error)
     node->filename =
         g_strdup_printf("ssh://%s%s%s%s%s%s", ssh->user ? ssh->user : "", ssh->user ? "@" : "",
                         ssh->host, ssh->port ? ":" : "", ssh->port ? ssh->port : "", ssh->path);
+    if (!ssh_library_load(&ssh->lib, error)) {
+        return false;
+    }
     ret = run(node, &job, run_open);
     if (ret == -EACCES && !node->read_only && node->auto_read_only) {
         node->read_only = true;
@@ -388,6 +398,7 @@ ssh_node_close(BlkNode *node)
     SshJob job = { 0 };
 
     run(node, &job, run_close);
+    ssh_library_unload(&((Ssh *)node->state)->lib);
 }
 
 /* ---- names ---- */

@@ -6,13 +6,13 @@
 
 #include "curl-library.h"
 
-#include "late-library.h"
+#include "vit-late-library.h"
 
 gboolean
 curl_library_load(CurlLibrary *library, GError **error)
 {
     static const char *const names[] = { "libcurl-gnutls.so.4", "libcurl.so.4", NULL };
-    static const LateFunction functions[] = {
+    static const VitLateFunction functions[] = {
         { "curl_easy_init", offsetof(CurlLibrary, init) },
         { "curl_easy_reset", offsetof(CurlLibrary, reset) },
         { "curl_easy_setopt", offsetof(CurlLibrary, setopt) },
@@ -22,17 +22,17 @@ curl_library_load(CurlLibrary *library, GError **error)
         { "curl_easy_cleanup", offsetof(CurlLibrary, cleanup) },
         { 0 },
     };
-    static const LateLibrary late = { .title = "libcurl",
-                                      .purpose = "Images on web and FTP servers",
-                                      .names = names,
-                                      .functions = functions };
+    static const VitLateLibrary late = { .title = "libcurl",
+                                         .purpose = "Images on web and FTP servers",
+                                         .names = names,
+                                         .functions = functions };
 
-    library->handle = late_library_load(&late, library, error);
+    library->handle = vit_late_library_load(&late, library, error);
     return library->handle != NULL;
 }
 
 void
 curl_library_unload(CurlLibrary *library)
 {
-    late_library_unload(g_steal_pointer(&library->handle));
+    vit_late_library_unload(g_steal_pointer(&library->handle));
 }

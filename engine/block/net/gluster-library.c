@@ -6,13 +6,13 @@
 
 #include "gluster-library.h"
 
-#include "late-library.h"
+#include "vit-late-library.h"
 
 gboolean
 gluster_library_load(GlusterLibrary *library, GError **error)
 {
     static const char *const names[] = { "libgfapi.so.0", NULL };
-    static const LateFunction functions[] = {
+    static const VitLateFunction functions[] = {
         { "glfs_new", offsetof(GlusterLibrary, volume_new) },
         { "glfs_set_volfile_server", offsetof(GlusterLibrary, set_volfile_server) },
         { "glfs_set_logging", offsetof(GlusterLibrary, set_logging) },
@@ -30,17 +30,17 @@ gluster_library_load(GlusterLibrary *library, GError **error)
         { "glfs_lseek", offsetof(GlusterLibrary, lseek) },
         { 0 },
     };
-    static const LateLibrary late = { .title = "libgfapi (package libgfapi0)",
-                                      .purpose = "Images on GlusterFS",
-                                      .names = names,
-                                      .functions = functions };
+    static const VitLateLibrary late = { .title = "libgfapi (package libgfapi0)",
+                                         .purpose = "Images on GlusterFS",
+                                         .names = names,
+                                         .functions = functions };
 
-    library->handle = late_library_load(&late, library, error);
+    library->handle = vit_late_library_load(&late, library, error);
     return library->handle != NULL;
 }
 
 void
 gluster_library_unload(GlusterLibrary *library)
 {
-    late_library_unload(g_steal_pointer(&library->handle));
+    vit_late_library_unload(g_steal_pointer(&library->handle));
 }

@@ -14,9 +14,9 @@
 
 #include "iscsi-session.h"
 
+#include "iscsi-library.h"
+
 #include <errno.h>
-#include <iscsi/iscsi.h>
-#include <iscsi/scsi-lowlevel.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -51,6 +51,7 @@ struct IscsiSession {
     IscsiUnit unit;
     uint32_t lun, timeout_s;
     uint8_t *zero_block;
+    IscsiLibrary lib;
     struct iscsi_context *iscsi;
     GThread *thread;
     int wake_fd;
@@ -148,7 +149,8 @@ wants_retry(IscsiTicket *ticket, int status, const struct scsi_task *task)
 static void
 take_status(IscsiTicket *ticket, struct scsi_task *task)
 {
-    const struct scsi_get_lba_status *status = scsi_datain_unmarshall(task);
+    const IscsiSession *session = ticket->session;
+    const struct scsi_get_lba_status *status = session->lib.scsi_datain_unmarshall(task);
     const struct scsi_lba_status_descriptor *first;
 
     ticket->job.run_blocks = ticket->job.blocks;
@@ -178,7 +180,7 @@ answered(struct iscsi_context *iscsi, int status, void *command_data, void *opaq
     }
     if (wants_retry(ticket, status, task)) {
         g_queue_push_tail(&session->again, ticket);
-        g_clear_pointer(&task, scsi_free_scsi_task);
+        g_clear_pointer(&task, session->lib.scsi_free_scsi_task);
         return;
     }
     if (status == SCSI_STATUS_GOOD) {
@@ -189,7 +191,7 @@ answered(struct iscsi_context *iscsi, int status, void *command_data, void *opaq
     } else if (status == SCSI_STATUS_CHECK_CONDITION && task) {
         ret = errno_of_sense(&task->sense);
     }
-    g_clear_pointer(&task, scsi_free_scsi_task);
+    g_clear_pointer(&task, session->lib.scsi_free_scsi_task);
     post(ticket, ret);
     ticket_unref(ticket);
 }
@@ -207,13 +209,13 @@ send_transfer(IscsiTicket *ticket)
     *iov = (struct scsi_iovec){ .iov_base = ticket->buf, .iov_len = ticket->len };
     if (job->op == ISCSI_OP_READ) {
         return session->unit.is_cd
-                   ? iscsi_read10_iov_task(iscsi, lun, (uint32_t)job->lba, len, size, 0, 0, 0, 0, 0,
-                                           answered, ticket, iov, 1)
-                   : iscsi_read16_iov_task(iscsi, lun, job->lba, len, size, 0, 0, 0, 0, 0, answered,
-                                           ticket, iov, 1);
+                   ? session->lib.iscsi_read10_iov_task(iscsi, lun, (uint32_t)job->lba, len, size,
+                                                        0, 0, 0, 0, 0, answered, ticket, iov, 1)
+                   : session->lib.iscsi_read16_iov_task(iscsi, lun, job->lba, len, size, 0, 0, 0, 0,
+                                                        0, answered, ticket, iov, 1);
     }
-    return iscsi_write16_iov_task(iscsi, lun, job->lba, NULL, len, size, 0, 0, fua, 0, 0, answered,
-                                  ticket, iov, 1);
+    return session->lib.iscsi_write16_iov_task(iscsi, lun, job->lba, NULL, len, size, 0, 0, fua, 0,
+                                               0, answered, ticket, iov, 1);
 }
 
 static struct scsi_task *
@@ -226,15 +228,17 @@ send_command(IscsiTicket *ticket)
 
     switch (job->op) {
     case ISCSI_OP_FLUSH:
-        return iscsi_synchronizecache10_task(session->iscsi, lun, 0, 0, 0, 0, answered, ticket);
+        return session->lib.iscsi_synchronizecache10_task(session->iscsi, lun, 0, 0, 0, 0, answered,
+                                                          ticket);
     case ISCSI_OP_UNMAP:
-        return iscsi_unmap_task(session->iscsi, lun, 0, 0, &list, 1, answered, ticket);
+        return session->lib.iscsi_unmap_task(session->iscsi, lun, 0, 0, &list, 1, answered, ticket);
     case ISCSI_OP_WRITE_SAME:
-        return iscsi_writesame16_task(session->iscsi, lun, job->lba, session->zero_block,
-                                      session->unit.block_bytes, job->blocks, 0, job->unmap, 0, 0,
-                                      answered, ticket);
+        return session->lib.iscsi_writesame16_task(
+            session->iscsi, lun, job->lba, session->zero_block, session->unit.block_bytes,
+            job->blocks, 0, job->unmap, 0, 0, answered, ticket);
     case ISCSI_OP_STATUS:
-        return iscsi_get_lba_status_task(session->iscsi, lun, job->lba, 8 + 16, answered, ticket);
+        return session->lib.iscsi_get_lba_status_task(session->iscsi, lun, job->lba, 8 + 16,
+                                                      answered, ticket);
     default: return send_transfer(ticket);
     }
 }
@@ -312,8 +316,9 @@ keep_alive(IscsiSession *session, int64_t now_us)
     if (session->nops >= MAX_LOST_NOPS) {
         session->reconnect = true;
         session->nops = 0;
-    } else if (iscsi_is_logged_in(session->iscsi) &&
-               iscsi_nop_out_async(session->iscsi, nop_answered, NULL, 0, session) == 0) {
+    } else if (session->lib.iscsi_is_logged_in(session->iscsi) &&
+               session->lib.iscsi_nop_out_async(session->iscsi, nop_answered, NULL, 0, session) ==
+                   0) {
         session->nops++;
     }
 }
@@ -321,13 +326,13 @@ keep_alive(IscsiSession *session, int64_t now_us)
 static void
 close_connection(IscsiSession *session)
 {
-    iscsi_set_noautoreconnect(session->iscsi, 1);
-    if (iscsi_is_logged_in(session->iscsi)) {
-        iscsi_set_timeout(session->iscsi, CLOSE_TIMEOUT_S);
-        iscsi_logout_sync(session->iscsi);
+    session->lib.iscsi_set_noautoreconnect(session->iscsi, 1);
+    if (session->lib.iscsi_is_logged_in(session->iscsi)) {
+        session->lib.iscsi_set_timeout(session->iscsi, CLOSE_TIMEOUT_S);
+        session->lib.iscsi_logout_sync(session->iscsi);
     }
     /* Calls back for whatever is left. */
-    iscsi_destroy_context(session->iscsi);
+    session->lib.iscsi_destroy_context(session->iscsi);
     session->iscsi = NULL;
 }
 
@@ -341,17 +346,17 @@ session_thread(gpointer opaque)
         struct pollfd fds[2] = { { .fd = session->wake_fd, .events = POLLIN } };
 
         submit_new(session);
-        fds[1].fd = iscsi_get_fd(session->iscsi);
-        fds[1].events = (short)iscsi_which_events(session->iscsi);
+        fds[1].fd = session->lib.iscsi_get_fd(session->iscsi);
+        fds[1].events = (short)session->lib.iscsi_which_events(session->iscsi);
         poll(fds, 2, session->again.length ? 50 : 1000);
         if (fds[0].revents) {
             hush(session->wake_fd);
         }
-        session->reconnect |= iscsi_service(session->iscsi, fds[1].revents) < 0;
+        session->reconnect |= session->lib.iscsi_service(session->iscsi, fds[1].revents) < 0;
         keep_alive(session, g_get_monotonic_time());
         if (session->reconnect) {
             session->reconnect = false;
-            iscsi_reconnect(session->iscsi);
+            session->lib.iscsi_reconnect(session->iscsi);
         }
     }
     close_connection(session);
@@ -402,32 +407,33 @@ connected(struct iscsi_context *iscsi, int status, void *command_data, void *opa
 static int
 connect_unit(OpenJob *job)
 {
-    struct iscsi_context *iscsi = job->session->iscsi;
+    IscsiSession *session = job->session;
+    struct iscsi_context *iscsi = session->iscsi;
     const IscsiConfig *config = job->config;
     int64_t end_us = g_get_monotonic_time() + OPEN_TIMEOUT_S * G_USEC_PER_SEC;
     Connecting connecting = { 0 };
 
-    if (iscsi_full_connect_async(iscsi, config->portal, (int)config->lun, connected, &connecting) <
-        0) {
+    if (session->lib.iscsi_full_connect_async(iscsi, config->portal, (int)config->lun, connected,
+                                              &connecting) < 0) {
         return refuse(job, VIT_ERROR_IO, "no connection to %s: %s", config->portal,
-                      iscsi_get_error(iscsi));
+                      session->lib.iscsi_get_error(iscsi));
     }
     while (!connecting.done && g_get_monotonic_time() < end_us) {
-        struct pollfd fd = { .fd = iscsi_get_fd(iscsi),
-                             .events = (short)iscsi_which_events(iscsi) };
+        struct pollfd fd = { .fd = session->lib.iscsi_get_fd(iscsi),
+                             .events = (short)session->lib.iscsi_which_events(iscsi) };
         poll(&fd, 1, 200);
-        if (iscsi_service(iscsi, fd.revents) < 0) {
+        if (session->lib.iscsi_service(iscsi, fd.revents) < 0) {
             break;
         }
     }
     if (!connecting.done) {
-        const char *why = iscsi_get_error(iscsi);
+        const char *why = session->lib.iscsi_get_error(iscsi);
         return refuse(job, VIT_ERROR_IO, "no connection to %s: %s", config->portal,
                       why && *why ? why : "no answer");
     }
     if (connecting.status != SCSI_STATUS_GOOD) {
         return refuse(job, VIT_ERROR_IO, "target %s, unit %u: %s", config->target, config->lun,
-                      iscsi_get_error(iscsi));
+                      session->lib.iscsi_get_error(iscsi));
     }
     return 0;
 }
@@ -436,13 +442,15 @@ connect_unit(OpenJob *job)
 static void *
 inquire(OpenJob *job, int page, struct scsi_task **out_task)
 {
-    struct iscsi_context *iscsi = job->session->iscsi;
-    int lun = (int)job->session->lun;
-    struct scsi_task *task = iscsi_inquiry_sync(iscsi, lun, page >= 0, MAX(page, 0), 255);
+    IscsiSession *session = job->session;
+    struct iscsi_context *iscsi = session->iscsi;
+    int lun = (int)session->lun;
+    struct scsi_task *task =
+        session->lib.iscsi_inquiry_sync(iscsi, lun, page >= 0, MAX(page, 0), 255);
     void *answer = NULL;
 
     if (task && task->status == SCSI_STATUS_GOOD) {
-        answer = scsi_datain_unmarshall(task);
+        answer = session->lib.scsi_datain_unmarshall(task);
     }
     *out_task = task;
     return answer;
@@ -451,12 +459,13 @@ inquire(OpenJob *job, int page, struct scsi_task **out_task)
 static int
 look_at_kind(OpenJob *job)
 {
+    IscsiSession *session = job->session;
     struct scsi_task *task;
     const struct scsi_inquiry_standard *standard = inquire(job, -1, &task);
     unsigned kind = standard ? (unsigned)standard->device_type : 0x1f;
     unsigned qualifier = standard ? (unsigned)standard->qualifier : 0;
 
-    g_clear_pointer(&task, scsi_free_scsi_task);
+    g_clear_pointer(&task, session->lib.scsi_free_scsi_task);
     if (kind == 0x1f || qualifier != 0) {
         return refuse(job, VIT_ERROR_NOT_FOUND, "the target %s has no unit %u", job->config->target,
                       job->config->lun);
@@ -468,37 +477,38 @@ look_at_kind(OpenJob *job)
                       "passed through to guests",
                       job->config->lun, job->config->target, kind);
     }
-    job->session->unit.is_cd = kind == SCSI_INQUIRY_PERIPHERAL_DEVICE_TYPE_MMC;
+    session->unit.is_cd = kind == SCSI_INQUIRY_PERIPHERAL_DEVICE_TYPE_MMC;
     return 0;
 }
 
 static int
 look_at_capacity(OpenJob *job)
 {
-    struct iscsi_context *iscsi = job->session->iscsi;
-    IscsiUnit *unit = &job->session->unit;
-    int lun = (int)job->session->lun;
-    struct scsi_task *task = unit->is_cd ? iscsi_readcapacity10_sync(iscsi, lun, 0, 0)
-                                         : iscsi_readcapacity16_sync(iscsi, lun);
+    IscsiSession *session = job->session;
+    struct iscsi_context *iscsi = session->iscsi;
+    IscsiUnit *unit = &session->unit;
+    int lun = (int)session->lun;
+    struct scsi_task *task = unit->is_cd ? session->lib.iscsi_readcapacity10_sync(iscsi, lun, 0, 0)
+                                         : session->lib.iscsi_readcapacity16_sync(iscsi, lun);
 
     if (!task || task->status != SCSI_STATUS_GOOD) {
         bool empty = task && task->sense.key == SCSI_SENSE_NOT_READY;
-        g_clear_pointer(&task, scsi_free_scsi_task);
+        g_clear_pointer(&task, session->lib.scsi_free_scsi_task);
         return refuse(job, VIT_ERROR_IO, empty ? "there is no medium" : "its size is not told: %s",
-                      iscsi_get_error(iscsi));
+                      session->lib.iscsi_get_error(iscsi));
     }
     if (unit->is_cd) {
-        const struct scsi_readcapacity10 *capacity = scsi_datain_unmarshall(task);
+        const struct scsi_readcapacity10 *capacity = session->lib.scsi_datain_unmarshall(task);
         unit->blocks = capacity ? (uint64_t)capacity->lba + 1 : 0;
         unit->block_bytes = capacity ? capacity->block_size : 0;
     } else {
-        const struct scsi_readcapacity16 *capacity = scsi_datain_unmarshall(task);
+        const struct scsi_readcapacity16 *capacity = session->lib.scsi_datain_unmarshall(task);
         unit->blocks = capacity ? capacity->returned_lba + 1 : 0;
         unit->block_bytes = capacity ? capacity->block_length : 0;
         unit->has_status = capacity && capacity->lbpme;
         unit->can_zero_by_unmap = capacity && capacity->lbpme && capacity->lbprz;
     }
-    scsi_free_scsi_task(task);
+    session->lib.scsi_free_scsi_task(task);
     if (unit->block_bytes < 512 || unit->block_bytes > 65536 ||
         (unit->block_bytes & (unit->block_bytes - 1)) ||
         unit->blocks > (uint64_t)INT64_MAX / unit->block_bytes) {
@@ -512,7 +522,8 @@ look_at_capacity(OpenJob *job)
 static void
 look_at_limits(OpenJob *job)
 {
-    IscsiUnit *unit = &job->session->unit;
+    IscsiSession *session = job->session;
+    IscsiUnit *unit = &session->unit;
     struct scsi_task *task;
     const struct scsi_inquiry_block_limits *limits;
     const struct scsi_inquiry_logical_block_provisioning *thin;
@@ -524,7 +535,7 @@ look_at_limits(OpenJob *job)
         unit->unmap_granularity_blocks = limits->opt_unmap_gran;
         unit->max_write_same_blocks = limits->max_ws_len;
     }
-    g_clear_pointer(&task, scsi_free_scsi_task);
+    g_clear_pointer(&task, session->lib.scsi_free_scsi_task);
     if (!unit->has_status) {
         return;
     }
@@ -533,23 +544,24 @@ look_at_limits(OpenJob *job)
         unit->has_unmap = thin->lbpu;
         unit->can_zero_by_unmap = unit->can_zero_by_unmap && thin->lbpws;
     }
-    g_clear_pointer(&task, scsi_free_scsi_task);
+    g_clear_pointer(&task, session->lib.scsi_free_scsi_task);
 }
 
 static void
 look_at_mode(OpenJob *job)
 {
-    IscsiUnit *unit = &job->session->unit;
+    IscsiSession *session = job->session;
+    IscsiUnit *unit = &session->unit;
     struct scsi_task *task =
-        iscsi_modesense6_sync(job->session->iscsi, (int)job->session->lun, 1, 0, 0x3f, 0, 255);
+        session->lib.iscsi_modesense6_sync(session->iscsi, (int)session->lun, 1, 0, 0x3f, 0, 255);
     const struct scsi_mode_sense *mode =
-        task && task->status == SCSI_STATUS_GOOD ? scsi_datain_unmarshall(task) : NULL;
+        task && task->status == SCSI_STATUS_GOOD ? session->lib.scsi_datain_unmarshall(task) : NULL;
 
     if (mode) {
         unit->write_protected = mode->device_specific_parameter & 0x80;
         unit->has_fua = mode->device_specific_parameter & 0x10;
     }
-    g_clear_pointer(&task, scsi_free_scsi_task);
+    g_clear_pointer(&task, session->lib.scsi_free_scsi_task);
 }
 
 static int
@@ -568,7 +580,7 @@ choose_digest(OpenJob *job)
 
     for (unsigned i = 0; i < VIT_ARRAY_LEN(digests); i++) {
         if (g_ascii_strcasecmp(digests[i].name, wanted) == 0) {
-            iscsi_set_header_digest(job->session->iscsi, digests[i].digest);
+            job->session->lib.iscsi_set_header_digest(job->session->iscsi, digests[i].digest);
             return 0;
         }
     }
@@ -580,21 +592,22 @@ static int
 run_open(void *arg)
 {
     OpenJob *job = arg;
+    IscsiSession *session = job->session;
     const IscsiConfig *config = job->config;
-    struct iscsi_context *iscsi = iscsi_create_context(config->initiator);
+    struct iscsi_context *iscsi = session->lib.iscsi_create_context(config->initiator);
     int ret;
 
     if (!iscsi) {
         return -ENOMEM;
     }
-    job->session->iscsi = iscsi;
-    iscsi_set_timeout(iscsi, OPEN_TIMEOUT_S);
-    iscsi_set_noautoreconnect(iscsi, 1);
-    iscsi_set_session_type(iscsi, ISCSI_SESSION_NORMAL);
-    if (iscsi_set_targetname(iscsi, config->target) < 0 ||
-        (config->user &&
-         iscsi_set_initiator_username_pwd(iscsi, config->user, config->password) < 0)) {
-        return refuse(job, VIT_ERROR_INVALID_ARGUMENT, "%s", iscsi_get_error(iscsi));
+    session->iscsi = iscsi;
+    session->lib.iscsi_set_timeout(iscsi, OPEN_TIMEOUT_S);
+    session->lib.iscsi_set_noautoreconnect(iscsi, 1);
+    session->lib.iscsi_set_session_type(iscsi, ISCSI_SESSION_NORMAL);
+    if (session->lib.iscsi_set_targetname(iscsi, config->target) < 0 ||
+        (config->user && session->lib.iscsi_set_initiator_username_pwd(iscsi, config->user,
+                                                                       config->password) < 0)) {
+        return refuse(job, VIT_ERROR_INVALID_ARGUMENT, "%s", session->lib.iscsi_get_error(iscsi));
     }
     ret = choose_digest(job);
     ret = ret < 0 ? ret : connect_unit(job);
@@ -604,8 +617,8 @@ run_open(void *arg)
         look_at_limits(job);
         look_at_mode(job);
         job->session->unit.has_write_same = !job->session->unit.is_cd;
-        iscsi_set_noautoreconnect(iscsi, 0);
-        iscsi_set_timeout(iscsi, (int)config->timeout_s);
+        session->lib.iscsi_set_noautoreconnect(iscsi, 0);
+        session->lib.iscsi_set_timeout(iscsi, (int)config->timeout_s);
     }
     return ret;
 }
@@ -634,7 +647,7 @@ static void
 session_free_parts(IscsiSession *session)
 {
     if (session->iscsi) {
-        iscsi_destroy_context(session->iscsi);
+        session->lib.iscsi_destroy_context(session->iscsi);
     }
     if (session->wake_fd >= 0) {
         close(session->wake_fd);
@@ -645,17 +658,24 @@ session_free_parts(IscsiSession *session)
     g_ptr_array_unref(session->under_way);
     g_mutex_clear(&session->mutex);
     g_free(session->zero_block);
+    iscsi_library_unload(&session->lib);
     g_free(session);
 }
 
 IscsiSession *
 iscsi_session_new(BlkContext *context, const IscsiConfig *config, IscsiUnit *out, GError **error)
 {
-    IscsiSession *session = g_new0(IscsiSession, 1);
-    OpenJob job = { .session = session, .config = config, .code = VIT_ERROR_IO };
+    IscsiLibrary library;
+    IscsiSession *session;
+    OpenJob job = { .config = config, .code = VIT_ERROR_IO };
     g_autofree char *message = NULL;
     int ret;
 
+    if (!iscsi_library_load(&library, error)) {
+        return NULL;
+    }
+    session = job.session = g_new0(IscsiSession, 1);
+    session->lib = library;
     session->context = context;
     session->lun = config->lun;
     session->under_way = g_ptr_array_new();

@@ -3,14 +3,14 @@
 
 /* dlopen() and dlsym() by tables. Thread: any. */
 
-#include "late-library.h"
+#include "vit-late-library.h"
 
 #include "vit-error.h"
 
 #include <dlfcn.h>
 
 void *
-late_library_load(const LateLibrary *library, void *table, GError **error)
+vit_late_library_load(const VitLateLibrary *library, void *table, GError **error)
 {
     void *handle = NULL;
 
@@ -23,13 +23,13 @@ late_library_load(const LateLibrary *library, void *table, GError **error)
                     library->title, dlerror());
         return NULL;
     }
-    for (const LateFunction *function = library->functions; function->name; function++) {
+    for (const VitLateFunction *function = library->functions; function->name; function++) {
         void *symbol = dlsym(handle, function->name);
         if (!symbol) {
             g_set_error(error, VIT_ERROR, VIT_ERROR_FAILED,
                         "The installed %s is too old: it has no %s.", library->title,
                         function->name);
-            late_library_unload(handle);
+            vit_late_library_unload(handle);
             return NULL;
         }
         *(void **)((char *)table + function->offset) = symbol;
@@ -38,7 +38,7 @@ late_library_load(const LateLibrary *library, void *table, GError **error)
 }
 
 void
-late_library_unload(void *handle)
+vit_late_library_unload(void *handle)
 {
     if (handle) {
         dlclose(handle);
