@@ -29,7 +29,7 @@
 #include <string.h>
 
 /* Small enough to stay in the processors' shared cache between reading and writing. */
-enum { BUFFER_BYTES = 2 << 20, MAX_PARALLEL = 16, MIN_SPARSE_BYTES = 512 };
+enum { BUFFER_BYTES = 2 << 20, MAX_PARALLEL = 16, MIN_SPARSE_BYTES = 512, BRIEF_BYTES = 64 << 10 };
 
 typedef enum PieceKind { PIECE_DATA, PIECE_ZERO, PIECE_SKIP } PieceKind;
 
@@ -340,7 +340,11 @@ read_piece(Run *run, const Piece *piece, uint8_t *buf, Scan *scan)
     scan->len = piece->len;
     scan->granule = scan_granule(run, piece->len);
     if (ret == 0 && run->copy->sparse_bytes) {
-        blk_pool_run_here(run->context, NULL, scan_job, scan);
+        if (piece->len <= BRIEF_BYTES) {
+            scan_job(scan);
+        } else {
+            blk_pool_run_here(run->context, NULL, scan_job, scan);
+        }
     }
     return ret;
 }

@@ -103,6 +103,14 @@ blk_context_leave(BlkContext *context)
     pthread_mutex_unlock(&context->jobs_lock);
 }
 
+static void
+wait_for_turn(BlkContext *context, const BlkTurns *turns)
+{
+    while (turns && turns->is_taken) {
+        blk_wait(context, &context->turn_waiters);
+    }
+}
+
 /* The others go on with what is ready while this thread does the job. */
 static int
 run_in_place(BlkContext *context, BlkTurns *turns, int (*func)(void *arg), void *arg)
@@ -110,9 +118,7 @@ run_in_place(BlkContext *context, BlkTurns *turns, int (*func)(void *arg), void 
     BlkFiber *fiber = context->current;
     int ret;
 
-    while (turns && turns->is_taken) {
-        blk_wait(context, &context->turn_waiters);
-    }
+    wait_for_turn(context, turns);
     if (turns) {
         turns->is_taken = true;
     }
@@ -139,6 +145,17 @@ blk_pool_run_here(BlkContext *context, BlkTurns *turns, int (*func)(void *arg), 
     g_assert(context->current);
     return context->is_parallel ? run_in_place(context, turns, func, arg)
                                 : blk_pool_run_in_turn(context, turns, func, arg);
+}
+
+int
+blk_pool_run_brief(BlkContext *context, BlkTurns *turns, int (*func)(void *arg), void *arg)
+{
+    g_assert(context->current);
+    if (!context->is_parallel) {
+        return blk_pool_run_in_turn(context, turns, func, arg);
+    }
+    wait_for_turn(context, turns);
+    return func(arg);
 }
 
 bool

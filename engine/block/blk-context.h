@@ -104,6 +104,8 @@ int blk_pool_run_in_turn(BlkContext *context, BlkTurns *turns, int (*func)(void 
 /* The same for what keeps a processor busy rather than waits: where several threads run the context
  * it is done by this one, and no other need be woken. TURNS may be NULL. */
 int blk_pool_run_here(BlkContext *context, BlkTurns *turns, int (*func)(void *arg), void *arg);
+/* The same for what ends before another of those threads would have been woken: they wait. */
+int blk_pool_run_brief(BlkContext *context, BlkTurns *turns, int (*func)(void *arg), void *arg);
 
 static inline bool
 blk_wait_queue_is_empty(const BlkWaitQueue *queue)
