@@ -34,7 +34,7 @@ typedef enum TcgFixKind {
     TCG_FIX_SLOT,   /* of cpu->fetch, that of its page */
     TCG_FIX_STAMP,  /* of its page */
     TCG_FIX_STAMP_NEGATED,
-    TCG_FIX_LINK, /* 8 bytes: its next TcgLink */
+    TCG_FIX_BLOCK, /* 8 bytes: its TcgBlock */
 } TcgFixKind;
 typedef struct TcgFix {
     uint16_t offset; /* in its part */

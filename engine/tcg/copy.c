@@ -84,7 +84,6 @@ store(uint8_t *at, const void *value, size_t len)
 static void
 apply(const TcgBlock *block, const TcgBlock *from, uint8_t *hot, uint8_t *cold, const Move *move)
 {
-    const TcgLink *link = block->links;
     uint32_t stamp = block->stamp, negated = -block->stamp;
 
     for (unsigned i = 0; i < block->n_fixes; i++) {
@@ -108,10 +107,7 @@ apply(const TcgBlock *block, const TcgBlock *from, uint8_t *hot, uint8_t *cold, 
             break;
         case TCG_FIX_STAMP: store(at, &stamp, 4); break;
         case TCG_FIX_STAMP_NEGATED: store(at, &negated, 4); break;
-        case TCG_FIX_LINK:
-            store(at, &link, 8);
-            link++;
-            break;
+        case TCG_FIX_BLOCK: store(at, &block, 8); break;
         }
     }
 }
@@ -143,15 +139,14 @@ copy_record(TcgMachine *machine, const TcgBlock *from, const TcgFetch *fetch, co
     block->cold_end += move->cold;
     for (unsigned i = 0; i < block->n_links; i++) {
         TcgLink *link = &block->links[i];
-        size_t offset = (size_t)(link->jump + tcg_exec_delta(machine) - from->start);
-        bool cold = offset >= (size_t)(from->end - from->start);
+        bool cold = link->jump >= machine->cold_start;
 
         link->from = block;
         link->to = NULL;
         link->next = NULL;
         link->pc += move->linear;
-        link->jump += cold ? move->cold : move->hot;
-        link->stub += move->cold;
+        link->jump += (uint32_t)(cold ? move->cold : move->hot);
+        link->stub += (uint32_t)move->cold;
     }
     return block;
 }
@@ -191,7 +186,7 @@ tcg_copy(TcgMachine *machine, const TcgFetch *fetch, uint64_t pc)
     block = copy_record(machine, from, fetch, &move);
     apply(block, from, hot, cold, &move);
     for (unsigned i = 0; i < block->n_links; i++) {
-        tcg_asm_patch(block->links[i].jump, delta, block->links[i].stub);
+        tcg_unpatch(machine, &block->links[i]);
     }
     machine->code_used += (hot_len + 15) & ~(size_t)15;
     machine->cold_used += (cold_len + 3) & ~(size_t)3;

@@ -187,7 +187,6 @@ take_link(TcgEmit *e, uint64_t pc, size_t jump)
         e->a.state = TCG_ASM_RANGE;
         return false;
     }
-    e->links[e->n_links].stub = (TcgLabel){ 0 };
     e->links[e->n_links].pc = pc;
     e->links[e->n_links].jump = jump;
     e->links[e->n_links].backward = pc <= e->pc;
@@ -242,9 +241,11 @@ emit_branch(TcgEmit *e, TcgCond cond, uint64_t pc)
     take_link(e, pc, tcg_asm_jcc_patchable(&e->a, cond, tcg_asm_here(&e->a)));
 }
 
+/* The ways out of BLOCK that lead to no other yet. */
 void
 tcg_emit_links(TcgEmit *e, TcgBlock *block)
 {
+    TcgLabel leave = { 0 };
     TcgAsm *a = &e->a;
 
     if (e->checked) {
@@ -256,17 +257,19 @@ tcg_emit_links(TcgEmit *e, TcgBlock *block)
         tcg_asm_mov_rr(a, 8, X86_RCX, TCG_T1);
     }
     tcg_asm_bind(a, &e->entry_failed);
-    tcg_asm_mov_linear(a, TCG_T1, block->pc);
-    tcg_asm_jmp_to(a, e->entry_along ? e->machine->thunks.leave_at_in_memory
-                                     : e->machine->thunks.leave_at);
+    tcg_asm_push_i(a, e->entry_along ? TCG_LEFT_IN_MEMORY : TCG_LEFT);
+    tcg_asm_bind(a, &leave);
+    tcg_asm_call_to(a, e->machine->thunks.leave_block);
+    tcg_asm_u64(a, (uintptr_t)block);
+    tcg_asm_note(a, TCG_FIX_BLOCK, 8);
     for (unsigned i = 0; i < e->n_links; i++) {
-        e->links[i].stub_at = tcg_asm_here(a);
-        tcg_asm_call_to(a, e->links[i].in_memory ? e->machine->thunks.leave_link_in_memory
-                                                 : e->machine->thunks.leave_link);
-        tcg_asm_u64(a, (uintptr_t)&block->links[i]);
-        tcg_asm_note(a, TCG_FIX_LINK, 8);
+        const uint8_t *stub = tcg_asm_here(a);
+
+        e->links[i].stub = (uint32_t)tcg_asm_offset(a);
+        tcg_asm_push_i(a, (int32_t)i);
+        tcg_asm_jmp(a, &leave);
         if (!tcg_asm_failed(a)) {
-            tcg_asm_patch(a->start + e->links[i].jump, a->exec_delta, e->links[i].stub_at);
+            tcg_asm_patch(a->start + e->links[i].jump, a->exec_delta, stub);
         }
     }
 }

@@ -31,13 +31,18 @@ enum {
     SITE_KEEPS = 16, /* the instruction keeps its operands */
 };
 
-/* Lies behind the call that a slow path makes, and tells where translated code goes on. For a group
- * AGAIN alone is used: code for its other ways follows. */
+/* Lies behind the call that a slow path makes, and tells where translated code goes on. That of a
+ * group is followed by the way to its instructions without groups. */
 typedef struct __attribute__((packed)) Site {
     uint8_t info, size; /* SITE_*; bytes of the operand */
     int32_t again;      /* the check, from here */
-    uint16_t hit, done; /* from there: behind the check, behind the instruction */
-    uint16_t near;      /* slot, or TCG_NEAR_NONE */
+    union {
+        struct __attribute__((packed)) {
+            uint16_t hit, done; /* from there: behind the check, behind the instruction */
+        };
+        uint16_t limit; /* of a group: the last offset in a page that it may begin at */
+    };
+    uint16_t near; /* slot, or TCG_NEAR_NONE */
 } Site;
 
 TcgEa
@@ -397,24 +402,31 @@ tcg_emit_mem_done(TcgEmit *e)
     }
 }
 
-/* A group that does not fit into one page goes to its instructions without groups at once. Flags
- * are left alone. */
-static void
-test_span(TcgEmit *e, const TcgCold *cold, TcgLabel *ungrouped)
+/* Before the slow path of a group: one that does not fit into a page goes on behind its site at
+ * once. Flags are left alone. */
+void
+tcg_mem_make_thunks(TcgThunks *t, TcgAsm *a)
 {
-    TcgAsm *a = &e->a;
-    TcgLabel fits = { 0 };
+    TcgLabel across = { 0 };
 
+    tcg_asm_align(a, 16);
+    t->slow_group = tcg_asm_here(a);
     tcg_asm_pushf(a);
+    tcg_asm_push_r(a, X86_RAX);
+    tcg_asm_mov_rm(a, 8, X86_RAX, tcg_mem(X86_RSP, 16));
+    tcg_asm_movzx_rm(a, X86_RAX, 2, tcg_mem(X86_RAX, offsetof(Site, limit)));
     tcg_asm_mov_rr(a, 4, TCG_T1, TCG_T0);
     tcg_asm_alu_ri(a, TCG_AND, 4, TCG_T1, VIT_PAGE_SIZE - 1);
-    tcg_asm_alu_ri(a, TCG_CMP, 4, TCG_T1, (int32_t)(VIT_PAGE_SIZE - cold->span));
-    tcg_asm_jcc_short(a, TCG_BE, &fits);
+    tcg_asm_alu_rr(a, TCG_CMP, 4, TCG_T1, X86_RAX);
+    tcg_asm_pop_r(a, X86_RAX);
+    tcg_asm_jcc_short(a, TCG_A, &across);
     tcg_asm_popf(a);
-    tcg_asm_bind(a, ungrouped);
-    tcg_emit_goto_ungrouped(e, cold->pc, cold->count, cold->flags_saved);
-    tcg_asm_bind(a, &fits);
+    tcg_asm_jmp_to(a, t->slow);
+    tcg_asm_bind(a, &across);
+    tcg_asm_alu_mi(a, TCG_ADD, 8, tcg_mem(X86_RSP, 8), sizeof(Site));
+    tcg_asm_mov_mi(a, 4, tcg_mem(TCG_CTX, TCG_OFFSET(uncounted)), 0);
     tcg_asm_popf(a);
+    tcg_asm_ret(a);
 }
 
 /* Out of a loop, whose preparation would not outlast what the slow path may do: the dispatcher
@@ -437,7 +449,6 @@ emit_stub(TcgEmit *e, TcgCold *cold)
     Site site = { .info = (cold->is_write ? SITE_WRITE : 0) | (cold->flags_saved ? SITE_SAVED : 0),
                   .size = cold->size,
                   .near = cold->near };
-    TcgLabel ungrouped = { 0 };
     TcgAsm *a = &e->a;
 
     tcg_asm_bind(a, &cold->slow);
@@ -452,24 +463,24 @@ emit_stub(TcgEmit *e, TcgCold *cold)
     if (cold->near != TCG_NEAR_NONE) {
         look_further(e, cold);
     }
-    if (cold->span) {
-        test_span(e, cold, &ungrouped);
-        site.info |= SITE_GROUP | (cold->own_write ? SITE_OWN_WRITE : 0);
-    } else {
-        site.info |= (cold->is_flow ? SITE_FLOW : 0) | (cold->keeps ? SITE_KEEPS : 0);
-    }
     tcg_count_tell(e, cold->pc);
-    tcg_asm_call_to(a, e->machine->thunks.slow);
+    tcg_asm_call_to(a, cold->span ? e->machine->thunks.slow_group : e->machine->thunks.slow);
     if (!tcg_asm_failed(a)) {
         uint32_t again = cold->again.place - 1;
         site.again = (int32_t)(a->start + again - a->at);
         site.hit = (uint16_t)(cold->hit.place - 1 - again);
         site.done = (uint16_t)(cold->done.place ? cold->done.place - 1 - again : 0);
     }
+    if (cold->span) {
+        site.info |= SITE_GROUP | (cold->own_write ? SITE_OWN_WRITE : 0);
+        site.limit = (uint16_t)(VIT_PAGE_SIZE - cold->span);
+    } else {
+        site.info |= (cold->is_flow ? SITE_FLOW : 0) | (cold->keeps ? SITE_KEEPS : 0);
+    }
     tcg_asm_bytes(a, &site, sizeof(site));
     tcg_asm_note(a, TCG_FIX_ACROSS, sizeof(site) - offsetof(Site, again));
     if (cold->span) {
-        tcg_asm_jmp(a, &ungrouped);
+        tcg_emit_goto_ungrouped(e, cold->pc, cold->count, cold->flags_saved);
     }
 }
 

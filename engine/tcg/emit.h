@@ -108,10 +108,9 @@ typedef struct TcgEmit {
     TcgCold cold[TCG_COLD_MAX];
     unsigned n_cold;
     struct {
-        TcgLabel stub;
         uint64_t pc;
         size_t jump;
-        const uint8_t *stub_at;
+        uint32_t stub; /* offset in the code, as jump */
         bool backward, in_memory, far;
         uint16_t mode;
         uint8_t ungrouped;
@@ -237,6 +236,7 @@ bool tcg_emit_soft_immediate(TcgEmit *e);
 bool tcg_emit_string(TcgEmit *e);
 /* t->rep_slow is there. */
 void tcg_rep_make_thunks(TcgThunks *t, TcgAsm *a);
+void tcg_mem_make_thunks(TcgThunks *t, TcgAsm *a); /* behind t->slow */
 
 /* ---- emit-system.c ---- */
 /* System instructions that need no helper. */

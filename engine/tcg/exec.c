@@ -613,7 +613,7 @@ vit_tcg_get_last_jump(const VitCpu *cpu, uint64_t *out_rip)
 
     /* a link behind a call is left by, with the return that came there as the last jump */
     return link && !link->ungrouped && !link->far &&
-           tcg_recover_rip(tcg->machine, link->jump + tcg_exec_delta(tcg->machine), out_rip, &bytes,
+           tcg_recover_rip(tcg->machine, tcg->machine->code_exec + link->jump, out_rip, &bytes,
                            NULL);
 }
 

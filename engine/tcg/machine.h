@@ -31,14 +31,14 @@ typedef struct TcgLink {
     TcgBlock *from, *to;  /* to: NULL = leads to its stub */
     struct TcgLink *next; /* of the jumps that lead to the same block */
     uint64_t pc;
-    uint16_t mode;       /* where it leads to */
-    uint8_t *jump;       /* its displacement, where it is written */
-    const uint8_t *stub; /* where it leads while to is NULL */
-    bool backward;       /* needs the exit test */
-    bool in_memory;      /* flags are in hot.exit_flags */
-    bool far;            /* much may have happened since the block's page was looked at */
-    bool flags_dead;     /* some of the host's may be anything: see flags.h */
-    uint8_t ungrouped;   /* leads to a block of so many instructions without groups */
+    uint32_t jump;     /* its displacement, from the start of the code memory */
+    uint32_t stub;     /* where it leads while to is NULL, likewise */
+    uint16_t mode;     /* where it leads to */
+    bool backward;     /* needs the exit test */
+    bool in_memory;    /* flags are in hot.exit_flags */
+    bool far;          /* much may have happened since the block's page was looked at */
+    bool flags_dead;   /* some of the host's may be anything: see flags.h */
+    uint8_t ungrouped; /* leads to a block of so many instructions without groups */
 } TcgLink;
 
 enum {
@@ -126,22 +126,27 @@ typedef struct TcgPhysical {
     struct TcgPhysical *next_checked;
 } TcgPhysical;
 
+/* A block that was left before its first instruction. */
+typedef enum TcgLeft {
+    TCG_LEFT = -1,
+    TCG_LEFT_IN_MEMORY = -2, /* the flags are in hot.exit_flags */
+} TcgLeft;
+
 /* Host code common to all blocks, in execution addresses. */
 typedef struct TcgThunks {
     /* C: runs CODE until it leaves. */
     void (*enter)(X86State *state, const void *code);
-    const uint8_t *leave;      /* rIP is in the state */
-    const uint8_t *leave_at;   /* T1 = guest rIP */
-    const uint8_t *leave_link; /* called: followed by a TcgLink's address */
-    const uint8_t *leave_at_in_memory, *interpret_leave_in_memory;
-    const uint8_t *leave_link_in_memory; /* the same with the flags in hot.exit_flags */
+    const uint8_t *leave;       /* rIP is in the state */
+    const uint8_t *leave_at;    /* T1 = guest rIP */
+    const uint8_t *leave_block; /* called: followed by a TcgBlock's address; pushed before that:
+                                   the number of the link, or a TcgLeft */
     /* called: T1 = guest rIP, T0 = the X86Insn there; comes back or leaves */
     const uint8_t *interpret;
     const uint8_t *rep_slow; /* the same, and the pages that were touched are entered */
     const uint8_t *rep[X86_VIEW_LAST][2][4]; /* the same; MOVS and STOS, log2 of the size */
     /* jumped to: T1 = guest rIP, T0 = the X86Insn there or 0; it is executed, then leaves */
-    const uint8_t *interpret_leave;
-    const uint8_t *slow;                   /* called: T0 = address; see emit-mem.c */
+    const uint8_t *interpret_leave, *interpret_leave_in_memory; /* flags in hot.exit_flags */
+    const uint8_t *slow, *slow_group;      /* called: T0 = address; see emit-mem.c */
     const uint8_t *near[X86_VIEW_LAST][2]; /* called: see tlb-near.c */
     const uint8_t *no_frame;               /* returned to where nothing was called */
     const uint8_t *jump_miss;              /* T0 = guest rIP, T1 = the jump's own, to spare[1] */
@@ -275,6 +280,8 @@ bool tcg_is_checked(const TcgFetch *fetch, const TcgFetch *second);
 /* Pages that have not been watched for long enough are watched again. Takes the lock. */
 void tcg_watch_due(TcgMachine *machine);
 void tcg_link(TcgMachine *machine, TcgLink *link, TcgBlock *to);
+/* LINK leads to its stub. */
+void tcg_unpatch(TcgMachine *machine, const TcgLink *link);
 /* Everything translated is dropped; no CPU is in translated code. */
 void tcg_drop_all(TcgMachine *machine);
 /* No RAM block knows the machine any more. Takes no lock. */

@@ -165,7 +165,8 @@ tcg_link(TcgMachine *machine, TcgLink *link, TcgBlock *to)
                                                                  : to->entry;
 
     if (link->to || to->mode != link->mode || to->ungrouped != link->ungrouped ||
-        link->pc != to->pc || !tcg_asm_patch(link->jump, tcg_exec_delta(machine), entry)) {
+        link->pc != to->pc ||
+        !tcg_asm_patch(machine->code + link->jump, tcg_exec_delta(machine), entry)) {
         return;
     }
     link->to = to;
@@ -174,12 +175,19 @@ tcg_link(TcgMachine *machine, TcgLink *link, TcgBlock *to)
     machine->links_made++;
 }
 
+void
+tcg_unpatch(TcgMachine *machine, const TcgLink *link)
+{
+    tcg_asm_patch(machine->code + link->jump, tcg_exec_delta(machine),
+                  machine->code_exec + link->stub);
+}
+
 static void
 unlink_incoming(TcgMachine *machine, TcgBlock *block)
 {
     for (TcgLink *link = block->incoming, *next; link; link = next) {
         next = link->next;
-        tcg_asm_patch(link->jump, tcg_exec_delta(machine), link->stub);
+        tcg_unpatch(machine, link);
         link->to = NULL;
         link->next = NULL;
     }

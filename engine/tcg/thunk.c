@@ -17,18 +17,28 @@ hot(size_t offset)
     return tcg_mem(TCG_CTX, TCG_OFFSET(hot) + (int32_t)offset);
 }
 
-/* Registers and flags to the state. RAX is free afterwards. */
+/* RAX and flags to the state. Both are free afterwards. */
 static void
-spill(TcgAsm *a, bool flags_in_memory)
+spill_flags(TcgAsm *a)
 {
     tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_GPR(X86_RAX)), X86_RAX);
-    if (flags_in_memory) {
-        tcg_asm_movzx_rm(a, X86_RAX, 2, hot(offsetof(TcgHot, exit_flags)));
-    } else {
-        tcg_asm_lahf(a);
-        tcg_asm_setcc_r(a, TCG_O, X86_RAX);
-    }
+    tcg_asm_lahf(a);
+    tcg_asm_setcc_r(a, TCG_O, X86_RAX);
     tcg_asm_mov_mr(a, 2, hot(offsetof(TcgHot, flags)), X86_RAX);
+}
+
+/* The flags are those in hot.exit_flags. */
+static void
+spill_saved_flags(TcgAsm *a)
+{
+    tcg_asm_movzx_rm(a, X86_RAX, 2, hot(offsetof(TcgHot, exit_flags)));
+    tcg_asm_mov_mr(a, 2, hot(offsetof(TcgHot, flags)), X86_RAX);
+}
+
+/* The other registers. */
+static void
+spill_registers(TcgAsm *a)
+{
     for (unsigned reg = X86_RCX; reg <= X86_R15; reg++) {
         if (tcg_home[reg] != TCG_NO_REG) {
             tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_GPR(reg)), tcg_home[reg]);
@@ -113,7 +123,8 @@ emit_call(TcgAsm *a, const TcgThunks *t, const void *helper, TcgLabel *out)
 {
     TcgLabel leave = { 0 };
 
-    spill(a, false);
+    spill_flags(a);
+    spill_registers(a);
     spill_fp(a, t);
     tcg_asm_mov_rr(a, 8, X86_RDI, TCG_CTX);
     tcg_asm_mov_rr(a, 8, X86_RSI, TCG_T0);
@@ -135,33 +146,58 @@ emit_call(TcgAsm *a, const TcgThunks *t, const void *helper, TcgLabel *out)
     tcg_asm_jmp(a, out);
 }
 
-/* The link whose address follows the call that led here; T1 = where it goes. */
-static void
-take_link(TcgAsm *a)
+/* Out of the block whose address follows the call that led here, by the link whose number was
+ * pushed before that: notes the link and where it goes. */
+static const uint8_t *
+emit_leave_block(TcgAsm *a, TcgLabel *saved, TcgLabel *out)
 {
+    TcgLabel entry = { 0 };
+    const uint8_t *start;
+
+    G_STATIC_ASSERT(sizeof(TcgLink) == 3 << 4);
+    tcg_asm_align(a, 16);
+    start = tcg_asm_here(a);
     tcg_asm_pop_r(a, TCG_T0);
+    tcg_asm_pop_r(a, TCG_T1);
     tcg_asm_mov_rm(a, 8, TCG_T0, tcg_mem(TCG_T0, 0));
-    tcg_asm_mov_mr(a, 8, hot(offsetof(TcgHot, link)), TCG_T0);
-    tcg_asm_mov_rm(a, 8, TCG_T1, tcg_mem(TCG_T0, (int32_t)offsetof(TcgLink, pc)));
+    spill_flags(a);
+    tcg_asm_test_rr(a, 4, TCG_T1, TCG_T1);
+    tcg_asm_jcc_short(a, TCG_S, &entry);
+    tcg_asm_lea(a, 8, TCG_T1, tcg_mem_index(TCG_T1, TCG_T1, 1, 0));
+    tcg_asm_shift_ri(a, TCG_SHL, 8, TCG_T1, 4);
+    tcg_asm_alu_rm(a, TCG_ADD, 8, TCG_T1, tcg_mem(TCG_T0, (int32_t)offsetof(TcgBlock, links)));
+    tcg_asm_mov_mr(a, 8, hot(offsetof(TcgHot, link)), TCG_T1);
+    tcg_asm_mov_rm(a, 8, X86_RAX, tcg_mem(TCG_T1, (int32_t)offsetof(TcgLink, pc)));
+    tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_RIP), X86_RAX);
+    tcg_asm_alu_mi(a, TCG_CMP, 1, tcg_mem(TCG_T1, (int32_t)offsetof(TcgLink, in_memory)), 0);
+    tcg_asm_jcc(a, TCG_NE, saved);
+    tcg_asm_jmp(a, out);
+    tcg_asm_bind(a, &entry);
+    tcg_asm_mov_rm(a, 8, X86_RAX, tcg_mem(TCG_T0, (int32_t)offsetof(TcgBlock, pc)));
+    tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_RIP), X86_RAX);
+    tcg_asm_alu_ri(a, TCG_CMP, 4, TCG_T1, TCG_LEFT_IN_MEMORY);
+    tcg_asm_jcc(a, TCG_E, saved);
+    tcg_asm_jmp(a, out);
+    return start;
 }
 
 bool
 tcg_thunks_make(TcgMachine *machine)
 {
     TcgThunks *t = &machine->thunks;
-    TcgLabel leave = { 0 }, out = { 0 }, in_memory = { 0 };
+    TcgLabel leave = { 0 }, out = { 0 }, in_memory = { 0 }, saved = { 0 }, registers = { 0 };
     TcgAsm asm_, *a = &asm_;
 
     tcg_asm_init(a, machine->code, 32768, tcg_exec_delta(machine));
     tcg_fp_make_thunks(machine, a);
-    tcg_asm_align(a, 16);
-    t->leave_link = tcg_asm_here(a);
-    take_link(a);
+    t->leave_block = emit_leave_block(a, &saved, &registers);
     t->leave_at = tcg_asm_here(a);
     tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_RIP), TCG_T1);
     t->leave = tcg_asm_here(a);
     tcg_asm_bind(a, &leave);
-    spill(a, false);
+    spill_flags(a);
+    tcg_asm_bind(a, &registers);
+    spill_registers(a);
     spill_fp(a, t);
     tcg_asm_bind(a, &out);
     emit_return(a);
@@ -170,15 +206,11 @@ tcg_thunks_make(TcgMachine *machine)
     t->jump_miss = tcg_asm_here(a);
     tcg_asm_mov_mr(a, 8, hot(offsetof(TcgHot, spare[1])), TCG_T1);
     tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_RIP), TCG_T0);
-    tcg_asm_jmp(a, &in_memory);
-    t->leave_link_in_memory = tcg_asm_here(a);
-    take_link(a);
-    t->leave_at_in_memory = tcg_asm_here(a);
-    tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_RIP), TCG_T1);
     tcg_asm_bind(a, &in_memory);
-    spill(a, true);
-    spill_fp(a, t);
-    tcg_asm_jmp(a, &out);
+    tcg_asm_mov_mr(a, 8, tcg_mem(TCG_CTX, TCG_GPR(X86_RAX)), X86_RAX);
+    tcg_asm_bind(a, &saved);
+    spill_saved_flags(a);
+    tcg_asm_jmp(a, &registers);
 
     tcg_asm_align(a, 16);
     t->no_frame = t->jump_miss;
@@ -212,6 +244,7 @@ tcg_thunks_make(TcgMachine *machine)
     tcg_asm_align(a, 16);
     t->slow = tcg_asm_here(a);
     emit_call(a, t, (const void *)(uintptr_t)tcg_helper_slow, &out);
+    tcg_mem_make_thunks(t, a);
 
     machine->code_fixed = machine->code_used = (tcg_asm_offset(a) + 63) & ~(size_t)63;
     machine->cold_start = machine->cold_used = machine->code_len / 8 * 5;

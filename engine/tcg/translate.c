@@ -355,7 +355,7 @@ static TcgBlock *
 new_block(TcgEmit *e, const TcgBlock *draft)
 {
     size_t links = e->n_links * sizeof(TcgLink), places = e->n_places * sizeof(TcgPlace);
-    unsigned max = e->a.n_fixes + 2 * e->n_links + FIXES_OF_ENTRY; /* with those of the stubs */
+    unsigned max = e->a.n_fixes + FIXES_OF_ENTRY; /* with those of the stubs */
     size_t fixes = e->a.fixes && !e->a.pinned ? max * sizeof(TcgFix) : 0;
     size_t len = sizeof(TcgBlock) + links + places + fixes + draft->len + e->ahead_len;
     TcgBlock *block = tcg_pool_alloc(&e->machine->pool, len + TCG_INSN_BYTES);
@@ -378,12 +378,14 @@ new_block(TcgEmit *e, const TcgBlock *draft)
 static void
 finish_links(TcgEmit *e, TcgBlock *block)
 {
+    uint32_t code = (uint32_t)(e->a.start - e->machine->code);
+
     for (unsigned i = 0; i < e->n_links; i++) {
         block->links[i] = (TcgLink){ .from = block,
                                      .pc = e->links[i].pc,
+                                     .jump = code + (uint32_t)e->links[i].jump,
+                                     .stub = code + e->links[i].stub,
                                      .mode = e->links[i].mode,
-                                     .jump = e->a.start + e->links[i].jump,
-                                     .stub = e->links[i].stub_at,
                                      .backward = e->links[i].backward,
                                      .in_memory = e->links[i].in_memory,
                                      .far = e->links[i].far,
