@@ -19,9 +19,10 @@
 #include "x86-fpu.h"
 #include "x86-system.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <time.h>
 
 /* Physical layout; the kernel half maps the first 2 MiB at KERNEL. */
 #define KERNEL         0xffff800000000000ull
@@ -45,8 +46,9 @@
 #define RAM_BYTES      0x200000u
 
 #define STEPS_MAX 4000u
-/* A case that the translator is in at two such moments counts as endless. */
-#define PATIENCE_US 2000000
+/* A case that the translator is in at two such moments counts as endless, if it had the CPU
+ * meanwhile; at very many, whatever it had. */
+enum { PATIENCE_US = 2000000, ENDLESS_NS = 500000000, PATIENCE_TURNS = 60 };
 
 enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_AD = 0x60, PTE_PS = 0x80 };
 #define PTE_NX (1ull << 63)
@@ -66,6 +68,7 @@ struct OracleGuest {
     X86Core *core;
     uint8_t *pages;   /* the code as it is to be */
     GThread *watcher; /* ends cases that do not end */
+    clockid_t cpu_clock;
     GMutex watch_lock;
     GCond watch_changed;
     bool watch_quits;
@@ -255,18 +258,35 @@ make_machine(OracleGuest *guest, GError **error)
     return x86_model_parse("max", &guest->model, NULL, error);
 }
 
+/* Of the thread that runs cases. */
+static int64_t
+cpu_time_ns(const OracleGuest *guest)
+{
+    struct timespec now = { 0 };
+
+    clock_gettime(guest->cpu_clock, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 static gpointer
 watch(gpointer data)
 {
     OracleGuest *guest = data;
     uint64_t seen = 0, now;
+    int64_t since_ns = 0;
+    unsigned turns = 0;
 
     g_mutex_lock(&guest->watch_lock);
     while (!guest->watch_quits) {
         g_cond_wait_until(&guest->watch_changed, &guest->watch_lock,
                           g_get_monotonic_time() + PATIENCE_US);
         now = __atomic_load_n(&guest->running, __ATOMIC_SEQ_CST);
-        if (now && now == seen) {
+        if (now != seen) {
+            since_ns = cpu_time_ns(guest);
+            turns = 0;
+        }
+        if (now && now == seen &&
+            (cpu_time_ns(guest) - since_ns > ENDLESS_NS || ++turns > PATIENCE_TURNS)) {
             __atomic_store_n(&guest->timed_out, true, __ATOMIC_SEQ_CST);
             vit_cpu_raise(&guest->cpu, VIT_CPU_EVENT_EXIT);
         }
@@ -284,6 +304,7 @@ make_cpu(OracleGuest *guest, GError **error)
         if (!guest->tcg) {
             return false;
         }
+        pthread_getcpuclockid(pthread_self(), &guest->cpu_clock);
         guest->watcher = g_thread_new("watch", watch, guest);
     }
     guest->cpu.executor = guest->tcg ? &vit_tcg_executor : &vit_interp_executor;
@@ -501,18 +522,15 @@ strays(const OracleCase *c, uint64_t rip, unsigned *next)
     return offset != c->start[*next] && (is_code(linear) || is_code(linear - c->moved));
 }
 
-/* Times that this thread made way for another, where C has x87 instructions. */
-static long
-x87_switches(const OracleCase *c)
+static bool
+has_x87(const OracleCase *c)
 {
-    struct rusage usage;
-
     for (unsigned i = 0; i < c->count; i++) {
         if (c->row[i]->class_ == X86_CLASS_X87) {
-            return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw + usage.ru_nivcsw : 0;
+            return true;
         }
     }
-    return 0;
+    return false;
 }
 
 /* What happened is in the frame on the stack, unless nothing did. */
@@ -520,8 +538,13 @@ static void
 run_by_translator(OracleGuest *guest, const OracleCase *c, OracleResult *out_result)
 {
     X86Core *core = guest->core;
-    long switches = x87_switches(c);
+    OracleDisturbed before = { 0 }, after = { 0 };
     VitCpuExit reason;
+
+    out_result->has_x87 = has_x87(c);
+    if (out_result->has_x87) { /* the others are the same whatever happens */
+        before = oracle_disturbed();
+    }
 
     __atomic_store_n(&guest->timed_out, false, __ATOMIC_SEQ_CST);
     __atomic_store_n(&guest->running, ++guest->runs, __ATOMIC_RELAXED);
@@ -531,7 +554,11 @@ run_by_translator(OracleGuest *guest, const OracleCase *c, OracleResult *out_res
              !__atomic_load_n(&guest->timed_out, __ATOMIC_SEQ_CST));
     __atomic_store_n(&guest->running, 0, __ATOMIC_RELAXED);
     out_result->strayed = false;
-    out_result->switched = x87_switches(c) != switches;
+    if (out_result->has_x87) {
+        after = oracle_disturbed();
+    }
+    out_result->disturbed.switches = after.switches - before.switches;
+    out_result->disturbed.signals = after.signals - before.signals;
     out_result->executed = 0;
     if (core->s.cpl == 3 || reason != VIT_CPU_EXIT_HALT) {
         memcpy(out_result->out.gpr, core->s.gpr, sizeof(core->s.gpr));
@@ -561,7 +588,7 @@ run_by_steps(OracleGuest *guest, const OracleCase *c, OracleResult *out_result)
     VitCpuExit reason;
     unsigned steps = 0, next = 0;
 
-    out_result->strayed = out_result->switched = false;
+    out_result->strayed = out_result->has_x87 = false;
     while (core->s.rip != ORACLE_EXIT && core->s.cpl == 3 && steps++ < STEPS_MAX) {
         out_result->strayed |= strays(c, core->s.rip, &next);
         if (!x86_interp_step(core, &reason)) {

@@ -9,7 +9,8 @@
  *              [--case NUMBER] [--reports N] [--seconds N]
  *              [--coverage] [--alone] [--quick]
  *              [--executor interp,tcg] [--exact] [--force-exits] [--one-insn] [--tlb-entries N]
- *              [--invalidate-every N] [--rewrite] [--undefined] [--warm-up N]
+ *              [--invalidate-every N] [--rewrite] [--undefined] [--warm-up N] [--dead] [--disturb
+ * US]
  *
  * Exit status 0: no difference. The child works on one batch of cases while this process makes and
  * interprets the other. */
@@ -17,6 +18,7 @@
 #include "oracle.h"
 
 #include <cpuid.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +33,7 @@ typedef struct Failed {
     OracleCase c;
     OracleResult by_host, by_guest;
     OracleGuest *guest;
+    uint8_t data[ORACLE_PATTERN_BYTES]; /* by the guest */
 } Failed;
 
 typedef struct Run {
@@ -39,7 +42,7 @@ typedef struct Run {
     OracleNative *native;
     OracleGuest *guests[2]; /* each judged by the host; NULL after the last */
     OracleResult *result;
-    Failed *failed[64];
+    Failed *failed[256];
     unsigned failed_count, reported;
     int64_t end_us; /* when to stop, 0 = by count alone */
     Totals totals;
@@ -59,30 +62,17 @@ keep_failed(Run *run, OracleGuest *guest, const OracleCase *c, const OracleResul
 {
     Failed *copy;
 
-    run->totals.differences++;
-    if (run->failed_count < G_N_ELEMENTS(run->failed)) {
-        copy = g_aligned_alloc0(1, sizeof(*copy), 64);
-        *copy = (Failed){ *c, *by_host, *run->result, guest };
-        run->failed[run->failed_count++] = copy;
+    if (run->failed_count == G_N_ELEMENTS(run->failed)) {
+        run->totals.differences++;
+        return;
     }
-}
-
-/* The translator has x87 state in the host's registers and FIP from the host's, so a switch to
- * another program loses it here too. */
-static bool
-is_switched(Run *run, OracleGuest *guest, const OracleCase *c, const OracleResult *by_host)
-{
-    static OracleResult again;
-
-    if (!run->result->switched) {
-        return false;
-    }
-    oracle_guest_run(guest, c, &again);
-    if (!oracle_results_equal(c, by_host, &again, oracle_guest_executor(guest))) {
-        return false;
-    }
-    run->totals.switched++;
-    return true;
+    copy = g_aligned_alloc0(1, sizeof(*copy), 64);
+    copy->c = *c;
+    copy->by_host = *by_host;
+    copy->by_guest = *run->result;
+    copy->guest = guest;
+    oracle_guest_data(guest, copy->data);
+    run->failed[run->failed_count++] = copy;
 }
 
 /* A case that is endless or strays says nothing; the interpreter, which comes first, knows. */
@@ -110,8 +100,7 @@ check_case(Run *run, const OracleCase *c, const OracleResult *by_host)
             run->totals.strayed++;
             return;
         }
-        if (!oracle_results_equal(c, by_host, run->result, executor) &&
-            !is_switched(run, guest, c, by_host)) {
+        if (!oracle_results_equal(c, by_host, run->result, executor)) {
             keep_failed(run, guest, c, by_host);
             return; /* the next would differ by as much */
         }
@@ -131,21 +120,41 @@ check_batch(Run *run, unsigned index)
     }
 }
 
-/* The host was not the same twice: the batch's answer is not the one it stays with. */
+/* The host was not the same twice: the batch's answer is not the one it stays with, ANSWER. */
 static bool
-is_the_hosts(Run *run, const Failed *failed)
+is_the_hosts(Run *run, const Failed *failed, OracleResult *answer, uint8_t *data)
 {
-    static OracleResult answer;
-    static uint8_t data[ORACLE_PATTERN_BYTES];
-    bool stays = oracle_host_answer(run->native, &failed->c, &answer, data);
+    bool stays = oracle_host_answer(run->native, &failed->c, answer, data);
 
-    return !stays || oracle_results_equal(&failed->c, &answer, &failed->by_guest,
+    return !stays || oracle_results_equal(&failed->c, answer, &failed->by_guest,
                                           oracle_guest_executor(failed->guest));
+}
+
+/* The translator has x87 state in the host's registers and FIP from the host's, so a switch to
+ * another program or a signal loses it here too, and nothing else. */
+static bool
+is_switched(const Failed *failed, const OracleResult *answer, const uint8_t *data)
+{
+    static OracleResult again;
+    const OracleResult *once = &failed->by_guest;
+    const OracleExecutor *executor = oracle_guest_executor(failed->guest);
+
+    if (!once->has_x87 || !(once->disturbed.switches || once->disturbed.signals) ||
+        !oracle_differ_in_pointers(&failed->c, answer, data, once, failed->data, executor)) {
+        return false;
+    }
+    for (unsigned i = 0; i < 16; i++) { /* until it was left alone */
+        oracle_guest_run(failed->guest, &failed->c, &again);
+        if (oracle_results_equal(&failed->c, answer, &again, executor)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Alone, the executor agrees with the host: what ran before makes the difference. */
 static void
-report_unrepeated(Run *run, const Failed *failed)
+report_unrepeated(Run *run, const Failed *failed, const OracleResult *answer, const uint8_t *data)
 {
     static OracleResult again;
     const OracleCase *c = &failed->c;
@@ -153,10 +162,16 @@ report_unrepeated(Run *run, const Failed *failed)
 
     run->totals.again++;
     run->reported++;
-    oracle_describe(c, &failed->by_host, &failed->by_guest, oracle_guest_executor(failed->guest));
+    oracle_describe(c, answer, &failed->by_guest, oracle_guest_executor(failed->guest));
+    oracle_print_stream(c);
+    oracle_print_both(c, &c->in, answer, data, &failed->by_guest, failed->data);
+    printf("  meanwhile %" PRIu64 " switches, %" PRIu64
+           " signals (asked only where there is x87)\n",
+           failed->by_guest.disturbed.switches, failed->by_guest.disturbed.signals);
+    oracle_guest_print_statistics(failed->guest);
     oracle_guest_replay(run->gen, failed->guest, c, &again);
     printf("  not when alone; behind the cases from %" PRIu64 " on %s\n", first,
-           oracle_results_equal(c, &failed->by_host, &again, oracle_guest_executor(failed->guest))
+           oracle_results_equal(c, answer, &again, oracle_guest_executor(failed->guest))
                ? "not either"
                : "again");
 }
@@ -165,20 +180,31 @@ report_unrepeated(Run *run, const Failed *failed)
 static void
 report_failed(Run *run)
 {
+    static OracleResult answer;
+    static uint8_t data[ORACLE_PATTERN_BYTES];
+
     for (unsigned i = 0; i < run->failed_count; i++) {
         Failed *failed = run->failed[i];
 
-        if (is_the_hosts(run, failed)) {
-            run->totals.differences--;
+        if (is_the_hosts(run, failed, &answer, data)) {
             if (run->totals.unstable++ < 20) {
                 printf("the host is not the same twice: ");
                 oracle_describe(&failed->c, &failed->by_host, &failed->by_guest,
                                 oracle_guest_executor(failed->guest));
             }
-        } else if (run->reported < run->options.max_reports &&
-                   !oracle_report(&run->options, run->gen, run->native, failed->guest, &failed->c,
-                                  &run->reported)) {
-            report_unrepeated(run, failed);
+        } else if (is_switched(failed, &answer, data)) {
+            if (run->totals.switched++ < 20) {
+                printf("switched: ");
+                oracle_describe(&failed->c, &answer, &failed->by_guest,
+                                oracle_guest_executor(failed->guest));
+            }
+        } else {
+            run->totals.differences++;
+            if (run->reported < run->options.max_reports &&
+                !oracle_report(&run->options, run->gen, run->native, failed->guest, &failed->c,
+                               &run->reported)) {
+                report_unrepeated(run, failed, &answer, data);
+            }
         }
         g_aligned_free(failed);
     }
@@ -360,9 +386,9 @@ main(int argc, char **argv)
 {
     gint64 seed = 1, count = 2000000, first = 0, one = -1;
     gint length = 16, loops = 25, moved = 40, reports = 10, tlb_entries = 0, invalidate_every = 0,
-         limit_s = 0, warm_up = 0;
+         limit_s = 0, warm_up = 0, disturb_us = 0;
     gboolean translate = FALSE, exact = FALSE, force_exits = FALSE, one_insn = FALSE,
-             undefined = FALSE, rewrite = FALSE;
+             undefined = FALSE, rewrite = FALSE, dead = FALSE;
     g_autofree char *executors = NULL;
     uint32_t executor_mask = 3;
     g_autofree char *classes = NULL, *modes = NULL, *only = NULL, *selection = NULL;
@@ -399,6 +425,10 @@ main(int argc, char **argv)
           "Translator: code is interpreted first, then translated, then made anew when hot", "N" },
         { "rewrite", 0, 0, G_OPTION_ARG_NONE, &rewrite,
           "Translator: code comes by writes to pages that had other code", NULL },
+        { "disturb", 0, 0, G_OPTION_ARG_INT, &disturb_us,
+          "Signals and other programs come between, every so many microseconds", "N" },
+        { "dead", 0, 0, G_OPTION_ARG_NONE, &dead,
+          "Compare flags at faults that nobody would have read (streams without jumps)", NULL },
         { "undefined", 0, 0, G_OPTION_ARG_NONE, &undefined, "Compare undefined flags too", NULL },
         { NULL },
     };
@@ -444,7 +474,7 @@ main(int argc, char **argv)
           .is_tcg = true,
           .keeps_undefined = undefined,
           .rewrites = rewrite,
-          .loses_dead = !exact && !translate,
+          .loses_dead = !exact && !translate && !dead,
           .tcg = { .exact = exact || translate,
                    .force_exits = force_exits,
                    .one_insn_per_tb = one_insn,
@@ -457,6 +487,10 @@ main(int argc, char **argv)
         return 2;
     }
     run.result = g_aligned_alloc0(1, sizeof(*run.result), 64);
+    if (disturb_us > 0 && !oracle_disturb_start((unsigned)disturb_us)) {
+        g_printerr("cpu-oracle: cannot be disturbed: %s\n", g_strerror(errno));
+        return 2;
+    }
     start = g_get_monotonic_time();
     run.end_us = limit_s > 0 ? start + (int64_t)limit_s * G_USEC_PER_SEC : 0;
     if (alone) {

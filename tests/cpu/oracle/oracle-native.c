@@ -491,7 +491,12 @@ oracle_native_wait(OracleNative *native, unsigned index)
     struct pollfd pfd = { .fd = native->from_child, .events = POLLIN };
     uint8_t byte;
 
-    if (poll(&pfd, 1, TIMEOUT_MS) == 1 && read(native->from_child, &byte, 1) == 1) {
+    int ready;
+
+    do {
+        ready = poll(&pfd, 1, TIMEOUT_MS);
+    } while (ready < 0 && errno == EINTR);
+    if (ready == 1 && read(native->from_child, &byte, 1) == 1) {
         g_assert(byte == index);
         return true;
     }

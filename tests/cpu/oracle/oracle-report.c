@@ -25,6 +25,9 @@ static const char *const register_names[16] = { "rax", "rcx", "rdx", "rbx", "rsp
                                                 "rsi", "rdi", "r8",  "r9",  "r10", "r11",
                                                 "r12", "r13", "r14", "r15" };
 
+/* FIP, FCS, FOP, FDP and FDS in a 32-bit environment. */
+enum { POINTERS_BYTES = 16 };
+
 /* Flags that count: the arithmetic ones and DF, AC, ID, NT; not RF, which a frame may carry. */
 #define FLAGS_COMPARED \
     (X86_FLAGS_ARITH | X86_FLAG_DF | X86_FLAG_AC | X86_FLAG_ID | X86_FLAG_NT | X86_FLAG_TF)
@@ -108,6 +111,35 @@ oracle_results_equal(const OracleCase *c, const OracleResult *native, const Orac
            compared_flags(c, native, executor) == compared_flags(c, guest, executor) &&
            native->data_hash == guest->data_hash &&
            vectors_equal(native->out.xsave, guest->out.xsave);
+}
+
+static bool
+differ_in_fault(const OracleCase *c, const OracleResult *a, const OracleResult *b,
+                const OracleExecutor *executor)
+{
+    return a->vector != b->vector || compared_error(a) != compared_error(b) ||
+           (a->vector == X86_EXC_PF && a->cr2 != b->cr2) || a->out.rip != b->out.rip ||
+           compared_flags(c, a, executor) != compared_flags(c, b, executor);
+}
+
+bool
+oracle_differ_in_pointers(const OracleCase *c, const OracleResult *native,
+                          const uint8_t *native_data, const OracleResult *guest,
+                          const uint8_t *guest_data, const OracleExecutor *executor)
+{
+    uint8_t image[2][ORACLE_XSAVE_BYTES];
+    unsigned bytes = 0;
+
+    if (differ_in_fault(c, native, guest, executor) || !registers_equal(c, native, guest)) {
+        return false;
+    }
+    memcpy(image[0], native->out.xsave, ORACLE_XSAVE_BYTES);
+    memcpy(image[1], guest->out.xsave, ORACLE_XSAVE_BYTES);
+    memcpy(image[0] + 6, image[1] + 6, 18);
+    for (unsigned i = 0; i < ORACLE_PATTERN_BYTES; i++) {
+        bytes += native_data[i] != guest_data[i];
+    }
+    return vectors_equal(image[0], image[1]) && bytes <= POINTERS_BYTES * c->count;
 }
 
 void
@@ -326,6 +358,19 @@ print_end(const char *who, const OracleCase *c, const OracleResult *r)
     }
 }
 
+void
+oracle_print_both(const OracleCase *c, const OracleState *before, const OracleResult *native,
+                  const uint8_t *native_data, const OracleResult *guest, const uint8_t *guest_data)
+{
+    print_end("host ", c, native);
+    print_end("GUEST", c, guest);
+    printf("  flags before %06" PRIx64 ", undefined now %03x\n", before->rflags,
+           c->undefined[c->count]);
+    print_registers(c, before, native, guest);
+    print_image(before, native, guest);
+    print_data_differences(native_data, guest_data);
+}
+
 bool
 oracle_report(const OracleOptions *options, OracleGen *gen, OracleNative *native,
               OracleGuest *guest, const OracleCase *c, unsigned *reported)
@@ -361,13 +406,7 @@ oracle_report(const OracleOptions *options, OracleGen *gen, OracleNative *native
     printf("difference of %s in case %" PRIu64 ", instruction %u of %u, %s-bit code:\n",
            oracle_guest_executor(guest)->name, c->number, i, c->count, mode_names[c->mode]);
     print_instruction(c, i - 1);
-    print_end("host ", part, by_host);
-    print_end("GUEST", part, by_guest);
-    printf("  flags before %06" PRIx64 ", undefined now %03x\n", before.rflags,
-           part->undefined[part->count]);
-    print_registers(c, &before, by_host, by_guest);
-    print_image(&before, by_host, by_guest);
-    print_data_differences(data, data + ORACLE_PATTERN_BYTES);
+    oracle_print_both(part, &before, by_host, data, by_guest, data + ORACLE_PATTERN_BYTES);
     printf("  again: cpu-oracle --seed %" PRIu64 " --case %" PRIu64 " --length %u%s\n",
            options->seed, c->number, options->length, options->selection);
     fflush(stdout);

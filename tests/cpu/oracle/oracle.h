@@ -101,6 +101,11 @@ typedef struct OracleCase {
     uint8_t code[ORACLE_CODE_MAX];
 } OracleCase;
 
+/* What the host did to the thread meanwhile. */
+typedef struct OracleDisturbed {
+    uint64_t switches, signals;
+} OracleDisturbed;
+
 typedef struct OracleResult {
     OracleState out;
     uint64_t cr2;
@@ -108,9 +113,9 @@ typedef struct OracleResult {
     uint32_t error;
     int32_t vector;    /* -1: reached the end; -2: goes on and on */
     uint32_t executed; /* interpreter only: instructions */
-    bool strayed;  /* guest only: ran code of other cases, whose undefined flags nobody tracked */
-    bool switched; /* translator only: the host ran something else meanwhile, and there is x87 code
-                    */
+    bool strayed; /* guest only: ran code of other cases, whose undefined flags nobody tracked */
+    bool has_x87; /* translator only: instructions among C's, and then what happened meanwhile */
+    OracleDisturbed disturbed;
 } OracleResult;
 
 /* Shared between the two processes. */
@@ -189,6 +194,12 @@ void oracle_guest_data(const OracleGuest *guest, uint8_t *out_bytes);
 /* What the translator has done, on standard output. */
 void oracle_guest_print_statistics(const OracleGuest *guest);
 
+/* ---- oracle-disturb.c ---- */
+/* From now on the calling thread gets a signal, and makes way for another, each EVERY_US. */
+bool oracle_disturb_start(unsigned every_us);
+/* How often that, and what the host does by itself, has happened to the calling thread. */
+OracleDisturbed oracle_disturbed(void);
+
 /* ---- oracle-again.c ---- */
 /* C by itself. False: the child died. OUT_DATA: ORACLE_PATTERN_BYTES. */
 bool oracle_host_run(OracleNative *native, const OracleCase *c, OracleResult *out_result,
@@ -205,6 +216,15 @@ void oracle_guest_replay(OracleGen *gen, OracleGuest *guest, const OracleCase *c
 bool oracle_results_equal(const OracleCase *c, const OracleResult *native,
                           const OracleResult *guest, const OracleExecutor *executor);
 void oracle_print_stream(const OracleCase *c);
+/* Whether nothing differs but memory and the x87 pointers: what a switch of the host loses, FNSTENV
+ * and FNSAVE store. */
+bool oracle_differ_in_pointers(const OracleCase *c, const OracleResult *native,
+                               const uint8_t *native_data, const OracleResult *guest,
+                               const uint8_t *guest_data, const OracleExecutor *executor);
+/* All that is known of a difference; the data pages are ORACLE_PATTERN_BYTES. */
+void oracle_print_both(const OracleCase *c, const OracleState *before, const OracleResult *native,
+                       const uint8_t *native_data, const OracleResult *guest,
+                       const uint8_t *guest_data);
 /* One line on what differs. */
 void oracle_describe(const OracleCase *c, const OracleResult *native, const OracleResult *guest,
                      const OracleExecutor *executor);
