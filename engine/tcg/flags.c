@@ -369,7 +369,8 @@ tell(const X86Core *core, const X86Insn *insn, uint16_t lost, uint16_t wanted, u
         *flags |= flags_of_result(0, 8) & wanted;
         return true;
     }
-    if (is_left(insn, producer, lost, &first, &second)) {
+    /* what is kept is right even where a repeated instruction has moved the registers since */
+    if (!(core && *keep) && is_left(insn, producer, lost, &first, &second)) {
         *flags |= core ? flags_after(core, insn, producer, first, second) & wanted : 0;
         return true;
     }
