@@ -85,7 +85,7 @@ class Work:
         expect_equal("check.pl", self.vm.run("perl check.pl", 600), self.host("perl", "check.pl"))
         # the manual pages of Perl's own modules, twice the same
         pods = self.vm.run("find /usr/share/perl/5* -name '*.pm' -size +20k | sort | head -n 60 | "
-                           "xargs -P2 -n5 sh -c 'for i; do pod2text $i | sha256sum; done' x | sort", 1800)
+                           "xargs -P2 -n5 sh -c 'for i; do pod2text $i 2>&1 | sha256sum; done' x | sort", 1800)
         self.pods = self.pods or pods
         expect_equal("pod2text", pods, self.pods)
         return 2
