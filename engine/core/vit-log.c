@@ -15,16 +15,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#define TRACE "trace:"
+
 typedef struct Range {
     uint64_t first, last;
 } Range;
 
 struct VitLogPrivate {
-    GMutex lock; /* guards the next four */
+    GMutex lock; /* guards the next five */
     char *path;  /* NULL: standard error */
     FILE *file;  /* opened at the first line */
     bool failed; /* the file cannot be opened: told once */
     GArray *ranges;
+    GPtrArray *patterns; /* of trace points */
     void (*dump)(void *opaque, unsigned cpu, bool with_fpu, GString *out);
     void *dump_opaque;
 };
@@ -47,7 +50,7 @@ static const struct {
     { "nochain", VIT_LOG_NOCHAIN },
     { "ioport", VIT_LOG_IOPORT },
     { "mmio", VIT_LOG_MMIO },
-    { "all", ~(uint32_t)VIT_LOG_NOCHAIN },
+    { "all", ~(uint32_t)(VIT_LOG_NOCHAIN | VIT_LOG_TRACE) },
     { "none", 0 },
 };
 
@@ -59,6 +62,7 @@ vit_log_new(void)
     log->priv = g_new0(VitLogPrivate, 1);
     g_mutex_init(&log->priv->lock);
     log->priv->ranges = g_array_new(FALSE, FALSE, sizeof(Range));
+    log->priv->patterns = g_ptr_array_new();
     return log;
 }
 
@@ -79,6 +83,7 @@ vit_log_free(VitLog *log)
         close_file(log->priv);
         g_mutex_clear(&log->priv->lock);
         g_array_unref(log->priv->ranges);
+        g_ptr_array_unref(log->priv->patterns);
         g_free(log->priv->path);
         g_free(log->priv);
         g_free(log);
@@ -91,11 +96,25 @@ bool
 vit_log_set_items(VitLog *log, const char *items, GError **error)
 {
     g_auto(GStrv) words = g_strsplit(items ? items : "", ",", -1);
+    g_autoptr(GPtrArray) patterns =
+        g_ptr_array_new_with_free_func((GDestroyNotify)g_pattern_spec_free);
     uint32_t wanted = 0;
 
     for (unsigned i = 0; words[i]; i++) {
         unsigned row = 0;
 
+        if (g_str_has_prefix(words[i], TRACE)) {
+            if (!words[i][strlen(TRACE)]) {
+                g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                            "\"%s\" wants the name of a trace point behind it, or a pattern: "
+                            "trace:rtc*",
+                            words[i]);
+                return false;
+            }
+            g_ptr_array_add(patterns, g_pattern_spec_new(words[i] + strlen(TRACE)));
+            wanted |= VIT_LOG_TRACE;
+            continue;
+        }
         while (row < VIT_ARRAY_LEN(names) && strcmp(names[row].name, words[i]) != 0) {
             row++;
         }
@@ -109,8 +128,25 @@ vit_log_set_items(VitLog *log, const char *items, GError **error)
         }
         wanted |= names[row].items;
     }
+    g_mutex_lock(&log->priv->lock);
+    g_ptr_array_unref(log->priv->patterns);
+    log->priv->patterns = g_steal_pointer(&patterns);
+    g_mutex_unlock(&log->priv->lock);
     __atomic_store_n(&log->items, wanted, __ATOMIC_RELAXED);
     return true;
+}
+
+bool
+vit_log_traces(const VitLog *log, const char *name)
+{
+    bool found = false;
+
+    g_mutex_lock(&log->priv->lock);
+    for (guint i = 0; !found && i < log->priv->patterns->len; i++) {
+        found = g_pattern_spec_match_string(g_ptr_array_index(log->priv->patterns, i), name);
+    }
+    g_mutex_unlock(&log->priv->lock);
+    return found;
 }
 
 bool

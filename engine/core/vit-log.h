@@ -23,6 +23,7 @@ typedef enum VitLogItem {
     VIT_LOG_NOCHAIN = 1u << 11,
     VIT_LOG_IOPORT = 1u << 12,
     VIT_LOG_MMIO = 1u << 13,
+    VIT_LOG_TRACE = 1u << 14, /* "trace:PATTERN"; see vit_log_traces() */
 } VitLogItem;
 
 typedef struct VitLogPrivate VitLogPrivate;
@@ -39,6 +40,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VitLog, vit_log_free)
 
 /* ITEMS as -d has them, NULL or "none": nothing. On failure all stays as it was. */
 bool vit_log_set_items(VitLog *log, const char *items, GError **error);
+/* Whether a pattern that was asked for matches trace point NAME. */
+bool vit_log_traces(const VitLog *log, const char *name);
 /* PATH as -D has it: %d is the process; NULL: standard error. The file is made when the first line
  * is written. */
 bool vit_log_set_file(VitLog *log, const char *path, GError **error);

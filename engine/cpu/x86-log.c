@@ -215,9 +215,38 @@ x86_log_walk(X86Core *core, uint64_t linear, bool found, uint64_t result)
     }
 }
 
+/* "trace:PATTERN": a window's name with _read or _write is what a pattern is to match. */
+static void
+trace(X86Core *core, const VitAddressSpace *space, bool write, uint64_t address, unsigned size,
+      uint64_t value)
+{
+    g_autofree char *name = NULL;
+    VitLock *lock = vit_address_space_lock(space);
+    VitMapped mapped;
+
+    vit_lock_take(lock);
+    vit_address_space_lookup(space, address, &mapped);
+    name = g_strconcat(mapped.region ? mapped.region->name : "nothing", write ? "_write" : "_read",
+                       NULL);
+    vit_lock_release(lock);
+    if (vit_log_traces(core->cpu->host->log, name)) {
+        vit_log_printf(core->cpu->host->log,
+                       "%s cpu %u at 0x%" PRIx64 " offset 0x%" PRIx64 " size %u value 0x%" PRIx64
+                       "\n",
+                       name, core->cpu->index, address, mapped.region ? mapped.region_offset : 0,
+                       size, value & (UINT64_MAX >> (64 - 8 * size)));
+    }
+}
+
 void
 x86_log_port(X86Core *core, bool write, uint16_t port, unsigned size, uint64_t value)
 {
+    if (x86_log_wants(core, VIT_LOG_TRACE)) {
+        trace(core, core->cpu->host->io, write, port, size, value);
+    }
+    if (!x86_log_wants(core, VIT_LOG_IOPORT)) {
+        return;
+    }
     vit_log_printf(core->cpu->host->log, "%s%c: %04x %0*" PRIx64 "\n", write ? "out" : "in",
                    size == 1   ? 'b'
                    : size == 2 ? 'w'
@@ -228,6 +257,12 @@ x86_log_port(X86Core *core, bool write, uint16_t port, unsigned size, uint64_t v
 void
 x86_log_window(X86Core *core, bool write, uint64_t physical, unsigned size, uint64_t value)
 {
+    if (x86_log_wants(core, VIT_LOG_TRACE)) {
+        trace(core, core->mmu->space, write, physical, size, value);
+    }
+    if (!x86_log_wants(core, VIT_LOG_MMIO)) {
+        return;
+    }
     vit_log_printf(core->cpu->host->log, "%s%u: %016" PRIx64 " %0*" PRIx64 "\n",
                    write ? "write" : "read", size, physical, (int)size * 2,
                    value & (UINT64_MAX >> (64 - 8 * size)));

@@ -68,7 +68,7 @@ x86_phys_read(X86Core *core, uint64_t physical, unsigned size)
     } else {
         vit_address_space_read(core->mmu->space, physical, size, &value);
     }
-    if (x86_log_wants(core, VIT_LOG_MMIO)) {
+    if (x86_log_wants(core, VIT_LOG_MMIO | VIT_LOG_TRACE)) {
         x86_log_window(core, false, physical, size, value);
     }
     return value;
@@ -77,7 +77,7 @@ x86_phys_read(X86Core *core, uint64_t physical, unsigned size)
 void
 x86_phys_write(X86Core *core, uint64_t physical, uint64_t value, unsigned size)
 {
-    if (x86_log_wants(core, VIT_LOG_MMIO)) {
+    if (x86_log_wants(core, VIT_LOG_MMIO | VIT_LOG_TRACE)) {
         x86_log_window(core, true, physical, size, value);
     }
     if (is_apic_page(core, physical)) {

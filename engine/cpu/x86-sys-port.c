@@ -42,7 +42,7 @@ x86_port_read(X86Core *core, uint16_t port, unsigned size)
     uint64_t value = UINT64_MAX;
 
     vit_address_space_read(core->cpu->host->io, port, size, &value);
-    if (x86_log_wants(core, VIT_LOG_IOPORT)) {
+    if (x86_log_wants(core, VIT_LOG_IOPORT | VIT_LOG_TRACE)) {
         x86_log_port(core, false, port, size, value);
     }
     if (core->mmu->watching) {
@@ -54,7 +54,7 @@ x86_port_read(X86Core *core, uint16_t port, unsigned size)
 void
 x86_port_write(X86Core *core, uint16_t port, uint32_t value, unsigned size)
 {
-    if (x86_log_wants(core, VIT_LOG_IOPORT)) {
+    if (x86_log_wants(core, VIT_LOG_IOPORT | VIT_LOG_TRACE)) {
         x86_log_port(core, true, port, size, value);
     }
     vit_address_space_write(core->cpu->host->io, port, size, value);

@@ -58,6 +58,9 @@ static const VitOptionValue v_d_value[] = {
     { .name = "none", .help = VIT_N_("Nothing") },
     { .name = "ioport", .help = VIT_N_("Port accesses") },
     { .name = "mmio", .help = VIT_N_("Device memory accesses") },
+    { .name = "trace:PATTERN",
+      .help = VIT_N_("Accesses of the device windows that match, NAME_read and NAME_write (names "
+                     "by the monitor's info mtree)") },
     { 0 },
 };
 

@@ -2,7 +2,8 @@
  * Copyright the Vitrine authors */
 
 /* Items, ranges and files of the log.
- * mission: d dfilter dfilter.start-plus-size dfilter.start-minus-size dfilter.start-end D */
+ * mission: d x.d.items dfilter dfilter.start-plus-size dfilter.start-minus-size dfilter.start-end D
+ */
 
 #include <glib.h>
 #include <glib/gstdio.h>
@@ -29,6 +30,24 @@ test_items(void)
     g_assert_false(vit_log_wants(log, ~0u));
     g_assert_true(vit_log_set_items(log, "all", NULL));
     g_assert_true(vit_log_wants(log, VIT_LOG_MMIO));
+}
+
+static void
+test_trace(void)
+{
+    g_autoptr(VitLog) log = vit_log_new();
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(vit_log_set_items(log, "int,trace:rtc*,trace:pit_read", &error));
+    g_assert_true(vit_log_wants(log, VIT_LOG_INT) && vit_log_wants(log, VIT_LOG_TRACE));
+    g_assert_true(vit_log_traces(log, "rtc_write"));
+    g_assert_true(vit_log_traces(log, "pit_read"));
+    g_assert_false(vit_log_traces(log, "pit_write"));
+    g_assert_false(vit_log_set_items(log, "trace:", &error));
+    g_assert_nonnull(strstr(error->message, "trace:rtc*"));
+    g_assert_true(vit_log_traces(log, "rtc_write"));
+    g_assert_true(vit_log_set_items(log, "all", NULL));
+    g_assert_false(vit_log_wants(log, VIT_LOG_TRACE) || vit_log_traces(log, "rtc_write"));
 }
 
 static void
@@ -94,6 +113,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/log/items", test_items);
+    g_test_add_func("/log/trace", test_trace);
     g_test_add_func("/log/ranges", test_ranges);
     g_test_add_func("/log/file", test_file);
     return g_test_run();

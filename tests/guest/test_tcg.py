@@ -5,6 +5,7 @@ mission: accel.tcg accel.thread"""
 import ctypes
 import os
 import subprocess
+import tempfile
 
 import assets
 import machine
@@ -122,6 +123,24 @@ def host_code():
             raise Failure(f"{item}: {done.returncode} {done.stderr}")
 
 
+def traces():
+    """-d trace: over the firmware, to a file named by the process: the windows that match and no other.
+    mission: x.d.items d D"""
+    with tempfile.TemporaryDirectory(prefix="vitrine-trace-") as folder:
+        with machine.Machine("-m", "32", "-nic", "none", "-d", "trace:rtc_*,trace:*8042-data_read", "-D",
+                             os.path.join(folder, "%d.txt")) as vm:
+            vm._wait(lambda: vm.hmp("info jit"), r"blocks +[1-9]\d\d", 30, "translator")
+            vm.hmp("log trace:nothing_of_the_kind")
+            with open(os.path.join(folder, f"{vm.process.pid}.txt"), encoding="ascii") as stream:
+                lines = stream.read().splitlines()
+    names = {line.split()[0] for line in lines}
+    assert {"rtc_read", "rtc_write"} <= names <= {"rtc_read", "rtc_write", "i8042-data_read"}, names
+    assert "rtc_write cpu 0 at 0x70 offset 0x0 size 1 value 0x8f" in lines, lines[:9]
+    done = subprocess.run([machine.PROGRAM, "-display", "none", "-d", "trace:"], capture_output=True,
+                          text=True, timeout=60, check=False)
+    assert done.returncode == 1 and "trace:rtc*" in done.stderr, done.stderr
+
+
 def split_wx():
     """Two mappings of the memory for code, neither of which has both rights; they are used as well
     where the host refuses one with both. mission: accel.split-wx"""
@@ -142,4 +161,4 @@ def split_wx():
         machine.note("the host cannot refuse such mappings: not tried")
 
 
-machine.main([single, multi, sizes, host_code, split_wx])
+machine.main([single, multi, sizes, host_code, traces, split_wx])
