@@ -243,16 +243,19 @@ look_further(TcgEmit *e, TcgCold *cold)
     tcg_asm_jcc(a, TCG_BE, &cold->hit);
 }
 
-/* Accesses of the stack have one slot together; others have some in hot user code. */
+/* Accesses of the stack have one slot together; others have some in hot code. */
 static uint16_t
 near_slot(const TcgEmit *e, const TcgEa *ea, bool write)
 {
+    TcgNearOwner owner = tcg_near_owner(e->view, e->pc);
+
     if (ea->base == X86_RSP && ea->index == X86_NO_REG && ea->segment != X86_FS &&
         ea->segment != X86_GS) {
         return (uint16_t)tcg_near_stack(e->view, write);
     }
-    return e->hot && e->view == X86_VIEW_USER
-               ? tcg_near_slot(e->machine, e->pc, e->insn, e->source + (e->pc - e->pcs[0]), write)
+    return e->hot && owner != TCG_NEAR_NOBODY
+               ? tcg_near_slot(e->machine, owner, e->pc, e->insn, e->source + (e->pc - e->pcs[0]),
+                               write)
                : TCG_NEAR_NONE;
 }
 

@@ -5,11 +5,11 @@
  *
  * What pays in a loop of few blocks (slots of accesses, tlb-near.c) costs more than it gains where
  * a program runs through thousands of them: their slots do not fit into the host's first cache. So
- * a thread asks the CPUs to leave at even times; where a CPU in user code was about to go then
- * is noted, and a block that comes up several times among the last few notes is *hot*. It is made
- * anew, and so are the blocks that it leads to, as those that are only jumped to from nearby are
- * never left at. While nothing hot is found the thread looks more and more rarely, and it sleeps
- * while the CPUs do; so long as code is translated it is awake.
+ * a thread asks the CPUs to leave at even times; where a CPU in code that may have slots was about
+ * to go then is noted, and a block that comes up several times among the last few notes is *hot*.
+ * It is made anew, and so are the blocks that it leads to, as those that are only jumped to from
+ * nearby are never left at. While nothing hot is found the thread looks more and more rarely, and
+ * it sleeps while the CPUs do; so long as code is translated it is awake.
  *
  * Where all code is translated at once (x-warm-up=0) all of it is hot, and nothing is asked: runs
  * that judge the translator do the same each time. Thread: one of its own; the CPU's for notes.
@@ -64,7 +64,7 @@ static bool
 may_be_hot(const TcgBlock *block)
 {
     return !block->hot && !block->dead && !block->ungrouped && !block->checked && !block->second &&
-           (block->mode & TCG_MODE_VIEW) == X86_VIEW_USER;
+           tcg_near_owner(block->mode & TCG_MODE_VIEW, block->pc) != TCG_NEAR_NOBODY;
 }
 
 /* FIRST and what it leads to, breadth first; lock held. */
@@ -106,7 +106,7 @@ tcg_hot_note(TcgCpu *cpu, unsigned mode)
     TcgBlock *block;
 
     __atomic_store_n(&cpu->look_wanted, false, __ATOMIC_RELAXED);
-    if ((mode & TCG_MODE_VIEW) != X86_VIEW_USER || cpu->core.s.cpl != 3) {
+    if (tcg_near_owner(mode & TCG_MODE_VIEW, pc) == TCG_NEAR_NOBODY) {
         return;
     }
     for (unsigned i = 0; i < TCG_NOTES; i++) {

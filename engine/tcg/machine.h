@@ -199,9 +199,9 @@ struct TcgMachine {
     TcgPhysical *checked; /* those that are not watched; atomic to see whether there are any */
     GHashTable *insns;    /* X86Insn as a set: those that blocks hand to the interpreter */
     uint32_t last_stamp;
-    unsigned near_given[2];                 /* slots, of the stack's none */
-    uint64_t far_sites[1024];               /* instructions that get none, by hash */
-    uint16_t near_site[2 * TCG_NEAR_SLOTS]; /* that hash */
+    unsigned near_given[TCG_NEAR_NOBODY][2]; /* slots, of the stack's none */
+    uint64_t far_sites[1024];                /* instructions that get none, by hash */
+    uint16_t near_site[2 * TCG_NEAR_SLOTS];  /* that hash */
 
     uint64_t hot_blocks[1024]; /* by hash */
     TcgLooker looker;
@@ -293,15 +293,33 @@ TcgBlock *tcg_block_at(TcgMachine *machine, uint32_t stamp, unsigned offset);
 void tcg_block_retire(TcgMachine *machine, TcgBlock *block);
 
 /* ---- tlb-near.c ---- */
+static inline TcgNearOwner
+tcg_near_owner(unsigned view, uint64_t pc)
+{
+    return view == X86_VIEW_USER                            ? TCG_NEAR_USER
+           : view == X86_VIEW_SUPERVISOR && pc <= INT32_MAX ? TCG_NEAR_EARLY
+                                                            : TCG_NEAR_NOBODY;
+}
+
 /* A slot for an access of INSN at PC, whose BYTES these are; TCG_NEAR_NONE: it is to look in the
  * tables. Lock held. */
-uint16_t tcg_near_slot(TcgMachine *machine, uint64_t pc, const X86Insn *insn, const uint8_t *bytes,
-                       bool write);
-/* Which of TCG_NEAR_GIVEN it will be. */
+uint16_t tcg_near_slot(TcgMachine *machine, TcgNearOwner owner, uint64_t pc, const X86Insn *insn,
+                       const uint8_t *bytes, bool write);
+
+/* How many an owner has for reads, and for writes; those of the stack, one a view, come first. */
 static inline unsigned
-tcg_near_next(const TcgMachine *machine, bool write)
+tcg_near_slots(TcgNearOwner owner)
 {
-    return machine->near_given[write] % TCG_NEAR_GIVEN;
+    return owner == TCG_NEAR_USER    ? TCG_NEAR_SLOTS - TCG_NEAR_EARLY_SLOTS - X86_VIEW_LAST
+           : owner == TCG_NEAR_EARLY ? TCG_NEAR_EARLY_SLOTS
+                                     : 1;
+}
+
+/* Which of these comes next. */
+static inline unsigned
+tcg_near_next(const TcgMachine *machine, TcgNearOwner owner, bool write)
+{
+    return owner == TCG_NEAR_NOBODY ? 0 : machine->near_given[owner][write] % tcg_near_slots(owner);
 }
 
 /* The one of the stack. */

@@ -63,10 +63,10 @@ enum {
     TCG_JUMP_BITS = 14,
     TCG_JUMP_ENTRIES = 1 << TCG_JUMP_BITS,
     TCG_LOG_ENTRIES = 8192,
-    TCG_NEAR_SLOTS = 1 << 12, /* of reads, and as many of writes */
-    TCG_NEAR_GIVEN = TCG_NEAR_SLOTS - X86_VIEW_LAST,
+    TCG_NEAR_SLOTS = 1 << 12,      /* of reads, and as many of writes */
+    TCG_NEAR_EARLY_SLOTS = 1 << 9, /* of these, see TcgNearOwner */
     TCG_NEAR_NONE = 0xffff,
-    TCG_NOTES = 64, /* of where user code was: hot.c */
+    TCG_NOTES = 64, /* of where code was: hot.c */
     TCG_SPACES = 8,
     TCG_SPACE_DATA = 256,
     TCG_SPACE_CODE = 128,
@@ -84,7 +84,17 @@ typedef struct TcgTlbEntry {
     uintptr_t host; /* its host address */
 } TcgTlbEntry;
 
-/* A slot belongs to an access of user code, or to some of them: the page that it went to last,
+/* Who may have slots. They know nothing of rights and some serve several accesses, so each has its
+ * own. */
+typedef enum TcgNearOwner {
+    TCG_NEAR_USER,
+    /* What a supervisor runs at low addresses before there are users: boot loaders, firmware,
+     * kernels that unpack themselves. */
+    TCG_NEAR_EARLY,
+    TCG_NEAR_NOBODY,
+} TcgNearOwner;
+
+/* A slot belongs to an access, or to some of them: the page that it went to last,
  * which the tables had then. Reads have the first half, writes the other; the first ones
  * of each are those of all accesses of the stack, one a view: tlb-near.c. */
 typedef struct TcgNear {

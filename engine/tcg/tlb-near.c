@@ -122,11 +122,13 @@ far_word(TcgMachine *machine, unsigned site, uint64_t *out_bit)
     return &machine->far_sites[site >> 6];
 }
 
-/* Behind those of the stack. */
+/* Of OWNER's, one after the other behind those of the stack. */
 static unsigned
-first_slot(bool write)
+first_slot(TcgNearOwner owner, bool write)
 {
-    return tcg_near_stack(X86_VIEW_LAST, write);
+    unsigned first = tcg_near_stack(X86_VIEW_LAST, write);
+
+    return owner == TCG_NEAR_USER ? first : first + tcg_near_slots(TCG_NEAR_USER);
 }
 
 /* The same for the same code at another address. */
@@ -141,8 +143,8 @@ site_of(uint64_t pc, const X86Insn *insn, const uint8_t *bytes, bool write)
 }
 
 uint16_t
-tcg_near_slot(TcgMachine *machine, uint64_t pc, const X86Insn *insn, const uint8_t *bytes,
-              bool write)
+tcg_near_slot(TcgMachine *machine, TcgNearOwner owner, uint64_t pc, const X86Insn *insn,
+              const uint8_t *bytes, bool write)
 {
     unsigned slot, site = site_of(pc, insn, bytes, write);
     uint64_t bit, word = *far_word(machine, site, &bit);
@@ -150,8 +152,8 @@ tcg_near_slot(TcgMachine *machine, uint64_t pc, const X86Insn *insn, const uint8
     if (word & bit) {
         return TCG_NEAR_NONE;
     }
-    slot = first_slot(write) + tcg_near_next(machine, write);
-    machine->near_given[write]++;
+    slot = first_slot(owner, write) + tcg_near_next(machine, owner, write);
+    machine->near_given[owner][write]++;
     machine->near_site[slot] = (uint16_t)site;
     return (uint16_t)slot;
 }
@@ -161,14 +163,15 @@ tcg_near_slot(TcgMachine *machine, uint64_t pc, const X86Insn *insn, const uint8
 static void
 give_up(TcgCpu *cpu, TcgBlock *block, unsigned slot, unsigned elsewhere)
 {
+    TcgNearOwner owner = tcg_near_owner(block->mode & TCG_MODE_VIEW, block->pc);
     TcgMachine *machine = cpu->machine;
     uint64_t bit;
 
     *far_word(machine, machine->near_site[slot], &bit) |= bit;
     for (unsigned kind = 0; kind < 2; kind++) {
         for (unsigned next = block->near_first[kind]; next != block->near_end[kind];
-             next = (next + 1) % TCG_NEAR_GIVEN) {
-            unsigned other = first_slot(kind) + next;
+             next = (next + 1) % tcg_near_slots(owner)) {
+            unsigned other = first_slot(owner, kind) + next;
             int misses = MISSES_SEEN - cpu->near.left[other];
             if (misses * (int)elsewhere > MISSES_SEEN * ELSEWHERE_MAX) {
                 *far_word(machine, machine->near_site[other], &bit) |= bit;

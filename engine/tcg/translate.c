@@ -411,10 +411,11 @@ begin_cold(TcgEmit *e)
 static TcgBlock *
 emit_block(TcgEmit *e, TcgBlock *draft, const TcgFetch *fetch)
 {
+    TcgNearOwner owner = tcg_near_owner(e->view, draft->pc);
     TcgBlock *block;
 
     for (unsigned kind = 0; kind < 2; kind++) {
-        draft->near_first[kind] = (uint16_t)tcg_near_next(e->machine, kind);
+        draft->near_first[kind] = (uint16_t)tcg_near_next(e->machine, owner, kind);
     }
     draft->start = tcg_asm_here(&e->a);
     tcg_emit_entry(e, draft, tcg_fetch_slot(fetch->page), fetch->stamp);
@@ -442,7 +443,7 @@ emit_block(TcgEmit *e, TcgBlock *draft, const TcgFetch *fetch)
     draft->n_places = (uint16_t)e->n_places;
     draft->kept = e->kept;
     for (unsigned kind = 0; kind < 2; kind++) {
-        draft->near_end[kind] = (uint16_t)tcg_near_next(e->machine, kind);
+        draft->near_end[kind] = (uint16_t)tcg_near_next(e->machine, owner, kind);
     }
     block = new_block(e, draft);
     tcg_emit_links(e, block);

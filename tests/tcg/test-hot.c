@@ -70,11 +70,11 @@ test_scattered(void)
     fixture_init(&f, &modes[0]);
     run(&f);
     g_assert_cmpuint(f.tcg->far_count, ==, 1);
-    given = f.tcg->near_given[0];
+    given = f.tcg->near_given[TCG_NEAR_USER][0];
     g_assert_cmpuint(given, >=, 3);
     run(&f);
     g_assert_cmpuint(f.tcg->far_count, ==, 1);
-    g_assert_cmpuint(f.tcg->near_given[0], ==, given);
+    g_assert_cmpuint(f.tcg->near_given[TCG_NEAR_USER][0], ==, given);
     tcg_rig_finish(&f);
 }
 
@@ -96,7 +96,7 @@ test_notes(void)
     run(&f);
     s = &f.rig->core->s;
     cpu = tcg_cpu_of(f.rig->core);
-    g_assert_cmpuint(f.tcg->near_given[0], ==, 0);
+    g_assert_cmpuint(f.tcg->near_given[TCG_NEAR_USER][0], ==, 0);
     s->cpl = 3;
     s->rip = loop;
     for (unsigned i = 0; i < 3; i++) {
@@ -107,7 +107,40 @@ test_notes(void)
     g_assert_cmpuint(f.tcg->hot_count, >=, 2);
     s->cpl = 0;
     run(&f);
-    g_assert_cmpuint(f.tcg->near_given[0], >=, 2);
+    g_assert_cmpuint(f.tcg->near_given[TCG_NEAR_USER][0], >=, 2);
+    tcg_rig_finish(&f);
+}
+
+/* A slot knows nothing of rights: what one owner's accesses fill, no other's look at. */
+static void
+test_owners(void)
+{
+    uint8_t owner_of[2 * TCG_NEAR_SLOTS] = { 0 };
+    const X86Insn insn = { .length = 2 };
+    const uint8_t bytes[2] = { 0 };
+    TcgRig f;
+
+    if (tcg_rig_skips()) {
+        return;
+    }
+    g_assert_cmpint(tcg_near_owner(X86_VIEW_USER, 0x400000), ==, TCG_NEAR_USER);
+    g_assert_cmpint(tcg_near_owner(X86_VIEW_USER, UINT64_MAX), ==, TCG_NEAR_USER);
+    g_assert_cmpint(tcg_near_owner(X86_VIEW_SUPERVISOR, 0x400000), ==, TCG_NEAR_EARLY);
+    g_assert_cmpint(tcg_near_owner(X86_VIEW_SUPERVISOR, UINT64_MAX), ==, TCG_NEAR_NOBODY);
+    g_assert_cmpint(tcg_near_owner(X86_VIEW_SMAP, 0x400000), ==, TCG_NEAR_NOBODY);
+    fixture_init(&f, &modes[0]);
+    for (unsigned view = 0; view < X86_VIEW_LAST; view++) {
+        owner_of[tcg_near_stack(view, false)] = owner_of[tcg_near_stack(view, true)] = 0xff;
+    }
+    for (unsigned i = 0; i < 4 * TCG_NEAR_SLOTS; i++) {
+        TcgNearOwner owner = i & 1 ? TCG_NEAR_USER : TCG_NEAR_EARLY;
+        unsigned slot = tcg_near_slot(f.tcg, owner, i, &insn, bytes, i & 2);
+
+        g_assert_cmpuint(slot, <, 2 * TCG_NEAR_SLOTS);
+        g_assert_cmpuint(slot >= TCG_NEAR_SLOTS, ==, (i & 2) != 0);
+        g_assert_true(owner_of[slot] == 0 || owner_of[slot] == owner + 1);
+        owner_of[slot] = owner + 1;
+    }
     tcg_rig_finish(&f);
 }
 
@@ -118,5 +151,6 @@ main(int argc, char **argv)
     g_test_add_func("/tcg/hot/values", test_values);
     g_test_add_func("/tcg/hot/scattered", test_scattered);
     g_test_add_func("/tcg/hot/notes", test_notes);
+    g_test_add_func("/tcg/hot/owners", test_owners);
     return g_test_run();
 }
