@@ -38,6 +38,10 @@ MODES = {
     "odd": "--exact --one-insn --force-exits --tlb-entries 4 --invalidate-every 50 --rewrite",
     "warm": "--warm-up 2 --loops 50",
     "warm-moved": "--warm-up 1 --mode 64 --moved 100 --loops 70 --rewrite",
+    "hot": "--warm-up 1 --hot --loops 50",
+    "hot-moved": "--warm-up 1 --hot --mode 64 --moved 100 --loops 50",
+    "hot-tlb-4": "--warm-up 1 --hot --tlb-entries 4",
+    "disturb": "--disturb 20",
     "short": "--exact --length 3",
     "long": "--length 24 --loops 50",
     "avx512": "VIT_ORACLE_AVX512=1 --exact --class "

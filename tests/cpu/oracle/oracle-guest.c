@@ -13,6 +13,7 @@
 
 #include "oracle.h"
 
+#include "machine.h" /* of engine/tcg */
 #include "vit-clock.h"
 #include "vit-memory.h"
 #include "x86-exec.h"
@@ -611,11 +612,36 @@ run_by_steps(OracleGuest *guest, const OracleCase *c, OracleResult *out_result)
     out_result->executed = steps;
 }
 
+/* What hot.c does to what is found running often: all that is translated is made anew with slots.
+ */
+static void
+heat_up(TcgMachine *machine)
+{
+    g_mutex_lock(&machine->lock);
+    memset(machine->hot_blocks, 0xff, sizeof(machine->hot_blocks));
+    for (size_t i = 0; i < machine->n_blocks; i++) {
+        TcgBlock *block = machine->blocks[i];
+
+        if (!block->hot && !block->dead && !block->ungrouped && !block->checked && !block->second) {
+            machine->hot_count++;
+            tcg_block_retire(machine, block);
+        }
+    }
+    g_mutex_unlock(&machine->lock);
+}
+
 void
 oracle_guest_run(OracleGuest *guest, const OracleCase *c, OracleResult *out_result)
 {
     X86Core *core = guest->core;
 
+    if (guest->tcg && guest->options->heats) {
+        if (c->number % ORACLE_VARIANTS == 0) {
+            memset(guest->tcg->hot_blocks, 0, sizeof(guest->tcg->hot_blocks));
+        } else if (c->number % ORACLE_VARIANTS == ORACLE_VARIANTS / 2) {
+            heat_up(guest->tcg);
+        }
+    }
     load_case(guest, c);
     if (guest->tcg) {
         run_by_translator(guest, c, out_result);

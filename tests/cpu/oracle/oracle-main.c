@@ -9,8 +9,8 @@
  *              [--case NUMBER] [--reports N] [--seconds N]
  *              [--coverage] [--alone] [--quick]
  *              [--executor interp,tcg] [--exact] [--force-exits] [--one-insn] [--tlb-entries N]
- *              [--invalidate-every N] [--rewrite] [--undefined] [--warm-up N] [--dead] [--disturb
- * US]
+ *              [--invalidate-every N] [--rewrite] [--undefined] [--warm-up N]
+ *              [--hot] [--dead] [--disturb US]
  *
  * Exit status 0: no difference. The child works on one batch of cases while this process makes and
  * interprets the other. */
@@ -388,7 +388,7 @@ main(int argc, char **argv)
     gint length = 16, loops = 25, moved = 40, reports = 10, tlb_entries = 0, invalidate_every = 0,
          limit_s = 0, warm_up = 0, disturb_us = 0;
     gboolean translate = FALSE, exact = FALSE, force_exits = FALSE, one_insn = FALSE,
-             undefined = FALSE, rewrite = FALSE, dead = FALSE;
+             undefined = FALSE, rewrite = FALSE, dead = FALSE, heat = FALSE;
     g_autofree char *executors = NULL;
     uint32_t executor_mask = 3;
     g_autofree char *classes = NULL, *modes = NULL, *only = NULL, *selection = NULL;
@@ -427,6 +427,9 @@ main(int argc, char **argv)
           "Translator: code comes by writes to pages that had other code", NULL },
         { "disturb", 0, 0, G_OPTION_ARG_INT, &disturb_us,
           "Signals and other programs come between, every so many microseconds", "N" },
+        { "hot", 0, 0, G_OPTION_ARG_NONE, &heat,
+          "Translator: half of a stream's states later, blocks are made anew (with --warm-up)",
+          NULL },
         { "dead", 0, 0, G_OPTION_ARG_NONE, &dead,
           "Compare flags at faults that nobody would have read (streams without jumps)", NULL },
         { "undefined", 0, 0, G_OPTION_ARG_NONE, &undefined, "Compare undefined flags too", NULL },
@@ -474,6 +477,7 @@ main(int argc, char **argv)
           .is_tcg = true,
           .keeps_undefined = undefined,
           .rewrites = rewrite,
+          .heats = heat,
           .loses_dead = !exact && !translate && !dead,
           .tcg = { .exact = exact || translate,
                    .force_exits = force_exits,

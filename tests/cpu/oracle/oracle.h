@@ -131,6 +131,7 @@ typedef struct OracleExecutor {
     const char *name;
     bool is_tcg;
     bool rewrites;   /* code is written as a guest would, to pages that had other code before */
+    bool heats;      /* blocks are made anew as hot after half of the states of a stream */
     bool loses_dead; /* a fault may show any value of flags that would not have been read */
     bool keeps_undefined; /* undefined flags are the host's own: compared too */
     TcgOptions tcg;
