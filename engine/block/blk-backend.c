@@ -360,7 +360,7 @@ backend_set_iothread(VitDrive *drive, VitIothread *thread)
     if (graph->main_context && first != graph->iothread) {
         graph->iothread = first;
         blk_context_move(graph->context,
-                         first ? vit_iothread_get_context(first) : graph->main_context, !first);
+                         first ? vit_iothread_get_context(first) : graph->main_context);
         apply_workers(graph);
     }
 }

@@ -43,7 +43,7 @@ struct BlkContext {
     BlkDeferred *deferred_first, *deferred_last;
     BlkSleeper *sleepers; /* earliest first */
     unsigned dispatch_depth;
-    bool helps;       /* workers dispatch what they have done */
+    bool helps;       /* workers dispatch what they have done; fixed */
     bool is_parallel; /* several threads dispatch (blk_context_run_parallel), one at a time */
     bool is_entered;  /* one does; under jobs_lock, and told by left */
     pthread_cond_t left;

@@ -38,8 +38,8 @@ blk_context_job_done(void *opaque, BlkJob *job, bool may_stay)
         return;
     }
     /* When the host gives no threads, this is the one that holds the lock and waits. */
-    if (may_stay && context->lock && __atomic_load_n(&context->helps, __ATOMIC_RELAXED) &&
-        !vit_lock_is_held(context->lock) && vit_lock_try(context->lock)) {
+    if (may_stay && context->helps && !vit_lock_is_held(context->lock) &&
+        vit_lock_try(context->lock)) {
         blk_context_dispatch(context);
         vit_lock_release(context->lock);
     } else {

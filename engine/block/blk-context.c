@@ -459,9 +459,8 @@ attach(BlkContext *context, GMainContext *main_context)
 }
 
 void
-blk_context_move(BlkContext *context, GMainContext *main_context, bool may_help)
+blk_context_move(BlkContext *context, GMainContext *main_context)
 {
-    __atomic_store_n(&context->helps, may_help, __ATOMIC_RELAXED);
     g_source_destroy(context->source);
     g_source_unref(context->source);
     attach(context, main_context);
@@ -493,8 +492,8 @@ blk_context_new(GMainContext *main_context, VitLock *lock, GError **error)
     pthread_mutex_init(&context->jobs_lock, NULL);
     pthread_cond_init(&context->left, NULL);
     context->pool = blk_pool_new(BLK_MAX_WORKERS, blk_context_job_done, context);
+    context->helps = lock && main_context;
     if (main_context) {
-        context->helps = true;
         attach(context, main_context);
     }
     return context;

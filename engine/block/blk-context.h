@@ -52,9 +52,8 @@ typedef struct BlkPoller {
 
 /* MAIN_CONTEXT may be NULL: then the context runs only while it is polled. LOCK may be NULL. */
 BlkContext *blk_context_new(GMainContext *main_context, VitLock *lock, GError **error);
-/* Dispatches by MAIN_CONTEXT from now on. The old one may still dispatch once. MAY_HELP: workers
- * dispatch too, as they do at first; off where somebody has chosen the thread. */
-void blk_context_move(BlkContext *context, GMainContext *main_context, bool may_help);
+/* Dispatches by MAIN_CONTEXT from now on. The old one may still dispatch once. */
+void blk_context_move(BlkContext *context, GMainContext *main_context);
 /* How many threads make blocking calls. */
 void blk_context_set_workers(BlkContext *context, unsigned min, unsigned max);
 /* No fiber may be alive. */
