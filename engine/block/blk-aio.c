@@ -32,7 +32,10 @@ typedef struct AioRequest {
 } AioRequest;
 
 struct BlkAio {
+    BlkGraph *graph;
     BlkContext *context;
+    BlkLoop *loop;
+    BlkAio *next; /* of the graph's of this kind */
     BlkAioKind kind;
     BlkPoller poller;
     unsigned in_flight;
@@ -225,25 +228,6 @@ transfer(BlkAio *aio, BlkFileIo *io, struct iovec *iov, int count, uint64_t at)
     }
 }
 
-int
-blk_aio_run(BlkAio *aio, BlkFileIo *io)
-{
-    int ret;
-
-    if (aio->in_flight >= QUEUE_ENTRIES || io->iov_count > IOV_MAX ||
-        (!io->write && io->offset + io->len > io->file_len)) {
-        return blk_pool_run(aio->context, blk_file_io, io);
-    }
-    do {
-        ret = transfer(aio, io, io->iov, io->iov_count, io->offset);
-    } while (ret == -EINTR);
-    if (ret == -EAGAIN || (ret >= 0 && (uint64_t)ret < io->len)) {
-        /* The whole again: what was done already is only done a second time. */
-        return blk_pool_run(aio->context, blk_file_io, io);
-    }
-    return ret < 0 ? ret : 0;
-}
-
 static bool
 init_kind(BlkAio *aio, GError **error)
 {
@@ -263,16 +247,14 @@ init_kind(BlkAio *aio, GError **error)
     }
 }
 
-BlkAio *
-blk_graph_get_aio(BlkGraph *graph, BlkAioKind kind, GError **error)
+static BlkAio *
+aio_new(BlkGraph *graph, BlkAioKind kind, GError **error)
 {
-    BlkAio *aio = graph->aio[kind];
+    BlkAio *aio = g_new0(BlkAio, 1);
 
-    if (aio) {
-        return aio;
-    }
-    aio = g_new0(BlkAio, 1);
+    aio->graph = graph;
     aio->context = graph->context;
+    aio->loop = blk_context_get_running_loop(graph->context);
     aio->kind = kind;
     if (!init_kind(aio, error)) {
         g_free(aio);
@@ -281,31 +263,77 @@ blk_graph_get_aio(BlkGraph *graph, BlkAioKind kind, GError **error)
     aio->poller.func = collect;
     aio->poller.opaque = aio;
     blk_poller_add(graph->context, &aio->poller);
+    aio->next = graph->aio[kind];
     graph->aio[kind] = aio;
     return aio;
+}
+
+BlkAio *
+blk_graph_get_aio(BlkGraph *graph, BlkAioKind kind, GError **error)
+{
+    return graph->aio[kind] ? graph->aio[kind] : aio_new(graph, kind, error);
+}
+
+/* Where there cannot be one more, ANY will do: its thread then wakes the right one. */
+static BlkAio *
+queue_of_loop(BlkAio *any)
+{
+    BlkLoop *loop = blk_context_get_running_loop(any->context);
+    BlkAio *aio = any->graph->aio[any->kind];
+
+    while (aio && aio->loop != loop) {
+        aio = aio->next;
+    }
+    aio = aio ? aio : aio_new(any->graph, any->kind, NULL);
+    return aio ? aio : any;
+}
+
+int
+blk_aio_run(BlkAio *any, BlkFileIo *io)
+{
+    BlkAio *aio = queue_of_loop(any);
+    int ret;
+
+    if (aio->in_flight >= QUEUE_ENTRIES || io->iov_count > IOV_MAX ||
+        (!io->write && io->offset + io->len > io->file_len)) {
+        return blk_pool_run(aio->context, blk_file_io, io);
+    }
+    do {
+        ret = transfer(aio, io, io->iov, io->iov_count, io->offset);
+    } while (ret == -EINTR);
+    if (ret == -EAGAIN || (ret >= 0 && (uint64_t)ret < io->len)) {
+        /* The whole again: what was done already is only done a second time. */
+        return blk_pool_run(aio->context, blk_file_io, io);
+    }
+    return ret < 0 ? ret : 0;
+}
+
+static void
+aio_free(BlkAio *aio)
+{
+    blk_poller_remove(&aio->poller);
+#ifdef HAVE_LIBURING
+    if (aio->kind == BLK_AIO_IO_URING) {
+        io_uring_queue_exit(&aio->ring);
+    }
+#endif
+#ifdef HAVE_LIBAIO
+    if (aio->kind == BLK_AIO_NATIVE) {
+        io_destroy(aio->queue);
+        close(aio->poller.fd);
+    }
+#endif
+    g_free(aio);
 }
 
 void
 blk_graph_free_aio(BlkGraph *graph)
 {
     for (unsigned kind = 0; kind < BLK_AIO_KINDS; kind++) {
-        BlkAio *aio = graph->aio[kind];
-        if (!aio) {
-            continue;
+        while (graph->aio[kind]) {
+            BlkAio *aio = graph->aio[kind];
+            graph->aio[kind] = aio->next;
+            aio_free(aio);
         }
-        blk_poller_remove(&aio->poller);
-#ifdef HAVE_LIBURING
-        if (kind == BLK_AIO_IO_URING) {
-            io_uring_queue_exit(&aio->ring);
-        }
-#endif
-#ifdef HAVE_LIBAIO
-        if (kind == BLK_AIO_NATIVE) {
-            io_destroy(aio->queue);
-            close(aio->poller.fd);
-        }
-#endif
-        g_free(aio);
-        graph->aio[kind] = NULL;
     }
 }

@@ -148,7 +148,7 @@ submit(VitDrive *drive, const VitDriveRequest *fields)
         return request;
     }
     backend->in_flight++;
-    blk_context_start(backend->graph->context, request_fiber, request);
+    blk_loop_start(backend->loop, request_fiber, request);
     return request;
 }
 
@@ -341,26 +341,26 @@ blk_graph_set_workers(BlkGraph *graph, VitWorkers workers)
     apply_workers(graph);
 }
 
-/* One context runs all of a graph's nodes, so one thread dispatches for all: the one of the first
- * drive that has an iothread, as the machine thread does without any. */
+/* Its requests end by that thread's loop. Workers are as the first drive's thread wants them. */
 static void
 backend_set_iothread(VitDrive *drive, VitIothread *thread)
 {
     BlkBackend *backend = blk_backend_of(drive);
     BlkGraph *graph = backend->graph;
+    BlkLoop *old = backend->loop;
+    /* One that works at once has no context of its own. */
+    GMainContext *where = thread ? vit_iothread_get_context(thread) : NULL;
     VitIothread *first = NULL;
 
     backend->iothread = thread;
+    backend->loop = where && graph->main_context ? blk_context_take_loop(graph->context, where)
+                                                 : blk_context_get_loop(graph->context);
+    blk_context_put_loop(old);
     for (unsigned i = 0; !first && i < graph->drives->len; i++) {
         first = ((BlkBackend *)g_ptr_array_index(graph->drives, i))->iothread;
     }
-    if (first && !vit_iothread_get_context(first)) {
-        first = NULL; /* it works at once, in no context of its own */
-    }
     if (graph->main_context && first != graph->iothread) {
         graph->iothread = first;
-        blk_context_move(graph->context,
-                         first ? vit_iothread_get_context(first) : graph->main_context);
         apply_workers(graph);
     }
 }
@@ -368,13 +368,13 @@ backend_set_iothread(VitDrive *drive, VitIothread *thread)
 static void
 backend_batch_begin(VitDrive *drive)
 {
-    blk_context_batch_begin(blk_backend_of(drive)->graph->context);
+    blk_loop_batch_begin(blk_backend_of(drive)->loop);
 }
 
 static void
 backend_batch_end(VitDrive *drive)
 {
-    blk_context_batch_end(blk_backend_of(drive)->graph->context);
+    blk_loop_batch_end(blk_backend_of(drive)->loop);
 }
 
 const VitDriveOps blk_backend_ops = {
@@ -457,7 +457,7 @@ drained_end(void *opaque)
     while (request) {
         VitDriveRequest *next = g_steal_pointer(&request->next);
         backend->in_flight++;
-        blk_context_start(backend->graph->context, request_fiber, request);
+        blk_loop_start(backend->loop, request_fiber, request);
         request = next;
     }
 }

@@ -27,6 +27,7 @@ typedef struct BlkBackend {
     BlkDriveStats stats;
     BlkThrottleMember throttle;
     VitIothread *iothread; /* the device's wish; NULL: none */
+    BlkLoop *loop;         /* requests end there */
 } BlkBackend;
 
 struct VitDriveRequest {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* Fibers and pollers that wait for descriptors of the host: one epoll descriptor per context, made
+/* Fibers and pollers that wait for descriptors of the host: one epoll descriptor per loop, made
  * when somebody first waits. Thread: the header's. */
 
 #include "blk-context-private.h"
@@ -11,15 +11,15 @@
 #include <sys/epoll.h>
 
 static int
-get_epoll_fd(BlkContext *context)
+get_epoll_fd(BlkLoop *loop)
 {
-    if (context->epoll_fd < 0) {
-        context->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-        if (context->epoll_fd >= 0 && context->source) {
-            g_source_add_unix_fd(context->source, context->epoll_fd, G_IO_IN);
+    if (loop->epoll_fd < 0) {
+        loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+        if (loop->epoll_fd >= 0 && loop->source) {
+            g_source_add_unix_fd(loop->source, loop->epoll_fd, G_IO_IN);
         }
     }
-    return context->epoll_fd;
+    return loop->epoll_fd;
 }
 
 int
@@ -28,15 +28,16 @@ blk_wait_fd(BlkContext *context, int fd, short events)
     struct epoll_event event = { .events = EPOLLONESHOT | (events & POLLIN ? EPOLLIN : 0u) |
                                            (events & POLLOUT ? EPOLLOUT : 0u),
                                  .data.ptr = context->current };
-    int epoll_fd = get_epoll_fd(context);
+    BlkLoop *loop = blk_context_get_running_loop(context);
+    int epoll_fd = get_epoll_fd(loop);
 
     g_assert(context->current);
     if (epoll_fd < 0 || epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
         return -errno;
     }
-    context->fd_waiters++;
+    loop->fd_waiters++;
     blk_context_suspend(context);
-    context->fd_waiters--;
+    loop->fd_waiters--;
     epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL);
     return 0;
 }
@@ -49,31 +50,30 @@ blk_poller_add(BlkContext *context, BlkPoller *poller)
 {
     struct epoll_event event = { .events = EPOLLIN, .data.u64 = (uintptr_t)poller | POLLER_TAG };
 
-    poller->context = context;
-    if (get_epoll_fd(context) >= 0) {
-        epoll_ctl(context->epoll_fd, EPOLL_CTL_ADD, poller->fd, &event);
+    poller->loop = blk_context_get_running_loop(context);
+    if (get_epoll_fd(poller->loop) >= 0) {
+        epoll_ctl(poller->loop->epoll_fd, EPOLL_CTL_ADD, poller->fd, &event);
     }
 }
 
 void
 blk_poller_remove(BlkPoller *poller)
 {
-    epoll_ctl(poller->context->epoll_fd, EPOLL_CTL_DEL, poller->fd, NULL);
+    epoll_ctl(poller->loop->epoll_fd, EPOLL_CTL_DEL, poller->fd, NULL);
 }
 
 void
 blk_poller_expect(BlkPoller *poller, bool more)
 {
-    poller->context->fd_waiters += more ? 1 : -1;
+    poller->loop->fd_waiters += more ? 1 : -1;
 }
 
 void
-blk_context_collect_fds(BlkContext *context)
+blk_loop_collect_fds(BlkLoop *loop)
 {
     struct epoll_event events[16];
-    int count = context->fd_waiters > 0
-                    ? epoll_wait(context->epoll_fd, events, VIT_ARRAY_LEN(events), 0)
-                    : 0;
+    int count =
+        loop->fd_waiters > 0 ? epoll_wait(loop->epoll_fd, events, VIT_ARRAY_LEN(events), 0) : 0;
 
     for (int i = 0; i < count; i++) {
         if (events[i].data.u64 & POLLER_TAG) {
@@ -81,7 +81,7 @@ blk_context_collect_fds(BlkContext *context)
                 (BlkPoller *)(uintptr_t)(events[i].data.u64 & ~(uint64_t)POLLER_TAG);
             poller->func(poller->opaque);
         } else {
-            blk_context_make_ready(context, events[i].data.ptr);
+            blk_context_make_ready(loop->context, events[i].data.ptr);
         }
     }
 }

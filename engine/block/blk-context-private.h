@@ -2,9 +2,9 @@
  * Copyright the Vitrine authors */
 #pragma once
 
-/* What the parts of a context share: blk-context.c (fibers and dispatch), blk-context-fds.c
- * (descriptors) and blk-context-threads.c (workers, several threads). Thread: as blk-context.h
- * says, unless a function says otherwise. */
+/* What the parts of a context share: blk-context.c (fibers and dispatch), blk-loop.c (event loops),
+ * blk-context-fds.c (descriptors) and blk-context-threads.c (workers, several threads). Thread: as
+ * blk-context.h says, unless a function says otherwise. */
 
 #include "blk-context.h"
 
@@ -20,55 +20,72 @@ typedef struct BlkSleeper {
 } BlkSleeper;
 
 typedef struct BlkPostponed {
+    BlkLoop *loop;
     BlkFiberFunc func;
     void *opaque;
     struct BlkPostponed *next;
 } BlkPostponed;
 
-struct BlkContext {
-    VitLock *lock;
+struct BlkLoop {
+    BlkContext *context;
+    BlkLoop *next; /* of the context's; its own is the first */
+    GMainContext *owner;
+    unsigned users;
     GSource *source;
-    gpointer event_tag;
     int event_fd;
     atomic_bool signalled;
-    BlkPool *pool;
-    pthread_mutex_t jobs_lock;
     BlkJob *done_jobs;  /* under jobs_lock, latest first */
     bool is_collecting; /* likewise: who dispatches will look at done_jobs before it ends */
-    BlkFiber *current;
     BlkWaitQueue ready;
-    BlkFiber *idle;
-    unsigned idle_count, live_count;
-    BlkPostponed *postponed;
     BlkDeferred *deferred_first, *deferred_last;
-    BlkSleeper *sleepers; /* earliest first */
     unsigned dispatch_depth;
-    bool helps;       /* workers dispatch what they have done; fixed */
-    bool is_parallel; /* several threads dispatch (blk_context_run_parallel), one at a time */
-    bool is_entered;  /* one does; under jobs_lock, and told by left */
-    pthread_cond_t left;
-    BlkWaitQueue turn_waiters; /* for turns of jobs that are done in place */
-    int epoll_fd;              /* -1 until somebody waits for a descriptor */
+    int epoll_fd; /* -1 until somebody waits for a descriptor */
     unsigned fd_waiters;
 };
 
-/* Makes the event loop, or who polls, dispatch. Thread: any. */
-void blk_context_signal(BlkContext *context);
-/* FIBER runs at the next dispatch. */
+struct BlkContext {
+    VitLock *lock;
+    GMainContext *main_context;
+    BlkLoop own;
+    BlkPool *pool;
+    pthread_mutex_t jobs_lock;
+    BlkFiber *current;
+    BlkLoop *running; /* whose work is being done; NULL: from outside */
+    BlkFiber *idle;
+    unsigned idle_count, live_count;
+    BlkPostponed *postponed;
+    BlkSleeper *sleepers; /* earliest first */
+    bool helps;           /* workers dispatch what they have done; fixed */
+    bool is_parallel;     /* several threads dispatch (blk_context_run_parallel), one at a time */
+    bool is_entered;      /* one does; under jobs_lock, and told by left */
+    pthread_cond_t left;
+    BlkWaitQueue turn_waiters; /* for turns of jobs that are done in place */
+};
+
+/* False: the host has no descriptors. */
+bool blk_loop_init(BlkLoop *loop, BlkContext *context);
+void blk_loop_finish(BlkLoop *loop);
+/* MAIN_CONTEXT's thread dispatches from now on; the one before may do so once more. */
+void blk_loop_attach(BlkLoop *loop, GMainContext *main_context);
+/* Makes the loop, or who polls, dispatch. Thread: any. */
+void blk_loop_signal(BlkLoop *loop);
+void blk_loop_clear_signal(BlkLoop *loop);
+/* Runs all that is ready there; whether there was anything. */
+bool blk_loop_dispatch(BlkLoop *loop);
+
+/* FIBER runs at the next dispatch of its loop. */
 void blk_context_make_ready(BlkContext *context, BlkFiber *fiber);
 /* The running fiber waits until somebody makes it ready. */
 void blk_context_suspend(BlkContext *context);
 /* A fiber for FUNC that is yet to run; NULL: FUNC starts when another fiber has ended. */
-BlkFiber *blk_context_prepare_fiber(BlkContext *context, BlkFiberFunc func, void *opaque);
-/* Runs all that is ready; whether there was anything. */
-bool blk_context_dispatch(BlkContext *context);
+BlkFiber *blk_context_prepare_fiber(BlkLoop *loop, BlkFiberFunc func, void *opaque);
 
 /* Makes ready whose descriptors are. */
-void blk_context_collect_fds(BlkContext *context);
+void blk_loop_collect_fds(BlkLoop *loop);
 /* Makes ready whose jobs are done, and expects more: workers do not signal from now on. */
-void blk_context_collect_jobs(BlkContext *context);
+void blk_loop_collect_jobs(BlkLoop *loop);
 /* Workers signal again. False: there are jobs that were done meanwhile and told nobody. */
-bool blk_context_stop_collecting(BlkContext *context);
+bool blk_loop_stop_collecting(BlkLoop *loop);
 /* BlkPool's callback, on the worker. */
 void blk_context_job_done(void *opaque, BlkJob *job, bool may_stay);
 /* A thread's turn in a parallel context. */

@@ -25,14 +25,15 @@ void
 blk_context_job_done(void *opaque, BlkJob *job, bool may_stay)
 {
     BlkContext *context = opaque;
+    BlkLoop *loop = *blk_fiber_home(((FiberJob *)job)->fiber);
     bool is_expected;
 
     /* The job is gone as soon as it is on the list and the mutex is free; the context only after
      * the pool has let this thread go. */
     pthread_mutex_lock(&context->jobs_lock);
-    job->next = context->done_jobs;
-    context->done_jobs = job;
-    is_expected = context->is_collecting;
+    job->next = loop->done_jobs;
+    loop->done_jobs = job;
+    is_expected = loop->is_collecting;
     pthread_mutex_unlock(&context->jobs_lock);
     if (is_expected) {
         return;
@@ -40,10 +41,10 @@ blk_context_job_done(void *opaque, BlkJob *job, bool may_stay)
     /* When the host gives no threads, this is the one that holds the lock and waits. */
     if (may_stay && context->helps && !vit_lock_is_held(context->lock) &&
         vit_lock_try(context->lock)) {
-        blk_context_dispatch(context);
+        blk_loop_dispatch(loop);
         vit_lock_release(context->lock);
     } else {
-        blk_context_signal(context);
+        blk_loop_signal(loop);
     }
 }
 
@@ -51,7 +52,7 @@ blk_context_job_done(void *opaque, BlkJob *job, bool may_stay)
 static bool
 is_alone(const BlkContext *context)
 {
-    return !context->source && !context->lock && context->live_count == 1;
+    return !context->own.source && !context->lock && context->live_count == 1;
 }
 
 void
@@ -116,6 +117,7 @@ static int
 run_in_place(BlkContext *context, BlkTurns *turns, int (*func)(void *arg), void *arg)
 {
     BlkFiber *fiber = context->current;
+    BlkLoop *loop = &context->own;
     int ret;
 
     wait_for_turn(context, turns);
@@ -123,15 +125,16 @@ run_in_place(BlkContext *context, BlkTurns *turns, int (*func)(void *arg), void 
         turns->is_taken = true;
     }
     context->current = NULL;
-    context->dispatch_depth--;
-    if (context->ready.first || context->deferred_first) {
-        blk_context_signal(context);
+    loop->dispatch_depth--;
+    if (loop->ready.first || loop->deferred_first) {
+        blk_loop_signal(loop);
     }
     blk_context_leave(context);
     ret = func(arg);
     blk_context_enter(context);
-    context->dispatch_depth++;
+    loop->dispatch_depth++;
     context->current = fiber;
+    context->running = loop;
     if (turns) {
         turns->is_taken = false;
         blk_wake_all(context, &context->turn_waiters);
@@ -165,14 +168,15 @@ blk_context_is_parallel(const BlkContext *context)
 }
 
 void
-blk_context_collect_jobs(BlkContext *context)
+blk_loop_collect_jobs(BlkLoop *loop)
 {
+    BlkContext *context = loop->context;
     BlkJob *done, *ordered = NULL;
 
     pthread_mutex_lock(&context->jobs_lock);
-    done = context->done_jobs;
-    context->done_jobs = NULL;
-    context->is_collecting = !context->is_parallel; /* there one may wait while others dispatch */
+    done = loop->done_jobs;
+    loop->done_jobs = NULL;
+    loop->is_collecting = !context->is_parallel; /* there one may wait while others dispatch */
     pthread_mutex_unlock(&context->jobs_lock);
     while (done) {
         BlkJob *next = done->next;
@@ -186,14 +190,15 @@ blk_context_collect_jobs(BlkContext *context)
 }
 
 bool
-blk_context_stop_collecting(BlkContext *context)
+blk_loop_stop_collecting(BlkLoop *loop)
 {
+    BlkContext *context = loop->context;
     bool is_done;
 
     pthread_mutex_lock(&context->jobs_lock);
-    is_done = context->done_jobs == NULL;
+    is_done = loop->done_jobs == NULL;
     if (is_done) {
-        context->is_collecting = false;
+        loop->is_collecting = false;
     }
     pthread_mutex_unlock(&context->jobs_lock);
     return is_done;
@@ -227,7 +232,7 @@ parallel_main(void *opaque)
         blk_context_poll(parallel->context, -1);
     }
     /* The signal may have been taken by another thread that left: one after the other is told. */
-    blk_context_signal(parallel->context);
+    blk_loop_signal(&parallel->context->own);
     blk_context_leave(parallel->context);
     return NULL;
 }
@@ -253,11 +258,11 @@ blk_context_run_parallel(BlkContext *context, unsigned threads, BlkFiberFunc fun
     pthread_t helpers[BLK_MAX_WORKERS];
     unsigned started = 0;
 
-    g_assert(!context->lock && !context->source && !context->current);
-    g_assert(context->dispatch_depth == 0);
+    g_assert(!context->lock && !context->own.source && !context->current);
+    g_assert(context->own.dispatch_depth == 0);
     context->is_parallel = true;
     for (unsigned i = 0; i < count; i++) {
-        BlkFiber *fiber = blk_context_prepare_fiber(context, parallel_fiber, &parallel);
+        BlkFiber *fiber = blk_context_prepare_fiber(&context->own, parallel_fiber, &parallel);
         if (fiber) {
             blk_context_make_ready(context, fiber);
         }

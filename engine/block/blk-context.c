@@ -2,11 +2,8 @@
  * Copyright the Vitrine authors */
 
 /* The scheduler of block requests: ready fibers, sleeping ones and deferred calls of one context.
- * Invariants are in blk-context.h; workers and descriptors are the business of
- * blk-context-threads.c and blk-context-fds.c.
- *
- * An eventfd wakes the loop. It is written only when it is not already set, so a burst of
- * completions costs one system call. Thread: see the header. */
+ * Invariants are in blk-context.h; event loops, workers and descriptors are the business of
+ * blk-loop.c, blk-context-threads.c and blk-context-fds.c. Thread: see the header. */
 
 #include "blk-context-private.h"
 
@@ -14,39 +11,8 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 enum { MAX_IDLE_FIBERS = 64 };
-
-typedef struct ContextSource {
-    GSource source;
-    BlkContext *context;
-} ContextSource;
-
-void
-blk_context_signal(BlkContext *context)
-{
-    uint64_t one = 1;
-
-    if (!atomic_exchange(&context->signalled, true)) {
-        while (write(context->event_fd, &one, sizeof(one)) < 0 && errno == EINTR) {
-        }
-    }
-}
-
-static void
-clear_signal(BlkContext *context)
-{
-    uint64_t count;
-
-    if (!atomic_load(&context->signalled)) {
-        return;
-    }
-    if (read(context->event_fd, &count, sizeof(count)) == sizeof(count)) {
-        atomic_store(&context->signalled, false);
-    }
-}
 
 /* ---- queues of fibers ---- */
 
@@ -79,9 +45,11 @@ pop_fiber(BlkWaitQueue *queue)
 void
 blk_context_make_ready(BlkContext *context, BlkFiber *fiber)
 {
-    push_fiber(&context->ready, fiber);
-    if (context->dispatch_depth == 0) {
-        blk_context_signal(context);
+    BlkLoop *loop = *blk_fiber_home(fiber);
+
+    push_fiber(&loop->ready, fiber);
+    if (loop->dispatch_depth == 0) {
+        blk_loop_signal(loop);
     }
 }
 
@@ -118,10 +86,14 @@ static void start_postponed(BlkContext *context);
 static void
 run_fiber(BlkContext *context, BlkFiber *fiber)
 {
+    BlkLoop *outer = context->running;
+
     g_assert(!context->current);
     context->current = fiber;
+    context->running = *blk_fiber_home(fiber);
     bool ended = blk_fiber_resume(fiber);
     context->current = NULL;
+    context->running = outer;
     if (ended) {
         put_fiber(context, fiber);
         start_postponed(context);
@@ -137,17 +109,26 @@ blk_context_suspend(BlkContext *context)
 
 /* Without memory for one more stack the work waits for a fiber to end; there is always one. */
 static void
-postpone_start(BlkContext *context, BlkFiberFunc func, void *opaque)
+postpone_start(BlkLoop *loop, BlkFiberFunc func, void *opaque)
 {
     BlkPostponed *postponed = g_new0(BlkPostponed, 1);
-    BlkPostponed **at = &context->postponed;
+    BlkPostponed **at = &loop->context->postponed;
 
+    postponed->loop = loop;
     postponed->func = func;
     postponed->opaque = opaque;
     while (*at) {
         at = &(*at)->next;
     }
     *at = postponed;
+}
+
+static void
+set_work(BlkLoop *loop, BlkFiber *fiber, BlkFiberFunc func, void *opaque)
+{
+    blk_fiber_set(fiber, func, opaque);
+    *blk_fiber_home(fiber) = loop;
+    loop->context->live_count++;
 }
 
 static void
@@ -158,37 +139,42 @@ start_postponed(BlkContext *context)
     if (postponed && context->idle) {
         BlkFiber *fiber = take_fiber(context);
         context->postponed = postponed->next;
-        blk_fiber_set(fiber, postponed->func, postponed->opaque);
-        context->live_count++;
+        set_work(postponed->loop, fiber, postponed->func, postponed->opaque);
         blk_context_make_ready(context, fiber);
         g_free(postponed);
     }
 }
 
 BlkFiber *
-blk_context_prepare_fiber(BlkContext *context, BlkFiberFunc func, void *opaque)
+blk_context_prepare_fiber(BlkLoop *loop, BlkFiberFunc func, void *opaque)
 {
-    BlkFiber *fiber = context->postponed ? NULL : take_fiber(context);
+    BlkFiber *fiber = loop->context->postponed ? NULL : take_fiber(loop->context);
 
     if (!fiber) {
-        postpone_start(context, func, opaque);
+        postpone_start(loop, func, opaque);
         return NULL;
     }
-    blk_fiber_set(fiber, func, opaque);
-    context->live_count++;
+    set_work(loop, fiber, func, opaque);
     return fiber;
 }
 
 void
-blk_context_start(BlkContext *context, BlkFiberFunc func, void *opaque)
+blk_loop_start(BlkLoop *loop, BlkFiberFunc func, void *opaque)
 {
-    BlkFiber *fiber = blk_context_prepare_fiber(context, func, opaque);
+    BlkContext *context = loop->context;
+    BlkFiber *fiber = blk_context_prepare_fiber(loop, func, opaque);
 
     if (fiber && context->current) {
         blk_context_make_ready(context, fiber);
     } else if (fiber) {
         run_fiber(context, fiber);
     }
+}
+
+void
+blk_context_start(BlkContext *context, BlkFiberFunc func, void *opaque)
+{
+    blk_loop_start(blk_context_get_running_loop(context), func, opaque);
 }
 
 bool
@@ -228,8 +214,8 @@ blk_wake_all(BlkContext *context, BlkWaitQueue *queue)
 static void
 update_ready_time(BlkContext *context)
 {
-    if (context->source) {
-        g_source_set_ready_time(context->source,
+    if (context->own.source) {
+        g_source_set_ready_time(context->own.source,
                                 context->sleepers ? context->sleepers->wake_us : -1);
     }
 }
@@ -255,15 +241,17 @@ blk_sleep_ns(BlkContext *context, int64_t ns)
 void
 blk_context_defer(BlkContext *context, BlkDeferred *deferred)
 {
+    BlkLoop *loop = blk_context_get_running_loop(context);
+
     deferred->next = NULL;
-    if (context->deferred_last) {
-        context->deferred_last->next = deferred;
+    if (loop->deferred_last) {
+        loop->deferred_last->next = deferred;
     } else {
-        context->deferred_first = deferred;
+        loop->deferred_first = deferred;
     }
-    context->deferred_last = deferred;
-    if (context->dispatch_depth == 0) {
-        blk_context_signal(context);
+    loop->deferred_last = deferred;
+    if (loop->dispatch_depth == 0) {
+        blk_loop_signal(loop);
     }
 }
 
@@ -284,19 +272,19 @@ wake_sleepers(BlkContext *context)
 
 /* One piece at a time: a deferred call may poll and so get here again. */
 static bool
-run_ready(BlkContext *context)
+run_ready(BlkLoop *loop)
 {
     bool progress = false;
 
     for (;;) {
-        BlkFiber *fiber = pop_fiber(&context->ready);
-        BlkDeferred *deferred = context->deferred_first;
+        BlkFiber *fiber = pop_fiber(&loop->ready);
+        BlkDeferred *deferred = loop->deferred_first;
         if (fiber) {
-            run_fiber(context, fiber);
+            run_fiber(loop->context, fiber);
         } else if (deferred) {
-            context->deferred_first = deferred->next;
+            loop->deferred_first = deferred->next;
             if (!deferred->next) {
-                context->deferred_last = NULL;
+                loop->deferred_last = NULL;
             }
             deferred->func(deferred->opaque);
         } else {
@@ -307,57 +295,91 @@ run_ready(BlkContext *context)
 }
 
 bool
-blk_context_dispatch(BlkContext *context)
+blk_loop_dispatch(BlkLoop *loop)
 {
+    BlkContext *context = loop->context;
+    BlkLoop *outer = context->running;
     bool progress = false;
 
     g_assert(!context->current);
-    context->dispatch_depth++;
+    loop->dispatch_depth++;
+    context->running = loop;
     do {
-        blk_context_collect_jobs(context);
-        blk_context_collect_fds(context);
+        blk_loop_collect_jobs(loop);
+        blk_loop_collect_fds(loop);
         wake_sleepers(context);
-        progress |= run_ready(context);
+        progress |= run_ready(loop);
         /* Further out somebody else looks. */
-    } while (context->dispatch_depth == 1 && !blk_context_stop_collecting(context));
-    context->dispatch_depth--;
+    } while (loop->dispatch_depth == 1 && !blk_loop_stop_collecting(loop));
+    context->running = outer;
+    loop->dispatch_depth--;
     return progress;
 }
 
 bool
-blk_context_is_batching(const BlkContext *context)
+blk_context_is_batching(BlkContext *context)
 {
-    return context->dispatch_depth > 0;
+    return blk_context_get_running_loop(context)->dispatch_depth > 0;
 }
 
 void
-blk_context_batch_begin(BlkContext *context)
+blk_loop_batch_begin(BlkLoop *loop)
 {
-    g_assert(!context->current);
-    if (context->dispatch_depth++ == 0) {
-        blk_context_collect_jobs(context);
+    g_assert(!loop->context->current);
+    if (loop->dispatch_depth++ == 0) {
+        blk_loop_collect_jobs(loop);
     }
 }
 
 void
-blk_context_batch_end(BlkContext *context)
+blk_loop_batch_end(BlkLoop *loop)
 {
     /* Inside a dispatch that one goes on with what is ready. */
-    if (--context->dispatch_depth == 0 && (context->ready.first || context->deferred_first ||
-                                           !blk_context_stop_collecting(context))) {
-        blk_context_dispatch(context);
+    if (--loop->dispatch_depth == 0 &&
+        (loop->ready.first || loop->deferred_first || !blk_loop_stop_collecting(loop))) {
+        blk_loop_dispatch(loop);
     }
 }
 
-/* Waits for the eventfd or the next sleeper. What wakes several threads of a parallel context is
- * found by the first; the others wait again. */
+static bool
+dispatch_all(BlkContext *context)
+{
+    bool progress = false;
+
+    for (BlkLoop *loop = &context->own; loop; loop = loop->next) {
+        blk_loop_clear_signal(loop);
+        progress |= blk_loop_dispatch(loop);
+    }
+    return progress;
+}
+
+static bool
+stop_collecting_all(BlkContext *context)
+{
+    bool is_done = true;
+
+    for (BlkLoop *loop = &context->own; loop; loop = loop->next) {
+        is_done &= blk_loop_stop_collecting(loop);
+    }
+    return is_done;
+}
+
+/* Waits for a loop's descriptors or the next sleeper. What wakes several threads of a parallel
+ * context is found by the first; the others wait again. */
 static void
 poll_host(BlkContext *context, int timeout_ms)
 {
-    /* A descriptor of -1 is passed over. */
-    struct pollfd fds[] = { { .fd = context->event_fd, .events = POLLIN },
-                            { .fd = context->epoll_fd, .events = POLLIN } };
+    unsigned count = 0;
 
+    for (BlkLoop *loop = &context->own; loop; loop = loop->next) {
+        count++;
+    }
+    struct pollfd *fds = g_newa(struct pollfd, 2 * count), *fd = fds;
+    /* A descriptor of -1 is passed over. */
+    for (BlkLoop *loop = &context->own; loop; loop = loop->next) {
+        *fd++ = (struct pollfd){ .fd = loop->event_fd, .events = POLLIN };
+        *fd++ = (struct pollfd){ .fd = loop->epoll_fd, .events = POLLIN };
+    }
     if (context->sleepers) {
         int64_t left_us = context->sleepers->wake_us - g_get_monotonic_time();
         int64_t left_ms = left_us <= 0 ? 0 : MIN((left_us + 999) / 1000, 3600000);
@@ -366,7 +388,7 @@ poll_host(BlkContext *context, int timeout_ms)
     if (context->is_parallel) {
         blk_context_leave(context);
     }
-    poll(fds, VIT_ARRAY_LEN(fds), timeout_ms);
+    poll(fds, 2 * count, timeout_ms);
     if (context->is_parallel) {
         blk_context_enter(context);
     }
@@ -376,19 +398,17 @@ bool
 blk_context_poll(BlkContext *context, int timeout_ms)
 {
     g_assert(!context->lock || vit_lock_is_held(context->lock));
-    clear_signal(context);
-    if (blk_context_dispatch(context)) {
+    if (dispatch_all(context)) {
         return true;
     }
     if (timeout_ms == 0) {
         return false;
     }
     /* Within a dispatch nobody else would tell of what is done meanwhile. */
-    if (blk_context_stop_collecting(context)) {
+    if (stop_collecting_all(context)) {
         poll_host(context, timeout_ms);
     }
-    clear_signal(context);
-    return blk_context_dispatch(context);
+    return dispatch_all(context);
 }
 
 typedef struct RunCall {
@@ -421,72 +441,22 @@ blk_context_run(BlkContext *context, BlkFiberFunc func, void *opaque)
     }
 }
 
-static gboolean
-source_dispatch(GSource *source, GSourceFunc callback, gpointer user_data)
-{
-    BlkContext *context = ((ContextSource *)source)->context;
-
-    if (context->lock) {
-        vit_lock_take(context->lock);
-    }
-    /* With the lock: whoever holds it may be waiting for this very signal (blk_context_poll). */
-    clear_signal(context);
-    blk_context_dispatch(context);
-    if (context->lock) {
-        vit_lock_release(context->lock);
-    }
-    return G_SOURCE_CONTINUE;
-}
-
-static const GSourceFuncs source_funcs = { .dispatch = source_dispatch };
-
-static void
-attach(BlkContext *context, GMainContext *main_context)
-{
-    context->source = g_source_new((GSourceFuncs *)&source_funcs, sizeof(ContextSource));
-    ((ContextSource *)context->source)->context = context;
-    g_source_set_name(context->source, "block");
-    /* Else GLib takes the descriptors out of its list and puts them back at each dispatch, and
-     * wakes its own loop every time: four writes, a read and a second turn of the loop for a
-     * request. */
-    g_source_set_can_recurse(context->source, TRUE);
-    context->event_tag = g_source_add_unix_fd(context->source, context->event_fd, G_IO_IN);
-    if (context->epoll_fd >= 0) {
-        g_source_add_unix_fd(context->source, context->epoll_fd, G_IO_IN);
-    }
-    update_ready_time(context);
-    g_source_attach(context->source, main_context);
-}
-
-void
-blk_context_move(BlkContext *context, GMainContext *main_context)
-{
-    g_source_destroy(context->source);
-    g_source_unref(context->source);
-    attach(context, main_context);
-}
-
 BlkContext *
 blk_context_new(GMainContext *main_context, VitLock *lock, GError **error)
 {
-    int event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    BlkFiber *fiber = event_fd >= 0 ? blk_fiber_new() : NULL;
-    BlkContext *context;
+    BlkContext *context = g_new0(BlkContext, 1);
+    BlkFiber *fiber = blk_loop_init(&context->own, context) ? blk_fiber_new() : NULL;
 
     if (!fiber) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_NO_MEMORY,
                     "The disk system cannot start: %s. Close other machines or raise the limit of "
                     "open files.",
                     g_strerror(errno));
-        if (event_fd >= 0) {
-            close(event_fd);
-        }
+        blk_loop_finish(&context->own);
+        g_free(context);
         return NULL;
     }
-    context = g_new0(BlkContext, 1);
     context->lock = lock;
-    context->event_fd = event_fd;
-    context->epoll_fd = -1;
     context->idle = fiber;
     context->idle_count = 1;
     pthread_mutex_init(&context->jobs_lock, NULL);
@@ -494,7 +464,8 @@ blk_context_new(GMainContext *main_context, VitLock *lock, GError **error)
     context->pool = blk_pool_new(BLK_MAX_WORKERS, blk_context_job_done, context);
     context->helps = lock && main_context;
     if (main_context) {
-        attach(context, main_context);
+        context->main_context = g_main_context_ref(main_context);
+        blk_loop_attach(&context->own, main_context);
     }
     return context;
 }
@@ -505,22 +476,22 @@ blk_context_free(BlkContext *context)
     if (!context) {
         return;
     }
-    g_assert(context->live_count == 0 && !context->deferred_first);
-    if (context->source) {
-        g_source_destroy(context->source);
-        g_source_unref(context->source);
-    }
+    g_assert(context->live_count == 0);
     blk_pool_free(context->pool);
     while (context->idle) {
         BlkFiber *fiber = context->idle;
         context->idle = *blk_fiber_next(fiber);
         blk_fiber_free(fiber);
     }
+    while (context->own.next) {
+        BlkLoop *loop = context->own.next;
+        context->own.next = loop->next;
+        blk_loop_finish(loop);
+        g_free(loop);
+    }
+    blk_loop_finish(&context->own);
     pthread_mutex_destroy(&context->jobs_lock);
     pthread_cond_destroy(&context->left);
-    close(context->event_fd);
-    if (context->epoll_fd >= 0) {
-        close(context->epoll_fd);
-    }
+    g_clear_pointer(&context->main_context, g_main_context_unref);
     g_free(context);
 }

@@ -2,17 +2,19 @@
  * Copyright the Vitrine authors */
 #pragma once
 
-/* Where block requests run: one lock, one event loop, its fibers and its worker threads.
+/* Where block requests run: one lock, an event loop and one more for each iothread that is used,
+ * fibers and worker threads.
  *
  * Invariants:
  *  1. Everything of a context (nodes, requests, fibers) is touched with its lock held. For a
  *     machine that is the device lock; a context without a lock belongs to one thread. So it does
- *     not matter which thread dispatches: the main context may change (blk_context_move), and a
- *     thread that is still about to dispatch for the old one finds the work done, or does it; and
- *     a worker that finds the lock free dispatches what it has just done.
+ *     not matter which thread dispatches: a loop's main context may change, and a thread that is
+ *     still about to dispatch for the old one finds the work done, or does it; and a worker that
+ *     finds the lock free dispatches the loop of what it has just done.
  *  2. At most one fiber of a context runs at a time. A fiber started outside of any fiber runs at
- *     once in the calling thread until it first waits; from then on it continues wherever the
- *     context is dispatched: its main context's thread, or a thread that polls it.
+ *     once in the calling thread until it first waits; from then on it continues wherever its
+ *     loop is dispatched: by the loop's thread, or a thread that polls the context. What a fiber
+ *     starts or defers belongs to its own loop, else it is the context's own.
  *  3. Deferred calls run outside of any fiber and never inside the call that deferred them.
  *  4. Work that may block the host (system calls, compression) is done by pool workers, which
  *     touch nothing but their own job.
@@ -29,6 +31,7 @@
 #include "vit-types.h"
 
 typedef struct BlkContext BlkContext;
+typedef struct BlkLoop BlkLoop;
 
 /* Embedded in what is to be called later. */
 typedef struct BlkDeferred {
@@ -47,13 +50,11 @@ typedef struct BlkPoller {
     int fd;
     void (*func)(void *opaque); /* takes the results; does not wait */
     void *opaque;
-    BlkContext *context;
+    BlkLoop *loop;
 } BlkPoller;
 
 /* MAIN_CONTEXT may be NULL: then the context runs only while it is polled. LOCK may be NULL. */
 BlkContext *blk_context_new(GMainContext *main_context, VitLock *lock, GError **error);
-/* Dispatches by MAIN_CONTEXT from now on. The old one may still dispatch once. */
-void blk_context_move(BlkContext *context, GMainContext *main_context);
 /* How many threads make blocking calls. */
 void blk_context_set_workers(BlkContext *context, unsigned min, unsigned max);
 /* No fiber may be alive. */
@@ -73,12 +74,26 @@ void blk_context_run_parallel(BlkContext *context, unsigned threads, BlkFiberFun
                               void *opaque, unsigned count);
 bool blk_context_is_parallel(const BlkContext *context);
 void blk_context_defer(BlkContext *context, BlkDeferred *deferred);
-/* What becomes ready in between is run by the end instead of by the main context's thread. Outside
- * of fibers; they nest. */
-void blk_context_batch_begin(BlkContext *context);
-void blk_context_batch_end(BlkContext *context);
 /* Whether what is deferred now runs soon, by whoever is at it, and with it all of a burst. */
-bool blk_context_is_batching(const BlkContext *context);
+bool blk_context_is_batching(BlkContext *context);
+
+/* ---- event loops ---- */
+
+/* The context's own; MAIN_CONTEXT's given to new() dispatches it. */
+BlkLoop *blk_context_get_loop(BlkContext *context);
+/* The running fiber's, or of what is being dispatched; else the context's own. */
+BlkLoop *blk_context_get_running_loop(BlkContext *context);
+/* The one that MAIN_CONTEXT dispatches, for as long as somebody has taken it; the context's own
+ * when the host has no descriptors for another. For contexts with a main context. */
+BlkLoop *blk_context_take_loop(BlkContext *context, GMainContext *main_context);
+/* What still waits there ends by the context's own main context. */
+void blk_context_put_loop(BlkLoop *loop);
+/* As blk_context_start(), on LOOP. */
+void blk_loop_start(BlkLoop *loop, BlkFiberFunc func, void *opaque);
+/* What becomes ready on LOOP in between is run by the end instead of by its own thread. Outside of
+ * fibers; they nest. */
+void blk_loop_batch_begin(BlkLoop *loop);
+void blk_loop_batch_end(BlkLoop *loop);
 
 /* The descriptor is looked at while results are expected. */
 void blk_poller_add(BlkContext *context, BlkPoller *poller);

@@ -57,6 +57,7 @@ struct BlkFiber {
     void *opaque;
     bool ended;
     BlkFiber *next;
+    void *home;
 #ifdef FIBER_ASAN
     void *own_fake_stack, *caller_fake_stack;
     const void *caller_stack;
@@ -295,4 +296,10 @@ BlkFiber **
 blk_fiber_next(BlkFiber *fiber)
 {
     return &fiber->next;
+}
+
+void **
+blk_fiber_home(BlkFiber *fiber)
+{
+    return &fiber->home;
 }

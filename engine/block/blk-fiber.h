@@ -25,5 +25,7 @@ void blk_fiber_set(BlkFiber *fiber, BlkFiberFunc func, void *opaque);
 bool blk_fiber_resume(BlkFiber *fiber);
 /* Called on FIBER's own stack: returns to whoever resumed it. */
 void blk_fiber_suspend(BlkFiber *fiber);
+/* A pointer that is the scheduler's; it stays when the fiber gets other work. */
+void **blk_fiber_home(BlkFiber *fiber);
 /* Link for the queue the fiber is on; a fiber is on one at most. */
 BlkFiber **blk_fiber_next(BlkFiber *fiber);

@@ -9,9 +9,9 @@
 
 struct BlkGraph {
     BlkContext *context;
-    GMainContext *main_context;  /* where it is dispatched unless a drive has an iothread */
+    GMainContext *main_context;  /* or NULL */
     VitWorkers workers;          /* there, as -object main-loop says */
-    VitIothread *iothread;       /* where it is dispatched now; NULL: main_context */
+    VitIothread *iothread;       /* the first drive's, whose workers there are; NULL: none */
     GPtrArray *drivers;          /* const BlkDriver * added beside those built in */
     GHashTable *nodes;           /* name -> BlkNode *, every open node */
     GHashTable *block_devs;      /* name -> BlkNode *, a reference each: -blockdev */
@@ -24,7 +24,7 @@ struct BlkGraph {
     GPtrArray *tasks;            /* BlkTask * */
     GPtrArray *exports;          /* BlkExport * */
     struct BlkNbdServer *nbd_server;
-    struct BlkAio *aio[2]; /* by BlkAioKind */
+    struct BlkAio *aio[2]; /* by BlkAioKind: a list, one per event loop */
     GArray *fd_members;    /* of descriptor sets */
     unsigned next_node_name;
     unsigned drain_depth; /* somebody waits until nothing is in flight */

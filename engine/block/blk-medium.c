@@ -45,6 +45,7 @@ new_backend(BlkGraph *graph, const char *id, const BlkDriveConfig *config)
     BlkBackend *backend = g_new0(BlkBackend, 1);
 
     backend->graph = graph;
+    backend->loop = blk_context_get_loop(graph->context);
     backend->config = *config;
     backend->drive.ops = &blk_backend_ops;
     backend->drive.id = g_strdup(id);

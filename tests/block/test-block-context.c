@@ -455,15 +455,176 @@ test_helping(void)
         blk_context_poll(helped.context, 1000);
     }
     g_assert_true(helped.ended_on == g_thread_self());
-    /* In the thread that was chosen as well. */
-    blk_context_move(helped.context, main_context);
     vit_lock_release(&lock);
-    g_assert_true(ends_without_loop(&helped, &lock));
     vit_lock_take(&lock);
     blk_context_free(helped.context);
     vit_lock_release(&lock);
     vit_lock_finish(&lock);
     g_main_context_unref(main_context);
+}
+
+/* ---- several loops ---- */
+
+enum { LOOPS = 3, LOOP_ROUNDS = 50 };
+
+typedef struct Looped {
+    BlkContext *context;
+    BlkLoop *loop;
+    BlkWaitQueue *gate;
+    BlkDeferred deferred;
+    GThread *ended_on, *called_on;
+    bool inner_ended;
+    gint done; /* atomic */
+} Looped;
+
+static int
+do_nothing(void *arg)
+{
+    return 3;
+}
+
+static void
+looped_inner(void *opaque)
+{
+    Looped *looped = opaque;
+
+    g_assert_true(blk_context_get_running_loop(looped->context) == looped->loop);
+    looped->inner_ended = true;
+}
+
+static void
+looped_call(void *opaque)
+{
+    Looped *looped = opaque;
+
+    looped->called_on = g_thread_self();
+    g_atomic_int_set(&looped->done, 1);
+}
+
+static void
+looped_fiber(void *opaque)
+{
+    Looped *looped = opaque;
+
+    if (looped->gate) {
+        blk_wait(looped->context, looped->gate);
+    }
+    blk_context_start(looped->context, looped_inner, looped);
+    blk_sleep_ns(looped->context, 1000);
+    g_assert_cmpint(blk_pool_run(looped->context, do_nothing, NULL), ==, 3);
+    g_assert_true(blk_context_get_running_loop(looped->context) == looped->loop);
+    looped->ended_on = g_thread_self();
+    looped->deferred = (BlkDeferred){ .func = looped_call, .opaque = looped };
+    blk_context_defer(looped->context, &looped->deferred);
+}
+
+typedef struct LoopThread {
+    GMainContext *main_context;
+    GThread *thread;
+    gint quit; /* atomic */
+} LoopThread;
+
+static gpointer
+dispatch_loop(gpointer data)
+{
+    LoopThread *thread = data;
+
+    while (!g_atomic_int_get(&thread->quit)) {
+        g_main_context_iteration(thread->main_context, TRUE);
+    }
+    return NULL;
+}
+
+static void
+start_loop_thread(LoopThread *thread)
+{
+    thread->main_context = g_main_context_new();
+    thread->thread = g_thread_new("loop", dispatch_loop, thread);
+}
+
+static void
+end_loop_thread(LoopThread *thread)
+{
+    g_atomic_int_set(&thread->quit, 1);
+    g_main_context_wakeup(thread->main_context);
+    g_thread_join(thread->thread);
+}
+
+/* What waits for another loop's fiber ends by its own thread; one that is given up while something
+ * waits there ends by the context's. */
+static void
+test_loops(void)
+{
+    LoopThread threads[LOOPS] = { 0 };
+    Looped looped[LOOPS] = { 0 };
+    BlkLoop *loops[LOOPS];
+    VitLock lock;
+
+    vit_lock_init(&lock);
+    for (unsigned n = 0; n < LOOPS; n++) {
+        start_loop_thread(&threads[n]);
+    }
+    BlkContext *context = blk_context_new(threads[0].main_context, &lock, NULL);
+    vit_lock_take(&lock);
+    loops[0] = blk_context_get_loop(context);
+    for (unsigned n = 1; n < LOOPS; n++) {
+        loops[n] = blk_context_take_loop(context, threads[n].main_context);
+        g_assert_true(loops[n] != loops[0]);
+        g_assert_true(blk_context_take_loop(context, threads[n].main_context) == loops[n]);
+        blk_context_put_loop(loops[n]);
+    }
+    g_assert_true(loops[1] != loops[2]);
+    for (unsigned round = 0; round < LOOP_ROUNDS; round++) {
+        BlkWaitQueue gate = { 0 };
+        for (unsigned n = 0; n < LOOPS; n++) {
+            looped[n] = (Looped){ .context = context, .loop = loops[n], .gate = &gate };
+            blk_loop_start(loops[n], looped_fiber, &looped[n]);
+        }
+        if (round == LOOP_ROUNDS - 1) {
+            blk_context_put_loop(loops[2]);
+        }
+        blk_wake_all(context, &gate);
+        vit_lock_release(&lock);
+        for (unsigned n = 0; n < LOOPS; n++) {
+            while (!g_atomic_int_get(&looped[n].done)) {
+                g_usleep(50);
+            }
+        }
+        vit_lock_take(&lock);
+        for (unsigned n = 0; n < LOOPS; n++) {
+            g_assert_true(looped[n].inner_ended);
+            g_assert_true(looped[n].called_on != g_thread_self());
+            for (unsigned other = 0; other < LOOPS && round < LOOP_ROUNDS - 1; other++) {
+                g_assert_true(other == n || looped[n].ended_on != threads[other].thread);
+            }
+        }
+    }
+    /* Who polls does the work of all. */
+    for (unsigned n = 0; n < LOOPS; n++) {
+        looped[n] = (Looped){ .context = context, .loop = loops[n] };
+        blk_loop_start(loops[n], looped_fiber, &looped[n]);
+    }
+    for (unsigned n = 0; n < LOOPS; n++) {
+        while (!looped[n].done) {
+            blk_context_poll(context, -1);
+        }
+        g_assert_true(looped[n].called_on == g_thread_self());
+    }
+    /* The next thread gets the loop that was given up. */
+    g_assert_true(blk_context_take_loop(context, threads[2].main_context) == loops[2]);
+    blk_context_put_loop(loops[2]);
+    blk_context_put_loop(loops[1]);
+    vit_lock_release(&lock);
+    for (unsigned n = 0; n < LOOPS; n++) {
+        end_loop_thread(&threads[n]);
+    }
+    vit_lock_take(&lock);
+    blk_context_free(context);
+    vit_lock_release(&lock);
+    for (unsigned n = 0; n < LOOPS; n++) {
+        g_main_context_unref(threads[n].main_context);
+    }
+    vit_lock_finish(&lock);
 }
 
 /* ---- several threads ---- */
@@ -608,6 +769,7 @@ main(int argc, char **argv)
     g_test_add_func("/block/context/deferred", test_deferred);
     g_test_add_func("/block/context/ranges", test_ranges);
     g_test_add_func("/block/context/helping", test_helping);
+    g_test_add_func("/block/context/loops", test_loops);
     g_test_add_func("/block/context/parallel", test_parallel);
     g_test_add_func("/block/context/vectors", test_vec);
     return g_test_run();
