@@ -54,8 +54,7 @@ is_same(const TcgBlock *block, const TcgFetch *fetch, unsigned offset)
 {
     return block->n_fixes && block->offset == offset && block->mode == fetch->mode &&
            memcmp(block->bytes, fetch->host + offset, block->len) == 0 &&
-           memcmp(block->bytes + block->len, fetch->host + block->ahead_offset, block->ahead_len) ==
-               0;
+           tcg_same_elsewhere(block, fetch->host);
 }
 
 /* How far the parts of a copy lie from those of its original. */
@@ -193,7 +192,7 @@ tcg_copy(TcgMachine *machine, const TcgFetch *fetch, uint64_t pc)
     machine->copied_blocks++;
     machine->translated_blocks++;
     machine->translated_insns += block->n_insns;
-    machine->translated_guest_bytes += block->len;
+    machine->translated_guest_bytes += tcg_block_guest_bytes(block);
     machine->host_bytes += hot_len + cold_len;
     machine->cold_bytes += cold_len;
     tcg_block_add(machine, block);

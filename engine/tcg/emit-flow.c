@@ -189,9 +189,9 @@ take_link(TcgEmit *e, uint64_t pc, size_t jump)
     }
     e->links[e->n_links].pc = pc;
     e->links[e->n_links].jump = jump;
-    e->links[e->n_links].backward = pc <= e->pc;
+    e->links[e->n_links].backward = pc <= e->pc || e->went_back;
     e->links[e->n_links].in_memory = e->flags_saved;
-    e->links[e->n_links].far = false;
+    e->links[e->n_links].returns = false;
     e->links[e->n_links].mode = (uint16_t)e->mode;
     e->links[e->n_links].ungrouped = 0;
     e->links[e->n_links].flags_dead = false;
@@ -380,7 +380,9 @@ push_frame(TcgEmit *e)
     }
 }
 
-/* Behind the host's call. The flags are where a return left them. */
+/* Behind the host's call. The flags are where a return left them. The jump needs no test: frames do
+ * not outlast what drops a page's stamp (tlb_changed()), and a cycle without a test would have to
+ * go backward in the page at some depth of calls, where a call and its return go forward. */
 static void
 return_point(TcgEmit *e)
 {
@@ -389,7 +391,7 @@ return_point(TcgEmit *e)
     tcg_asm_lea(&e->a, 8, X86_RSP, tcg_mem(X86_RSP, 8));
     e->flags_saved = true;
     if (take_link(e, e->next_pc, tcg_asm_jmp_patchable(&e->a, tcg_asm_here(&e->a)))) {
-        e->links[e->n_links - 1].far = true;
+        e->links[e->n_links - 1].returns = true;
     }
     e->flags_saved = saved;
 }
@@ -445,15 +447,26 @@ indirect_target(TcgEmit *e, unsigned size)
 static void
 emit_indirect_call(TcgEmit *e, unsigned size)
 {
-    TcgMem kept = ctx(TCG_OFFSET(hot.spare));
+    TcgMem kept = ctx(TCG_OFFSET(hot.spare)), code;
+    size_t start = tcg_asm_offset(&e->a);
     TcgLabel miss = { 0 };
     TcgAsm *a = &e->a;
 
+    e->t0_group = TCG_GROUP_NONE;
     indirect_target(e, size);
     e->t0_group = TCG_GROUP_NONE;
-    tcg_asm_mov_rm(a, 8, TCG_T1, look_up(e, &miss));
-    tcg_asm_mov_mr(a, 8, kept, TCG_T1);
-    push_return(e, size);
+    code = look_up(e, &miss);
+    if (size == 8 && (int64_t)e->next_pc == (int32_t)e->next_pc &&
+        tcg_emit_push_in_t0(e, size, start)) {
+        e->a.pinned = true;
+        tcg_asm_mov_mi(a, size, tcg_mem(TCG_T0, 0), (int32_t)e->next_pc);
+        tcg_emit_add(e, X86_RSP, -(int32_t)size, size);
+        kept = code; /* the host need not wait for a store */
+    } else {
+        tcg_asm_mov_rm(a, 8, TCG_T1, code);
+        tcg_asm_mov_mr(a, 8, kept, TCG_T1);
+        push_return(e, size);
+    }
     if (has_frames(e)) {
         push_frame(e);
         tcg_asm_call_m(a, kept);
@@ -518,6 +531,11 @@ tcg_emit_flow(TcgEmit *e)
     if (exec == x86_exec_loop || exec == x86_exec_loope || exec == x86_exec_loopne ||
         exec == x86_exec_jrcxz) {
         emit_loop(e);
+        return true;
+    }
+    if (tcg_is_followed(e, e->index)) {
+        e->went_back |= branch_target(e) <= e->pc;
+        e->t0_next = e->t0_group;
         return true;
     }
     e->ended = true;

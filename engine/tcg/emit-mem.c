@@ -254,14 +254,13 @@ near_slot(const TcgEmit *e, const TcgEa *ea, bool write)
         return (uint16_t)tcg_near_stack(e->view, write);
     }
     return e->hot && owner != TCG_NEAR_NOBODY
-               ? tcg_near_slot(e->machine, owner, e->pc, e->insn, e->source + (e->pc - e->pcs[0]),
-                               write)
+               ? tcg_near_slot(e->machine, owner, e->pc, e->insn, e->insn->bytes, write)
                : TCG_NEAR_NONE;
 }
 
-/* T0 = offset in the page, T1 = the page. NULL: failed. */
+/* The slow path of an access. NULL: failed. */
 static TcgCold *
-check(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
+new_cold(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
 {
     TcgCold *cold;
 
@@ -281,6 +280,18 @@ check(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
                        .keeps = e->keeps,
                        .near = TCG_NEAR_NONE,
                        .is_flow = e->insn->row->class_ == X86_CLASS_FLOW };
+    return cold;
+}
+
+/* T0 = offset in the page, T1 = the page. NULL: failed. */
+static TcgCold *
+check(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
+{
+    TcgCold *cold = new_cold(e, ea, size, write);
+
+    if (!cold) {
+        return NULL;
+    }
     tcg_asm_bind(&e->a, &cold->again);
     if (!cold->parked && !cold->leaves) {
         cold->near = near_slot(e, ea, write);
@@ -350,6 +361,40 @@ emit_grouped(TcgEmit *e, const TcgEa *ea, unsigned size, bool write, TcgMem *out
     tcg_asm_mov_mr(a, 8, group_slot(access->group), TCG_T0);
     group->ready = true;
     e->used_group = access->group;
+    return true;
+}
+
+bool
+tcg_emit_push_in_t0(TcgEmit *e, unsigned size, size_t again)
+{
+    TcgEa ea = tcg_ea_stack(e, -(int64_t)size);
+    const TcgAccess *access = tcg_groups_access(&e->groups, e->index, &ea, size, true);
+    unsigned slot = tcg_near_stack(e->view, true);
+    TcgAsm *a = &e->a;
+    TcgCold *cold;
+
+    if (access) {
+        TcgGroup *group = &e->groups.group[access->group];
+        if (!group->ready) {
+            return false;
+        }
+        tcg_asm_mov_rm(a, 8, TCG_T0, group_slot(access->group));
+        tcg_asm_lea(a, 8, TCG_T0, tcg_mem(TCG_T0, (int32_t)(access->offset - group->low)));
+        return true;
+    }
+    if (e->flags_live || ea.address_size != 8) {
+        return false;
+    }
+    cold = new_cold(e, &ea, size, true);
+    if (!cold) {
+        return false;
+    }
+    cold->near = (uint16_t)slot;
+    cold->again.place = cold->hit.place = (uint32_t)again + 1; /* what T1 had is gone */
+    add_tag(e, &ea, near_mem(slot, offsetof(TcgTlbEntry, tag)));
+    tcg_asm_alu_ri(a, TCG_CMP, 8, TCG_T0, (int32_t)(VIT_PAGE_SIZE - size));
+    tcg_asm_jcc(a, TCG_A, &cold->slow);
+    tcg_asm_alu_rm(a, TCG_ADD, 8, TCG_T0, near_mem(slot, offsetof(TcgTlbEntry, host)));
     return true;
 }
 

@@ -85,6 +85,12 @@ typedef struct TcgEmit {
     uint16_t ahead_live, ahead_offset;
     unsigned ahead_len;
     uint8_t ahead[64];
+    /* Where it goes on behind jumps; whether one of them was backward, so that all jumps from there
+     * on may close a circle. */
+    unsigned n_parts, first_len; /* 0: the bytes in line are not known yet */
+    TcgPart parts[TCG_PARTS];
+    uint8_t part_source[TCG_PARTS][TCG_PART_BYTES];
+    bool went_back;
     TcgGroups groups;
     TcgLoop loop;
     unsigned ungrouped; /* see tcg_translate() */
@@ -111,7 +117,7 @@ typedef struct TcgEmit {
         uint64_t pc;
         size_t jump;
         uint32_t stub; /* offset in the code, as jump */
-        bool backward, in_memory, far;
+        bool backward, in_memory, returns;
         uint16_t mode;
         uint8_t ungrouped;
         bool flags_dead;
@@ -139,6 +145,10 @@ void tcg_emit_ea(TcgEmit *e, const TcgEa *ea);
 TcgMem tcg_emit_mem(TcgEmit *e, const TcgEa *ea, unsigned size, bool write);
 /* The same with the operand at T0 and a displacement, and T1 free. */
 TcgMem tcg_emit_mem_single(TcgEmit *e, const TcgEa *ea, unsigned size, bool write);
+/* T0 = host address of the item of SIZE bytes that is pushed next; T1 stays. Where the slow path
+ * has entered the page the instruction begins anew at the code's offset AGAIN. False: nothing was
+ * emitted. */
+bool tcg_emit_push_in_t0(TcgEmit *e, unsigned size, size_t again);
 /* PREFETCH0..2, NTA and W of the current instruction's operand. */
 void tcg_emit_prefetch(TcgEmit *e);
 /* After the last host instruction of an instruction with checks. */
@@ -167,6 +177,8 @@ bool tcg_loop_operand(TcgEmit *e, const TcgEa *ea, unsigned size, bool write, Tc
 void tcg_log_block(const TcgCpu *cpu, const TcgBlock *block);
 
 /* ---- translate.c ---- */
+/* Whether the block goes on where instruction INDEX, a direct jump, leads to. */
+bool tcg_is_followed(const TcgEmit *e, unsigned index);
 void tcg_emit_insn(TcgEmit *e, unsigned index);
 
 /* ---- emit-alu.c ---- */

@@ -612,7 +612,7 @@ vit_tcg_get_last_jump(const VitCpu *cpu, uint64_t *out_rip)
     const uint8_t *bytes;
 
     /* a link behind a call is left by, with the return that came there as the last jump */
-    return link && !link->ungrouped && !link->far &&
+    return link && !link->ungrouped && !link->returns &&
            tcg_recover_rip(tcg->machine, tcg->machine->code_exec + link->jump, out_rip, &bytes,
                            NULL);
 }

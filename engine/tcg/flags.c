@@ -386,20 +386,23 @@ uint16_t
 tcg_flags_tell(const X86Core *core, const X86Insn *insns, const TcgRegUse *uses, unsigned index,
                uint16_t lost, uint64_t entry, uint64_t *out_flags, uint64_t *kept, bool may_keep)
 {
-    uint16_t wanted = X86_FLAGS_ARITH, told = 0, perhaps = 0;
+    uint16_t wanted = X86_FLAGS_ARITH, told = 0;
     uint64_t flags = 0;
+    bool shifted = false;
 
     while (index-- > 0 && wanted) {
         const X86OpRow *row = insns[index].row;
         uint16_t written = (row->flags_written | row->flags_undefined) & wanted;
-        bool keep = *kept >> index & 1;
+        bool keep = *kept >> index & 1, by_cl = tcg_flags_by_cl(&insns[index]);
 
-        if (written && tell(core, &insns[index], lost, written, &flags, &keep, may_keep)) {
+        /* of two by CL the second has what is kept */
+        if (written && !(by_cl && shifted) &&
+            tell(core, &insns[index], lost, written, &flags, &keep, may_keep)) {
             *kept |= (uint64_t)keep << index;
-            if (tcg_flags_by_cl(&insns[index]) &&
+            shifted |= by_cl;
+            if (by_cl &&
                 (!core || !(core->s.gpr[X86_RCX] & (insns[index].operand_size == 8 ? 63 : 31)))) {
-                perhaps |= written; /* by nothing, and they are those from before */
-                written = 0;
+                written = 0; /* by nothing, and they are those from before */
             }
             told |= written;
         }
@@ -410,7 +413,6 @@ tcg_flags_tell(const X86Core *core, const X86Insn *insns, const TcgRegUse *uses,
         lost |= row->class_ == X86_CLASS_SYSTEM || row->exec == x86_exec_popa ? 0xffff
                                                                               : uses[index].written;
     }
-    wanted &= ~perhaps;
     *out_flags = flags | (entry & wanted);
     return told | wanted;
 }

@@ -187,7 +187,7 @@ follow(Finder *f, const X86Insn *insn, const TcgRegUse *use)
         }
         break;
     case X86_CLASS_FLOW:
-        if (insn->row->exec != x86_exec_jcc) {
+        if (insn->row->exec != x86_exec_jcc && insn->row->exec != x86_exec_jmp_rel) {
             set_unknown(f, X86_RCX); /* LOOP; all others end the block */
         }
         return;

@@ -21,6 +21,8 @@ enum {
     TCG_WRITES_SEEN = 16,   /* to a page with code: its blocks check themselves from then on */
     TCG_CHECKED_BYTES = 96, /* of a block that does */
     TCG_SOFTS = 6,
+    TCG_PARTS = 3,        /* of a block behind direct jumps that it follows */
+    TCG_PART_BYTES = 256, /* each, at most */
     TCG_ORIGINALS = 1 << 15,
 };
 
@@ -36,7 +38,7 @@ typedef struct TcgLink {
     uint16_t mode;     /* where it leads to */
     bool backward;     /* needs the exit test */
     bool in_memory;    /* flags are in hot.exit_flags */
-    bool far;          /* much may have happened since the block's page was looked at */
+    bool returns;      /* behind a call: see emit-flow.c */
     bool flags_dead;   /* some of the host's may be anything: see flags.h */
     uint8_t ungrouped; /* leads to a block of so many instructions without groups */
 } TcgLink;
@@ -61,6 +63,11 @@ typedef struct TcgSofts {
     TcgSoft field[TCG_SOFTS];
 } TcgSofts;
 
+/* Bytes in the page that a block goes on with behind a jump. */
+typedef struct TcgPart {
+    uint16_t offset, len;
+} TcgPart;
+
 /* What is looked at of blocks that are passed by on the way to another is in its first line of the
  * cache. */
 struct TcgBlock {
@@ -72,8 +79,11 @@ struct TcgBlock {
     bool hot;             /* its accesses have slots: hot.c, tlb-near.c */
     uint8_t ungrouped;    /* a block of so many instructions without groups; 0 = none */
     bool flags_live;      /* somebody reads the flags it is entered with */
-    /* Bytes further on in the page that it relies on as well; they follow its own in BYTES. */
+    /* Bytes elsewhere in the page that it relies on as well; they follow its own in BYTES, and
+     * those of its parts follow them. */
     uint16_t ahead_offset, ahead_len;
+    uint16_t n_parts;
+    TcgPart parts[TCG_PARTS];
     TcgBlock *next_in_page, **at_in_page; /* AT: what points to it */
     TcgBlock *next_in_second;
     struct TcgPage *second; /* NULL, or the page that its one instruction runs into */
@@ -215,6 +225,36 @@ struct TcgMachine {
     int64_t timed_ns;
 };
 
+/* What its instructions are. */
+static inline unsigned
+tcg_block_guest_bytes(const TcgBlock *block)
+{
+    unsigned bytes = block->len;
+
+    for (unsigned i = 0; i < block->n_parts; i++) {
+        bytes += block->parts[i].len;
+    }
+    return bytes;
+}
+
+/* The block's bytes from OFFSET in its page on, where an instruction of it is. */
+static inline const uint8_t *
+tcg_block_source(const TcgBlock *block, unsigned offset, unsigned *out_len)
+{
+    const uint8_t *bytes = block->bytes + block->len + block->ahead_len;
+
+    for (unsigned i = 0; i < block->n_parts; i++) {
+        const TcgPart *part = &block->parts[i];
+        if (offset - part->offset < part->len) {
+            *out_len = part->len - (offset - part->offset);
+            return bytes + (offset - part->offset);
+        }
+        bytes += part->len;
+    }
+    *out_len = block->len - (offset - block->offset);
+    return block->bytes + (offset - block->offset);
+}
+
 static inline ptrdiff_t
 tcg_exec_delta(const TcgMachine *machine)
 {
@@ -275,6 +315,8 @@ void tcg_block_add(TcgMachine *machine, TcgBlock *block);
  * changed since the last one. */
 TcgBlock *tcg_block_find(TcgMachine *machine, const TcgFetch *fetch, const TcgFetch *second,
                          unsigned offset, unsigned ungrouped, TcgSofts *out_softs);
+/* Whether PAGE has those of BLOCK's bytes that are not in line. */
+bool tcg_same_elsewhere(const TcgBlock *block, const uint8_t *page);
 /* Whether blocks of the page of FETCH (and SECOND, nullable) check themselves. */
 bool tcg_is_checked(const TcgFetch *fetch, const TcgFetch *second);
 /* Pages that have not been watched for long enough are watched again. Takes the lock. */

@@ -61,7 +61,7 @@ tcg_recover_rip(const TcgMachine *machine, const uint8_t *pc, uint64_t *out_rip,
                 const uint8_t **out_bytes, bool *out_flags_saved)
 {
     const TcgBlock *block = search_block(machine, pc);
-    unsigned place = 0;
+    unsigned place = 0, len;
 
     if (!block || !block->n_places) {
         return false;
@@ -71,7 +71,7 @@ tcg_recover_rip(const TcgMachine *machine, const uint8_t *pc, uint64_t *out_rip,
     }
     unsigned guest = block->places[place].guest;
     *out_rip = (block->pc & ~(uint64_t)0xfff) | (guest & TCG_PLACE_OFFSET);
-    *out_bytes = block->bytes + ((guest & TCG_PLACE_OFFSET) - block->offset);
+    *out_bytes = tcg_block_source(block, guest & TCG_PLACE_OFFSET, &len);
     if (out_flags_saved) {
         *out_flags_saved = guest & TCG_PLACE_FLAGS_SAVED;
     }
@@ -116,10 +116,11 @@ place_of(const TcgBlock *block, uint64_t rip)
 static bool
 decode_place(const TcgBlock *block, unsigned place, X86Insn *out_insn)
 {
-    unsigned at = (block->places[place].guest & TCG_PLACE_OFFSET) - block->offset;
-    unsigned size = (block->mode & TCG_MODE_SIZE) == TCG_MODE_CODE64 ? 8 : 4;
+    unsigned size = (block->mode & TCG_MODE_SIZE) == TCG_MODE_CODE64 ? 8 : 4, len;
+    const uint8_t *bytes =
+        tcg_block_source(block, block->places[place].guest & TCG_PLACE_OFFSET, &len);
 
-    return x86_decode(block->bytes + at, block->len - at, size, out_insn) == X86_DECODE_OK;
+    return x86_decode(bytes, len, size, out_insn) == X86_DECODE_OK;
 }
 
 /* Goes on with LIVE behind INSN, which reads or writes of *OPEN what nobody has written so far.
@@ -129,6 +130,9 @@ pass(const X86Insn *insn, uint16_t *open, uint16_t *live)
 {
     const X86OpRow *row = insn->row;
 
+    if (tcg_flags_by_cl(insn)) {
+        return true;
+    }
     *live |= tcg_flags_read(insn) & *open;
     if (row->class_ == X86_CLASS_FLOW || (row->flags & X86_ROW_END)) {
         return false;
@@ -150,9 +154,8 @@ still_live(const TcgBlock *block, unsigned index, uint16_t open)
         if (!decode_place(block, index, &insn)) {
             return live | open;
         }
-        if (!pass(&insn, &open, &live) &&
-            !((insn.row->exec == x86_exec_jmp_rel || insn.row->exec == x86_exec_call_rel) &&
-              index + 1u == block->n_insns)) {
+        if (!pass(&insn, &open, &live) && insn.row->exec != x86_exec_jmp_rel &&
+            !(insn.row->exec == x86_exec_call_rel && index + 1u == block->n_insns)) {
             return live | open;
         }
     }

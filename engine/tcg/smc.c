@@ -71,6 +71,25 @@ same_hard_bytes(const TcgBlock *block, const uint8_t *now)
     return true;
 }
 
+bool
+tcg_same_elsewhere(const TcgBlock *block, const uint8_t *page)
+{
+    const uint8_t *bytes = block->bytes + block->len;
+
+    if (memcmp(bytes, page + block->ahead_offset, block->ahead_len) != 0) {
+        return false;
+    }
+    bytes += block->ahead_len;
+    for (unsigned i = 0; i < block->n_parts; i++) {
+        const TcgPart *part = &block->parts[i];
+        if (memcmp(bytes, page + part->offset, part->len) != 0) {
+            return false;
+        }
+        bytes += part->len;
+    }
+    return true;
+}
+
 static bool
 same_bytes(const TcgBlock *block, const uint8_t *page, const uint8_t *second)
 {
@@ -80,18 +99,24 @@ same_bytes(const TcgBlock *block, const uint8_t *page, const uint8_t *second)
     size_t first = MIN(block->len, (size_t)VIT_PAGE_SIZE - block->offset);
 
     return memcmp(block->bytes, page + block->offset, first) == 0 &&
-           memcmp(block->bytes + block->len, page + block->ahead_offset, block->ahead_len) == 0 &&
+           tcg_same_elsewhere(block, page) &&
            (first == block->len || memcmp(block->bytes + first, second, block->len - first) == 0);
 }
 
 static uint64_t
 own_granules(const TcgBlock *block)
 {
+    uint64_t granules;
+
     if (block->checked) {
         return 0;
     }
-    return granules_of(block->offset, block->len) |
-           (block->ahead_len ? granules_of(block->ahead_offset, block->ahead_len) : 0);
+    granules = granules_of(block->offset, block->len) |
+               (block->ahead_len ? granules_of(block->ahead_offset, block->ahead_len) : 0);
+    for (unsigned i = 0; i < block->n_parts; i++) {
+        granules |= granules_of(block->parts[i].offset, block->parts[i].len);
+    }
+    return granules;
 }
 
 static void
@@ -159,10 +184,10 @@ void
 tcg_link(TcgMachine *machine, TcgLink *link, TcgBlock *to)
 {
     const TcgBlock *from = link->from;
-    const uint8_t *entry = link->in_memory && to->flags_live     ? to->entry_indirect
-                           : to->page != from->page || link->far ? to->entry_far
-                           : link->backward                      ? to->entry_loop
-                                                                 : to->entry;
+    const uint8_t *entry = link->in_memory && to->flags_live  ? to->entry_indirect
+                           : to->page != from->page           ? to->entry_far
+                           : link->backward && !link->returns ? to->entry_loop
+                                                              : to->entry;
 
     if (link->to || to->mode != link->mode || to->ungrouped != link->ungrouped ||
         link->pc != to->pc ||

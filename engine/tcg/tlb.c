@@ -144,6 +144,7 @@ tlb_changed(X86Core *core, X86TlbChange change, uint64_t linear)
     unsigned slot = linear >> 12 & (cpu->tlb_entries - 1);
     uint64_t page = linear & ~(uint64_t)0xfff;
 
+    tcg_request_exit(cpu); /* stamps go, so must the frames of calls: see emit-flow.c */
     switch (change) {
     case X86_TLB_CONTEXT:
         tcg_space_leave(cpu);

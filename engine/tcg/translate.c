@@ -53,8 +53,27 @@ is_last(const TcgEmit *e, const X86Insn *insn)
              exec == x86_exec_call_e || exec == x86_exec_ret || exec == x86_exec_ret_imm));
 }
 
+/* Whether LEN bytes at OFFSET are not in the block yet. */
+static bool
+is_new(const TcgEmit *e, unsigned offset, unsigned len)
+{
+    unsigned own = e->pcs[0] & 0xfff;
+
+    if (offset < own + e->first_len && own < offset + len) {
+        return false;
+    }
+    for (unsigned i = 0; i < e->n_parts; i++) {
+        const TcgPart *part = &e->parts[i];
+        if (offset < part->offset + part->len && part->offset < offset + len) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Instructions in line, of the LEN bytes of SOURCE, which are those at OFFSET of the page. */
 static void
-choose(TcgEmit *e, size_t len, unsigned offset)
+choose(TcgEmit *e, const uint8_t *source, size_t len, unsigned offset)
 {
     unsigned limit = e->machine->options.one_insn_per_tb || e->second ? 1
                      : e->ungrouped                                   ? e->ungrouped
@@ -64,8 +83,9 @@ choose(TcgEmit *e, size_t len, unsigned offset)
     while (e->n_insns < limit && at < len) {
         X86Insn *insn = &e->insns[e->n_insns];
 
-        if (x86_decode(e->source + at, len - at, e->code64 ? 8 : 4, insn) != X86_DECODE_OK ||
-            !x86_interp_row_allowed(&e->cpu->core, insn->row)) {
+        if (x86_decode(source + at, len - at, e->code64 ? 8 : 4, insn) != X86_DECODE_OK ||
+            !x86_interp_row_allowed(&e->cpu->core, insn->row) ||
+            (e->first_len && !is_new(e, offset + (unsigned)at, insn->length))) {
             return;
         }
         tcg_reg_use(insn, &e->uses[e->n_insns]);
@@ -75,6 +95,41 @@ choose(TcgEmit *e, size_t len, unsigned offset)
                                                 at > TCG_CHECKED_BYTES - TCG_INSN_BYTES))) {
             return;
         }
+    }
+}
+
+bool
+tcg_is_followed(const TcgEmit *e, unsigned index)
+{
+    return e->insns[index].row->exec == x86_exec_jmp_rel && index + 1 < e->n_insns;
+}
+
+/* Goes on where direct jumps inside the page lead to, in hot code: elsewhere it would be more code
+ * for little. No instruction is in a block twice. */
+static void
+follow_jumps(TcgEmit *e, const TcgFetch *fetch)
+{
+    while (e->n_parts < TCG_PARTS) {
+        unsigned n = e->n_insns, size = e->code64 ? 8 : 4;
+        TcgPart *part = &e->parts[e->n_parts];
+        uint8_t *source = e->part_source[e->n_parts];
+        const X86Insn *last = &e->insns[n - 1];
+        uint64_t target = e->pcs[n - 1] + last->length + last->imm;
+        unsigned len = MIN(TCG_PART_BYTES, VIT_PAGE_SIZE - (target & 0xfff));
+
+        if (last->row->exec != x86_exec_jmp_rel || last->operand_size != size ||
+            last->address_size == 2 || (target & ~(uint64_t)0xfff) != e->page_pc) {
+            return;
+        }
+        memcpy(source, fetch->host + (target & 0xfff), len);
+        choose(e, source, len, target & 0xfff);
+        if (e->n_insns == n) {
+            return;
+        }
+        last = &e->insns[e->n_insns - 1];
+        part->offset = target & 0xfff;
+        part->len = (uint16_t)(e->pcs[e->n_insns - 1] + last->length - target);
+        e->n_parts++;
     }
 }
 
@@ -103,6 +158,7 @@ may_fault(const TcgEmit *e, unsigned index)
         }
         return insn->is_memory || !insn->has_modrm || exec == x86_exec_div || exec == x86_exec_idiv;
     case X86_CLASS_STACK: break;
+    case X86_CLASS_FLOW: return !tcg_is_followed(e, index);
     default: return true;
     }
     return true;
@@ -124,6 +180,9 @@ live_at(TcgEmit *e, const TcgFetch *fetch, uint64_t pc)
             return X86_FLAGS_ARITH;
         }
         at += insn.length;
+        if (tcg_flags_by_cl(&insn)) {
+            continue; /* what it writes, or what was there: as wanted behind it */
+        }
         live |= tcg_flags_read(&insn) & open;
         if (insn.row->class_ == X86_CLASS_FLOW || insn.row->class_ == X86_CLASS_SYSTEM ||
             insn.row->class_ == X86_CLASS_STRING || (insn.row->flags & X86_ROW_END)) {
@@ -200,7 +259,8 @@ find_live_flags(TcgEmit *e)
         const X86OpRow *row = e->insns[i].row;
         uint16_t written = (row->flags_written | row->flags_undefined) & X86_FLAGS_ARITH;
 
-        if ((row->class_ == X86_CLASS_FLOW && !(leaves && i == e->n_insns - 1)) ||
+        if ((row->class_ == X86_CLASS_FLOW && !(leaves && i == e->n_insns - 1) &&
+             !tcg_is_followed(e, i)) ||
             (row->flags & X86_ROW_END)) {
             live = row->exec == x86_exec_jmp_rel || row->exec == x86_exec_call_rel
                        ? e->ahead_live
@@ -208,7 +268,11 @@ find_live_flags(TcgEmit *e)
             exit = 0;
             written = 0; /* it may fault first */
         }
-        live = (live & ~written) | tcg_flags_read(&e->insns[i]);
+        if (tcg_flags_by_cl(&e->insns[i]) && !exit) {
+            written = 0; /* by nothing it leaves them: they are wanted before it where behind it */
+        } else {
+            live = (live & ~written) | tcg_flags_read(&e->insns[i]);
+        }
         if (written) {
             live |= exit & ~written; /* to be saved behind it */
             exit = 0;
@@ -357,7 +421,9 @@ new_block(TcgEmit *e, const TcgBlock *draft)
     size_t links = e->n_links * sizeof(TcgLink), places = e->n_places * sizeof(TcgPlace);
     unsigned max = e->a.n_fixes + FIXES_OF_ENTRY; /* with those of the stubs */
     size_t fixes = e->a.fixes && !e->a.pinned ? max * sizeof(TcgFix) : 0;
-    size_t len = sizeof(TcgBlock) + links + places + fixes + draft->len + e->ahead_len;
+    size_t len =
+        sizeof(TcgBlock) + links + places + fixes + tcg_block_guest_bytes(draft) + e->ahead_len;
+    uint8_t *at;
     TcgBlock *block = tcg_pool_alloc(&e->machine->pool, len + TCG_INSN_BYTES);
 
     e->a.fixes_len = (uint16_t)MIN(max, VIT_ARRAY_LEN(e->fixes));
@@ -368,8 +434,11 @@ new_block(TcgEmit *e, const TcgBlock *draft)
     block->fixes = (TcgFix *)((char *)block->places + places);
     block->bytes = (uint8_t *)block->fixes + fixes;
     memcpy(block->places, e->places, places);
-    memcpy((uint8_t *)block->bytes, e->source, draft->len);
-    memcpy((uint8_t *)block->bytes + draft->len, e->ahead, e->ahead_len);
+    at = mempcpy((uint8_t *)block->bytes, e->source, draft->len);
+    at = mempcpy(at, e->ahead, e->ahead_len);
+    for (unsigned i = 0; i < draft->n_parts; i++) {
+        at = mempcpy(at, e->part_source[i], draft->parts[i].len);
+    }
     block->ahead_offset = e->ahead_offset;
     block->ahead_len = (uint16_t)e->ahead_len;
     return block;
@@ -388,7 +457,7 @@ finish_links(TcgEmit *e, TcgBlock *block)
                                      .mode = e->links[i].mode,
                                      .backward = e->links[i].backward,
                                      .in_memory = e->links[i].in_memory,
-                                     .far = e->links[i].far,
+                                     .returns = e->links[i].returns,
                                      .flags_dead = e->links[i].flags_dead,
                                      .ungrouped = e->links[i].ungrouped };
     }
@@ -480,6 +549,8 @@ begin_block(TcgEmit *e, TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *seco
     e->live_in[0] = X86_FLAGS_ARITH;
     e->exit_live[0] = false;
     e->kept = 0;
+    e->first_len = e->n_parts = 0;
+    e->went_back = false;
     memset(&e->loop, 0, sizeof(e->loop));
 }
 
@@ -495,7 +566,17 @@ make_block(TcgEmit *e, TcgBlock *draft, const TcgFetch *fetch, bool loops)
     e->softs = draft->softs;
     e->code_host = fetch->host + offset;
     e->pcs[0] = draft->pc;
-    choose(e, read_source(e, fetch, offset), offset);
+    choose(e, e->source, read_source(e, fetch, offset), offset);
+    last = &e->insns[MAX(e->n_insns, 1) - 1];
+    draft->len = e->n_insns ? (uint16_t)(e->pcs[e->n_insns - 1] + last->length - draft->pc)
+                            : (uint16_t)MIN(TCG_INSN_BYTES, VIT_PAGE_SIZE - offset);
+    e->first_len = draft->len;
+    e->hot = tcg_is_hot(machine, offset, e->source, draft->len);
+    if (e->hot && e->n_insns && !e->second && !e->checked && !e->ungrouped) {
+        follow_jumps(e, fetch);
+    }
+    draft->n_parts = (uint16_t)e->n_parts;
+    memcpy(draft->parts, e->parts, sizeof(draft->parts));
     look_ahead(e, fetch);
     find_live_flags(e);
     if (loops) {
@@ -504,10 +585,8 @@ make_block(TcgEmit *e, TcgBlock *draft, const TcgFetch *fetch, bool loops)
     tcg_groups_find(&e->groups, e->insns, e->uses, e->pcs,
                     e->ungrouped || e->softs.count ? 0 : e->n_insns, e->code64, e->loop.len);
     tcg_loop_plan(e);
-    last = &e->insns[MAX(e->n_insns, 1) - 1];
-    draft->len = e->n_insns ? (uint16_t)(e->pcs[e->n_insns - 1] + last->length - draft->pc)
-                            : (uint16_t)MIN(TCG_INSN_BYTES, VIT_PAGE_SIZE - offset);
-    e->hot = draft->hot = e->loop.len || tcg_is_hot(machine, offset, e->source, draft->len);
+    e->hot |= e->loop.len > 0;
+    draft->hot = e->hot;
     tcg_asm_init(&e->a, machine->code + machine->code_used, HOST_BYTES_MAX,
                  tcg_exec_delta(machine));
     if (!draft->second && !draft->checked && !draft->ungrouped && tcg_may_copy(machine, fetch)) {
@@ -561,7 +640,7 @@ tcg_translate(TcgCpu *cpu, const TcgFetch *fetch, const TcgFetch *second, uint64
     machine->cold_used += (cold + 3) & ~(size_t)3; /* it may have jumps that are rewritten */
     machine->translated_blocks++;
     machine->translated_insns += e->n_insns;
-    machine->translated_guest_bytes += block->len;
+    machine->translated_guest_bytes += tcg_block_guest_bytes(block);
     machine->host_bytes += hot + cold;
     machine->cold_bytes += cold;
     machine->checked_blocks += block->checked;

@@ -685,6 +685,12 @@ theme_may_loop(const Theme *theme)
 
 /* ---- Cases ---- */
 
+static bool
+is_shift_by_cl(const X86OpRow *row)
+{
+    return row->map == X86_MAP_1B && (row->opcode & 0xfe) == 0xd2 && row->modrm_reg >= 4;
+}
+
 /* Backwards: flags that are read before they are written, all of them behind the stream. */
 static void
 find_live(OracleCase *c)
@@ -705,7 +711,11 @@ find_live(OracleCase *c)
         for (unsigned j = i + 1; j <= c->count; j++) {
             live |= c->start[j] == c->target[i] ? c->live[j] : 0;
         }
-        c->live[i] = c->read[i] | (live & ~(row->flags_written | row->flags_undefined));
+        if (is_shift_by_cl(row)) {
+            c->live[i] = live; /* it writes them or leaves them to who reads them */
+        } else {
+            c->live[i] = c->read[i] | (live & ~(row->flags_written | row->flags_undefined));
+        }
     }
 }
 
