@@ -45,16 +45,20 @@ machine_vcpu_has_work(const MachineVcpu *vcpu)
 static void
 vcpu_kick(VitCpu *cpu)
 {
-    MachineVcpu *vcpu = cpu->kick_opaque;
+    MachineVcpu *vcpu = cpu->kick_opaque, *sleeper = NULL;
     Machine *machine = vcpu->machine;
 
     g_mutex_lock(&machine->control);
     if (machine_takes_turns(machine)) {
-        g_cond_signal(&machine->vcpus[0].wake);
+        sleeper = &machine->vcpus[0];
     } else if (vcpu->parked) { /* a call of the host's system, otherwise for nothing */
-        g_cond_signal(&vcpu->wake);
+        sleeper = vcpu;
     }
     g_mutex_unlock(&machine->control);
+    /* Signalled before, it would wake only to wait for the mutex: two more calls for each of us. */
+    if (sleeper) {
+        g_cond_signal(&sleeper->wake);
+    }
 }
 
 static void
