@@ -85,6 +85,7 @@ uring_init(BlkAio *aio, GError **error)
         return false;
     }
     aio->poller.fd = aio->ring.ring_fd;
+    aio->poller.is_cheap = true;
     return true;
 }
 

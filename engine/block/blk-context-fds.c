@@ -54,24 +54,44 @@ blk_poller_add(BlkContext *context, BlkPoller *poller)
     if (get_epoll_fd(poller->loop) >= 0) {
         epoll_ctl(poller->loop->epoll_fd, EPOLL_CTL_ADD, poller->fd, &event);
     }
+    if (poller->is_cheap) {
+        poller->next = poller->loop->pollers;
+        poller->loop->pollers = poller;
+    }
 }
 
 void
 blk_poller_remove(BlkPoller *poller)
 {
+    BlkPoller **at = &poller->loop->pollers;
+
     epoll_ctl(poller->loop->epoll_fd, EPOLL_CTL_DEL, poller->fd, NULL);
+    while (*at && *at != poller) {
+        at = &(*at)->next;
+    }
+    if (*at) {
+        *at = poller->next;
+    }
 }
 
 void
 blk_poller_expect(BlkPoller *poller, bool more)
 {
-    poller->loop->fd_waiters += more ? 1 : -1;
+    unsigned *count = poller->is_cheap ? &poller->expected : &poller->loop->fd_waiters;
+
+    *count += more ? 1 : -1;
 }
 
 void
 blk_loop_collect_fds(BlkLoop *loop)
 {
     struct epoll_event events[16];
+
+    for (BlkPoller *poller = loop->pollers; poller; poller = poller->next) {
+        if (poller->expected > 0) {
+            poller->func(poller->opaque);
+        }
+    }
     int count =
         loop->fd_waiters > 0 ? epoll_wait(loop->epoll_fd, events, VIT_ARRAY_LEN(events), 0) : 0;
 

@@ -41,6 +41,7 @@ struct BlkLoop {
     unsigned dispatch_depth;
     int epoll_fd; /* -1 until somebody waits for a descriptor */
     unsigned fd_waiters;
+    BlkPoller *pollers; /* those that are asked without the host's help */
 };
 
 struct BlkContext {

@@ -48,9 +48,12 @@ typedef struct BlkWaitQueue {
 /* Something whose descriptor becomes readable when it has results. Embedded. */
 typedef struct BlkPoller {
     int fd;
+    bool is_cheap; /* func needs no system call to see that there are none: it is always asked */
     void (*func)(void *opaque); /* takes the results; does not wait */
     void *opaque;
     BlkLoop *loop;
+    unsigned expected;
+    struct BlkPoller *next; /* of the loop's that are cheap */
 } BlkPoller;
 
 /* MAIN_CONTEXT may be NULL: then the context runs only while it is polled. LOCK may be NULL. */
