@@ -156,31 +156,46 @@ tcg_tlb_mem(unsigned view, bool write, size_t member)
     return tcg_mem_index(TCG_CTX, TCG_T1, 0, table_offset(view, write, member));
 }
 
+/* To the slow path unless SIZE bytes at T0 are in a page, with RCX parked; T1 = the word at HOST,
+ * then RCX is back. BEFORE: T0 may be some bytes before the page, as the tag may be any. */
+static void
+test_transparent(TcgEmit *e, TcgCold *cold, unsigned size, bool before, TcgMem host)
+{
+    TcgMem page_bits = hot(offsetof(TcgHot, page_bits));
+    TcgLabel hit = { 0 };
+    TcgAsm *a = &e->a;
+
+    if (size > 1 && before) {
+        tcg_asm_lea(a, 8, TCG_T1, tcg_mem(TCG_T0, (int32_t)size - 1));
+        tcg_asm_pext_rrm(a, 8, X86_RCX, TCG_T0, page_bits);
+        tcg_asm_pext_rrm(a, 8, TCG_T1, TCG_T1, page_bits);
+        tcg_asm_lea(a, 8, X86_RCX, tcg_mem_index(X86_RCX, TCG_T1, 0, 0));
+    } else if (size > 1) {
+        tcg_asm_lea(a, 8, X86_RCX, tcg_mem(TCG_T0, (int32_t)size - 1));
+        tcg_asm_pext_rrm(a, 8, X86_RCX, X86_RCX, page_bits);
+    } else {
+        tcg_asm_pext_rrm(a, 8, X86_RCX, TCG_T0, page_bits);
+    }
+    tcg_asm_mov_rm(a, 8, TCG_T1, host);
+    tcg_asm_jrcxz(a, &hit);
+    tcg_asm_jmp(a, &cold->slow);
+    tcg_asm_bind(a, &hit);
+    tcg_asm_mov_rm(a, 8, X86_RCX, hot(offsetof(TcgHot, park)));
+}
+
 static void
 check_transparent(TcgEmit *e, TcgCold *cold, unsigned size, bool write)
 {
     TcgAsm *a = &e->a;
-    TcgLabel hit = { 0 };
     int32_t tag = table_offset(e->view, write, offsetof(TcgTlbEntry, tag));
     int32_t host = table_offset(e->view, write, offsetof(TcgTlbEntry, host));
-    TcgMem page_bits = hot(offsetof(TcgHot, page_bits));
 
     tcg_asm_mov_mr(a, 8, hot(offsetof(TcgHot, park)), X86_RCX);
     tcg_asm_pext_rrm(a, 8, TCG_T1, TCG_T0, hot(offsetof(TcgHot, tlb_index_bits)));
     tcg_asm_lea(a, 8, TCG_T1, tcg_mem_index(TCG_T1, TCG_T1, 0, 0));
     tcg_asm_mov_rm(a, 8, X86_RCX, tcg_mem_index(TCG_CTX, TCG_T1, 3, tag));
     tcg_asm_lea(a, 8, TCG_T0, tcg_mem_index(TCG_T0, X86_RCX, 0, 0));
-    if (size > 1) {
-        tcg_asm_lea(a, 8, X86_RCX, tcg_mem(TCG_T0, (int32_t)size - 1));
-        tcg_asm_pext_rrm(a, 8, X86_RCX, X86_RCX, page_bits);
-    } else {
-        tcg_asm_pext_rrm(a, 8, X86_RCX, TCG_T0, page_bits);
-    }
-    tcg_asm_mov_rm(a, 8, TCG_T1, tcg_mem_index(TCG_CTX, TCG_T1, 3, host));
-    tcg_asm_jrcxz(a, &hit);
-    tcg_asm_jmp(a, &cold->slow);
-    tcg_asm_bind(a, &hit);
-    tcg_asm_mov_rm(a, 8, X86_RCX, hot(offsetof(TcgHot, park)));
+    test_transparent(e, cold, size, false, tcg_mem_index(TCG_CTX, TCG_T1, 3, host));
 }
 
 void
@@ -213,22 +228,32 @@ add_tag(TcgEmit *e, const TcgEa *ea, TcgMem tag)
         tcg_asm_mov_rm(a, 8, TCG_T0, tag);
         tcg_asm_lea(a, 8, TCG_T0,
                     tcg_mem_index(TCG_T0, reg, base ? 0 : ea->scale, (int32_t)ea->disp));
+    } else if (e->flags_live) {
+        tcg_emit_ea(e, ea);
+        tcg_asm_mov_rm(a, 8, TCG_T1, tag);
+        tcg_asm_lea(a, 8, TCG_T0, tcg_mem_index(TCG_T0, TCG_T1, 0, 0));
     } else {
         tcg_emit_ea(e, ea);
         tcg_asm_alu_rm(a, TCG_ADD, 8, TCG_T0, tag);
     }
 }
 
-/* The check of the page in SLOT. */
+/* The check of the page in COLD's slot. */
 static void
-check_near(TcgEmit *e, const TcgEa *ea, unsigned size, unsigned slot, TcgLabel *fail)
+check_near(TcgEmit *e, const TcgEa *ea, unsigned size, TcgCold *cold)
 {
+    TcgMem host = near_mem(cold->near, offsetof(TcgTlbEntry, host));
     TcgAsm *a = &e->a;
 
-    add_tag(e, ea, near_mem(slot, offsetof(TcgTlbEntry, tag)));
-    tcg_asm_mov_rm(a, 8, TCG_T1, near_mem(slot, offsetof(TcgTlbEntry, host)));
+    add_tag(e, ea, near_mem(cold->near, offsetof(TcgTlbEntry, tag)));
+    if (cold->parked) {
+        tcg_asm_mov_mr(a, 8, hot(offsetof(TcgHot, park)), X86_RCX);
+        test_transparent(e, cold, size, true, host);
+        return;
+    }
+    tcg_asm_mov_rm(a, 8, TCG_T1, host);
     tcg_asm_alu_ri(a, TCG_CMP, 8, TCG_T0, (int32_t)(VIT_PAGE_SIZE - size));
-    tcg_asm_jcc(a, TCG_A, fail);
+    tcg_asm_jcc(a, TCG_A, &cold->slow);
 }
 
 /* Where it failed, with the address in T0: perhaps the tables have it. */
@@ -239,6 +264,17 @@ look_further(TcgEmit *e, TcgCold *cold)
     TcgAsm *a = &e->a;
 
     tcg_asm_mov_ri(a, TCG_T1, (uint64_t)cold->near << 12 | (VIT_PAGE_SIZE - size));
+    if (cold->parked) {
+        TcgLabel no = { 0 };
+        tcg_asm_pushf(a);
+        tcg_asm_call_to(a, e->machine->thunks.near[e->view][cold->is_write]);
+        tcg_asm_jcc_short(a, TCG_A, &no);
+        tcg_asm_popf(a);
+        tcg_asm_jmp(a, &cold->hit);
+        tcg_asm_bind(a, &no);
+        tcg_asm_popf(a);
+        return;
+    }
     tcg_asm_call_to(a, e->machine->thunks.near[e->view][cold->is_write]);
     tcg_asm_jcc(a, TCG_BE, &cold->hit);
 }
@@ -293,11 +329,11 @@ check(TcgEmit *e, const TcgEa *ea, unsigned size, bool write)
         return NULL;
     }
     tcg_asm_bind(&e->a, &cold->again);
-    if (!cold->parked && !cold->leaves) {
+    if (!cold->leaves) {
         cold->near = near_slot(e, ea, write);
     }
     if (cold->near != TCG_NEAR_NONE) {
-        check_near(e, ea, size, cold->near, &cold->slow);
+        check_near(e, ea, size, cold);
     } else if (cold->parked) {
         tcg_emit_ea(e, ea);
         check_transparent(e, cold, size, write);
