@@ -115,3 +115,31 @@ blk_write_bounced(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *ve
     free(buf);
     return ret;
 }
+
+/* ---- memory in one piece ---- */
+
+int
+blk_read_by_copy(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at,
+                 BlkBufferFunc func)
+{
+    g_autofree uint8_t *buf = g_try_malloc(MAX(len, 1));
+    int ret = buf ? func(node, offset, len, buf) : -ENOMEM;
+
+    if (ret == 0) {
+        blk_vec_scatter(vec, at, buf, len);
+    }
+    return ret;
+}
+
+int
+blk_write_by_copy(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at,
+                  BlkBufferFunc func)
+{
+    g_autofree uint8_t *buf = g_try_malloc(MAX(len, 1));
+
+    if (!buf) {
+        return -ENOMEM;
+    }
+    blk_vec_gather(vec, at, buf, len);
+    return func(node, offset, len, buf);
+}

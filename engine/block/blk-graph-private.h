@@ -45,6 +45,12 @@ int blk_write_bounced(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec
                       unsigned flags);
 int blk_write_aligned(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at,
                       unsigned flags);
+/* Reads and writes of drivers whose library takes one piece of memory: FUNC gets a copy. [fiber] */
+typedef int (*BlkBufferFunc)(BlkNode *node, uint64_t offset, uint64_t len, uint8_t *buf);
+int blk_read_by_copy(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at,
+                     BlkBufferFunc func);
+int blk_write_by_copy(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at,
+                      BlkBufferFunc func);
 bool blk_graph_has_drive(BlkGraph *graph, const char *id);
 /* Puts FILENAME into OPTIONS as options of a protocol node, keys preceded by PREFIX. */
 bool blk_options_add_protocol_name(BlkGraph *graph, BlkOptions *options, const char *prefix,

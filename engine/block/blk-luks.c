@@ -13,6 +13,7 @@
 
 #include "vit-error.h"
 
+#include <errno.h>
 #include <gcrypt.h>
 #include <inttypes.h>
 #include <string.h>
@@ -214,6 +215,33 @@ blk_cipher_run(const BlkCipher *cipher, bool encrypt, uint64_t sector, uint8_t *
     gcry_cipher_close(handle);
     gcry_cipher_close(essiv);
     return ok;
+}
+
+typedef struct CipherJob {
+    const BlkCipher *cipher;
+    bool encrypt;
+    uint64_t sector;
+    uint8_t *buf;
+    size_t len;
+} CipherJob;
+
+static int
+cipher_worker(void *arg)
+{
+    const CipherJob *job = arg;
+
+    return blk_cipher_run(job->cipher, job->encrypt, job->sector, job->buf, job->len) ? 0 : -EIO;
+}
+
+int
+blk_cipher_run_here(BlkContext *context, const BlkCipher *cipher, bool encrypt, uint64_t sector,
+                    uint8_t *buf, size_t len)
+{
+    CipherJob job = {
+        .cipher = cipher, .encrypt = encrypt, .sector = sector, .buf = buf, .len = len
+    };
+
+    return cipher ? blk_pool_run_here(context, NULL, cipher_worker, &job) : -EACCES;
 }
 
 /* ---- the header's bytes ---- */

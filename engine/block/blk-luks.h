@@ -8,6 +8,7 @@
  * Thread: pure computation that takes long; call it on workers. A BlkCipher is constant once it is
  * made and may be used by several threads. */
 
+#include "blk-context.h"
 #include "vit-types.h"
 
 #include <glib.h>
@@ -48,6 +49,11 @@ void blk_cipher_free(BlkCipher *cipher);
 /* LEN is a multiple of 512; SECTOR the number of the first. False only when memory is short. */
 bool blk_cipher_run(const BlkCipher *cipher, bool encrypt, uint64_t sector, uint8_t *buf,
                     size_t len);
+/* The same where it holds up nobody else; 0 or a negative errno. CIPHER may be NULL: -EACCES.
+ * [fiber]
+ */
+int blk_cipher_run_here(BlkContext *context, const BlkCipher *cipher, bool encrypt, uint64_t sector,
+                        uint8_t *buf, size_t len);
 
 /* False with ERROR naming the field; NAME and OFFSET say where the header lies. */
 bool blk_luks_parse(BlkLuks *luks, const uint8_t *buf, size_t len, const char *name,

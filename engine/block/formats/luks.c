@@ -111,41 +111,22 @@ luks_get_len(BlkNode *node)
 
 /* ---- data ---- */
 
-typedef struct CryptJob {
-    const BlkCipher *cipher;
-    bool encrypt;
-    uint64_t sector;
-    uint8_t *buf;
-    size_t len;
-} CryptJob;
-
-static int
-crypt_worker(void *arg)
-{
-    const CryptJob *job = arg;
-
-    return blk_cipher_run(job->cipher, job->encrypt, job->sector, job->buf, job->len) ? 0 : -EIO;
-}
-
 static int
 run_chunk(BlkNode *node, bool write, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at,
           uint8_t *buf)
 {
     const LuksDisk *disk = node->state;
-    CryptJob job = { .cipher = disk->luks.master,
-                     .encrypt = write,
-                     .sector = offset / FMT_SECTOR_BYTES,
-                     .buf = buf,
-                     .len = len };
+    uint64_t sector = offset / FMT_SECTOR_BYTES;
     int ret;
 
     if (write) {
         blk_vec_gather(vec, at, buf, len);
-        ret = blk_pool_run_here(node->context, NULL, crypt_worker, &job);
+        ret = blk_cipher_run_here(node->context, disk->luks.master, true, sector, buf, len);
         return ret < 0 ? ret : blk_write_buffer(node->file, disk->payload + offset, buf, len, 0);
     }
     ret = blk_read_buffer(node->file, disk->payload + offset, buf, len);
-    ret = ret < 0 ? ret : blk_pool_run_here(node->context, NULL, crypt_worker, &job);
+    ret = ret < 0 ? ret
+                  : blk_cipher_run_here(node->context, disk->luks.master, false, sector, buf, len);
     if (ret == 0) {
         blk_vec_scatter(vec, at, buf, len);
     }

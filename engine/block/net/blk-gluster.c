@@ -317,14 +317,28 @@ run(BlkNode *node, GlusterJob *job, int (*func)(void *arg))
 }
 
 static int
+read_into(BlkNode *node, uint64_t offset, uint64_t len, uint8_t *buf)
+{
+    GlusterJob job = { .offset = offset, .len = len, .buf = buf };
+
+    return run(node, &job, run_read);
+}
+
+static int
 gluster_read(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at)
 {
-    g_autofree uint8_t *buf = g_try_malloc(MAX(len, 1));
+    return blk_read_by_copy(node, offset, len, vec, at, read_into);
+}
+
+static int
+write_from(BlkNode *node, uint64_t offset, uint64_t len, uint8_t *buf)
+{
+    Gluster *gluster = node->state;
     GlusterJob job = { .offset = offset, .len = len, .buf = buf };
-    int ret = buf ? run(node, &job, run_read) : -ENOMEM;
+    int ret = run(node, &job, run_write);
 
     if (ret == 0) {
-        blk_vec_scatter(vec, at, buf, len);
+        gluster->len = MAX(gluster->len, offset + len);
     }
     return ret;
 }
@@ -333,20 +347,7 @@ static int
 gluster_write(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at,
               unsigned flags)
 {
-    Gluster *gluster = node->state;
-    g_autofree uint8_t *buf = g_try_malloc(MAX(len, 1));
-    GlusterJob job = { .offset = offset, .len = len, .buf = buf };
-    int ret;
-
-    if (!buf) {
-        return -ENOMEM;
-    }
-    blk_vec_gather(vec, at, buf, len);
-    ret = run(node, &job, run_write);
-    if (ret == 0) {
-        gluster->len = MAX(gluster->len, offset + len);
-    }
-    return ret;
+    return blk_write_by_copy(node, offset, len, vec, at, write_from);
 }
 
 static int

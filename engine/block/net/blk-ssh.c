@@ -270,14 +270,28 @@ run(BlkNode *node, SshJob *job, int (*func)(void *arg))
 }
 
 static int
+read_into(BlkNode *node, uint64_t offset, uint64_t len, uint8_t *buf)
+{
+    SshJob job = { .offset = offset, .len = len, .buf = buf };
+
+    return run(node, &job, run_read);
+}
+
+static int
 ssh_node_read(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at)
 {
-    g_autofree uint8_t *buf = g_try_malloc(MAX(len, 1));
+    return blk_read_by_copy(node, offset, len, vec, at, read_into);
+}
+
+static int
+write_from(BlkNode *node, uint64_t offset, uint64_t len, uint8_t *buf)
+{
+    Ssh *ssh = node->state;
     SshJob job = { .offset = offset, .len = len, .buf = buf };
-    int ret = buf ? run(node, &job, run_read) : -ENOMEM;
+    int ret = run(node, &job, run_write);
 
     if (ret == 0) {
-        blk_vec_scatter(vec, at, buf, len);
+        ssh->len = MAX(ssh->len, offset + len);
     }
     return ret;
 }
@@ -286,20 +300,7 @@ static int
 ssh_node_write(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint64_t at,
                unsigned flags)
 {
-    g_autofree uint8_t *buf = g_try_malloc(MAX(len, 1));
-    Ssh *ssh = node->state;
-    SshJob job = { .offset = offset, .len = len, .buf = buf };
-    int ret;
-
-    if (!buf) {
-        return -ENOMEM;
-    }
-    blk_vec_gather(vec, at, buf, len);
-    ret = run(node, &job, run_write);
-    if (ret == 0) {
-        ssh->len = MAX(ssh->len, offset + len);
-    }
-    return ret;
+    return blk_write_by_copy(node, offset, len, vec, at, write_from);
 }
 
 static int

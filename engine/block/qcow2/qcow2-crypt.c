@@ -115,34 +115,14 @@ qcow2_crypt_free(Qcow2Crypt *crypt)
 
 /* ---- data ---- */
 
-typedef struct CryptJob {
-    const BlkCipher *cipher;
-    bool encrypt;
-    uint64_t sector;
-    uint8_t *buf;
-    size_t len;
-} CryptJob;
-
-static int
-crypt_worker(void *arg)
-{
-    const CryptJob *job = arg;
-
-    return blk_cipher_run(job->cipher, job->encrypt, job->sector, job->buf, job->len) ? 0 : -EIO;
-}
-
 int
 qcow2_crypt_run(BlkContext *context, Qcow2Crypt *crypt, bool encrypt, uint64_t guest_offset,
                 uint64_t host_offset, void *buf, size_t len)
 {
     uint64_t offset = crypt->is_luks ? host_offset : guest_offset;
-    CryptJob job = { .cipher = crypt->luks.master,
-                     .encrypt = encrypt,
-                     .sector = offset / QCOW2_SECTOR_BYTES,
-                     .buf = buf,
-                     .len = len };
 
-    return crypt->luks.master ? blk_pool_run_here(context, NULL, crypt_worker, &job) : -EACCES;
+    return blk_cipher_run_here(context, crypt->luks.master, encrypt, offset / QCOW2_SECTOR_BYTES,
+                               buf, len);
 }
 
 /* ---- new images ---- */
