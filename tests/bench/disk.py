@@ -78,7 +78,8 @@ def run_guest(program, kernel, initrd, image, options):
                         started[words[1]] = (now, cpu)
                     elif words[:1] == ["END"]:
                         clock, before = started[words[1]]
-                        rows[words[1]] = (now - clock, cpu - before, int(words[2]))
+                        # Both lines may come at once on a host that was late to look.
+                        rows[words[1]] = (max(now - clock, 1e-3), cpu - before, int(words[2]))
                     elif words[:1] == ["FAILED"] or words[:1] == ["ALL-DONE"]:
                         if words[0] == "FAILED":
                             raise RuntimeError(line.decode())
