@@ -159,4 +159,24 @@ PROGRAM(by_nothing)
     jmp 1b
 END(by_nothing)
 
+/* A carry goes over an access that finds a page and, in turn, the end of the one before: RBX = a
+ * digest of both. */
+    .balign 16
+PROGRAM(carried)
+    movabsq $0x1122334455667788, %rax
+    movq %rax, 0x200ff8
+    movabsq $0x0102030405060708, %rax
+    movq %rax, 0x201000
+    movl $0x201000, %esi
+    movl $40, %ecx
+    xorl %ebx, %ebx
+1:  cmpl $25, %ecx
+    movq (%rsi), %rax
+    adcq %rax, %rbx
+    xorl $0x1ffc, %esi          /* 0x200ffc and back */
+    decl %ecx
+    jnz 1b
+    hlt
+END(carried)
+
     .section .note.GNU-stack,"",@progbits

@@ -3,7 +3,8 @@
 
 /* Blocks that go on behind direct jumps, and what goes with them: flags over the jumps, writes to
  * what lies behind one, circles that a request to leave must end; returns whose page was mapped
- * anew meanwhile; flags that a shift by nothing leaves to a fault. Guest programs in follow.S. */
+ * anew meanwhile; flags that a shift by nothing leaves to a fault, and those over an access. Guest
+ * programs in follow.S. */
 
 #include "tcg-rig.h"
 
@@ -13,6 +14,7 @@ TCG_RIG_PROGRAM(own_part);
 TCG_RIG_PROGRAM(circle);
 TCG_RIG_PROGRAM(mapped_anew);
 TCG_RIG_PROGRAM(by_nothing);
+TCG_RIG_PROGRAM(carried);
 
 enum { HANDLER = 0x6000 };
 
@@ -131,6 +133,21 @@ test_by_nothing(void)
     }
 }
 
+/* What a check with live flags finds in its slot is never the page behind the address. */
+static void
+test_carried(void)
+{
+    const uint64_t whole = 0x0102030405060708, over = 0x0506070811223344;
+
+    for (unsigned i = 0; i < VIT_ARRAY_LEN(modes); i++) {
+        TcgRig f;
+
+        tcg_rig_init(&f, &modes[i], true); /* neighbours lie apart */
+        g_assert_cmphex(TCG_RIG_RUN(&f, carried), ==, 20 * whole + 20 * over + 24);
+        tcg_rig_finish(&f);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -139,5 +156,6 @@ main(int argc, char **argv)
     g_test_add_func("/tcg/follow/parts", test_parts);
     g_test_add_func("/tcg/follow/circle", test_circle);
     g_test_add_func("/tcg/follow/by-nothing", test_by_nothing);
+    g_test_add_func("/tcg/follow/carried", test_carried);
     return g_test_run();
 }
