@@ -298,7 +298,9 @@ test_two_threads(void)
     g_atomic_int_set(&shared.quit, 1);
     g_main_context_wakeup(shared.main_context);
     g_thread_join(thread);
+    vit_lock_take(&shared.lock); /* a worker may only now have let go of it */
     blk_context_free(shared.context);
+    vit_lock_release(&shared.lock);
     vit_lock_finish(&shared.lock);
     g_main_context_unref(shared.main_context);
 }
