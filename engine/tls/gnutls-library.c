@@ -13,7 +13,7 @@ gnutls_library_load(GnutlsLibrary *library, GError **error)
         GNUTLS_LIBRARY_FUNCTIONS(VIT_LATE_ROW, GnutlsLibrary){ 0 },
     };
     static const VitLateLibrary late = {
-        .title = "GnuTLS", .purpose = "TLS needs", .names = names, .functions = functions
+        .title = "GnuTLS", .purpose = "Encrypted connections", .names = names, .functions = functions
     };
 
     library->handle = vit_late_library_load(&late, library, error);

@@ -12,7 +12,6 @@
 
 #include <json-glib/json-glib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 typedef struct Rule {
     char *match;
@@ -23,7 +22,6 @@ struct VitAuthz {
     char *identity; /* simple */
     char *filename;
     bool refresh;
-    struct timespec changed;
     GPtrArray *rules; /* NULL: unreadable, nobody may */
     bool allow_others;
 };
@@ -124,22 +122,13 @@ read_rules(VitAuthz *authz, GError **error)
     return true;
 }
 
+/* Read anew for each connection, which is rare: the time of a change is too coarse to see one by. */
 static void
 refresh(VitAuthz *authz)
 {
-    struct stat st;
-
-    if (!authz->refresh) {
-        return;
-    }
-    if (stat(authz->filename, &st) < 0 ||
-        (memcmp(&st.st_mtim, &authz->changed, sizeof(st.st_mtim)) != 0 &&
-         !read_rules(authz, NULL))) {
+    if (authz->refresh && !read_rules(authz, NULL)) {
         g_clear_pointer(&authz->rules, g_ptr_array_unref);
-        memset(&authz->changed, 0, sizeof(authz->changed));
-        return;
     }
-    authz->changed = st.st_mtim;
 }
 
 VitAuthz *
@@ -155,7 +144,6 @@ VitAuthz *
 vit_authz_new_list_file(const char *filename, bool refresh_it, GError **error)
 {
     VitAuthz *authz = g_new0(VitAuthz, 1);
-    struct stat st;
 
     authz->filename = g_strdup(filename);
     authz->refresh = refresh_it;
@@ -163,9 +151,6 @@ vit_authz_new_list_file(const char *filename, bool refresh_it, GError **error)
         g_prefix_error(error, "The rules of '%s' cannot be used: ", filename);
         vit_authz_free(authz);
         return NULL;
-    }
-    if (stat(filename, &st) == 0) {
-        authz->changed = st.st_mtim;
     }
     return authz;
 }
