@@ -145,6 +145,7 @@ x86_exec_evex(X86Core *core, const X86Insn *insn)
     X86StubCall call = { .mxcsr = core->s.mxcsr, .host_mxcsr = X86_MXCSR_DEFAULT };
     X86Vector buffer;
     uint64_t offset = 0;
+    X86HostFault fault;
     void *memory = NULL;
 
     evex_check(core, insn);
@@ -158,7 +159,11 @@ x86_exec_evex(X86Core *core, const X86Insn *insn)
             call.gpr[i] = *general_operand(core, insn, plan->gpr_in[i]);
         }
     }
-    if (plan->evex(&call, memory, core->s.zmm, NULL, core->s.opmask)) {
+    fault = plan->evex(&call, memory, core->s.zmm, NULL, core->s.opmask);
+    if (fault == X86_HOST_FAULT_UNDEFINED) {
+        x86_fault(core, X86_EXC_UD);
+    }
+    if (fault == X86_HOST_FAULT_FP) {
         core->s.mxcsr = call.mxcsr;
         x86_fault(core, core->s.cr4 & X86_CR4_OSXMMEXCPT ? X86_EXC_XM : X86_EXC_UD);
     }

@@ -78,8 +78,11 @@ commit_gprs(X86Core *core, const X86Insn *insn, const X86VectorPlan *plan, const
 
 /* An MMX operand has turned the x87 state to MMX by then. */
 static _Noreturn void
-simd_fp_exception(X86Core *core, const X86VectorPlan *plan, uint32_t mxcsr)
+simd_fault(X86Core *core, const X86VectorPlan *plan, X86HostFault fault, uint32_t mxcsr)
 {
+    if (fault == X86_HOST_FAULT_UNDEFINED) {
+        x86_fault(core, X86_EXC_UD);
+    }
     core->s.mxcsr = mxcsr;
     if (plan->uses_mmx) {
         x86_mmx_enter(core);
@@ -183,6 +186,7 @@ x86_exec_simd(X86Core *core, const X86Insn *insn)
     X86StubCall call;
     X86Vector buffer;
     uint64_t offset = 0;
+    X86HostFault fault;
     void *rm, *reg;
 
     if (!simd_begin(core, insn, plan)) {
@@ -202,9 +206,10 @@ x86_exec_simd(X86Core *core, const X86Insn *insn)
     }
     call.mxcsr = core->s.mxcsr;
     call.host_mxcsr = X86_MXCSR_DEFAULT;
-    if (plan->simd(&call, rm, &core->s.zmm[insn->vvvv], is4_reg(core, insn), reg,
-                   &core->s.zmm[0])) {
-        simd_fp_exception(core, plan, call.mxcsr);
+    fault =
+        plan->simd(&call, rm, &core->s.zmm[insn->vvvv], is4_reg(core, insn), reg, &core->s.zmm[0]);
+    if (fault != X86_HOST_FAULT_NONE) {
+        simd_fault(core, plan, fault, call.mxcsr);
     }
     if (rm == &buffer && (plan->memory_access & X86_ACC_W)) {
         x86_write_bytes(core, insn->segment, offset, &buffer, plan->memory_size);

@@ -372,6 +372,8 @@ emit_simd(Emitter *e, X86VectorPlan *plan, const X86Insn *insn, X86HostBlock *bl
     if (row->flags_written) {
         emit_store_flags(e);
     }
+    EMIT(e, 0x31, 0xc0); /* X86_HOST_FAULT_NONE; a fault goes on behind it, with its own in EAX */
+    block->recover_offset = (uint32_t)(e->at - e->start);
     if (floating) {
         emit_stmxcsr(e);
         emit_ldmxcsr(e, offsetof(X86StubCall, host_mxcsr));
@@ -382,19 +384,7 @@ emit_simd(Emitter *e, X86VectorPlan *plan, const X86Insn *insn, X86HostBlock *bl
     if (e->vex) {
         EMIT(e, 0xc5, 0xf8, 0x77); /* vzeroupper */
     }
-    EMIT(e, 0x31, 0xc0, 0xc3); /* return false */
-    if (floating) {
-        block->recover_offset = (uint32_t)(e->at - e->start);
-        emit_stmxcsr(e);
-        emit_ldmxcsr(e, offsetof(X86StubCall, host_mxcsr));
-        if (plan->uses_mmx) {
-            EMIT(e, 0x0f, 0x77);
-        }
-        if (e->vex) {
-            EMIT(e, 0xc5, 0xf8, 0x77);
-        }
-        EMIT(e, 0xb8, 1, 0, 0, 0, 0xc3); /* return true */
-    }
+    EMIT(e, 0xc3);
 }
 
 /* EVEX. These stubs work on the registers of the guest's own numbers, so that only memory and
@@ -481,16 +471,6 @@ emit_opcode_evex(Emitter *e, const X86VectorPlan *plan, const X86Insn *insn)
 }
 
 static void
-emit_evex_end(Emitter *e, bool floating, uint8_t answer)
-{
-    if (floating) {
-        emit_stmxcsr(e);
-        emit_ldmxcsr(e, offsetof(X86StubCall, host_mxcsr));
-    }
-    EMIT(e, 0xc5, 0xf8, 0x77, 0xb8, answer, 0, 0, 0, 0xc3); /* vzeroupper; mov eax, ANSWER; ret */
-}
-
-static void
 emit_evex(Emitter *e, X86VectorPlan *plan, const X86Insn *insn, X86HostBlock *block)
 {
     const X86OpRow *row = insn->row;
@@ -524,11 +504,13 @@ emit_evex(Emitter *e, X86VectorPlan *plan, const X86Insn *insn, X86HostBlock *bl
         }
     }
     emit_evex_registers(e, insn, true);
-    emit_evex_end(e, floating, 0);
+    EMIT(e, 0x31, 0xc0); /* as above */
+    block->recover_offset = (uint32_t)(e->at - e->start);
     if (floating) {
-        block->recover_offset = (uint32_t)(e->at - e->start);
-        emit_evex_end(e, true, 1);
+        emit_stmxcsr(e);
+        emit_ldmxcsr(e, offsetof(X86StubCall, host_mxcsr));
     }
+    EMIT(e, 0xc5, 0xf8, 0x77, 0xc3); /* vzeroupper; ret */
 }
 
 static void

@@ -12,6 +12,7 @@
  * Thread: a unit belongs to one CPU and is used by that CPU's thread.
  */
 
+#include "x86-host-fault.h"
 #include "x86-interp.h"
 
 typedef struct X86VectorUnit X86VectorUnit;
@@ -27,13 +28,13 @@ typedef struct X86StubCall {
     uint32_t host_mxcsr;
 } X86StubCall;
 
-/* SIMD: false = done; true = the instruction raised an unmasked floating-point exception, nothing
- * is stored but call->mxcsr. */
-typedef bool (*X86SimdStub)(X86StubCall *call, void *rm, void *vvvv, const void *is4, void *reg,
-                            void *fixed0);
+/* SIMD: where the instruction faults nothing is stored but call->mxcsr, and that only of rows with
+ * X86_ROW_FP_EXC. */
+typedef X86HostFault (*X86SimdStub)(X86StubCall *call, void *rm, void *vvvv, const void *is4,
+                                    void *reg, void *fixed0);
 /* EVEX: works on the registers where they are in the state. */
-typedef bool (*X86EvexStub)(X86StubCall *call, void *memory, X86Vector *zmm, void *unused,
-                            uint64_t *opmask);
+typedef X86HostFault (*X86EvexStub)(X86StubCall *call, void *memory, X86Vector *zmm, void *unused,
+                                    uint64_t *opmask);
 /* x87: runs on the image in FPU. */
 typedef void (*X86X87Stub)(X86StubCall *call, void *memory, X86Fpu *fpu);
 

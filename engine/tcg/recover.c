@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright the Vitrine authors */
 
-/* Host faults of translated code: divide errors, unmasked SIMD exceptions, alignment.
+/* Host faults of translated code: divide errors, unmasked SIMD exceptions, alignment, encodings
+ * that this host's CPU refuses.
  *
  * A host instruction that faults has changed nothing, and neither has the guest instruction that it
  * stands for; so the block is left right there and the interpreter executes that instruction, which
@@ -21,7 +22,7 @@
 enum { MACHINES_MAX = 64 };
 
 static TcgMachine *machines[MACHINES_MAX]; /* atomic; for the signal handler */
-static struct sigaction previous_fpe, previous_segv;
+static struct sigaction previous_fpe, previous_segv, previous_ill;
 
 static const TcgMachine *
 machine_of(uintptr_t pc)
@@ -326,7 +327,10 @@ on_fault(int number, siginfo_t *info, void *context)
                                        : machine->thunks.interpret_leave);
         return;
     }
-    chain(number == SIGFPE ? &previous_fpe : &previous_segv, number, info, context);
+    chain(number == SIGFPE   ? &previous_fpe
+          : number == SIGILL ? &previous_ill
+                             : &previous_segv,
+          number, info, context);
 }
 
 void
@@ -341,6 +345,7 @@ tcg_recover_init(void)
         x86_host_fault_init(); /* its handler comes behind ours */
         sigaction(SIGFPE, &action, &previous_fpe);
         sigaction(SIGSEGV, &action, &previous_segv);
+        sigaction(SIGILL, &action, &previous_ill);
         g_once_init_leave(&done, 1);
     }
 }

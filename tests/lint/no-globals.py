@@ -15,9 +15,9 @@ ALLOWED = re.compile(
 # Objects whose very subject is one per process.
 ALLOWED_IN = {
     # the process's SIGFPE disposition that was there before ours, and that it was replaced
-    "x86-host-fault.c.o": {"done", "previous_sigfpe"},
+    "x86-host-fault.c.o": {"done", "previous_sigfpe", "previous_sigill"},
     # likewise, with SIGSEGV; and where the handler looks up whose code has faulted
-    "recover.c.o": {"done", "previous_fpe", "previous_segv", "machines"},
+    "recover.c.o": {"done", "previous_fpe", "previous_segv", "previous_ill", "machines"},
     # likewise SIGUSR1, which gets a thread out of KVM_RUN
     "kvm-signal.c.o": {"done", "previous_sigusr1"},
 }
