@@ -216,7 +216,7 @@ test_judges(void)
 
     set_up(&rig);
     g_autofree char *disk = block_test_image(&rig.test, "disk", LEN);
-    serve(&rig, disk, "driver=raw", true);
+    serve(&rig, disk, "driver=raw,discard=unmap", true); /* on tmpfs too */
     ret = run_judge(&rig,
                     "qemu-io -f raw 'nbd+unix:///x?socket=%s' -c 'write -P 7 4096 8192' "
                     "-c 'read -P 7 4096 8192' -c 'write -z -u 65536 65536' -c 'flush'",
