@@ -12,9 +12,10 @@ gnutls_library_load(GnutlsLibrary *library, GError **error)
     static const VitLateFunction functions[] = {
         GNUTLS_LIBRARY_FUNCTIONS(VIT_LATE_ROW, GnutlsLibrary){ 0 },
     };
-    static const VitLateLibrary late = {
-        .title = "GnuTLS", .purpose = "Encrypted connections", .names = names, .functions = functions
-    };
+    static const VitLateLibrary late = { .title = "GnuTLS",
+                                         .purpose = "Encrypted connections",
+                                         .names = names,
+                                         .functions = functions };
 
     library->handle = vit_late_library_load(&late, library, error);
     return library->handle != NULL;

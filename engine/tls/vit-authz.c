@@ -122,7 +122,8 @@ read_rules(VitAuthz *authz, GError **error)
     return true;
 }
 
-/* Read anew for each connection, which is rare: the time of a change is too coarse to see one by. */
+/* Read anew for each connection, which is rare: the time of a change is too coarse to see one by.
+ */
 static void
 refresh(VitAuthz *authz)
 {

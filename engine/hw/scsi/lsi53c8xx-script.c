@@ -448,7 +448,7 @@ run_transfer(Lsi *lsi, const Insn *insn)
         return;
     }
     switch (word >> 27 & 7) {
-    case 1: lsi_set32(lsi, LSI_TEMP, lsi_get32(lsi, LSI_DSP)); /* fall through */
+    case 1: lsi_set32(lsi, LSI_TEMP, lsi_get32(lsi, LSI_DSP)); G_GNUC_FALLTHROUGH;
     case 0: lsi_set32(lsi, LSI_DSP, jump_target(lsi, insn, 23)); break;
     case 2: lsi_set32(lsi, LSI_DSP, lsi_get32(lsi, LSI_TEMP)); break;
     case 3:
