@@ -28,7 +28,7 @@ test-x86-segment test-x86-segment-host test-x86-system-fuzz lockstep-firmware lo
 test-facade test-two-machines gdb""".split()
 
 
-# cpu-oracle's exit status where the host is not AMD's, and the word for it.
+# cpu-oracle's exit status where the host is neither AMD's nor Intel's, and the word for it.
 SKIPPED = 77
 
 

@@ -10,6 +10,7 @@
 #include "oracle-encode.h"
 #include "oracle-rows.h"
 #include "oracle-values.h"
+#include "oracle-vendor.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -371,18 +372,29 @@ append(OracleCase *c, OracleContext *ctx, const X86Insn *insn, const uint8_t *by
 
 /* ---- XSAVE areas ---- */
 
+/* ModRM and so on of an absolute address. */
+static unsigned
+put_absolute(const OracleCase *c, uint32_t address, unsigned reg, uint8_t *out)
+{
+    out[0] = (uint8_t)(reg << 3 | (c->mode == ORACLE_16 ? 6 : 4));
+    if (c->mode == ORACLE_16) {
+        memcpy(out + 1, &(uint16_t){ (uint16_t)(address - ORACLE_DATA) }, 2);
+        return 3;
+    }
+    out[1] = 0x25; /* SIB without base and index */
+    memcpy(out + 2, &address, 4);
+    return 6;
+}
+
 static void
 put_store32(const OracleCase *c, uint32_t address, uint32_t value, uint8_t *out, unsigned *len)
 {
+    *len = 0;
     if (c->mode == ORACLE_16) {
-        memcpy(out, (const uint8_t[]){ 0x66, 0xc7, 0x06 }, 3);
-        memcpy(out + 3, &(uint16_t){ (uint16_t)(address - ORACLE_DATA) }, 2);
-        *len = 5;
-    } else {
-        memcpy(out, (const uint8_t[]){ 0xc7, 0x04, 0x25 }, 3); /* SIB without base and index */
-        memcpy(out + 3, &address, 4);
-        *len = 7;
+        out[(*len)++] = 0x66;
     }
+    out[(*len)++] = 0xc7;
+    *len += put_absolute(c, address, 0, out + *len);
     memcpy(out + *len, &value, 4);
     *len += 4;
 }
@@ -451,17 +463,37 @@ add_xsave(OracleContext *ctx, OracleCase *c, const OracleRow *info, Pending *pen
     }
     bytes[len++] = 0x0f;
     bytes[len++] = row->opcode;
-    if (c->mode == ORACLE_16) {
-        bytes[len++] = (uint8_t)(row->modrm_reg << 3 | 6);
-        memcpy(bytes + len, &(uint16_t){ (uint16_t)(area - ORACLE_DATA) }, 2);
-        len += 2;
-    } else {
-        bytes[len++] = (uint8_t)(row->modrm_reg << 3 | 4);
-        bytes[len++] = 0x25;
-        memcpy(bytes + len, &area, 4);
-        len += 4;
-    }
+    len += put_absolute(c, area, (unsigned)row->modrm_reg, bytes + len);
     append_bytes(c, ctx, bytes, len, pending);
+}
+
+/* FNSTENV and FNSAVE where the pointers are not AMD's: what differs of them is overwritten, by way
+ * of an absolute address. */
+static void
+add_environment(OracleContext *ctx, OracleCase *c, const OracleRow *info, Pending *pending)
+{
+    bool other_size = oracle_chance(ctx->rng, 25);
+    unsigned first = c->count;
+    bool small = (c->mode == ORACLE_16) != other_size;
+    uint32_t area = ORACLE_DATA + (oracle_below(ctx->rng, 0x5000) & ~3u);
+    uint8_t bytes[16];
+    unsigned len = 0;
+
+    if (c->count + 4 > ORACLE_INSN_MAX || c->code_len + 60 > ORACLE_CODE_MAX) {
+        return;
+    }
+    resolve(c, pending, true); /* no branch into the middle of what follows */
+    if (other_size) {
+        bytes[len++] = 0x66;
+    }
+    bytes[len++] = info->row->opcode;
+    len += put_absolute(c, area, (unsigned)info->row->modrm_reg, bytes + len);
+    append_bytes(c, ctx, bytes, len, pending);
+    for (unsigned at = small ? 8 : 16, end = small ? 16 : 28; at < end; at += 4) {
+        put_store32(c, area + at, 0, bytes, &len);
+        append_bytes(c, ctx, bytes, len, pending);
+    }
+    c->target[first] = c->code_len; /* a report does not end the case before */
 }
 
 /* Whether a component that holds its initial value counts as in use is up to the CPU; AMD's go by
@@ -487,6 +519,18 @@ add_hole(OracleContext *ctx, OracleCase *c, Pending *pending)
             append(c, ctx, &insn, bytes, pending);
             return;
         }
+    }
+}
+
+/* MOV ECX,ECX in 64-bit code. */
+static void
+cut_count(OracleContext *ctx, OracleCase *c, Pending *pending)
+{
+    const uint8_t bytes[] = { 0x89, 0xc9 };
+
+    if (c->count + 2 <= ORACLE_INSN_MAX) {
+        resolve(c, pending, true);
+        append_bytes(c, ctx, bytes, sizeof(bytes), pending);
     }
 }
 
@@ -516,6 +560,11 @@ add_instruction(OracleGen *gen, OracleContext *ctx, OracleCase *c, const Theme *
             add_xsave(ctx, c, info, pending);
             return;
         }
+        if (info->stores_pointers && oracle_vendor() != ORACLE_AMD) {
+            info->generated++;
+            add_environment(ctx, c, info, pending);
+            return;
+        }
         ctx->next_address = c->entry + c->code_len;
         if (!oracle_encode(ctx, info->row, oracle_chance(ctx->rng, 2), bytes, &insn)) {
             continue;
@@ -524,11 +573,14 @@ add_instruction(OracleGen *gen, OracleContext *ctx, OracleCase *c, const Theme *
             info = g_hash_table_lookup(gen->by_row, insn.row);
         }
         if (info->forbidden || (insn.row->flags_read & c->undefined[c->count]) ||
-            (written_registers(&insn) & ctx->fixed)) {
+            (written_registers(&insn) & ctx->fixed) || !oracle_vendor_agrees(&insn)) {
             continue;
         }
         ctx->initial_seen |= info->brings_initial_values;
         info->generated++;
+        if (oracle_vendor_cuts_count(&insn)) {
+            cut_count(ctx, c, pending);
+        }
         append(c, ctx, &insn, bytes, pending);
         return;
     }

@@ -5,6 +5,7 @@
  * row. The host must raise #UD; if it does not, a row is missing or too strict. */
 
 #include "oracle-encode.h"
+#include "oracle-vendor.h"
 
 /* Encodings that are none of ours but may mean something to the host: opmask instructions and EVEX
  * of AVX-512; 0F 01, where hypervisors and the like live; with LOCK, AMD's MOV CR8 for 32-bit code
@@ -61,5 +62,5 @@ oracle_encode_hole(OracleContext *ctx, uint8_t *out, X86Insn *out_insn)
         out[len++] = (uint8_t)oracle_random(rng);
     }
     return x86_decode(out, len, code_size[ctx->mode], out_insn) == X86_DECODE_UD &&
-           !belongs_to_host(out_insn, out);
+           !belongs_to_host(out_insn, out) && !oracle_vendor_knows(out_insn, out);
 }

@@ -15,9 +15,8 @@
  * Exit status 0: no difference. The child works on one batch of cases while this process makes and
  * interprets the other. */
 
-#include "oracle.h"
+#include "oracle-vendor.h"
 
-#include <cpuid.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -372,15 +371,6 @@ make_guests(Run *run, uint32_t mask, OracleExecutor *executors, GError **error)
 /* Exit status by which test runners know a skipped test. */
 #define STATUS_SKIPPED 77
 
-static bool
-host_is_amd(void)
-{
-    unsigned a, b, c, d;
-
-    __cpuid(0, a, b, c, d);
-    return b == signature_AMD_ebx && c == signature_AMD_ecx && d == signature_AMD_edx;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -412,7 +402,8 @@ main(int argc, char **argv)
         { "coverage", 0, 0, G_OPTION_ARG_NONE, &coverage,
           "List rows never generated; what was translated", NULL },
         { "alone", 0, 0, G_OPTION_ARG_NONE, &alone, "Only interpret, compare nothing", NULL },
-        { "quick", 0, 0, G_OPTION_ARG_NONE, &quick, "Skip where the host is not AMD's", NULL },
+        { "quick", 0, 0, G_OPTION_ARG_NONE, &quick,
+          "Skip where the host is neither AMD's nor Intel's", NULL },
         { "executor", 0, 0, G_OPTION_ARG_STRING, &executors, "Who is judged", "interp,tcg" },
         { "exact", 0, 0, G_OPTION_ARG_NONE, &exact, "Translator: flags right at each fault", NULL },
         { "translate", 0, 0, G_OPTION_ARG_NONE, &translate, "Both executors, exact", NULL },
@@ -446,8 +437,8 @@ main(int argc, char **argv)
         g_printerr("cpu-oracle: %s\n", error->message);
         return 2;
     }
-    if (quick && !host_is_amd()) {
-        printf("cpu-oracle: the interpreter's choices are those of AMD CPUs, this is another\n");
+    if (quick && oracle_vendor() == ORACLE_OTHER) {
+        printf("cpu-oracle: only CPUs of AMD and Intel can judge, this is another\n");
         return STATUS_SKIPPED;
     }
     run.options = (OracleOptions){ .seed = (uint64_t)seed,

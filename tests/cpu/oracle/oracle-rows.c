@@ -188,6 +188,8 @@ oracle_row_inspect(const X86OpRow *row, const X86CpuModel *offered)
         .divides = strstr(row->mnemonic, "div") && row->class_ == X86_CLASS_INT,
         .is_xsave = saves,
         .is_xrstor = restores,
+        .stores_pointers =
+            strcmp(row->mnemonic, "fnstenv") == 0 || strcmp(row->mnemonic, "fnsave") == 0,
         .brings_initial_values =
             strstr(row->mnemonic, "rstor") || strncmp(row->mnemonic, "vzero", 5) == 0,
     };

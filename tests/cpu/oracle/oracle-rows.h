@@ -29,6 +29,7 @@ typedef struct OracleRow {
     bool ends_case; /* mostly: fewer of them */
     bool divides;
     bool is_xsave, is_xrstor, brings_initial_values;
+    bool stores_pointers; /* of x87, to memory */
     unsigned generated;
 } OracleRow;
 
