@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { DEFAULT_SPARSE_BYTES = 4096, MAX_SOURCES = 64, MAX_SPARSE_BYTES = 2 << 20 };
 enum {
@@ -84,7 +82,6 @@ create_target(Convert *convert, BlkGraph *graph, const char *name)
     g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, convert->total);
     const char *backing = blk_options_get(convert->create_options, "backing_file");
     GError *error = NULL;
-    struct stat st;
 
     if (!blk_options_get(convert->create_options, "size")) {
         blk_options_set(convert->create_options, "size", size);
@@ -94,7 +91,7 @@ create_target(Convert *convert, BlkGraph *graph, const char *name)
         return false;
     }
     /* A new file is full of holes; a device keeps what it held. */
-    convert->copy.target_is_zero = !backing && stat(name, &st) == 0 && S_ISREG(st.st_mode);
+    convert->copy.target_is_zero = !backing && blk_makes_file(graph, name);
     convert->copy.only_top = backing != NULL;
     return true;
 }
@@ -220,14 +217,6 @@ close_all(Convert *convert)
     blk_options_free(convert->create_options);
 }
 
-static bool
-is_regular_file(const char *name)
-{
-    struct stat st;
-
-    return stat(name, &st) == 0 && S_ISREG(st.st_mode);
-}
-
 static int
 run_convert(Convert *convert, BlkGraph *graph, char **names, unsigned count)
 {
@@ -245,8 +234,8 @@ run_convert(Convert *convert, BlkGraph *graph, char **names, unsigned count)
         }
         close_target(convert);
         /* Its old content, if there was any, is gone already. */
-        if (status != IMG_OK && !convert->no_create && is_regular_file(target)) {
-            unlink(target);
+        if (status != IMG_OK && !convert->no_create) {
+            blk_remove_file(graph, target);
         }
     }
     return status;

@@ -134,7 +134,7 @@ run_dd(BlkGraph *graph, const Dd *dd)
     }
     status = copy_into(graph, in, dd, from, end - from);
     if (status != IMG_OK) {
-        unlink(dd->out);
+        blk_remove_file(graph, dd->out);
     }
     return status;
 }

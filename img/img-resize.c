@@ -46,6 +46,11 @@ resize_image(BlkNode *node, const Resize *resize)
     if (!blk_image_resize(image, size, resize->prealloc, &error)) {
         return img_error_take(error);
     }
+    if (size < old && blk_image_get_len(image) == old) {
+        return img_error("the image keeps its %" G_GUINT64_FORMAT " bytes: what it lies in is no "
+                         "file and cannot be resized.",
+                         old);
+    }
     if (!resize->quiet) {
         printf("Image resized.\n");
     }

@@ -77,6 +77,13 @@ typedef struct BlkLimits {
     unsigned zeroes_flags;
 } BlkLimits;
 
+/* What the file of a new image is to be. */
+typedef struct BlkNewFile {
+    uint64_t len;
+    BlkPreallocation prealloc;
+    bool no_cow; /* a wish: no copy-on-write of the host's file */
+} BlkNewFile;
+
 struct BlkDriver {
     const char *name;
     const char *title; /* VIT_N_ marked */
@@ -130,8 +137,17 @@ struct BlkDriver {
     /* Takes the options of STATE, which differ from those there are, while nothing runs; on failure
      * all is as before. NULL: they cannot be changed. [fiber] */
     bool (*reopen)(BlkNode *node, const void *state, GError **error);
-    /* Makes a new, empty image. STATE is the filled create_options. [fiber] */
+    /* Formats: makes a new, empty image, by blk_make_file(). STATE is the filled create_options.
+     * [fiber] */
     bool (*create)(BlkGraph *graph, const char *filename, const void *state, GError **error);
+    /* Protocols: makes or empties the file that the options of NODE name, which is not opened, and
+     * gives it its length; what was new and failed is removed again. [fiber] */
+    bool (*make_file)(BlkNode *node, const BlkNewFile *wish, bool *out_is_new, GError **error);
+    /* Removes such a file; NODE is not opened. [fiber] */
+    void (*remove_file)(BlkNode *node);
+    /* Protocols without make_file: new images go into what is there and keeps its size: an export,
+     * a unit, a device. */
+    bool holds_images;
     /* Snapshots, checks, compression, ...: see blk-format.h; NULL = none of it. */
     const BlkFormatOps *format;
 };
@@ -265,6 +281,18 @@ bool blk_node_change_backing_file(BlkNode *node, const char *file, const char *f
 /* Opens like blk_open() but inside a fiber; PROTOCOL: without "driver" the filename's protocol is
  * used and no format is probed. */
 BlkNode *blk_open_in_fiber(BlkGraph *graph, BlkOptions *options, bool protocol, GError **error);
+/* Whether NODE, which keeps its size (holds_images), has room for LEN bytes of an image. */
+bool blk_fits(BlkNode *node, uint64_t len, BlkPreallocation prealloc, GError **error);
+/* A protocol node for a new file TITLE whose options are parsed, but which is not opened. NULL with
+ * ERROR also where nothing new can be made. OPTIONS are used up. [fiber] */
+BlkNode *blk_open_new_file(BlkGraph *graph, BlkOptions *options, const char *title, GError **error);
+/* Writes an image into FILE, which is open for that. [fiber] */
+typedef bool (*BlkFill)(BlkNode *file, const void *opaque, GError **error);
+/* Makes the file of a new image, whatever the protocol of FILENAME (a path, SCHEME:...,
+ * json:{...}), and lets FILL (may be NULL) write it. What fails is removed again if it was new.
+ * OUT_IS_NEW may be NULL. [fiber] */
+bool blk_make_file(BlkGraph *graph, const char *filename, const BlkNewFile *wish, BlkFill fill,
+                   const void *opaque, bool *out_is_new, GError **error);
 /* An unnamed node of DRIVER whose state INIT prepares in place of parsed options. [fiber] */
 BlkNode *blk_node_open_internal(BlkGraph *graph, const BlkDriver *driver, BlkNode *file,
                                 BlkNode *backing, void (*init)(BlkNode *node, void *opaque),

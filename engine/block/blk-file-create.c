@@ -17,9 +17,7 @@
 
 typedef struct CreateJob {
     const char *path;
-    uint64_t len;
-    BlkPreallocation prealloc;
-    bool no_cow;
+    const BlkNewFile *wish;
     bool is_new;   /* result */
     GError *error; /* result */
 } CreateJob;
@@ -61,19 +59,16 @@ fill_file(int fd, const CreateJob *job)
     if (fstat(fd, &st) < 0) {
         return -errno;
     }
-    if (S_ISBLK(st.st_mode)) {
-        return lseek(fd, 0, SEEK_END) >= (off_t)job->len ? 0 : -ENOSPC;
-    }
     if (!S_ISREG(st.st_mode)) {
         return -EINVAL;
     }
     if (ftruncate(fd, 0) < 0) {
         return -errno;
     }
-    if (job->no_cow) {
+    if (job->wish->no_cow) {
         set_no_cow(fd);
     }
-    BlkFileResize resize = { .fd = fd, .len = job->len, .prealloc = job->prealloc };
+    BlkFileResize resize = { .fd = fd, .len = job->wish->len, .prealloc = job->wish->prealloc };
     return blk_file_resize(&resize);
 }
 
@@ -97,7 +92,7 @@ create_worker(void *arg)
     close(fd);
     if (ret < 0) {
         g_set_error(&job->error, VIT_ERROR, VIT_ERROR_IO,
-                    "Cannot give '%s' %" G_GUINT64_FORMAT " bytes: %s.", job->path, job->len,
+                    "Cannot give '%s' %" G_GUINT64_FORMAT " bytes: %s.", job->path, job->wish->len,
                     g_strerror(-ret));
         if (job->is_new) {
             unlink(job->path);
@@ -107,29 +102,29 @@ create_worker(void *arg)
 }
 
 bool
-blk_file_create(BlkGraph *graph, const char *filename, uint64_t len, BlkPreallocation prealloc,
-                bool no_cow, GError **error)
+blk_file_create(BlkGraph *graph, const char *path, const BlkNewFile *wish, bool *out_is_new,
+                GError **error)
 {
-    CreateJob job = { .len = len, .prealloc = prealloc, .no_cow = no_cow };
+    CreateJob job = { .path = path, .wish = wish };
 
-    job.path = g_str_has_prefix(filename, "file:") ? filename + strlen("file:") : filename;
-    if (len > INT64_MAX) {
+    if (wish->len > INT64_MAX) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
-                    "'%s': an image of %" G_GUINT64_FORMAT " bytes is too large for a file.",
-                    job.path, len);
+                    "'%s': an image of %" G_GUINT64_FORMAT " bytes is too large for a file.", path,
+                    wish->len);
         return false;
     }
-    if (prealloc == BLK_PREALLOC_METADATA) {
+    if (wish->prealloc == BLK_PREALLOC_METADATA) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
                     "'%s': a plain file has no metadata to preallocate; use preallocation=off, "
                     "falloc or full.",
-                    job.path);
+                    path);
         return false;
     }
     if (blk_pool_run(blk_graph_get_context(graph), create_worker, &job) < 0) {
         g_propagate_error(error, job.error);
         return false;
     }
+    *out_is_new = job.is_new;
     return true;
 }
 

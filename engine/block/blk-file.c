@@ -504,12 +504,7 @@ file_truncate(BlkNode *node, uint64_t len, BlkPreallocation prealloc, GError **e
     int ret;
 
     if (file->is_device) {
-        if (len <= (uint64_t)file_get_len(node)) {
-            return true;
-        }
-        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
-                    "'%s' is a device of the host and cannot grow.", file->filename);
-        return false;
+        return blk_fits(node, len, prealloc, error);
     }
     if (prealloc == BLK_PREALLOC_METADATA || (prealloc != BLK_PREALLOC_OFF && len < file->len)) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
@@ -645,10 +640,32 @@ static const VitProp options[] = {
     .prepare_perm = file_prepare_perm, .commit_perm = file_commit_perm,                            \
     .abort_perm = file_abort_perm, .set_read_only = file_set_read_only
 
+static bool
+file_make(BlkNode *node, const BlkNewFile *wish, bool *out_is_new, GError **error)
+{
+    const BlkFile *file = node->state;
+
+    return blk_file_create(node->graph, file->filename, wish, out_is_new, error);
+}
+
+static void
+file_remove(BlkNode *node)
+{
+    const BlkFile *file = node->state;
+    struct stat st;
+
+    /* What was a file when it was made may be anything by now. */
+    if (lstat(file->filename, &st) == 0 && S_ISREG(st.st_mode)) {
+        unlink(file->filename);
+    }
+}
+
 const BlkDriver blk_file_driver = {
     .name = "file",
     .title = VIT_N_("Local file"),
     .open = file_open,
+    .make_file = file_make,
+    .remove_file = file_remove,
     FILE_OPS,
 };
 
@@ -656,6 +673,7 @@ const BlkDriver blk_host_device_driver = {
     .name = "host_device",
     .title = VIT_N_("Disk of the host"),
     .open = file_open,
+    .holds_images = true,
     FILE_OPS,
 };
 

@@ -6,9 +6,9 @@
 
 #include "blk-driver.h"
 
-/* Makes or empties a file and gives it LEN bytes. An image in use is refused; on failure a file
- * that was not there before is removed. NO_COW asks file systems that copy on write not to. */
-bool blk_file_create(BlkGraph *graph, const char *filename, uint64_t len, BlkPreallocation prealloc,
-                     bool no_cow, GError **error);
+/* Makes or empties a file and gives it its length. An image in use is refused; on failure a file
+ * that was not there before is removed. */
+bool blk_file_create(BlkGraph *graph, const char *path, const BlkNewFile *wish, bool *out_is_new,
+                     GError **error);
 /* A nameless file in the directory for temporary files, gone when the node is closed. */
 BlkNode *blk_file_open_temporary(BlkGraph *graph, uint64_t len, GError **error);

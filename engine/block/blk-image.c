@@ -313,6 +313,29 @@ parse_create_options(const BlkDriver *driver, const BlkOptions *given, void *sta
     return !left;
 }
 
+/* A description (json:) of an image must be of this format: the file is not its own alone. */
+static bool
+check_description(BlkGraph *graph, const BlkDriver *driver, const char *filename, GError **error)
+{
+    g_autoptr(BlkOptions) json = NULL;
+    const BlkDriver *said;
+
+    if (!g_str_has_prefix(filename, "json:")) {
+        return true;
+    }
+    json = blk_options_from_json(filename + strlen("json:"), error);
+    said = json && blk_options_get(json, "driver")
+               ? blk_graph_find_driver(graph, blk_options_get(json, "driver"))
+               : NULL;
+    if (said && said->role == BLK_ROLE_FORMAT && said != driver) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "The new image is to be in format '%s', but its description says '%s'.",
+                    driver->name, said->name);
+        return false;
+    }
+    return json != NULL;
+}
+
 bool
 blk_create(BlkGraph *graph, const char *format, const char *filename, const BlkOptions *options,
            GError **error)
@@ -328,6 +351,9 @@ blk_create(BlkGraph *graph, const char *format, const char *filename, const BlkO
     if (!driver->create) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
                     "Block driver '%s' cannot make new images.", format);
+        return false;
+    }
+    if (!check_description(graph, driver, filename, error)) {
         return false;
     }
     state = g_malloc0(MAX(driver->create_size, 1));

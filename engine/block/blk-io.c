@@ -514,6 +514,9 @@ blk_truncate(BlkChild *child, uint64_t len, BlkPreallocation prealloc, GError **
     bool ok;
 
     g_assert(child->perm & BLK_PERM_RESIZE);
+    if (!node->driver->truncate && node->driver->holds_images) {
+        return blk_fits(node, len, prealloc, error);
+    }
     if (!node->driver->truncate) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
                     "'%s' cannot change its size: block driver '%s' has no way to.",

@@ -427,6 +427,29 @@ open_node(BlkGraph *graph, BlkOptions *options, bool protocol, const BlkOpenScop
 }
 
 BlkNode *
+blk_open_new_file(BlkGraph *graph, BlkOptions *options, const char *title, GError **error)
+{
+    const BlkDriver *driver = take_driver(graph, options, true, error);
+    g_autofree char *name = blk_options_take(options, "node-name");
+    g_autoptr(BlkNode) node = NULL;
+
+    if (!driver) {
+        return NULL;
+    }
+    if (!driver->make_file && !driver->holds_images) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "'%s' cannot be made: block driver '%s' makes no images. Make it as a local "
+                    "file, and copy that there by other means.",
+                    title, driver->name);
+        return NULL;
+    }
+    node = blk_node_new(graph, driver);
+    return take_generic_options(node, options, error) && take_driver_options(node, options, error)
+               ? g_steal_pointer(&node)
+               : NULL;
+}
+
+BlkNode *
 blk_open_in_fiber(BlkGraph *graph, BlkOptions *options, bool protocol, GError **error)
 {
     return open_node(graph, options, protocol, NULL, error);
@@ -467,17 +490,37 @@ open_call(void *opaque)
     call->node = blk_open_in_fiber(call->graph, call->options, false, call->error);
 }
 
+/* What json:TEXT says. Where a format is given already, and TEXT is about a file, it is its file.
+ */
+static bool
+add_description(BlkGraph *graph, BlkOptions *options, const char *text, GError **error)
+{
+    g_autoptr(BlkOptions) json = blk_options_from_json(text, error);
+    const char *given = blk_options_get(options, "driver");
+    const char *said = json ? blk_options_get(json, "driver") : NULL;
+    const BlkDriver *above = given ? blk_graph_find_driver(graph, given) : NULL;
+    const BlkDriver *below = said ? blk_graph_find_driver(graph, said) : NULL;
+
+    if (!json) {
+        return false;
+    }
+    if (above && above->role == BLK_ROLE_FORMAT && below && below->role == BLK_ROLE_PROTOCOL) {
+        blk_options_add_prefixed(options, "file.", json);
+    } else {
+        blk_options_add_missing(options, json);
+    }
+    return true;
+}
+
 static BlkOptions *
 options_for_filename(BlkGraph *graph, const char *filename, const BlkOptions *given, GError **error)
 {
     g_autoptr(BlkOptions) options = given ? blk_options_copy(given) : blk_options_new();
 
     if (filename && g_str_has_prefix(filename, "json:")) {
-        g_autoptr(BlkOptions) json = blk_options_from_json(filename + strlen("json:"), error);
-        if (!json) {
+        if (!add_description(graph, options, filename + strlen("json:"), error)) {
             return NULL;
         }
-        blk_options_add_missing(options, json);
     } else if (filename && !blk_options_add_filename(graph, options, filename, error)) {
         return NULL;
     }

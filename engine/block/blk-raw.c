@@ -9,7 +9,7 @@
  *
  * Thread: the lock of the node's context held. */
 
-#include "blk-file.h"
+#include "blk-driver.h"
 
 #include <errno.h>
 
@@ -204,8 +204,11 @@ raw_create(BlkGraph *graph, const char *filename, const void *state, GError **er
 {
     const RawCreate *create = state;
 
-    return blk_file_create(graph, filename, create->size, (BlkPreallocation)create->preallocation,
-                           create->nocow, error);
+    const BlkNewFile wish = { .len = create->size,
+                              .prealloc = (BlkPreallocation)create->preallocation,
+                              .no_cow = create->nocow };
+
+    return blk_make_file(graph, filename, &wish, NULL, NULL, NULL, error);
 }
 
 static bool

@@ -152,6 +152,12 @@ bool blk_is_zero(const void *buf, size_t len);
 bool blk_create(BlkGraph *graph, const char *format, const char *filename,
                 const BlkOptions *options, GError **error);
 
+/* Whether a new image FILENAME gets a file of its own, which reads as zeroes; what keeps its size
+ * (an export, a unit, a device) also keeps what it held. */
+bool blk_makes_file(BlkGraph *graph, const char *filename);
+/* Removes the file of an image that was made and came to nothing; what keeps its size stays. */
+void blk_remove_file(BlkGraph *graph, const char *filename);
+
 /* ---- drives ---- */
 
 typedef enum BlkOnError {

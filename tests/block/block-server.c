@@ -6,6 +6,7 @@
 #include "block-server.h"
 
 #include <arpa/inet.h>
+#include <glib/gstdio.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -102,6 +103,76 @@ block_server_has_driver(BlockTest *test, const char *name)
         test_lacks(name);
     }
     return found;
+}
+
+/* ---- sshd ---- */
+
+bool
+block_ssh_start(BlockSsh *ssh, BlockTest *test, const char *sftp)
+{
+    g_autofree char *host_key = block_test_path(test, "host");
+    g_autofree char *arguments = NULL;
+
+    *ssh = (BlockSsh){ .port = block_server_port() };
+    if (!block_server_has_driver(test, "ssh") || !test_has_program("ssh-keygen")) {
+        return false;
+    }
+    ssh->key = block_test_path(test, "user");
+    ssh->socket = block_test_path(test, "agent");
+    arguments =
+        g_strdup_printf("-D -e -f /dev/null -h %s -p %u -o ListenAddress=127.0.0.1 "
+                        "-o PidFile=none -o UsePAM=no -o 'Subsystem=sftp internal-sftp %s' "
+                        "-o StrictModes=no -o PermitRootLogin=yes -o AuthorizedKeysFile=%s.pub",
+                        host_key, ssh->port, sftp, ssh->key);
+    if (!g_file_test(host_key, G_FILE_TEST_EXISTS)) {
+        block_server_run("ssh-keygen -q -t ed25519 -N '' -f %s", host_key);
+        block_server_run("ssh-keygen -q -t ed25519 -N '' -f %s", ssh->key);
+    }
+    if (!g_file_test("/run/sshd", G_FILE_TEST_IS_DIR)) {
+        g_mkdir("/run/sshd", 0755);
+    }
+    if (!block_server_start("sshd", arguments, &ssh->pid)) {
+        block_ssh_stop(ssh);
+        return false;
+    }
+    block_server_wait(ssh->port);
+    return true;
+}
+
+bool
+block_ssh_log_in(BlockSsh *ssh)
+{
+    g_autofree char *arguments = g_strdup_printf("-D -a %s", ssh->socket);
+
+    if (!block_server_start("ssh-agent", arguments, &ssh->agent)) {
+        return false;
+    }
+    for (unsigned i = 0; i < 500 && !g_file_test(ssh->socket, G_FILE_TEST_EXISTS); i++) {
+        g_usleep(10000);
+    }
+    g_setenv("SSH_AUTH_SOCK", ssh->socket, TRUE);
+    return block_server_run("ssh-add -q %s", ssh->key);
+}
+
+void
+block_ssh_stop(BlockSsh *ssh)
+{
+    if (ssh->agent) {
+        block_server_stop(ssh->agent);
+    }
+    if (ssh->pid) {
+        block_server_stop(ssh->pid);
+    }
+    g_free(ssh->key);
+    g_free(ssh->socket);
+    *ssh = (BlockSsh){ 0 };
+}
+
+char *
+block_ssh_url(const BlockSsh *ssh, const char *path)
+{
+    return g_strdup_printf("ssh://%s@127.0.0.1:%u%s?host_key_check=no", g_get_user_name(),
+                           ssh->port, path);
 }
 
 bool

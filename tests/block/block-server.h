@@ -18,5 +18,20 @@ void block_server_stop(GPid pid);
 void block_server_check(BlkNode *node);
 /* Whether this build has the driver; if not, the test lacks it. */
 bool block_server_has_driver(BlockTest *test, const char *name);
+/* sshd on a free port, and an agent with the one key it takes. */
+typedef struct BlockSsh {
+    unsigned port;
+    GPid pid, agent;
+    char *key, *socket;
+} BlockSsh;
+
+/* Keys and logs go into the test's folder. SFTP is said to internal-sftp ("-R": read only). False
+ * when something is not installed: the test lacks it. */
+bool block_ssh_start(BlockSsh *ssh, BlockTest *test, const char *sftp);
+/* From now on this program's sessions have the key; before that nobody is let in. */
+bool block_ssh_log_in(BlockSsh *ssh);
+void block_ssh_stop(BlockSsh *ssh);
+/* PATH by that server. Ownership: caller. */
+char *block_ssh_url(const BlockSsh *ssh, const char *path);
 /* Runs a program to its end; whether it succeeded. */
 bool block_server_run(const char *format, ...) G_GNUC_PRINTF(1, 2);

@@ -149,6 +149,48 @@ test_unit(void)
     target_finish(&target);
 }
 
+/* A new image goes into the unit, which keeps its size and forgets what image was there. */
+static void
+test_create(void)
+{
+    static const struct {
+        const char *format, *options, *words;
+    } rows[] = {
+        { "qcow2", "size=16M", NULL },
+        { "raw", "size=512k", NULL },
+        { "raw", "size=2M", "1048576 bytes" },
+        { "raw", "size=512k,preallocation=falloc", "preallocation=off" },
+        { "vdi", "size=16M,static=on", "1048576 bytes" },
+        { "qcow2", "size=16M", NULL },
+    };
+    Target target;
+
+    if (!target_init(&target, false)) {
+        return;
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(BlkOptions) options = block_test_options(rows[i].options);
+        g_autoptr(GError) error = NULL;
+
+        blk_create(target.test.graph, rows[i].format, target.url, options, &error);
+        if (rows[i].words) {
+            g_assert_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT);
+            g_assert_nonnull(strstr(error->message, rows[i].words));
+            continue;
+        }
+        g_assert_no_error(error);
+        g_autoptr(BlkNode) node = block_test_open(&target.test, target.url, "");
+        BlkNodeInfo info;
+        blk_node_get_info(node, &info);
+        g_assert_cmpstr(info.driver, ==, rows[i].format);
+        g_assert_cmpuint(info.len_bytes, ==, i == 1 ? BLOCK_SERVER_LEN : 16 << 20);
+    }
+    if (test_has_program("qemu-img")) {
+        g_assert_true(block_server_run("qemu-img check -U -f qcow2 %s", target.disk));
+    }
+    target_finish(&target);
+}
+
 /* mission: url.iscsi.chap-url url.iscsi.LIBISCSI_CHAP_USERNAME url.iscsi.LIBISCSI_CHAP_PASSWORD
  * mission: x.iscsi.user iscsi.timeout iscsi.initiator-name */
 static void
@@ -239,6 +281,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/block/iscsi/names", test_names);
     g_test_add_func("/block/iscsi/unit", test_unit);
+    g_test_add_func("/block/iscsi/create", test_create);
     g_test_add_func("/block/iscsi/chap", test_chap);
     g_test_add_func("/block/iscsi/reconnect", test_reconnect);
     return g_test_run();

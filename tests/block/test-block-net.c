@@ -253,10 +253,9 @@ test_ftp(void)
 }
 
 static void
-use_file(BlockTest *test, unsigned port, const char *disk)
+use_file(BlockTest *test, const BlockSsh *ssh, const char *disk)
 {
-    g_autofree char *url =
-        g_strdup_printf("ssh://%s@127.0.0.1:%u%s?host_key_check=no", g_get_user_name(), port, disk);
+    g_autofree char *url = block_ssh_url(ssh, disk);
     g_autoptr(BlkNode) node = block_test_open(test, url, "driver=raw");
     uint8_t data[4096];
 
@@ -294,36 +293,15 @@ static void
 test_ssh(void)
 {
     g_autoptr(GError) error = NULL;
-    unsigned port = block_server_port();
     BlockTest test;
-    GPid pid;
+    BlockSsh ssh;
 
     block_test_init(&test);
     g_autofree char *disk = block_test_image(&test, "disk", BLOCK_SERVER_LEN);
-    g_autofree char *host_key = block_test_path(&test, "host");
-    g_autofree char *user_key = block_test_path(&test, "user");
-    g_autofree char *agent_socket = block_test_path(&test, "agent");
-    g_autofree char *agent_arguments = g_strdup_printf("-D -a %s", agent_socket);
-    GPid agent;
-    g_autofree char *arguments =
-        g_strdup_printf("-D -e -f /dev/null -h %s -p %u -o ListenAddress=127.0.0.1 "
-                        "-o PidFile=none -o UsePAM=no -o Subsystem='sftp internal-sftp' "
-                        "-o StrictModes=no -o PermitRootLogin=yes -o AuthorizedKeysFile=%s.pub",
-                        host_key, port, user_key);
-    if (!block_server_has_driver(&test, "ssh") || !test_has_program("ssh-keygen")) {
+    if (!block_ssh_start(&ssh, &test, "")) {
         block_test_finish(&test);
         return;
     }
-    block_server_run("ssh-keygen -q -t ed25519 -N '' -f %s", host_key);
-    block_server_run("ssh-keygen -q -t ed25519 -N '' -f %s", user_key);
-    if (!g_file_test("/run/sshd", G_FILE_TEST_IS_DIR)) {
-        g_mkdir("/run/sshd", 0755);
-    }
-    if (!block_server_start("sshd", arguments, &pid)) {
-        block_test_finish(&test);
-        return;
-    }
-    block_server_wait(port);
     /* No key of this user is known to that server: every way in has to end with a message. */
     const struct {
         const char *check, *words;
@@ -334,7 +312,7 @@ test_ssh(void)
     };
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autofree char *url = g_strdup_printf("ssh://nobody@127.0.0.1:%u%s?host_key_check=%s",
-                                               port, disk, rows[i].check);
+                                               ssh.port, disk, rows[i].check);
         g_assert_null(blk_open(test.graph, url, NULL, &error));
         g_assert_error(error, VIT_ERROR, VIT_ERROR_IO);
         if (!strstr(error->message, rows[i].words)) {
@@ -342,21 +320,16 @@ test_ssh(void)
         }
         g_clear_error(&error);
     }
-    g_autofree char *bad = g_strdup_printf("ssh://127.0.0.1:%u%s?host_key_check=maybe", port, disk);
+    g_autofree char *bad =
+        g_strdup_printf("ssh://127.0.0.1:%u%s?host_key_check=maybe", ssh.port, disk);
     g_assert_null(blk_open(test.graph, bad, NULL, &error));
     g_assert_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT);
     g_clear_error(&error);
-    if (block_server_start("ssh-agent", agent_arguments, &agent)) {
-        for (unsigned i = 0; i < 500 && !g_file_test(agent_socket, G_FILE_TEST_EXISTS); i++) {
-            g_usleep(10000);
-        }
-        g_setenv("SSH_AUTH_SOCK", agent_socket, TRUE);
-        block_server_run("ssh-add -q %s", user_key);
-        use_options(&test, port, disk);
-        use_file(&test, port, disk);
-        block_server_stop(agent);
+    if (block_ssh_log_in(&ssh)) {
+        use_options(&test, ssh.port, disk);
+        use_file(&test, &ssh, disk);
     }
-    block_server_stop(pid);
+    block_ssh_stop(&ssh);
     block_test_finish(&test);
 }
 

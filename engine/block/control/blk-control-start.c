@@ -407,6 +407,70 @@ create_options(BlkControl *control, const char *driver, BlkOptions *given)
     return options;
 }
 
+/* MORE (may be NULL) of DRIVER, FILE if it is not NULL. */
+static char *
+dup_description(const char *driver, JsonObject *more, const char *file)
+{
+    g_autoptr(JsonNode) root = json_node_new(JSON_NODE_OBJECT);
+    JsonObject *object = json_object_new();
+    g_autofree char *text = NULL;
+    JsonObjectIter iter;
+    const char *key;
+    JsonNode *value;
+
+    json_node_take_object(root, object);
+    json_object_set_string_member(object, "driver", driver);
+    if (file) {
+        json_object_set_string_member(object, "file", file);
+    }
+    if (more) {
+        json_object_iter_init(&iter, more);
+        while (json_object_iter_next(&iter, &key, &value)) {
+            json_object_set_member(object, key, json_node_copy(value));
+        }
+    }
+    text = json_to_string(root, FALSE);
+    return g_strconcat("json:", text, NULL);
+}
+
+/* The name of what is to be made: "filename" or "location" of a protocol, the node "file" of a
+ * format. A local file goes by its own name, from which relative ones are meant. */
+static char *
+take_name(BlkControl *control, const char *driver, BlkOptions *options, GError **error)
+{
+    JsonObject *args = json_object_get_object_member(control->args, "options");
+    g_autofree char *filename = blk_options_take(options, "filename");
+    g_autofree char *file = blk_options_take(options, "file");
+    g_autoptr(BlkOptions) location = blk_options_take_sub(options, "location");
+    BlkNode *node;
+
+    if (filename) {
+        return g_steal_pointer(&filename);
+    }
+    if (location) {
+        return dup_description(driver, json_object_get_object_member(args, "location"), NULL);
+    }
+    if (!file) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT, "Parameter '%s' is missing",
+                    "file");
+        return NULL;
+    }
+    node = blk_control_node(control, file, error);
+    if (!node || node->driver == &blk_file_driver) {
+        return node ? g_strdup(node->filename) : NULL;
+    }
+    return dup_description(driver, NULL, node->name);
+}
+
+/* A file by a protocol alone is a raw image. */
+static const char *
+format_of(BlkControl *control, const char *name)
+{
+    const BlkDriver *driver = blk_graph_find_driver(control->graph, name);
+
+    return driver && driver->make_file ? "raw" : name;
+}
+
 static JsonNode *
 blockdev_create(BlkControl *control, GError **error)
 {
@@ -415,25 +479,23 @@ blockdev_create(BlkControl *control, GError **error)
     g_autoptr(BlkOptions) options =
         blk_options_from_object(json_object_get_object_member(control->args, "options"), error);
     g_autofree char *driver = options ? blk_options_take(options, "driver") : NULL;
-    g_autofree char *filename = options ? blk_options_take(options, "filename") : NULL;
-    g_autofree char *file = options ? blk_options_take(options, "file") : NULL;
-    BlkNode *node = file ? blk_control_node(control, file, error) : NULL;
+    g_autofree char *filename = NULL;
     Create *create;
 
-    if (!options || (file && !node)) {
-        return NULL;
-    }
-    if (!driver || (!filename && !node)) {
+    if (options && !driver) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT, "Parameter '%s' is missing",
-                    driver ? "file" : "driver");
+                    "driver");
+    }
+    filename = driver ? take_name(control, driver, options, error) : NULL;
+    if (!filename) {
         return NULL;
     }
     create = blk_task_new(control->graph, &create_type, &task_options, error);
     if (!create) {
         return NULL;
     }
-    create->driver = strcmp(driver, "file") == 0 ? g_strdup("raw") : g_strdup(driver);
-    create->filename = filename ? g_strdup(filename) : g_strdup(node->filename);
+    create->driver = g_strdup(format_of(control, driver));
+    create->filename = g_steal_pointer(&filename);
     create->options = create_options(control, create->driver, options);
     blk_task_start(&create->task);
     return blk_control_done(true);

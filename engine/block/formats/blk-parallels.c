@@ -520,7 +520,7 @@ parallels_create(BlkGraph *graph, const char *filename, const void *state, GErro
                     create->cluster_size);
         return false;
     }
-    return fmt_create_file(graph, filename, create->nocow, fill_image, create, error);
+    return fmt_create_file(graph, filename, create->nocow, fill_image, create, NULL, error);
 }
 
 static void

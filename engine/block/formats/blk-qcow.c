@@ -482,7 +482,7 @@ qcow_create(BlkGraph *graph, const char *filename, const void *state, GError **e
                     create->size);
         return false;
     }
-    return fmt_create_file(graph, filename, create->nocow, fill_image, create, error);
+    return fmt_create_file(graph, filename, create->nocow, fill_image, create, NULL, error);
 }
 
 static const VitProp create_options[] = {

@@ -697,7 +697,7 @@ qed_create(BlkGraph *graph, const char *filename, const void *state, GError **er
                     create->size);
         return false;
     }
-    return fmt_create_file(graph, filename, create->nocow, fill_image, create, error);
+    return fmt_create_file(graph, filename, create->nocow, fill_image, create, NULL, error);
 }
 
 static void

@@ -413,7 +413,7 @@ vdi_create(BlkGraph *graph, const char *filename, const void *state, GError **er
                     "vdi: block_size=%" PRIu64 " is not a power of two.", create->block_size);
         return false;
     }
-    return fmt_create_file(graph, filename, create->nocow, fill_image, create, error);
+    return fmt_create_file(graph, filename, create->nocow, fill_image, create, NULL, error);
 }
 
 /* ---- size ---- */

@@ -6,11 +6,8 @@
 
 #include "fmt.h"
 
-#include "blk-file.h"
-
 #include <bzlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <zlib.h>
 
 /* ---- locks ---- */
@@ -144,61 +141,43 @@ fmt_make_read_only(BlkNode *node, GError **error)
 
 /* ---- new files ---- */
 
+typedef struct Filling {
+    FmtFill fill;
+    const void *create;
+} Filling;
+
 static const char *
 describe_creator(void *opaque)
 {
     return "the making of an image";
 }
 
-static const char *
-local_path(const char *filename)
-{
-    return g_str_has_prefix(filename, "file:") ? filename + strlen("file:") : filename;
-}
-
 static bool
-fill_file(BlkGraph *graph, const char *filename, FmtFill fill, const void *create, GError **error)
+fill_file(BlkNode *file, const void *opaque, GError **error)
 {
     static const BlkUser creator = { .describe = describe_creator };
-    g_autoptr(BlkOptions) options = blk_options_new();
-    BlkNode *file;
-    BlkChild *edge;
+    const Filling *filling = opaque;
+    BlkChild *edge =
+        blk_child_attach(file, &creator, NULL, BLK_PERM_ALL, BLK_PERM_CONSISTENT_READ, error);
     bool ok;
 
-    blk_options_set(options, "filename", filename);
-    /* A new image that a power failure takes with it is no loss. */
-    blk_options_set(options, "cache.no-flush", "on");
-    blk_options_set(options, "discard", "unmap");
-    file = blk_open_in_fiber(graph, options, true, error);
-    if (!file) {
-        return false;
-    }
-    edge = blk_child_attach(file, &creator, NULL, BLK_PERM_ALL, BLK_PERM_CONSISTENT_READ, error);
     if (!edge) {
-        blk_node_unref(file);
         return false;
     }
-    ok = fill(edge, create, error);
+    blk_node_ref(file);
+    ok = filling->fill(edge, filling->create, error);
     blk_child_detach(edge);
     return ok;
 }
 
 bool
 fmt_create_file(BlkGraph *graph, const char *filename, bool no_cow, FmtFill fill,
-                const void *create, GError **error)
+                const void *create, bool *out_is_new, GError **error)
 {
-    bool is_new = access(local_path(filename), F_OK) != 0;
+    const BlkNewFile wish = { .no_cow = no_cow };
+    const Filling filling = { .fill = fill, .create = create };
 
-    if (!blk_file_create(graph, filename, 0, BLK_PREALLOC_OFF, no_cow, error)) {
-        return false;
-    }
-    if (!fill_file(graph, filename, fill, create, error)) {
-        if (is_new) {
-            unlink(local_path(filename));
-        }
-        return false;
-    }
-    return true;
+    return blk_make_file(graph, filename, &wish, fill_file, &filling, out_is_new, error);
 }
 
 bool

@@ -67,9 +67,9 @@ bool fmt_refuse_writing(BlkNode *node, bool read_only, GError **error);
 /* ---- new files ---- */
 
 typedef bool (*FmtFill)(BlkChild *file, const void *create, GError **error);
-/* Makes FILENAME and lets FILL write it. What fails is removed again. */
+/* Makes FILENAME and lets FILL write it; see blk_make_file(). */
 bool fmt_create_file(BlkGraph *graph, const char *filename, bool no_cow, FmtFill fill,
-                     const void *create, GError **error);
+                     const void *create, bool *out_is_new, GError **error);
 /* The length of a new disk in whole sectors; false with ERROR beyond MAX. */
 bool fmt_take_size(const char *format, uint64_t size, uint64_t max, uint64_t *out, GError **error);
 bool fmt_is_power_of_two(uint64_t value);

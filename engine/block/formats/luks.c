@@ -244,7 +244,8 @@ luks_create(BlkGraph *graph, const char *filename, const void *state, GError **e
     }
     fill.area =
         fmt_format_luks(blk_graph_get_context(graph), &wish, password, &fill.area_len, error);
-    ok = fill.area && fmt_create_file(graph, filename, create->nocow, fill_volume, &fill, error);
+    ok = fill.area &&
+         fmt_create_file(graph, filename, create->nocow, fill_volume, &fill, NULL, error);
     explicit_bzero(password, strlen(password));
     g_free(fill.area);
     return ok;

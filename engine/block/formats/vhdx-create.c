@@ -209,7 +209,7 @@ vhdx_create(BlkGraph *graph, const char *filename, const void *state, GError **e
     if (create->subformat == DYNAMIC && create->preallocation != BLK_PREALLOC_OFF) {
         return refuse(error, "preallocation needs subformat=fixed");
     }
-    return fmt_create_file(graph, filename, create->nocow, fill_image, create, error);
+    return fmt_create_file(graph, filename, create->nocow, fill_image, create, NULL, error);
 }
 
 static const char *const subformat_words[] = { "dynamic", "fixed", NULL };

@@ -12,7 +12,6 @@
 #include "blk-path.h"
 
 #include <string.h>
-#include <unistd.h>
 
 enum {
     GRAIN_SECTORS = 128,
@@ -247,32 +246,16 @@ make_extents(BlkGraph *graph, const Plan *plan, GError **error)
 {
     for (unsigned i = 1; i <= extent_count(plan); i++) {
         ExtentFill fill = { .create = plan->create, .len = extent_len(plan, i) };
-        char *path = dup_extent_path(plan->create, plan->filename, i);
-        g_ptr_array_add(plan->made, path);
+        g_autofree char *path = dup_extent_path(plan->create, plan->filename, i);
+        bool is_new;
         if (!fmt_create_file(graph, path, plan->create->nocow,
-                             is_flat(plan->create) ? fill_flat : fill_sparse, &fill, error)) {
+                             is_flat(plan->create) ? fill_flat : fill_sparse, &fill, &is_new,
+                             error)) {
             return false;
         }
-    }
-    return true;
-}
-
-static bool
-make_image(BlkGraph *graph, const Plan *plan, GError **error)
-{
-    g_autofree char *text = dup_descriptor(plan);
-    ExtentFill fill = { .create = plan->create, .len = plan->len, .descriptor = text };
-
-    if (plan->create->subformat == SPARSE || plan->create->subformat == STREAM) {
-        return fmt_create_file(graph, plan->filename, plan->create->nocow, fill_sparse, &fill,
-                               error);
-    }
-    if (!make_extents(graph, plan, error) ||
-        !fmt_create_file(graph, plan->filename, false, fill_descriptor, text, error)) {
-        for (unsigned i = 0; i < plan->made->len; i++) {
-            unlink(g_ptr_array_index(plan->made, i));
+        if (is_new) {
+            g_ptr_array_add(plan->made, g_steal_pointer(&path));
         }
-        return false;
     }
     return true;
 }
@@ -282,6 +265,30 @@ refuse(GError **error, const char *text)
 {
     g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT, "vmdk: %s.", text);
     return false;
+}
+
+static bool
+make_image(BlkGraph *graph, const Plan *plan, GError **error)
+{
+    g_autofree char *text = dup_descriptor(plan);
+    ExtentFill fill = { .create = plan->create, .len = plan->len, .descriptor = text };
+
+    if (plan->create->subformat == SPARSE || plan->create->subformat == STREAM) {
+        return fmt_create_file(graph, plan->filename, plan->create->nocow, fill_sparse, &fill, NULL,
+                               error);
+    }
+    if (g_str_has_prefix(plan->filename, "json:")) {
+        return refuse(error,
+                      "a description (json:) is of one file, and this subformat has several");
+    }
+    if (!make_extents(graph, plan, error) ||
+        !fmt_create_file(graph, plan->filename, false, fill_descriptor, text, NULL, error)) {
+        for (unsigned i = 0; i < plan->made->len; i++) {
+            blk_remove_file(graph, g_ptr_array_index(plan->made, i));
+        }
+        return false;
+    }
+    return true;
 }
 
 static bool

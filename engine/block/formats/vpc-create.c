@@ -159,7 +159,7 @@ vpc_create(BlkGraph *graph, const char *filename, const void *state, GError **er
                     "vpc: preallocation needs subformat=fixed.");
         return false;
     }
-    return fmt_create_file(graph, filename, create->nocow, fill_image, create, error);
+    return fmt_create_file(graph, filename, create->nocow, fill_image, create, NULL, error);
 }
 
 /* ---- parents ---- */

@@ -724,6 +724,7 @@ const BlkDriver blk_nbd_driver = {
     .options = options,
     .schemes = schemes,
     .parse_filename = nbd_parse_filename,
+    .holds_images = true,
     .open = nbd_open,
     .close = nbd_close,
     .read = nbd_read,

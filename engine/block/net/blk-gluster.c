@@ -45,11 +45,13 @@ typedef struct Gluster {
 typedef struct GlusterJob {
     Gluster *gluster;
     bool writable;
+    BlkPreallocation prealloc; /* of run_truncate, as far as it gets longer */
+    bool is_new;               /* of run_make */
     uint64_t offset, len;
     uint8_t *buf;
     uint64_t run_len; /* of run_status */
     bool is_hole;
-    char *message; /* of a failed opening */
+    char *message; /* of a failure */
     int code;
 } GlusterJob;
 
@@ -145,11 +147,19 @@ connect_volume(GlusterJob *job)
 }
 
 static int
+read_len(Gluster *gluster)
+{
+    off_t len = gluster->library.lseek(gluster->file, 0, SEEK_END);
+
+    gluster->len = len < 0 ? 0 : (uint64_t)len;
+    return len < 0 ? -errno : 0;
+}
+
+static int
 run_open(void *arg)
 {
     GlusterJob *job = arg;
     Gluster *gluster = job->gluster;
-    off_t len;
 
     if (!gluster->volume) {
         int ret = connect_volume(job);
@@ -159,12 +169,7 @@ run_open(void *arg)
     }
     gluster->file =
         gluster->library.open(gluster->volume, gluster->path, job->writable ? O_RDWR : O_RDONLY);
-    if (!gluster->file) {
-        return -errno;
-    }
-    len = gluster->library.lseek(gluster->file, 0, SEEK_END);
-    gluster->len = len < 0 ? 0 : (uint64_t)len;
-    return len < 0 ? -errno : 0;
+    return gluster->file ? read_len(gluster) : -errno;
 }
 
 typedef struct Farewell {
@@ -197,6 +202,8 @@ run_close(void *arg)
         *farewell = (Farewell){ gluster->volume, gluster->library.fini };
         g_thread_unref(g_thread_new("gluster-fini", say_farewell, farewell));
     }
+    gluster->file = NULL;
+    gluster->volume = NULL;
     return 0;
 }
 
@@ -276,7 +283,63 @@ run_truncate(void *arg)
     GlusterJob *job = arg;
     Gluster *gluster = job->gluster;
 
-    return gluster->library.ftruncate(gluster->file, (off_t)job->len, NULL, NULL) < 0 ? -errno : 0;
+    int ret = read_len(gluster);
+    off_t old = (off_t)gluster->len, more = (off_t)job->len - old;
+
+    if (ret < 0) {
+        return ret;
+    }
+    if (job->prealloc == BLK_PREALLOC_FALLOC && more > 0) {
+        ret = gluster->library.fallocate(gluster->file, 0, old, (size_t)more);
+    } else if (job->prealloc == BLK_PREALLOC_FULL && more > 0) {
+        ret = gluster->library.zerofill(gluster->file, old, more);
+    } else {
+        ret = gluster->library.ftruncate(gluster->file, (off_t)job->len, NULL, NULL);
+    }
+    if (ret < 0) {
+        ret = -errno;
+        gluster->library.ftruncate(gluster->file, old, NULL, NULL);
+        return ret;
+    }
+    gluster->len = job->len;
+    return 0;
+}
+
+static int
+run_make(void *arg)
+{
+    GlusterJob *job = arg;
+    Gluster *gluster = job->gluster;
+    const int flags = O_RDWR | O_CREAT;
+    int ret = connect_volume(job);
+
+    if (ret < 0) {
+        return ret;
+    }
+    gluster->file = gluster->library.creat(gluster->volume, gluster->path, flags | O_EXCL, 0600);
+    job->is_new = gluster->file != NULL;
+    if (!gluster->file && errno == EEXIST) {
+        gluster->file =
+            gluster->library.creat(gluster->volume, gluster->path, flags | O_TRUNC, 0600);
+    }
+    if (!gluster->file) {
+        return -errno;
+    }
+    ret = run_truncate(job);
+    if (ret < 0 && job->is_new) {
+        gluster->library.unlink(gluster->volume, gluster->path);
+    }
+    return ret;
+}
+
+static int
+run_remove(void *arg)
+{
+    GlusterJob *job = arg;
+    Gluster *gluster = job->gluster;
+    int ret = connect_volume(job);
+
+    return ret == 0 && gluster->library.unlink(gluster->volume, gluster->path) < 0 ? -errno : ret;
 }
 
 static int
@@ -410,28 +473,6 @@ gluster_status(BlkNode *node, uint64_t offset, uint64_t len, BlkStatus *out)
     return 0;
 }
 
-static bool
-gluster_truncate(BlkNode *node, uint64_t len, BlkPreallocation prealloc, GError **error)
-{
-    Gluster *gluster = node->state;
-    GlusterJob job = { .len = len };
-    int ret;
-
-    if (prealloc != BLK_PREALLOC_OFF) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_FAILED,
-                    "gluster: space cannot be allocated ahead; use preallocation=off.");
-        return false;
-    }
-    ret = run(node, &job, run_truncate);
-    if (ret < 0) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_IO, "'%s' cannot be resized: %s.", node->filename,
-                    g_strerror(-ret));
-        return false;
-    }
-    gluster->len = len;
-    return true;
-}
-
 static int64_t
 gluster_get_len(BlkNode *node)
 {
@@ -451,16 +492,38 @@ check_options(Gluster *gluster, GError **error)
     return true;
 }
 
-static void
-set_open_error(BlkNode *node, const GlusterJob *job, int ret, GError **error)
+/* Takes the options, and the library. */
+static bool
+prepare(BlkNode *node, GError **error)
 {
-    g_set_error(error, VIT_ERROR,
-                job->message                      ? job->code
-                : ret == -ENOENT                  ? VIT_ERROR_NOT_FOUND
-                : ret == -EACCES || ret == -EPERM ? VIT_ERROR_PERMISSION
-                                                  : VIT_ERROR_IO,
-                "'%s' cannot be opened: %s.", node->filename,
-                job->message ? job->message : g_strerror(-ret));
+    Gluster *gluster = node->state;
+    const GlusterServer *server = &gluster->servers[0];
+
+    if (!check_options(gluster, error) ||
+        (!gluster->library.handle && !gluster_library_load(&gluster->library, error))) {
+        return false;
+    }
+    g_free(node->filename);
+    node->filename = g_strdup_printf("gluster://%s/%s/%s", server->host ? server->host : "",
+                                     gluster->volume_name, gluster->path);
+    return true;
+}
+
+/* Whether RET is success; FAILED is what could not be done. */
+static bool
+check(const BlkNode *node, const GlusterJob *job, int ret, const char *failed, GError **error)
+{
+    if (ret < 0) {
+        g_set_error(error, VIT_ERROR,
+                    job->message                      ? job->code
+                    : ret == -ENOENT                  ? VIT_ERROR_NOT_FOUND
+                    : ret == -EACCES || ret == -EPERM ? VIT_ERROR_PERMISSION
+                                                      : VIT_ERROR_IO,
+                    "'%s' cannot be %s: %s.", node->filename, failed,
+                    job->message ? job->message : g_strerror(-ret));
+    }
+    g_free(job->message);
+    return ret == 0;
 }
 
 static bool
@@ -468,16 +531,11 @@ gluster_open(BlkNode *node, GError **error)
 {
     Gluster *gluster = node->state;
     GlusterJob job = { .writable = !node->read_only };
-    const GlusterServer *server = &gluster->servers[0];
-    g_autofree char *message = NULL;
     int ret;
 
-    if (!check_options(gluster, error) || !gluster_library_load(&gluster->library, error)) {
+    if (!prepare(node, error)) {
         return false;
     }
-    g_free(node->filename);
-    node->filename = g_strdup_printf("gluster://%s/%s/%s", server->host ? server->host : "",
-                                     gluster->volume_name, gluster->path);
     gluster->has_zerofill = gluster->has_discard = gluster->has_seek = true;
     ret = run(node, &job, run_open);
     if ((ret == -EACCES || ret == -EROFS) && job.writable && node->auto_read_only) {
@@ -485,22 +543,79 @@ gluster_open(BlkNode *node, GError **error)
         job.writable = false;
         ret = run(node, &job, run_open);
     }
-    message = job.message;
-    if (ret < 0) {
-        set_open_error(node, &job, ret, error);
-    }
-    return ret == 0;
+    return check(node, &job, ret, "opened", error);
+}
+
+static void
+gluster_leave(BlkNode *node)
+{
+    GlusterJob job = { 0 };
+
+    run(node, &job, run_close);
 }
 
 static void
 gluster_close(BlkNode *node)
 {
     Gluster *gluster = node->state;
-    GlusterJob job = { 0 };
 
     if (gluster->library.handle) {
-        run(node, &job, run_close);
+        gluster_leave(node);
         gluster_library_unload(&gluster->library);
+    }
+}
+
+/* ---- new files, other lengths ---- */
+
+static bool
+check_preallocation(const BlkNode *node, BlkPreallocation prealloc, GError **error)
+{
+    if (prealloc == BLK_PREALLOC_METADATA) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "'%s': a plain file has no metadata to preallocate; use preallocation=off, "
+                    "falloc or full.",
+                    node->filename);
+    }
+    return prealloc != BLK_PREALLOC_METADATA;
+}
+
+static bool
+gluster_truncate(BlkNode *node, uint64_t len, BlkPreallocation prealloc, GError **error)
+{
+    GlusterJob job = { .len = len, .prealloc = prealloc };
+
+    return check_preallocation(node, prealloc, error) &&
+           check(node, &job, run(node, &job, run_truncate), "resized", error);
+}
+
+static bool
+gluster_make_file(BlkNode *node, const BlkNewFile *wish, bool *out_is_new, GError **error)
+{
+    GlusterJob job = { .len = wish->len, .prealloc = wish->prealloc };
+    int ret;
+
+    if (!prepare(node, error) || !check_preallocation(node, wish->prealloc, error)) {
+        return false;
+    }
+    ret = run(node, &job, run_make);
+    *out_is_new = job.is_new;
+    if (ret == -ENOENT && !job.message) {
+        job.message = g_strdup("the folder it is to lie in does not exist there");
+        job.code = VIT_ERROR_NOT_FOUND;
+    }
+    gluster_leave(node);
+    return check(node, &job, ret, "made", error);
+}
+
+static void
+gluster_remove_file(BlkNode *node)
+{
+    GlusterJob job = { 0 };
+
+    if (prepare(node, NULL)) {
+        run(node, &job, run_remove);
+        g_free(job.message);
+        gluster_leave(node);
     }
 }
 
@@ -606,4 +721,6 @@ const BlkDriver blk_gluster_driver = {
     .status = gluster_status,
     .truncate = gluster_truncate,
     .get_len = gluster_get_len,
+    .make_file = gluster_make_file,
+    .remove_file = gluster_remove_file,
 };

@@ -404,6 +404,7 @@ const BlkDriver blk_iscsi_driver = {
     .options = options,
     .schemes = schemes,
     .parse_filename = iscsi_parse_filename,
+    .holds_images = true,
     .open = iscsi_node_open,
     .close = iscsi_node_close,
     .read = iscsi_node_read,

@@ -6,7 +6,8 @@
  * One session per node, used by one worker at a time. Keys come from the agent or the user's own
  * files; there is no password. The host's key is checked against known_hosts, against a hash that
  * was given, or not at all (host-key-check). Flushes need the server's fsync extension; without it
- * they fail, because a guest would rely on them.
+ * they fail, because a guest would rely on them. SFTP has no locks: an image in use by another
+ * client is not known as such.
  *
  * Names: ssh://[USER@]HOST[:PORT]/PATH[?host_key_check=yes|no|md5:HEX|sha1:HEX|sha256:HEX]. The
  * options host, port and host_key_check are older spellings.
@@ -40,7 +41,8 @@ typedef struct SshJob {
     bool writable;
     uint64_t offset, len;
     uint8_t *buf;
-    char *message; /* of a failed opening */
+    bool is_new;   /* of run_make */
+    char *message; /* of a failure */
 } SshJob;
 
 /* ---- on workers ---- */
@@ -149,11 +151,9 @@ connect_session(SshJob *job)
 }
 
 static int
-run_open(void *arg)
+connect_sftp(SshJob *job)
 {
-    SshJob *job = arg;
     Ssh *ssh = job->ssh;
-    sftp_attributes attributes;
     int ret = connect_session(job);
 
     if (ret < 0) {
@@ -163,21 +163,122 @@ run_open(void *arg)
     if (!ssh->sftp || ssh->lib.sftp_init(ssh->sftp) != SSH_OK) {
         return refuse(job, "the host has no SFTP", ssh->lib.ssh_get_error(ssh->session));
     }
-    ssh->file = ssh->lib.sftp_open(ssh->sftp, ssh->path, job->writable ? O_RDWR : O_RDONLY, 0);
-    if (!ssh->file) {
-        int reason = ssh->lib.sftp_get_error(ssh->sftp);
-        return reason == SSH_FX_NO_SUCH_FILE ? -ENOENT
-               : reason == SSH_FX_PERMISSION_DENIED
-                   ? -EACCES
-                   : refuse(job, "the file cannot be opened", NULL);
+    return 0;
+}
+
+/* What the last call of SFTP failed with. */
+static int
+take_failure(SshJob *job, const char *text)
+{
+    Ssh *ssh = job->ssh;
+
+    switch (ssh->lib.sftp_get_error(ssh->sftp)) {
+    case SSH_FX_NO_SUCH_FILE:
+    case SSH_FX_NO_SUCH_PATH: return -ENOENT;
+    case SSH_FX_PERMISSION_DENIED:
+    case SSH_FX_WRITE_PROTECT: return -EACCES;
+    case SSH_FX_FAILURE: return refuse(job, text, NULL); /* it means anything */
+    default: return refuse(job, text, ssh->lib.ssh_get_error(ssh->session));
     }
-    attributes = ssh->lib.sftp_fstat(ssh->file);
+}
+
+static int
+read_len(SshJob *job)
+{
+    Ssh *ssh = job->ssh;
+    sftp_attributes attributes = ssh->lib.sftp_fstat(ssh->file);
+
     if (!attributes) {
         return refuse(job, "the length of the file is not told", NULL);
     }
     ssh->len = attributes->size;
     ssh->lib.sftp_attributes_free(attributes);
     return 0;
+}
+
+static int
+run_open(void *arg)
+{
+    SshJob *job = arg;
+    Ssh *ssh = job->ssh;
+    int ret = connect_sftp(job);
+
+    if (ret < 0) {
+        return ret;
+    }
+    ssh->file = ssh->lib.sftp_open(ssh->sftp, ssh->path, job->writable ? O_RDWR : O_RDONLY, 0);
+    return ssh->file ? read_len(job) : take_failure(job, "the file cannot be opened");
+}
+
+/* A byte makes a file longer. SFTP cuts a file by its name; libssh has no way by the handle. */
+static int
+run_truncate(void *arg)
+{
+    SshJob *job = arg;
+    Ssh *ssh = job->ssh;
+    int ret = read_len(job);
+
+    if (ret < 0) {
+        return ret;
+    }
+    if (job->len > ssh->len) {
+        if (ssh->lib.sftp_seek64(ssh->file, job->len - 1) < 0 ||
+            ssh->lib.sftp_write(ssh->file, "", 1) != 1) {
+            return take_failure(job,
+                                "the host does not make the file longer; its disk may be full");
+        }
+    } else if (job->len < ssh->len) {
+        struct sftp_attributes_struct wanted = { .flags = SSH_FILEXFER_ATTR_SIZE,
+                                                 .size = job->len };
+        if (ssh->lib.sftp_setstat(ssh->sftp, ssh->path, &wanted) < 0) {
+            return take_failure(job, "the host does not make the file shorter");
+        }
+    }
+    ret = read_len(job);
+    return ret < 0 || ssh->len == job->len
+               ? ret
+               : refuse(job, "the host says yes, but the file has another length", NULL);
+}
+
+/* Whether the file is new shows in its being made exclusively; servers tell no reason when it
+ * cannot be. */
+static int
+run_make(void *arg)
+{
+    SshJob *job = arg;
+    Ssh *ssh = job->ssh;
+    const int flags = O_RDWR | O_CREAT;
+    int ret = connect_sftp(job);
+
+    if (ret < 0) {
+        return ret;
+    }
+    ssh->file = ssh->lib.sftp_open(ssh->sftp, ssh->path, flags | O_EXCL, 0644);
+    job->is_new = ssh->file != NULL;
+    if (!ssh->file) {
+        ssh->file = ssh->lib.sftp_open(ssh->sftp, ssh->path, flags | O_TRUNC, 0644);
+    }
+    if (!ssh->file) {
+        return take_failure(job, "the host makes no such file");
+    }
+    ret = run_truncate(job);
+    if (ret < 0 && job->is_new) {
+        ssh->lib.sftp_unlink(ssh->sftp, ssh->path);
+    }
+    return ret;
+}
+
+static int
+run_remove(void *arg)
+{
+    SshJob *job = arg;
+    Ssh *ssh = job->ssh;
+    int ret = connect_sftp(job);
+
+    if (ret == 0 && ssh->lib.sftp_unlink(ssh->sftp, ssh->path) < 0) {
+        ret = take_failure(job, "the file cannot be removed");
+    }
+    return ret;
 }
 
 static int
@@ -249,6 +350,9 @@ run_close(void *arg)
         ssh->lib.ssh_disconnect(ssh->session);
         ssh->lib.ssh_free(ssh->session);
     }
+    ssh->file = NULL;
+    ssh->sftp = NULL;
+    ssh->session = NULL;
     return 0;
 }
 
@@ -350,13 +454,11 @@ take_old_names(Ssh *ssh, GError **error)
            split_check(ssh->old_check, &ssh->check_mode, &ssh->check_type, &ssh->check_hash, error);
 }
 
+/* Takes the options, and the library. */
 static bool
-ssh_node_open(BlkNode *node, GError **error)
+prepare(BlkNode *node, GError **error)
 {
     Ssh *ssh = node->state;
-    SshJob job = { .writable = !node->read_only };
-    g_autofree char *message = NULL;
-    int ret;
 
     if (!take_old_names(ssh, error)) {
         return false;
@@ -370,38 +472,109 @@ ssh_node_open(BlkNode *node, GError **error)
     node->filename =
         g_strdup_printf("ssh://%s%s%s%s%s%s", ssh->user ? ssh->user : "", ssh->user ? "@" : "",
                         ssh->host, ssh->port ? ":" : "", ssh->port ? ssh->port : "", ssh->path);
-    if (!ssh_library_load(&ssh->lib, error)) {
-        return false;
-    }
-    ret = run(node, &job, run_open);
-    if (ret == -EACCES && !node->read_only && node->auto_read_only) {
-        node->read_only = true;
-        run(node, &job, run_close);
-        ssh->file = NULL;
-        ssh->sftp = NULL;
-        ssh->session = NULL;
-        job.writable = false;
-        ret = run(node, &job, run_open);
-    }
-    message = job.message;
+    return ssh->lib.handle || ssh_library_load(&ssh->lib, error);
+}
+
+/* Whether RET is success; FAILED is what could not be done. */
+static bool
+check(const BlkNode *node, const SshJob *job, int ret, const char *failed, GError **error)
+{
     if (ret < 0) {
         g_set_error(error, VIT_ERROR,
                     ret == -ENOENT   ? VIT_ERROR_NOT_FOUND
                     : ret == -EACCES ? VIT_ERROR_PERMISSION
                                      : VIT_ERROR_IO,
-                    "'%s' cannot be opened: %s.", node->filename,
-                    message ? message : g_strerror(-ret));
+                    "'%s' cannot be %s: %s.", node->filename, failed,
+                    job->message ? job->message : g_strerror(-ret));
     }
+    g_free(job->message);
     return ret == 0;
+}
+
+static void
+ssh_leave(BlkNode *node)
+{
+    SshJob job = { 0 };
+
+    run(node, &job, run_close);
+}
+
+static bool
+ssh_node_open(BlkNode *node, GError **error)
+{
+    SshJob job = { .writable = !node->read_only };
+    int ret;
+
+    if (!prepare(node, error)) {
+        return false;
+    }
+    ret = run(node, &job, run_open);
+    if (ret == -EACCES && !node->read_only && node->auto_read_only) {
+        node->read_only = true;
+        ssh_leave(node);
+        job.writable = false;
+        ret = run(node, &job, run_open);
+    }
+    return check(node, &job, ret, "opened", error);
 }
 
 static void
 ssh_node_close(BlkNode *node)
 {
+    ssh_leave(node);
+    ssh_library_unload(&((Ssh *)node->state)->lib);
+}
+
+/* ---- new files, other lengths ---- */
+
+static bool
+check_preallocation(const BlkNode *node, BlkPreallocation prealloc, GError **error)
+{
+    if (prealloc != BLK_PREALLOC_OFF) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "'%s': SFTP cannot allocate space ahead; use preallocation=off.",
+                    node->filename);
+    }
+    return prealloc == BLK_PREALLOC_OFF;
+}
+
+static bool
+ssh_truncate(BlkNode *node, uint64_t len, BlkPreallocation prealloc, GError **error)
+{
+    SshJob job = { .len = len };
+
+    return check_preallocation(node, prealloc, error) &&
+           check(node, &job, run(node, &job, run_truncate), "resized", error);
+}
+
+static bool
+ssh_make_file(BlkNode *node, const BlkNewFile *wish, bool *out_is_new, GError **error)
+{
+    SshJob job = { .len = wish->len };
+    int ret;
+
+    if (!prepare(node, error) || !check_preallocation(node, wish->prealloc, error)) {
+        return false;
+    }
+    ret = run(node, &job, run_make);
+    *out_is_new = job.is_new;
+    if (ret == -ENOENT) {
+        job.message = g_strdup("the folder it is to lie in does not exist there");
+    }
+    ssh_leave(node);
+    return check(node, &job, ret, "made", error);
+}
+
+static void
+ssh_remove_file(BlkNode *node)
+{
     SshJob job = { 0 };
 
-    run(node, &job, run_close);
-    ssh_library_unload(&((Ssh *)node->state)->lib);
+    if (prepare(node, NULL)) {
+        run(node, &job, run_remove);
+        g_free(job.message);
+        ssh_leave(node);
+    }
 }
 
 /* ---- names ---- */
@@ -485,5 +658,8 @@ const BlkDriver blk_ssh_driver = {
     .read = ssh_node_read,
     .write = ssh_node_write,
     .flush = ssh_node_flush,
+    .truncate = ssh_truncate,
     .get_len = ssh_get_len,
+    .make_file = ssh_make_file,
+    .remove_file = ssh_remove_file,
 };

@@ -23,11 +23,13 @@ typedef struct GlusterLibrary {
     int (*fini)(GlfsVolume *volume);
     GlfsFile *(*open)(GlfsVolume *volume, const char *path, int flags);
     GlfsFile *(*creat)(GlfsVolume *volume, const char *path, int flags, mode_t mode);
+    int (*unlink)(GlfsVolume *volume, const char *path);
     int (*close)(GlfsFile *file);
     ssize_t (*pread)(GlfsFile *file, void *buf, size_t len, off_t offset, int flags, void *stat);
     ssize_t (*pwrite)(GlfsFile *file, const void *buf, size_t len, off_t offset, int flags,
                       void *before, void *after);
     int (*fsync)(GlfsFile *file, void *before, void *after);
+    int (*fallocate)(GlfsFile *file, int keep_size, off_t offset, size_t len);
     int (*ftruncate)(GlfsFile *file, off_t len, void *before, void *after);
     int (*discard)(GlfsFile *file, off_t offset, size_t len);
     int (*zerofill)(GlfsFile *file, off_t offset, off_t len);

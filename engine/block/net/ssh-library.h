@@ -23,6 +23,8 @@
     X(sftp_open, __VA_ARGS__)                   \
     X(sftp_read, __VA_ARGS__)                   \
     X(sftp_seek64, __VA_ARGS__)                 \
+    X(sftp_setstat, __VA_ARGS__)                \
+    X(sftp_unlink, __VA_ARGS__)                 \
     X(sftp_write, __VA_ARGS__)                  \
     X(ssh_clean_pubkey_hash, __VA_ARGS__)       \
     X(ssh_connect, __VA_ARGS__)                 \

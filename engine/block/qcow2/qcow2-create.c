@@ -10,10 +10,7 @@
 
 #include "qcow2-crypt.h"
 
-#include "blk-file.h"
-
 #include <string.h>
-#include <unistd.h>
 
 enum { HEADER_CLUSTER, REFTABLE_CLUSTER, REFBLOCK_CLUSTER, FIRST_CLUSTERS };
 
@@ -164,18 +161,6 @@ describe_creator(void *opaque)
 
 static const BlkUser creator = { .describe = describe_creator };
 
-static BlkNode *
-open_file(BlkGraph *graph, const char *filename, GError **error)
-{
-    g_autoptr(BlkOptions) options = blk_options_new();
-
-    blk_options_set(options, "filename", filename);
-    /* A new image that a power failure takes with it is no loss. */
-    blk_options_set(options, "cache.no-flush", "on");
-    blk_options_set(options, "discard", "unmap");
-    return blk_open_in_fiber(graph, options, true, error);
-}
-
 static bool
 write_empty_image(BlkNode *file, const Qcow2Create *create, GError **error)
 {
@@ -252,33 +237,36 @@ encrypt_image(BlkNode *file, const Qcow2Create *create, GError **error)
     return node && qcow2_crypt_format_image(node, create, error);
 }
 
-static const char *
-local_path(const char *filename)
-{
-    return g_str_has_prefix(filename, "file:") ? filename + strlen("file:") : filename;
-}
-
+/* A data file that is there keeps what it has. */
 static bool
-make_data_file(BlkGraph *graph, const char *filename, const Qcow2Create *create, GError **error)
+make_data_file(BlkGraph *graph, const char *path, const Qcow2Create *create, bool *out_is_new,
+               GError **error)
 {
-    g_autofree char *path =
-        create->data_file ? blk_path_resolve(filename, create->data_file, error) : NULL;
+    const BlkNewFile wish = { .no_cow = create->nocow };
+    g_autoptr(BlkOptions) options = blk_options_new();
+    g_autoptr(BlkNode) node = NULL;
+    GError *cause = NULL;
 
-    return !create->data_file ||
-           (path && (access(local_path(path), F_OK) == 0 ||
-                     blk_file_create(graph, path, 0, BLK_PREALLOC_OFF, create->nocow, error)));
-}
-
-static bool
-make_image(BlkGraph *graph, const char *filename, const Qcow2Create *create, GError **error)
-{
-    g_autoptr(BlkNode) file = NULL;
-
-    if (!make_data_file(graph, filename, create, error)) {
+    blk_options_set(options, "filename", path);
+    blk_options_set(options, "read-only", "on");
+    node = blk_open_in_fiber(graph, options, true, &cause);
+    if (node) {
+        return true;
+    }
+    if (!g_error_matches(cause, VIT_ERROR, VIT_ERROR_NOT_FOUND)) {
+        g_propagate_error(error, cause);
         return false;
     }
-    file = open_file(graph, filename, error);
-    return file && write_empty_image(file, create, error) && encrypt_image(file, create, error) &&
+    g_error_free(cause);
+    return blk_make_file(graph, path, &wish, NULL, NULL, out_is_new, error);
+}
+
+static bool
+fill_image(BlkNode *file, const void *opaque, GError **error)
+{
+    const Qcow2Create *create = opaque;
+
+    return write_empty_image(file, create, error) && encrypt_image(file, create, error) &&
            grow_image(file, create, error);
 }
 
@@ -286,16 +274,23 @@ bool
 qcow2_create(BlkGraph *graph, const char *filename, const void *state, GError **error)
 {
     const Qcow2Create *create = state;
-    bool is_new = access(local_path(filename), F_OK) != 0;
+    const BlkNewFile wish = { .no_cow = create->nocow };
+    g_autofree char *data_path = NULL;
+    bool is_new = false;
 
     if (!check_numbers(create, error) || !check_version(create, error) ||
-        !check_features(create, error) ||
-        !blk_file_create(graph, filename, 0, BLK_PREALLOC_OFF, create->nocow, error)) {
+        !check_features(create, error)) {
         return false;
     }
-    if (!make_image(graph, filename, create, error)) {
+    if (create->data_file) {
+        data_path = blk_path_resolve(filename, create->data_file, error);
+        if (!data_path || !make_data_file(graph, data_path, create, &is_new, error)) {
+            return false;
+        }
+    }
+    if (!blk_make_file(graph, filename, &wish, fill_image, create, NULL, error)) {
         if (is_new) {
-            unlink(local_path(filename));
+            blk_remove_file(graph, data_path);
         }
         return false;
     }
