@@ -12,6 +12,7 @@
 typedef struct {
     MonEvents *events;
     const QmpEvent *kind;
+    char *of; /* what the data says of whom it is; NULL: of nobody */
     int64_t last_us;
     char *waiting; /* JSON of the whole event, or NULL */
     GSource *timeout;
@@ -19,7 +20,7 @@ typedef struct {
 
 struct MonEvents {
     VitMonitors *monitors;
-    GPtrArray *gaps; /* Gap *, one per kind that has been emitted */
+    GPtrArray *gaps; /* Gap *, one per kind, and whom it is of, that has been emitted */
 };
 
 static void
@@ -32,6 +33,7 @@ free_gap(gpointer data)
         g_source_unref(gap->timeout);
     }
     g_free(gap->waiting);
+    g_free(gap->of);
     g_free(gap);
 }
 
@@ -104,17 +106,33 @@ on_gap_over(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-static Gap *
-find_gap(MonEvents *events, const QmpEvent *kind)
+/* Whom the event is of. Ownership: caller. */
+static char *
+dup_subject(const QmpEvent *kind, const char *json_data)
 {
+    g_autoptr(JsonNode) data = kind->of && json_data ? json_from_string(json_data, NULL) : NULL;
+
+    return data && JSON_NODE_HOLDS_OBJECT(data)
+               ? g_strdup(json_object_get_string_member_with_default(json_node_get_object(data),
+                                                                     kind->of, NULL))
+               : NULL;
+}
+
+static Gap *
+find_gap(MonEvents *events, const QmpEvent *kind, const char *json_data)
+{
+    g_autofree char *of = dup_subject(kind, json_data);
+
     for (unsigned i = 0; i < events->gaps->len; i++) {
         Gap *gap = events->gaps->pdata[i];
-        if (gap->kind == kind) {
+        if (gap->kind == kind && g_strcmp0(gap->of, of) == 0) {
             return gap;
         }
     }
     Gap *gap = g_new0(Gap, 1);
-    *gap = (Gap){ .events = events, .kind = kind, .last_us = INT64_MIN / 2 };
+    *gap = (Gap){
+        .events = events, .kind = kind, .of = g_steal_pointer(&of), .last_us = INT64_MIN / 2
+    };
     g_ptr_array_add(events->gaps, gap);
     return gap;
 }
@@ -129,7 +147,7 @@ mon_events_emit(MonEvents *events, const char *name, const char *json_data)
         send(events, json);
         return;
     }
-    Gap *gap = find_gap(events, kind);
+    Gap *gap = find_gap(events, kind, json_data);
     int64_t left_us = gap->last_us + kind->min_gap_ms * 1000 - g_get_monotonic_time();
     if (left_us <= 0 && !gap->timeout) {
         gap->last_us = g_get_monotonic_time();

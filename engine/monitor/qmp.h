@@ -78,6 +78,7 @@ typedef struct QmpEvent {
     const char *name;
     const char *help;
     unsigned min_gap_ms; /* more often than that, the last one is sent later */
+    const char *of;      /* ... of those whose data has the same here; NULL: of all */
 } QmpEvent;
 
 /* Both end with a NULL name. */

@@ -60,7 +60,7 @@ static const VitOptionValue v_drive_format[] = {
     { .name = "vdi", .help = VIT_N_("VirtualBox disk") },
     { .name = "vhdx", .help = VIT_N_("Hyper-V disk") },
     { .name = "vpc", .help = VIT_N_("Virtual PC disk") },
-    { .name = "qcow", .status = VIT_STATUS_NOT_YET },
+    { .name = "qcow", .help = VIT_N_("Old copy-on-write image") },
     { .name = "qed", .help = VIT_N_("QED image") },
     { .name = "parallels", .help = VIT_N_("Parallels disk") },
     { .name = "bochs", .help = VIT_N_("Growing disk of Bochs, read only") },

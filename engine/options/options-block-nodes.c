@@ -234,6 +234,49 @@ static const VitOptionKey k_blockdev_blkverify[] = {
     { 0 },
 };
 
+static const VitOptionKey k_blockdev_blklogwrites[] = {
+    K_ID("file", "blockdev|drive", NULL, "Node below: a name, or keys of an inline node with file",
+         .flags = VIT_OPT_DOTTED | VIT_OPT_REQUIRED),
+    K_ID("log", "blockdev|drive", NULL, "Node that takes the log",
+         .flags = VIT_OPT_DOTTED | VIT_OPT_REQUIRED),
+    K_INT("log-sector-size", "512", "Size of a sector of the log", .min = 512, .max = 1 << 23,
+          .unit = "bytes"),
+    K_BOOL("log-append", "off", "Go on with the log there is"),
+    K_INT("log-super-update-interval", "4096", "Requests between writes of the super block",
+          .min = 1, .max = INT64_MAX),
+    { 0 },
+};
+
+static const VitOptionKey k_blockdev_blkreplay[] = {
+    K_ID("image", "blockdev|drive", NULL, "Node below", .flags = VIT_OPT_DOTTED | VIT_OPT_REQUIRED),
+    { 0 },
+};
+
+static const VitOptionKey k_blockdev_preallocate[] = {
+    K_ID("file", "blockdev|drive", NULL, "Node below: a name, or keys of an inline node with file",
+         .flags = VIT_OPT_DOTTED | VIT_OPT_REQUIRED),
+    K_SIZE("prealloc-align", "1M", "Allocated up to a multiple of this"),
+    K_SIZE("prealloc-size", "128M", "How much is allocated ahead"),
+    { 0 },
+};
+
+static const VitOptionValue v_blockdev_quorum_read_pattern[] = {
+    { .name = "quorum", .help = VIT_N_("All children; what enough of them agree on") },
+    { .name = "fifo", .help = VIT_N_("The first child that can answer") },
+    { 0 },
+};
+
+static const VitOptionKey k_blockdev_quorum[] = {
+    K_ID("children", "blockdev|drive", NULL, "Nodes: children.0=, children.1=, ...",
+         .flags = VIT_OPT_DOTTED | VIT_OPT_REQUIRED),
+    K_INT("vote-threshold", NULL, "How many children have to agree", .min = 1, .max = 64,
+          .flags = VIT_OPT_REQUIRED),
+    K_BOOL("blkverify", "off", "Compare two children; a difference is an error"),
+    K_BOOL("rewrite-corrupted", "off", "Give children that differ what the others hold"),
+    K_ENUM("read-pattern", v_blockdev_quorum_read_pattern, "quorum", "Whom reads ask"),
+    { 0 },
+};
+
 const VitOptionVariant vit_blockdev_variants[] = {
     { .name = "file",
       .help = VIT_N_("Protocol driver for regular local files"),
@@ -263,8 +306,7 @@ const VitOptionVariant vit_blockdev_variants[] = {
     { .name = "qcow",
       .help = VIT_N_("Old copy on write format"),
       .keys = k_blockdev_vmdk,
-      .flags = VIT_OPT_OPEN,
-      .status = VIT_STATUS_NOT_YET },
+      .flags = VIT_OPT_OPEN },
     { .name = "qed", .help = VIT_N_("QED format"), .keys = k_blockdev_vmdk, .flags = VIT_OPT_OPEN },
     { .name = "parallels",
       .help = VIT_N_("Parallels disk"),
@@ -363,14 +405,12 @@ const VitOptionVariant vit_blockdev_variants[] = {
       .flags = VIT_OPT_OPEN },
     { .name = "blklogwrites",
       .help = VIT_N_("Logs writes"),
-      .keys = k_blockdev_vmdk,
-      .flags = VIT_OPT_OPEN,
-      .status = VIT_STATUS_NOT_YET },
+      .keys = k_blockdev_blklogwrites,
+      .flags = VIT_OPT_OPEN },
     { .name = "blkreplay",
       .help = VIT_N_("Replays requests"),
-      .keys = k_blockdev_vmdk,
-      .flags = VIT_OPT_OPEN,
-      .status = VIT_STATUS_NOT_YET },
+      .keys = k_blockdev_blkreplay,
+      .flags = VIT_OPT_OPEN },
     { .name = "compress",
       .help = VIT_N_("Writes compressed clusters"),
       .keys = k_blockdev_vmdk,
@@ -383,14 +423,12 @@ const VitOptionVariant vit_blockdev_variants[] = {
       .status = VIT_STATUS_NOT_YET },
     { .name = "preallocate",
       .help = VIT_N_("Allocates ahead"),
-      .keys = k_blockdev_vmdk,
-      .flags = VIT_OPT_OPEN,
-      .status = VIT_STATUS_NOT_YET },
+      .keys = k_blockdev_preallocate,
+      .flags = VIT_OPT_OPEN },
     { .name = "quorum",
       .help = VIT_N_("Votes between several images"),
-      .keys = k_blockdev_vmdk,
-      .flags = VIT_OPT_OPEN,
-      .status = VIT_STATUS_NOT_YET },
+      .keys = k_blockdev_quorum,
+      .flags = VIT_OPT_OPEN },
     { .name = "replication",
       .help = VIT_N_("COLO replication"),
       .keys = k_blockdev_vmdk,

@@ -19,6 +19,7 @@ typedef struct Desk {
     BlockTest test;
     VitDrive *drive;
     GString *log;
+    GString *quorum; /* events of quorums with their data */
 } Desk;
 
 static void
@@ -29,6 +30,9 @@ note_event(void *opaque, const char *name, const char *data)
     g_test_message("%s %s", name, data);
     if (!g_str_has_prefix(name, "JOB_")) {
         g_string_append_printf(desk->log, "%s ", name);
+    }
+    if (g_str_has_prefix(name, "QUORUM_")) {
+        g_string_append_printf(desk->quorum, "%s %s\n", name, data);
     }
 }
 
@@ -124,6 +128,7 @@ set_up(Desk *desk)
 
     memset(desk, 0, sizeof(*desk));
     desk->log = g_string_new(NULL);
+    desk->quorum = g_string_new(NULL);
     block_test_init(&desk->test);
     desk->events = (BlkDriveEvents){ .event = note_event };
     blk_graph_set_events(desk->test.graph, &desk->events, desk);
@@ -143,6 +148,7 @@ finish(Desk *desk)
     g_clear_pointer(&desk->drive, blk_drive_free);
     block_test_finish(&desk->test);
     g_string_free(desk->log, TRUE);
+    g_string_free(desk->quorum, TRUE);
 }
 
 /* qemu-img finds nothing wrong with NAME. */
@@ -400,6 +406,35 @@ test_commit_now(void)
     finish(&desk);
 }
 
+/* What queries say of the quorum "q" of leg1, leg2 and leg0, which its name opens again. */
+static void
+show_quorum(Desk *desk)
+{
+    g_autoptr(JsonNode) nodes = run(desk, "query-named-block-nodes", NULL);
+    JsonArray *array = json_node_get_array(nodes);
+    JsonObject *image = NULL;
+
+    for (unsigned i = 0; i < json_array_get_length(array); i++) {
+        JsonObject *object = json_array_get_object_element(array, i);
+        if (strcmp(json_object_get_string_member(object, "node-name"), "q") == 0) {
+            image = json_object_get_object_member(object, "image");
+        }
+    }
+    g_assert_cmpstr(json_object_get_string_member(image, "format"), ==, "quorum");
+    g_assert_cmpint(json_object_get_int_member(image, "virtual-size"), ==, 65536);
+    g_assert_cmpint(json_object_get_int_member(image, "actual-size"), >=, 3 * 4096);
+    g_autofree char *name = g_strdup(json_object_get_string_member(image, "filename"));
+    g_assert_true(g_str_has_prefix(name, "json:{\"driver\":\"quorum\",\"children\":[{"));
+    g_assert_nonnull(strstr(name, "\"vote-threshold\":2}"));
+    const char *one = strstr(name, "leg1\""), *two = strstr(name, "leg2\"");
+    g_assert_true(one && two && one < two && two < strstr(name, "leg0\""));
+    g_autoptr(BlkOptions) read_only = block_test_options("read-only=on");
+    g_autoptr(GError) error = NULL;
+    g_autoptr(BlkNode) again = blk_open(desk->test.graph, name, read_only, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(blk_node_get_len(again), ==, 65536);
+}
+
 /* Children of a quorum come and go under writes; what differs is told.
  * mission: x-blockdev-change quorum */
 static void
@@ -445,11 +480,68 @@ test_quorum(void)
                 g_file_set_contents_full(path, bytes, 65536, G_FILE_SET_CONTENTS_NONE, 0644, NULL));
         }
     }
-    g_assert_cmpint(blk_image_read(image, 100, &byte, 1), ==, -EIO);
-    g_assert_nonnull(strstr(desk.log->str, "QUORUM_REPORT_BAD"));
-    g_assert_nonnull(strstr(desk.log->str, "QUORUM_FAILURE"));
+    /* nobody knows which of two is right */
+    uint8_t sectors[600];
+    g_assert_cmpint(blk_image_read(image, 100, sectors, sizeof(sectors)), ==, -EIO);
+    g_assert_cmpstr(
+        desk.quorum->str, ==,
+        "QUORUM_FAILURE {\"reference\": \"q\", \"sector-num\": 0, \"sectors-count\": 2}\n");
+    g_string_truncate(desk.quorum, 0);
+    /* of three, two are */
+    ok(&desk, "x-blockdev-change", "{'parent': 'q', 'node': 'leg0'}");
+    g_assert_cmpint(blk_image_read(image, 100, sectors, sizeof(sectors)), ==, 0);
+    g_assert_cmpstr(desk.quorum->str, ==,
+                    "QUORUM_REPORT_BAD {\"type\": \"read\", \"node-name\": \"leg2\", "
+                    "\"sector-num\": 0, \"sectors-count\": 2}\n");
     g_clear_pointer(&image, blk_image_free);
+    show_quorum(&desk);
     ok(&desk, "blockdev-del", "{'node-name': 'q'}");
+    finish(&desk);
+}
+
+/* Errors of the children are what the quorum fails with, and a drive's name is told. */
+static void
+test_quorum_errors(void)
+{
+    const BlkDriveConfig config = { 0 };
+    uint8_t data[512] = { 0 };
+    Desk desk;
+
+    set_up(&desk);
+    for (unsigned i = 0; i < 3; i++) {
+        g_autofree char *name = g_strdup_printf("leg%u", i);
+        g_autofree char *path = block_test_path(&desk.test, name);
+        g_autofree char *args = g_strdup_printf(
+            "{'driver': 'fault', 'node-name': '%s', 'file': {'driver': 'file', 'filename': '%s'}}",
+            name, path);
+        g_assert_true(g_file_set_contents(path, "", 0, NULL));
+        g_assert_cmpint(truncate(path, 65536), ==, 0);
+        ok(&desk, "blockdev-add", args);
+    }
+    ok(&desk, "blockdev-add",
+       "{'driver': 'quorum', 'node-name': 'q', 'vote-threshold': 2, "
+       "'children': ['leg0', 'leg1', 'leg2']}");
+    BlkNode *node = blk_graph_find_node(desk.test.graph, "q");
+    VitDrive *drive = blk_drive_new(desk.test.graph, "many", &config, node, NULL);
+    for (unsigned i = 0; i < 3; i++) {
+        g_autofree char *name = g_strdup_printf("leg%u", i);
+        Fault *fault = block_test_fault(blk_graph_find_node(desk.test.graph, name));
+        fault->fail_write = i == 0 ? EIO : ENOSPC;
+        fault->fail_flush = i > 0 ? EIO : 0;
+    }
+    g_assert_cmpint(block_test_drive_write(&desk.test, drive, 512, data, 512), ==, -ENOSPC);
+    g_assert_nonnull(strstr(desk.quorum->str, "\"type\": \"write\", \"error\": \"No space left"));
+    g_assert_nonnull(strstr(desk.quorum->str, "QUORUM_FAILURE {\"reference\": \"many\", "
+                                              "\"sector-num\": 1, \"sectors-count\": 1}"));
+    g_string_truncate(desk.quorum, 0);
+    g_assert_cmpint(block_test_drive_flush(&desk.test, drive), ==, -EIO);
+    g_assert_nonnull(strstr(desk.quorum->str, "\"type\": \"flush\""));
+    g_assert_null(strstr(desk.quorum->str, "QUORUM_FAILURE"));
+    for (unsigned i = 0; i < 3; i++) {
+        g_autofree char *name = g_strdup_printf("leg%u", i);
+        block_test_fault(blk_graph_find_node(desk.test.graph, name))->fail_flush = 0;
+    }
+    blk_drive_free(drive);
     finish(&desk);
 }
 
@@ -465,5 +557,6 @@ main(int argc, char **argv)
     g_test_add_func("/block/control/internal", test_internal_snapshots);
     g_test_add_func("/block/control/commit", test_commit_now);
     g_test_add_func("/block/control/quorum", test_quorum);
+    g_test_add_func("/block/control/quorum-errors", test_quorum_errors);
     return g_test_run();
 }

@@ -263,6 +263,14 @@ test_events(void)
     rig_wait_ms(&rig, 1100);
     g_assert_cmpuint(count_events(&b, "RTC_CHANGE"), ==, 2);
     g_assert_nonnull(strstr(b.seen->str, "{\"offset\": 99}"));
+    /* Of each child, each port its own: none replaces another's. */
+    for (unsigned i = 0; i < 12; i++) {
+        g_autofree char *data = g_strdup_printf("{\"id\": \"port%u\", \"open\": true}", i % 4);
+        vit_monitors_emit(rig.monitors, "VSERPORT_CHANGE", data);
+    }
+    g_assert_cmpuint(count_events(&b, "VSERPORT_CHANGE"), ==, 4);
+    rig_wait_ms(&rig, 1100);
+    g_assert_cmpuint(count_events(&b, "VSERPORT_CHANGE"), ==, 8);
     /* Freed while one waits. */
     vit_monitors_emit(rig.monitors, "RTC_CHANGE", NULL);
     terminal_finish(&a);

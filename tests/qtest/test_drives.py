@@ -169,6 +169,33 @@ def files_and_formats():
     assert "raw" in m.output and plain in m.output, m.output  # probing is said
 
 
+def nodes_of_every_kind():
+    """Filters and formats whose keys only -blockdev has. mission: blockdev.other-drivers"""
+    a, b, log, old = make("leg-a"), make("leg-b"), make("log"), path("old.qcow")
+    subprocess.run([IMG, "create", "-q", "-f", "qcow", old, "1M"], check=True)
+    with Machine("-blockdev", f"driver=file,filename={a},node-name=file-a",
+                 "-blockdev", "driver=raw,file=file-a,node-name=a",
+                 "-blockdev", "driver=quorum,node-name=q,vote-threshold=2,children.0=a,"
+                 f"children.1.driver=raw,children.1.file.driver=file,children.1.file.filename={b},"
+                 "read-pattern=fifo",
+                 "-blockdev", "driver=blklogwrites,node-name=l,file=q,log.driver=file,"
+                 f"log.filename={log},log-sector-size=4096,log-append=off",
+                 "-blockdev", f"driver=qcow,file.driver=file,file.filename={old},node-name=o",
+                 "-device", "virtio-blk-pci,drive=l") as m:
+        for driver in ("quorum", "blklogwrites", "qcow"):
+            assert m.node(driver), driver
+        assert m.node("quorum")[0]["image"]["filename"].startswith('json:{"driver":"quorum"')
+    assert "vote-threshold" in refused("-blockdev", "driver=quorum,node-name=q,children.0=a")
+    assert "children" in refused("-blockdev", "driver=quorum,node-name=q,vote-threshold=1")
+    with Machine("-blockdev", f"driver=preallocate,node-name=p,prealloc-size=4M,file.driver=file,"
+                 f"file.filename={a}",
+                 "-blockdev", "driver=blkreplay,node-name=r,image.driver=file,"
+                 f"image.filename={b}") as m:
+        assert m.node("preallocate") and m.node("blkreplay")
+    with Machine("-drive", f"file={old},format=qcow,if=none,id=d") as m:
+        assert m.drive("d")["inserted"]["drv"] == "qcow"
+
+
 def host_io():
     disk = make("aio.img")
     for keys in ("aio=threads", "aio=native,cache=none", "aio=io_uring", "locking=off",
@@ -403,6 +430,6 @@ def nodes():
     assert "no virtio-bus" in refused("-device", "virtio-9p-device,fsdev=f,mount_tag=t")
 
 
-tap.main([nodes, iothreads, cache_modes, connectors, files_and_formats, host_io, errors, limits,
-          statistics, qcow2_keys, encrypted, descriptors, targets, by_monitor], lambda:
+tap.main([nodes, nodes_of_every_kind, iothreads, cache_modes, connectors, files_and_formats, host_io,
+          errors, limits, statistics, qcow2_keys, encrypted, descriptors, targets, by_monitor], lambda:
           shutil.rmtree(DIR, ignore_errors=True))

@@ -164,7 +164,8 @@ blockdev_change(BlkControl *control, GError **error)
     }
     if (!child == !name) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
-                    "Either child or node must be specified");
+                    child ? "The parameters child and node are in conflict"
+                          : "Either child or node must be specified");
         return NULL;
     }
     still = blk_graph_stand_still(control->graph);

@@ -254,7 +254,8 @@ describe_stats(const BlkDriveStats *stats, const BlkDriveConfig *config, uint64_
 static JsonObject *
 describe_node_stats(const BlkNode *node, const BlkBackend *backend)
 {
-    const BlkBackend none = { 0 };
+    /* nothing of a node is accounted for */
+    const BlkBackend none = { .config = { .skip_invalid = true, .skip_failed = true } };
     JsonObject *object = json_object_new();
 
     if (node) {

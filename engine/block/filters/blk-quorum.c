@@ -12,9 +12,11 @@
 
 #include "blk-quorum.h"
 
+#include "blk-backend.h"
 #include "blk-graph-private.h"
 
 #include <errno.h>
+#include <json-glib/json-glib.h>
 #include <string.h>
 
 enum { PATTERN_QUORUM, PATTERN_FIFO, SECTOR_BYTES = 512 };
@@ -116,6 +118,12 @@ ballot_run(Ballot *b)
 
 /* ---- telling ---- */
 
+static uint64_t
+sector_count(const Ballot *b)
+{
+    return (b->offset + b->len + SECTOR_BYTES - 1) / SECTOR_BYTES - b->offset / SECTOR_BYTES;
+}
+
 static void
 tell_bad(const Ballot *b, const Voter *voter)
 {
@@ -129,21 +137,52 @@ tell_bad(const Ballot *b, const Voter *voter)
         "{\"type\": \"%s\", %s\"node-name\": \"%s\", \"sector-num\": %" G_GUINT64_FORMAT
         ", \"sectors-count\": %" G_GUINT64_FORMAT "}",
         types[b->kind], error ? error : "", voter->child->node->name, b->offset / SECTOR_BYTES,
-        (b->len + SECTOR_BYTES - 1) / SECTOR_BYTES);
+        sector_count(b));
 
     blk_graph_emit(b->node->graph, "QUORUM_REPORT_BAD", data);
 }
 
-static int
+/* As whom users know the node: the drive it is, or its own name. */
+static const char *
+reference(const BlkNode *node)
+{
+    for (guint i = 0; i < node->graph->drives->len; i++) {
+        const BlkBackend *backend = node->graph->drives->pdata[i];
+        if (!backend->unnamed && blk_drive_get_node((VitDrive *)&backend->drive) == node) {
+            return backend->drive.id;
+        }
+    }
+    return node->name;
+}
+
+static void
 tell_failure(const Ballot *b)
 {
-    g_autofree char *data = g_strdup_printf(
-        "{\"reference\": \"%s\", \"sector-num\": %" G_GUINT64_FORMAT
-        ", \"sectors-count\": %" G_GUINT64_FORMAT "}",
-        b->node->name, b->offset / SECTOR_BYTES, (b->len + SECTOR_BYTES - 1) / SECTOR_BYTES);
+    g_autofree char *data =
+        g_strdup_printf("{\"reference\": \"%s\", \"sector-num\": %" G_GUINT64_FORMAT
+                        ", \"sectors-count\": %" G_GUINT64_FORMAT "}",
+                        reference(b->node), b->offset / SECTOR_BYTES, sector_count(b));
 
     blk_graph_emit(b->node->graph, "QUORUM_FAILURE", data);
-    return -EIO;
+}
+
+/* The error most children failed with, the first where several are as many: what a full disk means
+ * to a drive is decided by it. */
+static int
+common_error(const Ballot *b)
+{
+    unsigned most = 0;
+    int error = -EIO;
+
+    for (unsigned i = 0; i < b->count; i++) {
+        unsigned same = 0;
+        for (unsigned j = i; b->voters[i].ret < 0 && j < b->count; j++) {
+            same += b->voters[j].ret == b->voters[i].ret;
+        }
+        error = same > most ? b->voters[i].ret : error;
+        most = MAX(most, same);
+    }
+    return error;
 }
 
 /* ---- reading ---- */
@@ -167,28 +206,33 @@ count_votes(Ballot *b)
     return best;
 }
 
+/* Who differs is told of only where it is known what is right. */
 static int
 judge_read(Ballot *b, const Voter *winner)
 {
     const Quorum *q = b->node->state;
+    bool is_known = winner && winner->votes >= q->threshold;
+    unsigned good = 0;
 
     for (unsigned i = 0; i < b->count; i++) {
         const Voter *voter = &b->voters[i];
-        bool differs = voter->ret == 0 && winner && memcmp(voter->buf, winner->buf, b->len) != 0;
+        bool differs = voter->ret == 0 && is_known && memcmp(voter->buf, winner->buf, b->len) != 0;
+        good += voter->ret == 0;
         if (voter->ret < 0 || differs) {
             tell_bad(b, voter);
         }
-        if (differs && q->rewrite && winner->votes >= q->threshold && !b->node->read_only) {
+        if (differs && q->rewrite && !b->node->read_only) {
             blk_write_buffer(voter->child, b->offset, winner->buf, b->len, 0);
         }
     }
-    if (!winner || winner->votes < q->threshold) {
+    if (!is_known) {
         if (q->blkverify) {
             g_message("quorum: the images of '%s' differ within %" G_GUINT64_FORMAT
                       " bytes from %" G_GUINT64_FORMAT,
                       b->node->name, b->len, b->offset);
         }
-        return tell_failure(b);
+        tell_failure(b);
+        return good < q->threshold ? common_error(b) : -EIO;
     }
     blk_vec_scatter(b->vec, b->at, winner->buf, b->len);
     return 0;
@@ -241,6 +285,7 @@ run_change(Ballot *b)
 {
     const Quorum *q = b->node->state;
     unsigned good = 0;
+    int ret;
 
     ballot_init(b);
     ballot_run(b);
@@ -250,8 +295,12 @@ run_change(Ballot *b)
             tell_bad(b, &b->voters[i]);
         }
     }
+    ret = good >= q->threshold ? 0 : common_error(b);
     ballot_clear(b);
-    return good >= q->threshold ? 0 : tell_failure(b);
+    if (ret < 0 && b->kind != KIND_FLUSH) {
+        tell_failure(b);
+    }
+    return ret;
 }
 
 static int
@@ -307,6 +356,19 @@ quorum_get_len(BlkNode *node)
     return first ? (int64_t)blk_node_get_len(first->node) : 0;
 }
 
+static int64_t
+quorum_get_allocated_len(BlkNode *node)
+{
+    int64_t sum = 0;
+
+    for (guint i = 0; i < node->children->len && sum >= 0; i++) {
+        BlkNodeInfo info;
+        blk_node_get_info(((BlkChild *)node->children->pdata[i])->node, &info);
+        sum = info.allocated_bytes < 0 ? -1 : sum + info.allocated_bytes;
+    }
+    return sum;
+}
+
 /* All or none; what cannot be made as it was is one that differs from the others from then on. */
 static bool
 quorum_truncate(BlkNode *node, uint64_t len, BlkPreallocation prealloc, GError **error)
@@ -323,6 +385,67 @@ quorum_truncate(BlkNode *node, uint64_t len, BlkPreallocation prealloc, GError *
     }
     return true;
 }
+
+/* ---- its name ---- */
+
+/* What opens NODE again, as far as file names say it. Ownership: caller. */
+static JsonNode *
+describe_child(const BlkNode *node)
+{
+    const BlkNode *file = node->file ? node->file->node : NULL;
+    const char *name = node->filename ? node->filename : node->name;
+    JsonObject *object;
+    JsonNode *described;
+
+    if (g_str_has_prefix(name, "json:")) {
+        return json_from_string(name + strlen("json:"), NULL);
+    }
+    object = json_object_new();
+    /* Names of other protocols say the protocol themselves. */
+    if (file || vit_prop_find(node->driver->options, "filename")) {
+        json_object_set_string_member(object, "driver", node->driver->name);
+    }
+    if (file) {
+        json_object_set_member(object, "file", describe_child(file));
+    } else {
+        json_object_set_string_member(object, "filename", name);
+    }
+    described = json_node_new(JSON_NODE_OBJECT);
+    json_node_take_object(described, object);
+    return described;
+}
+
+/* People and monitors see a description, as no file is the whole of it. */
+static void
+set_filename(BlkNode *node)
+{
+    const Quorum *q = node->state;
+    g_autoptr(JsonNode) root = json_node_new(JSON_NODE_OBJECT);
+    JsonObject *object = json_object_new();
+    JsonArray *children = json_array_new();
+    g_autofree char *text = NULL;
+
+    for (guint i = 0; i < node->children->len; i++) {
+        const BlkChild *child = node->children->pdata[i];
+        json_array_add_element(children, describe_child(child->node));
+    }
+    json_object_set_string_member(object, "driver", "quorum");
+    json_object_set_array_member(object, "children", children);
+    json_object_set_int_member(object, "vote-threshold", (gint64)q->threshold);
+    if (q->pattern == PATTERN_FIFO) {
+        json_object_set_string_member(object, "read-pattern", "fifo");
+    }
+    if (q->blkverify || q->rewrite) {
+        json_object_set_boolean_member(object, q->blkverify ? "blkverify" : "rewrite-corrupted",
+                                       true);
+    }
+    json_node_take_object(root, object);
+    text = json_to_string(root, FALSE);
+    g_free(node->filename);
+    node->filename = g_strconcat("json:", text, NULL);
+}
+
+/* ---- which children there are ---- */
 
 static bool
 check_len(BlkNode *node, BlkNode *child, GError **error)
@@ -369,6 +492,7 @@ quorum_open(BlkNode *node, GError **error)
             return false;
         }
     }
+    set_filename(node);
     return true;
 }
 
@@ -428,6 +552,7 @@ blk_quorum_add(BlkNode *node, BlkNode *child, GError **error)
     }
     q->next_slot++;
     quorum_refresh_limits(node);
+    set_filename(node);
     return true;
 }
 
@@ -452,6 +577,7 @@ blk_quorum_remove(BlkNode *node, const char *slot, GError **error)
     }
     if (found) {
         blk_child_detach(found);
+        set_filename(node);
     }
     return found != NULL;
 }
@@ -486,6 +612,7 @@ const BlkDriver blk_quorum_driver = {
     .discard = quorum_discard,
     .flush = quorum_flush,
     .get_len = quorum_get_len,
+    .get_allocated_len = quorum_get_allocated_len,
     .truncate = quorum_truncate,
     .refresh_limits = quorum_refresh_limits,
     .child_perm = quorum_child_perm,
