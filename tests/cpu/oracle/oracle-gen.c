@@ -522,15 +522,15 @@ add_hole(OracleContext *ctx, OracleCase *c, Pending *pending)
     }
 }
 
-/* MOV ECX,ECX in 64-bit code. */
+/* MOV ECX,ECX and so on, in 64-bit code. */
 static void
-cut_count(OracleContext *ctx, OracleCase *c, Pending *pending)
+cut_pointers(OracleContext *ctx, OracleCase *c, Pending *pending)
 {
-    const uint8_t bytes[] = { 0x89, 0xc9 };
+    static const uint8_t bytes[][2] = { { 0x89, 0xc9 }, { 0x89, 0xf6 }, { 0x89, 0xff } };
 
-    if (c->count + 2 <= ORACLE_INSN_MAX) {
-        resolve(c, pending, true);
-        append_bytes(c, ctx, bytes, sizeof(bytes), pending);
+    resolve(c, pending, true);
+    for (unsigned i = 0; i < G_N_ELEMENTS(bytes); i++) {
+        append_bytes(c, ctx, bytes[i], sizeof(bytes[i]), pending);
     }
 }
 
@@ -576,11 +576,14 @@ add_instruction(OracleGen *gen, OracleContext *ctx, OracleCase *c, const Theme *
             (written_registers(&insn) & ctx->fixed) || !oracle_vendor_agrees(&insn)) {
             continue;
         }
+        if (oracle_vendor_cuts_pointers(&insn)) {
+            if (c->count + 4 > ORACLE_INSN_MAX) {
+                continue;
+            }
+            cut_pointers(ctx, c, pending);
+        }
         ctx->initial_seen |= info->brings_initial_values;
         info->generated++;
-        if (oracle_vendor_cuts_count(&insn)) {
-            cut_count(ctx, c, pending);
-        }
         append(c, ctx, &insn, bytes, pending);
         return;
     }

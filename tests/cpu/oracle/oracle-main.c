@@ -456,6 +456,7 @@ main(int argc, char **argv)
         (executors && !parse_names(executors, executor_name, &executor_mask))) {
         return 2;
     }
+    undefined &= oracle_vendor() == ORACLE_AMD; /* the interpreter's are those of AMD's */
     selection = g_strdup_printf("%s%s%s%s%s%s --loops %d --moved %d", classes ? " --class " : "",
                                 classes ? classes : "", modes ? " --mode " : "", modes ? modes : "",
                                 only ? " --only " : "", only ? only : "", loops, moved);

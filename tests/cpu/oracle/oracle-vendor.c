@@ -102,10 +102,10 @@ oracle_vendor_agrees(const X86Insn *insn)
              is_short_movsxd(insn) || has_odd_w(insn));
 }
 
-/* Repeated with a count in ECX, Intel's CPUs take the upper half of RCX for gone before the first
- * repetition; the manuals say nothing of it. */
+/* Repeated with a count in ECX, Intel's CPUs clear the upper halves of RCX, RSI and RDI before the
+ * first repetition, be there one or none; the manuals say nothing of it. */
 bool
-oracle_vendor_cuts_count(const X86Insn *insn)
+oracle_vendor_cuts_pointers(const X86Insn *insn)
 {
     return oracle_vendor() != ORACLE_AMD && insn->row->class_ == X86_CLASS_STRING &&
            (insn->rep || insn->repne) && insn->code_size == 8 && insn->address_size == 4;
@@ -300,11 +300,12 @@ is_misaligned_sha(const OracleResult *native, const X86Insn *insn)
  * store with an unmasked exception stores nothing on Intel's CPUs and goes on; AMD's ask for the
  * memory first. */
 static bool
-is_pending_store(const OracleResult *native, const OracleResult *guest, const X86Insn *insn)
+is_pending_store(const OracleCase *c, const OracleResult *native, const OracleResult *guest,
+                 const X86Insn *insn)
 {
     return insn->row->class_ == X86_CLASS_X87 && insn->is_memory &&
            insn->row->operand[0].access == X86_ACC_W && (guest->out.xsave[0] & 0x3f) != 0x3f &&
-           (native->out.rip != guest->out.rip || native->vector == X86_EXC_MF);
+           (native->out.rip != guest->out.rip || native->vector == X86_EXC_MF || c->loop_at);
 }
 
 /* The same of VCVTPS2PH and its #XM. */
@@ -343,7 +344,7 @@ is_other_fault(const OracleCase *c, const OracleResult *native, const OracleResu
         return true;
     }
     return find_fault(c, guest, &insn) &&
-           (is_wide_alignment(guest, &insn) || is_pending_store(native, guest, &insn) ||
+           (is_wide_alignment(guest, &insn) || is_pending_store(c, native, guest, &insn) ||
             is_wrapped(native, guest, &insn));
 }
 

@@ -11,8 +11,8 @@ typedef enum OracleVendor { ORACLE_UNKNOWN, ORACLE_AMD, ORACLE_INTEL, ORACLE_OTH
 OracleVendor oracle_vendor(void);
 /* False: INSN means something else to the host than to AMD's CPUs. */
 bool oracle_vendor_agrees(const X86Insn *insn);
-/* INSN may clear the upper half of RCX where its count says not to do anything. */
-bool oracle_vendor_cuts_count(const X86Insn *insn);
+/* INSN may clear the upper halves of RCX, RSI and RDI where it does nothing else. */
+bool oracle_vendor_cuts_pointers(const X86Insn *insn);
 /* Bytes of no row that mean something to Intel's CPUs. */
 bool oracle_vendor_knows(const X86Insn *insn, const uint8_t *bytes);
 /* Makes equal what vendors differ in. False: nothing, on AMD's CPUs. */
