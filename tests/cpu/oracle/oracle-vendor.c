@@ -226,6 +226,16 @@ level_mmx(const OracleResult *native, OracleResult *guest)
     memcpy(guest->out.xsave + 32, native->out.xsave + 32, 128);
 }
 
+/* Which byte of a masked operand CR2 names is open, and whether the elements wrap at 64 KiB each
+ * for itself (SDM volume 1 3.3.7): Intel's do not. */
+static void
+level_masked_move(const OracleResult *native, OracleResult *guest)
+{
+    if ((uint16_t)(guest->cr2 - native->cr2 + 32) < 64) {
+        guest->cr2 = native->cr2;
+    }
+}
+
 /* What a store in several parts has written when one faults, and a CALL to an address that is not
  * canonical: nothing in the manuals; Intel's CPUs push first. */
 static bool
@@ -251,8 +261,8 @@ level_fault(const X86Insn *insn, OracleResult *native, OracleResult *guest)
     if (is_named(insn->row, "cmps") || is_named(insn->row, "scas")) {
         level_compare(insn, native, guest);
     }
-    if (strstr(insn->row->mnemonic, "maskmov") && guest->cr2 - native->cr2 + 32 < 64) {
-        guest->cr2 = native->cr2; /* which byte of the operand it names is open */
+    if (strstr(insn->row->mnemonic, "maskmov")) {
+        level_masked_move(native, guest);
     }
     if (leaves_memory(insn, native)) {
         guest->data_hash = native->data_hash;
