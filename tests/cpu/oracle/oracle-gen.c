@@ -386,17 +386,19 @@ put_absolute(const OracleCase *c, uint32_t address, unsigned reg, uint8_t *out)
     return 6;
 }
 
+/* MOV of VALUE to ADDRESS, SIZE 2 or 4. */
 static void
-put_store32(const OracleCase *c, uint32_t address, uint32_t value, uint8_t *out, unsigned *len)
+put_store(const OracleCase *c, uint32_t address, uint32_t value, unsigned size, uint8_t *out,
+          unsigned *len)
 {
     *len = 0;
-    if (c->mode == ORACLE_16) {
+    if ((size == 2) != (c->mode == ORACLE_16)) {
         out[(*len)++] = 0x66;
     }
     out[(*len)++] = 0xc7;
     *len += put_absolute(c, address, 0, out + *len);
-    memcpy(out + *len, &value, 4);
-    *len += 4;
+    memcpy(out + *len, &value, size);
+    *len += size;
 }
 
 static bool
@@ -413,8 +415,26 @@ append_bytes(OracleCase *c, OracleContext *ctx, const uint8_t *bytes, unsigned l
     return true;
 }
 
-/* Bits of EDX:EAX, XSTATE_BV and XCOMP_BV that mean AVX-512 to the host alone. */
-#define HOST_ONLY 0xe0u
+/* Where images have FOP, FDP, FCS and FDS: a word, doublewords. */
+typedef enum PointerLayout { ENVIRONMENT_16, ENVIRONMENT_32, FX_32, FX_64 } PointerLayout;
+
+/* What vendors differ in of the image at AREA. */
+static void
+overwrite_pointers(OracleCase *c, OracleContext *ctx, uint32_t area, PointerLayout layout,
+                   Pending *pending)
+{
+    static const uint8_t places[][4] = { [ENVIRONMENT_16] = { 8, 12 },
+                                         [ENVIRONMENT_32] = { 16, 20, 24 },
+                                         [FX_32] = { 6, 12, 16, 20 },
+                                         [FX_64] = { 6, 16, 20 } };
+    uint8_t bytes[16];
+    unsigned len;
+
+    for (unsigned i = 0; i < 4 && places[layout][i]; i++) {
+        put_store(c, area + places[layout][i], 0, places[layout][i] == 6 ? 2 : 4, bytes, &len);
+        append_bytes(c, ctx, bytes, len, pending);
+    }
+}
 
 /* Before an instruction of the XSAVE family: a mask in EAX, and for XRSTOR a header and MXCSR that
  * are good mostly. The area must be where the instructions can name it: an absolute address. */
@@ -422,7 +442,9 @@ static void
 prepare_xsave(OracleContext *ctx, OracleCase *c, uint32_t area, bool restore, Pending *pending)
 {
     OracleRng *rng = ctx->rng;
-    uint32_t mask = (uint32_t)oracle_random(rng) & ~HOST_ONLY;
+    /* of EDX:EAX, XSTATE_BV and XCOMP_BV: they mean something to the host alone */
+    uint32_t host_only = oracle_vendor_components();
+    uint32_t mask = (uint32_t)oracle_random(rng) & ~host_only;
     bool compact = oracle_chance(rng, 40);
     uint32_t words[5] = { (uint32_t)oracle_random(rng) & 0xffbf, oracle_below(rng, 8), 0, 0, 0 };
     const uint32_t places[5] = { 24, 512, 516, 520, 524 };
@@ -436,10 +458,10 @@ prepare_xsave(OracleContext *ctx, OracleCase *c, uint32_t area, bool restore, Pe
         words[4] = 0x80000000;
     }
     if (oracle_chance(rng, 5)) {
-        words[oracle_below(rng, 5)] ^= (1u << oracle_below(rng, 32)) & ~HOST_ONLY;
+        words[oracle_below(rng, 5)] ^= (1u << oracle_below(rng, 32)) & ~host_only;
     }
     for (unsigned i = 0; restore && i < 5; i++) {
-        put_store32(c, area + places[i], words[i], bytes, &len);
+        put_store(c, area + places[i], words[i], 4, bytes, &len);
         append_bytes(c, ctx, bytes, len, pending);
     }
 }
@@ -448,6 +470,7 @@ static void
 add_xsave(OracleContext *ctx, OracleCase *c, const OracleRow *info, Pending *pending)
 {
     const X86OpRow *row = info->row;
+    bool wide = false;
     uint32_t area = oracle_chance(ctx->rng, 40) ? 0x400 : oracle_below(ctx->rng, 0x5000) & ~63u;
     uint8_t bytes[16];
     unsigned len = 0;
@@ -460,39 +483,49 @@ add_xsave(OracleContext *ctx, OracleCase *c, const OracleRow *info, Pending *pen
     prepare_xsave(ctx, c, area, info->is_xrstor, pending);
     if (c->mode == ORACLE_64 && oracle_chance(ctx->rng, 50)) {
         bytes[len++] = 0x48;
+        wide = true;
     }
     bytes[len++] = 0x0f;
     bytes[len++] = row->opcode;
     len += put_absolute(c, area, (unsigned)row->modrm_reg, bytes + len);
     append_bytes(c, ctx, bytes, len, pending);
+    if (info->is_xsave && oracle_vendor() != ORACLE_AMD) {
+        unsigned save = c->count - 1u;
+
+        overwrite_pointers(c, ctx, area, wide ? FX_64 : FX_32, pending);
+        c->target[save] = c->code_len; /* a report does not end the case before */
+    }
 }
 
-/* FNSTENV and FNSAVE where the pointers are not AMD's: what differs of them is overwritten, by way
- * of an absolute address. */
+/* FNSTENV, FNSAVE and FXSAVE where the pointers are not AMD's, so the area must be where the
+ * overwriting can name it. */
 static void
-add_environment(OracleContext *ctx, OracleCase *c, const OracleRow *info, Pending *pending)
+add_image(OracleContext *ctx, OracleCase *c, const OracleRow *info, Pending *pending)
 {
-    bool other_size = oracle_chance(ctx->rng, 25);
-    unsigned first = c->count;
-    bool small = (c->mode == ORACLE_16) != other_size;
-    uint32_t area = ORACLE_DATA + (oracle_below(ctx->rng, 0x5000) & ~3u);
+    const X86OpRow *row = info->row;
+    bool fxsave = row->map == X86_MAP_0F;
+    bool prefix = oracle_chance(ctx->rng, 25) && !(fxsave && c->mode != ORACLE_64);
+    uint32_t area = ORACLE_DATA + (oracle_below(ctx->rng, 0x5000) & (fxsave ? ~15u : ~3u));
+    PointerLayout layout = fxsave                             ? (prefix ? FX_64 : FX_32)
+                           : (c->mode == ORACLE_16) != prefix ? ENVIRONMENT_16
+                                                              : ENVIRONMENT_32;
+    unsigned first = c->count, len = 0;
     uint8_t bytes[16];
-    unsigned len = 0;
 
-    if (c->count + 4 > ORACLE_INSN_MAX || c->code_len + 60 > ORACLE_CODE_MAX) {
+    if (c->count + 5 > ORACLE_INSN_MAX || c->code_len + 70 > ORACLE_CODE_MAX) {
         return;
     }
     resolve(c, pending, true); /* no branch into the middle of what follows */
-    if (other_size) {
-        bytes[len++] = 0x66;
+    if (prefix) {
+        bytes[len++] = fxsave ? 0x48 : 0x66;
     }
-    bytes[len++] = info->row->opcode;
-    len += put_absolute(c, area, (unsigned)info->row->modrm_reg, bytes + len);
+    if (fxsave) {
+        bytes[len++] = 0x0f;
+    }
+    bytes[len++] = row->opcode;
+    len += put_absolute(c, area, (unsigned)row->modrm_reg, bytes + len);
     append_bytes(c, ctx, bytes, len, pending);
-    for (unsigned at = small ? 8 : 16, end = small ? 16 : 28; at < end; at += 4) {
-        put_store32(c, area + at, 0, bytes, &len);
-        append_bytes(c, ctx, bytes, len, pending);
-    }
+    overwrite_pointers(c, ctx, area, layout, pending);
     c->target[first] = c->code_len; /* a report does not end the case before */
 }
 
@@ -562,7 +595,7 @@ add_instruction(OracleGen *gen, OracleContext *ctx, OracleCase *c, const Theme *
         }
         if (info->stores_pointers && oracle_vendor() != ORACLE_AMD) {
             info->generated++;
-            add_environment(ctx, c, info, pending);
+            add_image(ctx, c, info, pending);
             return;
         }
         ctx->next_address = c->entry + c->code_len;

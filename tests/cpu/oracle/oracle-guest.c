@@ -11,7 +11,7 @@
  * Intel SDM volume 3 chapters 3 to 6.
  */
 
-#include "oracle.h"
+#include "oracle-vendor.h"
 
 #include "machine.h" /* of engine/tcg */
 #include "vit-clock.h"
@@ -256,7 +256,9 @@ make_machine(OracleGuest *guest, GError **error)
         .memory = guest->memory, .memory_smm = guest->memory, .io = guest->io, .clock = guest->clock
     };
     guest->cpu = (VitCpu){ .host = &guest->host, .is_bsp = true, .a20_enabled = true };
-    return x86_model_parse("max", &guest->model, NULL, error);
+    /* by the vendor it knows whether images of state show the x87 pointers */
+    return x86_model_parse(oracle_vendor() == ORACLE_AMD ? "max" : "max,vendor=GenuineIntel",
+                           &guest->model, NULL, error);
 }
 
 /* Of the thread that runs cases. */

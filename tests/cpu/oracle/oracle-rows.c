@@ -7,6 +7,7 @@
  * forbidden. */
 
 #include "oracle-rows.h"
+#include "oracle-vendor.h"
 
 #include <string.h>
 
@@ -165,7 +166,7 @@ is_missing(const X86OpRow *row, const X86CpuModel *offered)
     bool whole = true;
 
     for (unsigned i = 0; i < G_N_ELEMENTS(shown); i++) {
-        whole &= x86_model_has(offered, shown[i]);
+        whole &= x86_model_has(offered, shown[i]) || oracle_vendor_lacks(shown[i]);
     }
     return !x86_model_has(offered, row->feature) ||
            (row->class_ == X86_CLASS_VEC && row->encoding == X86_ENC_VEX &&
@@ -188,8 +189,9 @@ oracle_row_inspect(const X86OpRow *row, const X86CpuModel *offered)
         .divides = strstr(row->mnemonic, "div") && row->class_ == X86_CLASS_INT,
         .is_xsave = saves,
         .is_xrstor = restores,
-        .stores_pointers =
-            strcmp(row->mnemonic, "fnstenv") == 0 || strcmp(row->mnemonic, "fnsave") == 0,
+        .stores_pointers = strcmp(row->mnemonic, "fnstenv") == 0 ||
+                           strcmp(row->mnemonic, "fnsave") == 0 ||
+                           strcmp(row->mnemonic, "fxsave") == 0,
         .brings_initial_values =
             strstr(row->mnemonic, "rstor") || strncmp(row->mnemonic, "vzero", 5) == 0,
     };
