@@ -261,13 +261,17 @@ level_masked_move(const OracleResult *native, OracleResult *guest)
  * set; and nothing says what is told of an area that has several faults, a bad header among them,
  * or which of its pages is touched first. */
 static void
-level_area(const OracleResult *native, OracleResult *guest)
+level_area(const X86Insn *insn, const OracleResult *native, OracleResult *guest)
 {
     if (native->vector != guest->vector ||
         guest->cr2 - native->cr2 + ORACLE_XSAVE_BYTES < 2 * ORACLE_XSAVE_BYTES) {
         guest->vector = native->vector;
         guest->error = native->error;
         guest->cr2 = native->cr2;
+    }
+    if (strstr(insn->row->mnemonic,
+               "rstor")) { /* part of it may be there before MXCSR is looked at */
+        memcpy(guest->out.xsave, native->out.xsave, ORACLE_XSAVE_BYTES);
     }
 }
 
@@ -290,8 +294,8 @@ level_fault(const X86Insn *insn, OracleResult *native, OracleResult *guest)
         level_gather(insn, guest);
         level_gather(insn, native);
     }
-    if (insn->row->operand[0].size == X86_SZ_STATE) {
-        level_area(native, guest);
+    if (insn->row->map == X86_MAP_0F && insn->row->operand[0].size == X86_SZ_STATE) {
+        level_area(insn, native, guest);
     }
     if (has_operand(insn, X86_OP_MMX_RM) || has_operand(insn, X86_OP_MMX_REG)) {
         level_mmx(native, guest);
