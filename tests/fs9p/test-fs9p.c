@@ -6,227 +6,31 @@
  * mission: fsdev.security_model.mapped-file fsdev.security_model.none fsdev.readonly
  * mission: fsdev.fmode fsdev.dmode virtfs.multidevs virtfs.multidevs.warn virtfs.multidevs.remap */
 
-#include "fs9p-session.h"
-#include "host-programs.h"
+#include "fs9p-client.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-
-/* The model of -fsdev that a helper of the host's serves, which has no model. */
-#define PROXY ((Fs9pModel)-1)
-
-typedef struct Client {
-    char *folder;
-    GPid helper;
-    Fs9pFs *fs;
-    Fs9pServer *server;
-    uint8_t request[70000], answer[70000];
-    Fs9pWriter out;
-    Fs9pReader in;
-} Client;
-
-static void
-begin(Client *client, unsigned type)
-{
-    client->out = (Fs9pWriter){ client->request, 0, sizeof(client->request), false };
-    fs9p_put(&client->out, 0, 4);
-    fs9p_put(&client->out, type, 1);
-    fs9p_put(&client->out, 1, 2);
-}
-
-/* Sends a message and reads the head of its answer: a digit of FORMAT is a number of that size, s a
- * string. Its error, or 0. */
-static unsigned
-call(Client *client, unsigned type, const char *format, ...)
-{
-    Fs9pWriter size = { client->request, 0, 4, false };
-    size_t len;
-    va_list args;
-
-    begin(client, type);
-    va_start(args, format);
-    for (; *format; format++) {
-        if (*format == 's') {
-            fs9p_put_string(&client->out, va_arg(args, const char *));
-        } else if (*format == '8') {
-            fs9p_put(&client->out, va_arg(args, uint64_t), 8);
-        } else {
-            fs9p_put(&client->out, va_arg(args, unsigned), (unsigned)(*format - '0'));
-        }
-    }
-    va_end(args);
-    fs9p_put(&size, client->out.len, 4);
-    len = fs9p_server_handle(client->server, client->request, client->out.len, client->answer,
-                             sizeof(client->answer));
-    g_assert_cmpuint(len, >=, FS9P_HEADER_BYTES);
-    client->in = (Fs9pReader){ client->answer, client->answer + len, false };
-    g_assert_cmpuint(fs9p_get(&client->in, 4), ==, len);
-    if (fs9p_get(&client->in, 1) == FS9P_TLERROR + 1) {
-        fs9p_get(&client->in, 2);
-        return (unsigned)fs9p_get(&client->in, 4);
-    }
-    g_assert_cmpuint(client->answer[4], ==, type + 1);
-    fs9p_get(&client->in, 2);
-    return 0;
-}
-
-static void
-start(Client *client, Fs9pFs *fs, Fs9pMultidevs multidevs)
-{
-    client->fs = fs;
-    client->server = fs9p_server_new(fs, multidevs, NULL, NULL);
-    g_assert_cmpuint(call(client, FS9P_TATTACH, "44ss4", 0u, ~0u, "", "", 0u), ==, EINVAL);
-    g_assert_cmpuint(call(client, FS9P_TVERSION, "4s", 65536u, "9P2000.L"), ==, 0);
-    g_assert_cmpuint(fs9p_get(&client->in, 4), ==, 65536);
-    g_assert_cmpuint(call(client, FS9P_TATTACH, "44ss4", 0u, ~0u, "", "", 1000u), ==, 0);
-}
-
-/* virtfs-proxy-helper, as QEMU's packages bring it; NULL: it cannot run here. */
-static const char *
-helper_program(void)
-{
-    static const char *const places[] = { "/usr/lib/qemu/virtfs-proxy-helper",
-                                          "/usr/libexec/virtfs-proxy-helper" };
-
-    if (geteuid() != 0) {
-        g_test_skip("virtfs-proxy-helper needs root");
-        return NULL;
-    }
-    for (unsigned i = 0; i < G_N_ELEMENTS(places); i++) {
-        if (g_file_test(places[i], G_FILE_TEST_IS_EXECUTABLE)) {
-            return places[i];
-        }
-    }
-    test_lacks("virtfs-proxy-helper");
-    return NULL;
-}
-
-static void
-keep_socket(gpointer data)
-{
-    dup2(GPOINTER_TO_INT(data), 3);
-}
-
-/* The helper on the other end of a pair of sockets. */
-static Fs9pFs *
-start_helper(Client *client, const char *program)
-{
-    const char *argv[] = { program, "-n", "-p", client->folder, "-f", "3", NULL };
-    Fs9pProxyConfig config = { 0 };
-    g_autoptr(GError) error = NULL;
-    int ends[2];
-    Fs9pFs *fs;
-
-    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), ==, 0);
-    g_spawn_async(NULL, (char **)argv, NULL,
-                  G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_LEAVE_DESCRIPTORS_OPEN |
-                      G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL,
-                  keep_socket, GINT_TO_POINTER(ends[1]), &client->helper, &error);
-    g_assert_no_error(error);
-    close(ends[1]);
-    config.fd = ends[0];
-    fs = fs9p_proxy_new(&config, &error);
-    g_assert_no_error(error);
-    return fs;
-}
-
-static Client *
-client_new(Fs9pModel model, bool is_readonly)
-{
-    Client *client = g_new0(Client, 1);
-    g_autoptr(GError) error = NULL;
-    Fs9pLocalConfig config = {
-        .model = model, .is_readonly = is_readonly, .file_mode = 0640, .dir_mode = 0750
-    };
-    Fs9pFs *fs;
-
-    client->folder = g_dir_make_tmp("vitrine-fs9p-XXXXXX", NULL);
-    config.path = client->folder;
-    if (model == PROXY) {
-        const char *program = helper_program();
-        fs = program ? start_helper(client, program) : NULL;
-    } else {
-        fs = fs9p_local_new(&config, &error);
-        g_assert_no_error(error);
-    }
-    if (fs) {
-        start(client, fs, FS9P_MULTIDEVS_REMAP);
-    }
-    return client;
-}
-
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    return remove(path);
-}
-
-static void
-client_free(Client *client)
-{
-    fs9p_server_free(client->server);
-    fs9p_fs_free(client->fs);
-    if (client->helper) {
-        waitpid(client->helper, NULL, 0); /* it ends with its socket */
-    }
-    if (client->folder) {
-        nftw(client->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-    }
-    g_free(client->folder);
-    g_free(client);
-}
-
-static unsigned
-walk(Client *client, unsigned fid, unsigned target, const char *name)
-{
-    return *name ? call(client, FS9P_TWALK, "442s", fid, target, 1u, name)
-                 : call(client, FS9P_TWALK, "442", fid, target, 0u);
-}
-
-/* Mode, owner and size of what FID is. */
-static struct stat
-attributes(Client *client, unsigned fid)
-{
-    struct stat st = { 0 };
-
-    g_assert_cmpuint(call(client, FS9P_TGETATTR, "48", fid, (uint64_t)0x7ff), ==, 0);
-    fs9p_get_bytes(&client->in, 8 + 13);
-    st.st_mode = (mode_t)fs9p_get(&client->in, 4);
-    st.st_uid = (uid_t)fs9p_get(&client->in, 4);
-    st.st_gid = (gid_t)fs9p_get(&client->in, 4);
-    st.st_nlink = fs9p_get(&client->in, 8);
-    st.st_rdev = fs9p_get(&client->in, 8);
-    st.st_size = (off_t)fs9p_get(&client->in, 8);
-    return st;
-}
-
-static char *
-host_path(const Client *client, const char *name)
-{
-    return g_build_filename(client->folder, name, NULL);
-}
 
 /* Makes NAME with TEXT in it. */
 static void
 make_file(Client *client, const char *name, const char *text)
 {
-    g_assert_cmpuint(walk(client, 0, 9, ""), ==, 0);
-    g_assert_cmpuint(call(client, FS9P_TLCREATE, "4s444", 9u, name, (unsigned)O_RDWR, 0604u, 77u),
-                     ==, 0);
-    g_assert_cmpuint(call(client, FS9P_TWRITE, "48s", 9u, (uint64_t)0, ""), ==, EINVAL);
+    g_assert_cmpuint(client_walk(client, 0, 9, ""), ==, 0);
+    g_assert_cmpuint(
+        client_call(client, FS9P_TLCREATE, "4s444", 9u, name, (unsigned)O_RDWR, 0604u, 77u), ==, 0);
+    g_assert_cmpuint(client_call(client, FS9P_TWRITE, "48s", 9u, (uint64_t)0, ""), ==, EINVAL);
     for (unsigned i = 0; text[i]; i++) {
-        g_assert_cmpuint(call(client, FS9P_TWRITE, "4841", 9u, (uint64_t)i, 1u, (unsigned)text[i]),
-                         ==, 0);
+        g_assert_cmpuint(
+            client_call(client, FS9P_TWRITE, "4841", 9u, (uint64_t)i, 1u, (unsigned)text[i]), ==,
+            0);
     }
-    g_assert_cmpuint(call(client, FS9P_TCLUNK, "4", 9u), ==, 0);
+    g_assert_cmpuint(client_call(client, FS9P_TCLUNK, "4", 9u), ==, 0);
 }
 
 /* Whether this host can keep what MODEL keeps: other owners as root, attributes of users. */
@@ -253,7 +57,7 @@ test_files(gconstpointer data)
     Fs9pModel model = (Fs9pModel)GPOINTER_TO_INT(data);
     Client *client = client_new(model, false);
     bool is_mapped = model == FS9P_MAPPED_FILE || model == FS9P_MAPPED_XATTR;
-    g_autofree char *text = NULL, *path = host_path(client, "sub/two"), *one = NULL;
+    g_autofree char *text = NULL, *path = client_path(client, "sub/two"), *one = NULL;
     struct stat st, host;
 
     if (!can_serve(client, model)) {
@@ -261,13 +65,13 @@ test_files(gconstpointer data)
         return;
     }
     make_file(client, "one", "hello");
-    one = host_path(client, "one");
+    one = client_path(client, "one");
     g_assert_true(g_file_get_contents(one, &text, NULL, NULL));
     g_assert_cmpstr(text, ==, "hello");
-    g_assert_cmpuint(call(client, FS9P_TMKDIR, "4s44", 0u, "sub", 0711u, 5u), ==, 0);
-    g_assert_cmpuint(walk(client, 0, 1, "one"), ==, 0);
-    g_assert_cmpuint(walk(client, 0, 2, "sub"), ==, 0);
-    st = attributes(client, 1);
+    g_assert_cmpuint(client_call(client, FS9P_TMKDIR, "4s44", 0u, "sub", 0711u, 5u), ==, 0);
+    g_assert_cmpuint(client_walk(client, 0, 1, "one"), ==, 0);
+    g_assert_cmpuint(client_walk(client, 0, 2, "sub"), ==, 0);
+    st = client_attributes(client, 1);
     g_assert_cmpuint(st.st_mode, ==, S_IFREG | 0604);
     g_assert_cmpint(st.st_size, ==, 5);
     g_assert_cmpint(lstat(one, &host), ==, 0);
@@ -286,13 +90,13 @@ test_files(gconstpointer data)
         g_assert_cmpuint(host.st_gid, ==, 77);
     }
     /* a fid follows its file */
-    g_assert_cmpuint(call(client, FS9P_TRENAMEAT, "4s4s", 0u, "one", 2u, "two"), ==, 0);
+    g_assert_cmpuint(client_call(client, FS9P_TRENAMEAT, "4s4s", 0u, "one", 2u, "two"), ==, 0);
     g_assert_true(g_file_test(path, G_FILE_TEST_EXISTS));
-    g_assert_cmpint(attributes(client, 1).st_size, ==, 5);
-    g_assert_cmpuint(call(client, FS9P_TSETATTR, "4444488888", 1u, 0xbu, 0751u, 4321u, 0u,
-                          (uint64_t)2, (uint64_t)0, (uint64_t)0, (uint64_t)0, (uint64_t)0),
+    g_assert_cmpint(client_attributes(client, 1).st_size, ==, 5);
+    g_assert_cmpuint(client_call(client, FS9P_TSETATTR, "4444488888", 1u, 0xbu, 0751u, 4321u, 0u,
+                                 (uint64_t)2, (uint64_t)0, (uint64_t)0, (uint64_t)0, (uint64_t)0),
                      ==, 0);
-    st = attributes(client, 1);
+    st = client_attributes(client, 1);
     g_assert_cmpuint(st.st_mode, ==, S_IFREG | 0751);
     g_assert_cmpint(st.st_size, ==, 2);
     g_assert_cmpuint(model == FS9P_NONE ? 4321 : st.st_uid, ==, 4321);
@@ -302,23 +106,25 @@ test_files(gconstpointer data)
         g_assert_cmpuint(GUINT32_FROM_LE(uid), ==, 4321);
     }
     /* a folder renamed takes its files' fids along */
-    g_assert_cmpuint(call(client, FS9P_TRENAME, "44s", 2u, 0u, "bus"), ==, 0);
-    g_assert_cmpint(attributes(client, 1).st_size, ==, 2);
-    g_assert_cmpuint(call(client, FS9P_TSYMLINK, "4ss4", 0u, "link", "/etc/passwd", 0u), ==, 0);
-    g_assert_cmpuint(walk(client, 0, 3, "link"), ==, 0);
-    g_assert_cmpuint(attributes(client, 3).st_mode & S_IFMT, ==, S_IFLNK);
-    g_assert_cmpuint(call(client, FS9P_TREADLINK, "4", 3u), ==, 0);
+    g_assert_cmpuint(client_call(client, FS9P_TRENAME, "44s", 2u, 0u, "bus"), ==, 0);
+    g_assert_cmpint(client_attributes(client, 1).st_size, ==, 2);
+    g_assert_cmpuint(client_call(client, FS9P_TSYMLINK, "4ss4", 0u, "link", "/etc/passwd", 0u), ==,
+                     0);
+    g_assert_cmpuint(client_walk(client, 0, 3, "link"), ==, 0);
+    g_assert_cmpuint(client_attributes(client, 3).st_mode & S_IFMT, ==, S_IFLNK);
+    g_assert_cmpuint(client_call(client, FS9P_TREADLINK, "4", 3u), ==, 0);
     g_free(text);
     text = fs9p_get_string(&client->in);
     g_assert_cmpstr(text, ==, "/etc/passwd");
-    g_assert_cmpuint(call(client, FS9P_TLINK, "44s", 0u, 1u, "twin"), ==, 0);
-    g_assert_cmpint(attributes(client, 1).st_nlink, ==, 2);
-    g_assert_cmpuint(call(client, FS9P_TUNLINKAT, "4s4", 0u, "bus", (unsigned)AT_REMOVEDIR), ==,
-                     ENOTEMPTY);
-    g_assert_cmpuint(call(client, FS9P_TREMOVE, "4", 1u), ==, 0);
-    g_assert_cmpuint(call(client, FS9P_TUNLINKAT, "4s4", 0u, "bus", (unsigned)AT_REMOVEDIR), ==, 0);
-    g_assert_cmpuint(call(client, FS9P_TUNLINKAT, "4s4", 0u, "twin", 0u), ==, 0);
-    g_assert_cmpuint(walk(client, 0, 5, ".virtfs_metadata"), ==, ENOENT);
+    g_assert_cmpuint(client_call(client, FS9P_TLINK, "44s", 0u, 1u, "twin"), ==, 0);
+    g_assert_cmpint(client_attributes(client, 1).st_nlink, ==, 2);
+    g_assert_cmpuint(client_call(client, FS9P_TUNLINKAT, "4s4", 0u, "bus", (unsigned)AT_REMOVEDIR),
+                     ==, ENOTEMPTY);
+    g_assert_cmpuint(client_call(client, FS9P_TREMOVE, "4", 1u), ==, 0);
+    g_assert_cmpuint(client_call(client, FS9P_TUNLINKAT, "4s4", 0u, "bus", (unsigned)AT_REMOVEDIR),
+                     ==, 0);
+    g_assert_cmpuint(client_call(client, FS9P_TUNLINKAT, "4s4", 0u, "twin", 0u), ==, 0);
+    g_assert_cmpuint(client_walk(client, 0, 5, ".virtfs_metadata"), ==, ENOENT);
     client_free(client);
 }
 
@@ -327,7 +133,7 @@ static void
 test_confined(gconstpointer data)
 {
     Client *client = client_new((Fs9pModel)GPOINTER_TO_INT(data), false);
-    g_autofree char *link = host_path(client, "out"), *fifo = host_path(client, "fifo");
+    g_autofree char *link = client_path(client, "out"), *fifo = client_path(client, "fifo");
     struct stat root, up;
 
     if (!client->fs) {
@@ -336,22 +142,22 @@ test_confined(gconstpointer data)
     }
     g_assert_cmpint(symlink("/etc", link), ==, 0);
     g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
-    g_assert_cmpuint(walk(client, 0, 1, "out"), ==, 0);
-    g_assert_cmpuint(attributes(client, 1).st_mode & S_IFMT, ==, S_IFLNK);
-    g_assert_cmpuint(walk(client, 1, 2, "passwd"), !=, 0);
-    g_assert_cmpuint(call(client, FS9P_TLOPEN, "44", 1u, 0u), !=, 0);
-    g_assert_cmpuint(call(client, FS9P_TLCREATE, "4s444", 1u, "x", 2u, 0600u, 0u), !=, 0);
-    g_assert_cmpuint(walk(client, 0, 3, "../etc"), ==, ENOENT);
-    g_assert_cmpuint(walk(client, 0, 3, "/etc"), ==, ENOENT);
-    root = attributes(client, 0);
-    g_assert_cmpuint(call(client, FS9P_TWALK, "442ss", 0u, 4u, 2u, "..", ".."), ==, 0);
-    up = attributes(client, 4);
+    g_assert_cmpuint(client_walk(client, 0, 1, "out"), ==, 0);
+    g_assert_cmpuint(client_attributes(client, 1).st_mode & S_IFMT, ==, S_IFLNK);
+    g_assert_cmpuint(client_walk(client, 1, 2, "passwd"), !=, 0);
+    g_assert_cmpuint(client_call(client, FS9P_TLOPEN, "44", 1u, 0u), !=, 0);
+    g_assert_cmpuint(client_call(client, FS9P_TLCREATE, "4s444", 1u, "x", 2u, 0600u, 0u), !=, 0);
+    g_assert_cmpuint(client_walk(client, 0, 3, "../etc"), ==, ENOENT);
+    g_assert_cmpuint(client_walk(client, 0, 3, "/etc"), ==, ENOENT);
+    root = client_attributes(client, 0);
+    g_assert_cmpuint(client_call(client, FS9P_TWALK, "442ss", 0u, 4u, 2u, "..", ".."), ==, 0);
+    up = client_attributes(client, 4);
     g_assert_cmpuint(up.st_nlink, ==, root.st_nlink);
-    g_assert_cmpuint(walk(client, 4, 5, "out"), ==, 0); /* still the folder */
-    g_assert_cmpuint(walk(client, 0, 6, "fifo"), ==, 0);
-    g_assert_cmpuint(call(client, FS9P_TLOPEN, "44", 6u, 0u), ==, ENXIO);
-    g_assert_cmpuint(call(client, FS9P_TMKDIR, "4s44", 0u, "..", 0700u, 0u), ==, EINVAL);
-    g_assert_cmpuint(call(client, FS9P_TMKDIR, "4s44", 0u, "a/b", 0700u, 0u), ==, ENOENT);
+    g_assert_cmpuint(client_walk(client, 4, 5, "out"), ==, 0); /* still the folder */
+    g_assert_cmpuint(client_walk(client, 0, 6, "fifo"), ==, 0);
+    g_assert_cmpuint(client_call(client, FS9P_TLOPEN, "44", 6u, 0u), ==, ENXIO);
+    g_assert_cmpuint(client_call(client, FS9P_TMKDIR, "4s44", 0u, "..", 0700u, 0u), ==, EINVAL);
+    g_assert_cmpuint(client_call(client, FS9P_TMKDIR, "4s44", 0u, "a/b", 0700u, 0u), ==, ENOENT);
     client_free(client);
 }
 
@@ -359,19 +165,19 @@ static void
 test_readonly(void)
 {
     Client *client = client_new(FS9P_NONE, true);
-    g_autofree char *path = host_path(client, "file");
+    g_autofree char *path = client_path(client, "file");
 
     g_file_set_contents(path, "text", 4, NULL);
-    g_assert_cmpuint(walk(client, 0, 1, "file"), ==, 0);
-    g_assert_cmpuint(call(client, FS9P_TLOPEN, "44", 1u, (unsigned)O_RDWR), ==, EROFS);
-    g_assert_cmpuint(call(client, FS9P_TLOPEN, "44", 1u, (unsigned)O_TRUNC), ==, EROFS);
-    g_assert_cmpuint(call(client, FS9P_TMKDIR, "4s44", 0u, "a", 0700u, 0u), ==, EROFS);
-    g_assert_cmpuint(call(client, FS9P_TUNLINKAT, "4s4", 0u, "file", 0u), ==, EROFS);
-    g_assert_cmpuint(call(client, FS9P_TLOPEN, "44", 1u, 0u), ==, 0);
-    g_assert_cmpuint(call(client, FS9P_TREAD, "484", 1u, (uint64_t)1, 100u), ==, 0);
+    g_assert_cmpuint(client_walk(client, 0, 1, "file"), ==, 0);
+    g_assert_cmpuint(client_call(client, FS9P_TLOPEN, "44", 1u, (unsigned)O_RDWR), ==, EROFS);
+    g_assert_cmpuint(client_call(client, FS9P_TLOPEN, "44", 1u, (unsigned)O_TRUNC), ==, EROFS);
+    g_assert_cmpuint(client_call(client, FS9P_TMKDIR, "4s44", 0u, "a", 0700u, 0u), ==, EROFS);
+    g_assert_cmpuint(client_call(client, FS9P_TUNLINKAT, "4s4", 0u, "file", 0u), ==, EROFS);
+    g_assert_cmpuint(client_call(client, FS9P_TLOPEN, "44", 1u, 0u), ==, 0);
+    g_assert_cmpuint(client_call(client, FS9P_TREAD, "484", 1u, (uint64_t)1, 100u), ==, 0);
     g_assert_cmpuint(fs9p_get(&client->in, 4), ==, 3);
     g_assert_cmpmem(fs9p_get_bytes(&client->in, 3), 3, "ext", 3);
-    g_assert_cmpuint(call(client, FS9P_TREMOVE, "4", 1u), ==, EROFS);
+    g_assert_cmpuint(client_call(client, FS9P_TREMOVE, "4", 1u), ==, EROFS);
     client_free(client);
 }
 
@@ -397,13 +203,13 @@ test_multidevs(gconstpointer data)
         g_free(client);
         return;
     }
-    start(client, fs9p_local_new(&config, NULL), multidevs);
+    client_start(client, fs9p_local_new(&config, NULL), multidevs);
     fs9p_server_free(client->server);
     client->server = fs9p_server_new(client->fs, multidevs, note_warning, warnings);
-    g_assert_cmpuint(call(client, FS9P_TVERSION, "4s", 65536u, "9P2000.L"), ==, 0);
-    g_assert_cmpuint(call(client, FS9P_TATTACH, "44ss4", 0u, ~0u, "", "", 1000u), ==, 0);
+    g_assert_cmpuint(client_call(client, FS9P_TVERSION, "4s", 65536u, "9P2000.L"), ==, 0);
+    g_assert_cmpuint(client_call(client, FS9P_TATTACH, "44ss4", 0u, ~0u, "", "", 1000u), ==, 0);
     for (unsigned i = 0; i < 2; i++) {
-        g_assert_cmpuint(walk(client, 0, 1 + i, "proc"), ==,
+        g_assert_cmpuint(client_walk(client, 0, 1 + i, "proc"), ==,
                          multidevs == FS9P_MULTIDEVS_FORBID ? ENODEV : 0);
     }
     g_assert_cmpuint(warnings->len, ==, multidevs == FS9P_MULTIDEVS_REMAP ? 0 : 1);
@@ -421,7 +227,7 @@ count_entries(Client *client, unsigned fid, unsigned count)
         size_t len;
         const uint8_t *end;
 
-        g_assert_cmpuint(call(client, FS9P_TREADDIR, "484", fid, at, count), ==, 0);
+        g_assert_cmpuint(client_call(client, FS9P_TREADDIR, "484", fid, at, count), ==, 0);
         len = fs9p_get(&client->in, 4);
         g_assert_cmpuint(len, <=, count);
         if (len == 0) {
@@ -449,14 +255,14 @@ test_readdir(gconstpointer data)
         return;
     }
     for (unsigned i = 0; i < 300; i++) {
-        g_autofree char *name = g_strdup_printf("file-%u", i), *path = host_path(client, name);
+        g_autofree char *name = g_strdup_printf("file-%u", i), *path = client_path(client, name);
         g_file_set_contents(path, "", 0, NULL);
     }
-    g_assert_cmpuint(walk(client, 0, 1, ""), ==, 0);
-    g_assert_cmpuint(call(client, FS9P_TLOPEN, "44", 1u, 0u), ==, 0);
+    g_assert_cmpuint(client_walk(client, 0, 1, ""), ==, 0);
+    g_assert_cmpuint(client_call(client, FS9P_TLOPEN, "44", 1u, 0u), ==, 0);
     g_assert_cmpuint(count_entries(client, 1, 500), ==, 302);
     g_assert_cmpuint(count_entries(client, 1, 60000), ==, 302);
-    g_assert_cmpuint(call(client, FS9P_TREAD, "484", 1u, (uint64_t)0, 10u), ==, EISDIR);
+    g_assert_cmpuint(client_call(client, FS9P_TREAD, "484", 1u, (uint64_t)0, 10u), ==, EISDIR);
     client_free(client);
 }
 
@@ -555,13 +361,13 @@ test_synth(void)
 {
     Client *client = g_new0(Client, 1);
 
-    start(client, fs9p_synth_new(false), FS9P_MULTIDEVS_WARN);
-    g_assert_cmpuint(walk(client, 0, 1, "many"), ==, 0);
-    g_assert_cmpuint(walk(client, 1, 2, "042"), ==, 0);
-    g_assert_cmpuint(walk(client, 1, 3, "42"), ==, ENOENT);
-    g_assert_cmpuint(call(client, FS9P_TLOPEN, "44", 1u, 0u), ==, 0);
+    client_start(client, fs9p_synth_new(false), FS9P_MULTIDEVS_WARN);
+    g_assert_cmpuint(client_walk(client, 0, 1, "many"), ==, 0);
+    g_assert_cmpuint(client_walk(client, 1, 2, "042"), ==, 0);
+    g_assert_cmpuint(client_walk(client, 1, 3, "42"), ==, ENOENT);
+    g_assert_cmpuint(client_call(client, FS9P_TLOPEN, "44", 1u, 0u), ==, 0);
     g_assert_cmpuint(count_entries(client, 1, 200), ==, 102);
-    g_assert_cmpuint(call(client, FS9P_TMKDIR, "4s44", 0u, "a", 0700u, 0u), ==, EOPNOTSUPP);
+    g_assert_cmpuint(client_call(client, FS9P_TMKDIR, "4s44", 0u, "a", 0700u, 0u), ==, EOPNOTSUPP);
     client_free(client);
 }
 
@@ -577,19 +383,21 @@ test_hostile(void)
     g_assert_cmpuint(client->answer[4], ==, FS9P_TLERROR + 1);
     g_assert_cmpuint(fs9p_server_handle(client->server, bad, 6, client->answer, 100), ==, 0);
     g_assert_cmpuint(fs9p_server_handle(client->server, bad, 11, client->answer, 10), ==, 0);
-    g_assert_cmpuint(call(client, 1, ""), ==, EOPNOTSUPP);
-    g_assert_cmpuint(call(client, 255, ""), ==, EOPNOTSUPP);
-    g_assert_cmpuint(call(client, FS9P_TWALK, "442", 0u, 1u, 17u), ==, EINVAL);
-    g_assert_cmpuint(call(client, FS9P_TWALK, "442", 0u, 1u, 3u), ==, EINVAL);
-    g_assert_cmpuint(call(client, FS9P_TWALK, "442", 0u, ~0u, 0u), ==, EINVAL);
-    g_assert_cmpuint(walk(client, 0, 1, ""), ==, 0);
-    g_assert_cmpuint(walk(client, 0, 1, ""), ==, EINVAL); /* in use */
-    g_assert_cmpuint(call(client, FS9P_TXATTRCREATE, "4s84", 1u, "user.a", (uint64_t)1 << 40, 0u),
-                     ==, E2BIG);
-    g_assert_cmpuint(call(client, FS9P_TREAD, "484", 1u, (uint64_t)0, 10u), ==, EBADF);
-    g_assert_cmpuint(call(client, FS9P_TWRITE, "4841", 1u, (uint64_t)0, ~0u, 1u), ==, EINVAL);
-    g_assert_cmpuint(call(client, FS9P_TVERSION, "4s", 10u, "9P2000.L"), ==, EMSGSIZE);
-    g_assert_cmpuint(call(client, FS9P_TVERSION, "4s", 8192u, "9P2000"), ==, 0);
+    g_assert_cmpuint(client_call(client, 1, ""), ==, EOPNOTSUPP);
+    g_assert_cmpuint(client_call(client, 255, ""), ==, EOPNOTSUPP);
+    g_assert_cmpuint(client_call(client, FS9P_TWALK, "442", 0u, 1u, 17u), ==, EINVAL);
+    g_assert_cmpuint(client_call(client, FS9P_TWALK, "442", 0u, 1u, 3u), ==, EINVAL);
+    g_assert_cmpuint(client_call(client, FS9P_TWALK, "442", 0u, ~0u, 0u), ==, EINVAL);
+    g_assert_cmpuint(client_walk(client, 0, 1, ""), ==, 0);
+    g_assert_cmpuint(client_walk(client, 0, 1, ""), ==, EINVAL); /* in use */
+    g_assert_cmpuint(
+        client_call(client, FS9P_TXATTRCREATE, "4s84", 1u, "user.a", (uint64_t)1 << 40, 0u), ==,
+        E2BIG);
+    g_assert_cmpuint(client_call(client, FS9P_TREAD, "484", 1u, (uint64_t)0, 10u), ==, EBADF);
+    g_assert_cmpuint(client_call(client, FS9P_TWRITE, "4841", 1u, (uint64_t)0, ~0u, 1u), ==,
+                     EINVAL);
+    g_assert_cmpuint(client_call(client, FS9P_TVERSION, "4s", 10u, "9P2000.L"), ==, EMSGSIZE);
+    g_assert_cmpuint(client_call(client, FS9P_TVERSION, "4s", 8192u, "9P2000"), ==, 0);
     g_assert_false(fs9p_server_is_mounted(client->server));
     client_free(client);
 }
