@@ -281,8 +281,8 @@ refuse_new(Volume *volume, const char *format, const char *name, const char *opt
     }
 }
 
-/* New images by libgfapi, which is told what to log on the standard error: made, written, longer,
- * shorter; judged by qemu-img in the brick. mission: url.gluster blockdev-create */
+/* New images: made, written, longer, shorter; judged by qemu-img in the brick. mission: url.gluster
+ * blockdev-create */
 static void
 make_images(Volume *volume)
 {
