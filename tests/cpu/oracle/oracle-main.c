@@ -31,6 +31,7 @@ typedef struct Totals {
 typedef struct Failed {
     OracleCase c;
     OracleResult by_host, by_guest;
+    bool among_us; /* BY_HOST is the interpreter's */
     OracleGuest *guest;
     uint8_t data[ORACLE_PATTERN_BYTES]; /* by the guest */
 } Failed;
@@ -39,8 +40,8 @@ typedef struct Run {
     OracleOptions options;
     OracleGen *gen;
     OracleNative *native;
-    OracleGuest *guests[2]; /* each judged by the host; NULL after the last */
-    OracleResult *result;
+    OracleGuest *guests[2];       /* each judged by the host; NULL after the last */
+    OracleResult *result, *first; /* of the running guest, of the interpreter */
     Failed *failed[256];
     unsigned failed_count, reported;
     int64_t end_us; /* when to stop, 0 = by count alone */
@@ -57,7 +58,8 @@ fill_batch(Run *run, unsigned index, uint64_t first)
 }
 
 static void
-keep_failed(Run *run, OracleGuest *guest, const OracleCase *c, const OracleResult *by_host)
+keep_failed(Run *run, OracleGuest *guest, const OracleCase *c, const OracleResult *by_host,
+            bool among_us)
 {
     Failed *copy;
 
@@ -68,6 +70,7 @@ keep_failed(Run *run, OracleGuest *guest, const OracleCase *c, const OracleResul
     copy = g_aligned_alloc0(1, sizeof(*copy), 64);
     copy->c = *c;
     copy->by_host = *by_host;
+    copy->among_us = among_us;
     copy->by_guest = *run->result;
     copy->guest = guest;
     oracle_guest_data(guest, copy->data);
@@ -100,8 +103,13 @@ check_case(Run *run, const OracleCase *c, const OracleResult *by_host)
             return;
         }
         if (!oracle_results_equal(c, by_host, run->result, executor)) {
-            keep_failed(run, guest, c, by_host);
+            keep_failed(run, guest, c, by_host, false);
             return; /* the next would differ by as much */
+        }
+        if (i == 0) {
+            *run->first = *run->result;
+        } else if (!oracle_executors_equal(c, run->first, run->result, executor)) {
+            keep_failed(run, guest, c, run->first, true);
         }
     }
 }
@@ -185,7 +193,16 @@ report_failed(Run *run)
     for (unsigned i = 0; i < run->failed_count; i++) {
         Failed *failed = run->failed[i];
 
-        if (is_the_hosts(run, failed, &answer, data)) {
+        if (failed->among_us) {
+            run->totals.differences++;
+            run->reported++;
+            printf("not as the interpreter, here called the host: ");
+            oracle_describe(&failed->c, &failed->by_host, &failed->by_guest,
+                            oracle_guest_executor(failed->guest));
+            oracle_print_stream(&failed->c);
+            oracle_print_both(&failed->c, &failed->c.in, &failed->by_host, failed->data,
+                              &failed->by_guest, failed->data);
+        } else if (is_the_hosts(run, failed, &answer, data)) {
             if (run->totals.unstable++ < 20) {
                 printf("the host is not the same twice: ");
                 oracle_describe(&failed->c, &failed->by_host, &failed->by_guest,
@@ -483,6 +500,7 @@ main(int argc, char **argv)
         return 2;
     }
     run.result = g_aligned_alloc0(1, sizeof(*run.result), 64);
+    run.first = g_aligned_alloc0(1, sizeof(*run.first), 64);
     if (disturb_us > 0 && !oracle_disturb_start((unsigned)disturb_us)) {
         g_printerr("cpu-oracle: cannot be disturbed: %s\n", g_strerror(errno));
         return 2;
@@ -517,5 +535,6 @@ main(int argc, char **argv)
     oracle_native_free(run.native);
     oracle_gen_free(run.gen);
     g_aligned_free(run.result);
+    g_aligned_free(run.first);
     return run.totals.differences || run.totals.lost ? 1 : 0;
 }

@@ -216,6 +216,9 @@ void oracle_guest_replay(OracleGen *gen, OracleGuest *guest, const OracleCase *c
 /* As equal as EXECUTOR promises. */
 bool oracle_results_equal(const OracleCase *c, const OracleResult *native,
                           const OracleResult *guest, const OracleExecutor *executor);
+/* The translator's result and the interpreter's, also where the host's vendor answers otherwise. */
+bool oracle_executors_equal(const OracleCase *c, const OracleResult *interpreter,
+                            const OracleResult *translator, const OracleExecutor *executor);
 void oracle_print_stream(const OracleCase *c);
 /* Whether nothing differs but memory and the x87 pointers: what a switch of the host loses, FNSTENV
  * and FNSAVE store. */
