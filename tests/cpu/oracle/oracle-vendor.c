@@ -385,6 +385,15 @@ is_masked_limit(const OracleResult *native, const X86Insn *insn)
            (native->vector == X86_EXC_GP || native->vector == X86_EXC_SS);
 }
 
+/* SDM volume 1 3.3.7.1: the linear address is to be canonical; AMD's CPUs ask it of the offset in
+ * FS and GS too. */
+static bool
+is_odd_offset(const OracleResult *native, const OracleResult *guest, const X86Insn *insn)
+{
+    return insn->code_size == 8 && insn->segment >= X86_FS && guest->vector == X86_EXC_GP &&
+           native->vector != X86_EXC_GP;
+}
+
 /* SDM volume 2 BOUND: in which order the limits are read is open; Intel's CPUs read the upper one
  * for an index that is above the lower. */
 static bool
@@ -415,8 +424,8 @@ is_other_fault(const OracleCase *c, const OracleResult *native, const OracleResu
     }
     return find_fault(c, guest, &insn) &&
            (is_wide_alignment(guest, &insn) || is_pending_store(c, native, guest, &insn) ||
-            is_wrapped(native, guest, &insn) || is_half_bound(native, guest, &insn) ||
-            is_untouched_area(native, guest, &insn));
+            is_wrapped(native, guest, &insn) || is_odd_offset(native, guest, &insn) ||
+            is_half_bound(native, guest, &insn) || is_untouched_area(native, guest, &insn));
 }
 
 bool
