@@ -23,9 +23,11 @@ enum {
     ELSEWHERE_MAX = 2, /* so many may go to another page than the one before */
 };
 
-/* Minus an address that no access may have; should one try, host address 0 faults in its place and
- * the interpreter says what is wrong with it. */
+/* Minus an address that no access may have; should one try, a host address that nothing is mapped
+ * at faults in its place and the interpreter says what is wrong with it: 0, or NOWHERE for a slot
+ * that stays in the list of those in use. */
 #define EMPTY_TAG ((uint64_t)1 << 62)
+enum { NOWHERE = 64 };
 
 static void
 empty(TcgCpu *cpu, unsigned slot)
@@ -218,7 +220,8 @@ near(size_t offset, unsigned index, unsigned shift)
 static void
 look_at(TcgAsm *a, TcgLabel *good)
 {
-    TcgLabel enough = { 0 }, elsewhere = { 0 };
+    TcgMem host = near(offsetof(TcgNear, page) + offsetof(TcgTlbEntry, host), X86_RDX, 0);
+    TcgLabel enough = { 0 }, elsewhere = { 0 }, unlisted = { 0 };
 
     tcg_asm_alu_mi(a, TCG_CMP, 4, near(offsetof(TcgNear, left), X86_RDX, 2), -LOOKED_AT);
     tcg_asm_jcc_short(a, TCG_L, &enough);
@@ -234,6 +237,10 @@ look_at(TcgAsm *a, TcgLabel *good)
     tcg_asm_mov_ri(a, X86_RAX, EMPTY_TAG);
     tcg_asm_mov_mr(a, 8, near(offsetof(TcgNear, page) + offsetof(TcgTlbEntry, tag), X86_RDX, 0),
                    X86_RAX);
+    tcg_asm_alu_mi(a, TCG_CMP, 8, host, 0);
+    tcg_asm_jcc_short(a, TCG_E, &unlisted);
+    tcg_asm_mov_mi(a, 8, host, NOWHERE);
+    tcg_asm_bind(a, &unlisted);
     tcg_asm_jmp(a, good);
     tcg_asm_bind(a, &enough);
 }

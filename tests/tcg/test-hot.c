@@ -8,6 +8,7 @@
 #include "tcg-rig.h"
 
 TCG_RIG_PROGRAM(hot);
+TCG_RIG_PROGRAM(nowhere);
 extern const uint8_t tcg_program_hot_loop[];
 
 enum { HANDLER = 0x6000, RIGHT = 3000 / 2 * (3 + 10) + 3000 * 5 };
@@ -53,6 +54,35 @@ test_values(void)
         fixture_init(&f, &modes[i]);
         run(&f);
         run(&f);
+        tcg_rig_finish(&f);
+    }
+}
+
+/* A slot that is empty, or whose accesses are looked at one by one, finds nothing at an address
+ * that no page can have either. The loop's length says which of the two it is. */
+static void
+test_nowhere(void)
+{
+    for (unsigned misses = 1; misses < 320; misses += 9) {
+        X86State *s;
+        TcgRig f;
+
+        tcg_rig_init(&f, &modes[0], false);
+        vit_address_space_write_bytes(f.rig->host.memory, TCG_RIG_BASE, tcg_program_nowhere,
+                                      (size_t)(tcg_program_nowhere_end - tcg_program_nowhere));
+        s = &f.rig->core->s;
+        rig_put(f.rig, HANDLER, 0xf4, 1);
+        rig_long(f.rig, 3);
+        rig_put_gate(f.rig, 0x2000 + 16 * X86_EXC_SS, 0x08, HANDLER, 14, 0);
+        rig_put(f.rig, 0x2008 + 16 * X86_EXC_SS, 0, 8);
+        rig_put_gate(f.rig, 0x2000 + 16 * X86_EXC_GP, 0x08, HANDLER + 8, 14, 0); /* of HLT */
+        rig_put(f.rig, 0x2008 + 16 * X86_EXC_GP, 0, 8);
+        rig_put(f.rig, HANDLER + 8, 0xf4, 1);
+        rig_put(f.rig, 0x100008, 0x101007, 8);
+        s->gpr[X86_RCX] = misses;
+        tcg_rig_go(&f, (uint64_t)1 << 39 | TCG_RIG_BASE, (uint64_t)1 << 39 | 0x8000);
+        g_assert_cmphex(s->rip, ==, HANDLER + 1);
+        g_assert_cmpuint(s->gpr[X86_RAX], ==, misses % 2 ? 1 : 2);
         tcg_rig_finish(&f);
     }
 }
@@ -149,6 +179,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/tcg/hot/values", test_values);
+    g_test_add_func("/tcg/hot/nowhere", test_nowhere);
     g_test_add_func("/tcg/hot/scattered", test_scattered);
     g_test_add_func("/tcg/hot/notes", test_notes);
     g_test_add_func("/tcg/hot/owners", test_owners);
