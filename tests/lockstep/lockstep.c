@@ -25,6 +25,7 @@
 
 #include "tcg.h"
 #include "x86-disas.h"
+#include "x86-exec.h"
 #include "x86-interp.h"
 #include "x86-mmu.h"
 #include "x86-system.h"
@@ -263,6 +264,66 @@ compare_memory(Lockstep *lockstep, bool whole)
     return found;
 }
 
+/* ---- Flags that nobody defines ---- */
+
+static bool
+decode_at(X86Core *core, uint64_t rip, X86Insn *out_insn)
+{
+    const X86State *s = &core->s;
+    uint64_t linear = x86_code64(s) ? rip : (uint32_t)(s->seg[X86_CS].base + rip), physical;
+    unsigned size = x86_code64(s) ? 8 : s->seg[X86_CS].attr & X86_SEG_DB ? 4 : 2;
+    unsigned len = MIN(15, VIT_PAGE_SIZE - (linear & 0xfff));
+    uint8_t bytes[15];
+
+    if (!x86_mmu_translate_debug(core, linear, &physical)) {
+        return false;
+    }
+    x86_phys_read_bytes(core, physical, bytes, len);
+    return x86_decode(bytes, len, size, out_insn) == X86_DECODE_OK;
+}
+
+/* The flags that are undefined at TO by what runs in a row from FROM, where all were equal. */
+static uint32_t
+undefined_flags(X86Core *core, uint64_t from, uint64_t to)
+{
+    uint32_t undefined = 0;
+    X86Insn insn;
+
+    while (from != to) {
+        if (from > to || !decode_at(core, from, &insn)) {
+            return 0;
+        }
+        undefined = (undefined & ~(uint32_t)insn.row->flags_written) | insn.row->flags_undefined;
+        from += insn.length;
+    }
+    return undefined;
+}
+
+/* PUSHF has stored undefined flags: the follower takes those of the leader, whose stack still has
+ * them. FROM: where all were equal; RIP: of the instruction that the follower has just executed. */
+static void
+adopt_pushed_flags(Lockstep *lockstep, unsigned cpu, uint64_t from, uint64_t rip)
+{
+    X86Core *leader = core_of(&lockstep->sides[0], cpu);
+    X86Core *follower = core_of(&lockstep->sides[1], cpu);
+    uint64_t stack = follower->s.gpr[X86_RSP], physical, mine, theirs;
+    uint32_t undefined;
+    X86Insn insn;
+
+    if (!x86_code64(&follower->s) || !decode_at(follower, rip, &insn) ||
+        insn.row->exec != x86_exec_pushf || insn.operand_size != 8 ||
+        !(undefined = undefined_flags(follower, from, rip)) ||
+        !x86_mmu_translate_debug(follower, stack, &physical)) {
+        return;
+    }
+    mine = x86_phys_read(follower, physical, 8);
+    theirs = x86_phys_read(leader, physical, 8);
+    if (mine != theirs && !((mine ^ theirs) & ~(uint64_t)undefined)) {
+        lockstep->soft_differences++;
+        x86_phys_write(follower, physical, theirs, 8);
+    }
+}
+
 /* ---- A stretch ---- */
 
 /* Steps the interpreter to where the translator is. COUNT: the instructions that takes; 0 when that
@@ -273,14 +334,17 @@ follow(Lockstep *lockstep, unsigned cpu, uint64_t count, const uint64_t *jump)
 {
     X86Core *leader = core_of(&lockstep->sides[0], cpu);
     X86Core *follower = core_of(&lockstep->sides[1], cpu);
-    uint64_t begun = follower->instructions;
+    uint64_t begun = follower->instructions, first = follower->s.rip;
     VitCpuExit reason = VIT_CPU_EXIT_REQUEST;
     char *what = NULL;
 
     for (unsigned steps = 0; !what && steps < FOLLOW_MAX; steps++) {
-        uint64_t from = follower->s.rip;
+        uint64_t from = follower->s.rip, stack = follower->s.gpr[X86_RSP];
         bool on = x86_interp_step(follower, &reason);
 
+        if (stack - follower->s.gpr[X86_RSP] == 8) {
+            adopt_pushed_flags(lockstep, cpu, first, from);
+        }
         if (!same_place(&leader->s, &follower->s) || follower->instructions - begun < count ||
             (jump && *jump != from)) {
             if (!on && reason != VIT_CPU_EXIT_REQUEST) {
