@@ -7,8 +7,9 @@ disk.py BUILD [--rounds N] [--requests N] [--format raw|qcow2] [--cache MODE] [-
 A Linux guest makes requests of 4 KiB to a virtio-blk disk past its page cache: in order and at random,
 one at a time and 16 at a time, and large ones. The two emulators run in turn with the same arguments.
 Each row is the median of the rounds: requests a second by the host's clock, the emulator's processor
-time a request, and how many times as much QEMU needs of either. On a host that does other things
-only the processor's column says something. The image lies in memory where the host has /dev/shm
+time a request, and how many times as much QEMU needs of either. "host" is the same program on a raw
+file of the host's, without any guest: what the host's kernel and its disk take. On a host that does
+other things only the processor's column says something. The image lies in memory where the host has /dev/shm
 (cache=none needs a file system with direct I/O: --dir)."""
 import argparse
 import os
@@ -25,6 +26,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "guest"))
 import assets  # noqa: E402
 
 MIB = 64
+LAST_ROW = "read-seq-256k"
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -38,7 +40,7 @@ def build_initrd(folder, requests):
     initrd = assets.initrd(f"sleep 1; /bin/disk-guest /dev/vda {MIB} {requests}; echo ALL-DONE",
                            modules_dir=modules, modules=["virtio_pci", "virtio_blk"], name="disk",
                            files={"bin/disk-guest": data})
-    return assets.vmlinux(kernel), initrd
+    return assets.vmlinux(kernel), initrd, program
 
 
 def cpu_seconds(pid):
@@ -47,17 +49,24 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
-def run_guest(program, kernel, initrd, image, options):
-    """row -> (seconds, processor seconds, requests)."""
+def guest_command(program, kernel, initrd, image, options):
     command = [*program, "-nodefaults", "-m", "256", "-vga", "none", "-display", "none", "-kernel", kernel,
                "-initrd", initrd, "-append", "console=ttyS0 panic=-1 quiet", "-no-reboot",
                "-serial", "stdio", "-drive",
                f"file={image},if=none,id=d,format={options.format},cache={options.cache},"
                f"aio={options.aio}"]
     if options.iothread:
-        command += ["-object", "iothread,id=io0", "-device", "virtio-blk-pci,drive=d,iothread=io0"]
-    else:
-        command += ["-device", "virtio-blk-pci,drive=d"]
+        return command + ["-object", "iothread,id=io0", "-device", "virtio-blk-pci,drive=d,iothread=io0"]
+    return command + ["-device", "virtio-blk-pci,drive=d"]
+
+
+def host_command(program, image, options):
+    return [program, image, str(MIB), str(options.requests),
+            *(["cached"] if options.cache == "writeback" else [])]
+
+
+def run_rows(command):
+    """row -> (seconds, processor seconds, requests)."""
     rows, started = {}, {}
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT) as process:
@@ -68,6 +77,8 @@ def run_guest(program, kernel, initrd, image, options):
                     raise TimeoutError(" ".join(command))
                 piece = os.read(process.stdout.fileno(), 65536)
                 now, cpu = time.monotonic(), cpu_seconds(process.pid)
+                if not piece and LAST_ROW in rows:
+                    return rows
                 if not piece:
                     raise RuntimeError(buffer.decode(errors="replace"))
                 buffer += piece
@@ -102,28 +113,34 @@ def main():
     options = parser.parse_args()
     ours = [os.path.join(options.build, "app", "vitrine-run"), "-accel", "tcg", "-cpu", "max"]
     qemu = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max"]
-    results = {"ours": [], "qemu": []}
+    results = {"ours": [], "qemu": [], "host": []}
     with tempfile.TemporaryDirectory(dir=options.dir) as folder:
-        kernel, initrd = build_initrd(folder, options.requests)
+        kernel, initrd, native = build_initrd(folder, options.requests)
         for _ in range(options.rounds):
             for name, program in (("ours", ours), ("qemu", qemu)):
                 image = os.path.join(folder, "disk")
                 assets.run("qemu-img", "create", "-q", "-f", options.format, image, f"{MIB}M")
-                results[name].append(run_guest(program, kernel, initrd, image, options))
+                results[name].append(run_rows(guest_command(program, kernel, initrd, image, options)))
                 os.unlink(image)
+            with open(image, "wb") as stream:
+                stream.truncate(MIB << 20)
+            results["host"].append(run_rows(host_command(native, image, options)))
+            os.unlink(image)
         os.unlink(initrd)
     load = os.getloadavg()[0]
     print(f"{options.format} cache={options.cache} aio={options.aio} "
           f"iothread={'yes' if options.iothread else 'no'}; load {load:.1f}")
-    print(f"{'row':<18}{'ours/s':>9}{'qemu/s':>9}{'times':>7}{'ours us':>9}{'qemu us':>9}{'times':>7}")
+    print(f"{'row':<18}{'ours/s':>9}{'qemu/s':>9}{'times':>7}{'host/s':>9}"
+          f"{'ours us':>9}{'qemu us':>9}{'times':>7}{'host us':>9}")
     for row in results["ours"][0]:
         rate, cost = {}, {}
         for name, rounds in results.items():
             rate[name] = statistics.median(r[row][2] / r[row][0] for r in rounds)
             cost[name] = statistics.median(r[row][1] / r[row][2] * 1e6 for r in rounds)
         print(f"{row:<18}{rate['ours']:>9.0f}{rate['qemu']:>9.0f}{rate['ours'] / rate['qemu']:>7.2f}"
+              f"{rate['host']:>9.0f}"
               f"{cost['ours']:>9.1f}{cost['qemu']:>9.1f}"
-              f"{cost['qemu'] / max(cost['ours'], 0.1):>7.2f}", flush=True)
+              f"{cost['qemu'] / max(cost['ours'], 0.1):>7.2f}{cost['host']:>9.1f}", flush=True)
     return 0
 
 
