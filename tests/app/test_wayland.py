@@ -33,8 +33,12 @@ class Session(test_window.Session):
 
     def __enter__(self):
         self.app.__enter__()
-        self.app.wait("library window", lambda: "Vitrine" in self.compositor.windows()[0])
-        self.app.wait("its actions", lambda: self.app.enabled("search", 1))
+        try:
+            self.app.wait("library window", lambda: "Vitrine" in self.compositor.windows()[0])
+            self.app.wait("its actions", lambda: self.app.enabled("search", 1))
+        except Exception:
+            self.__exit__(*sys.exc_info())
+            raise
         return self
 
     def __exit__(self, *args):
