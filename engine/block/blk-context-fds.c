@@ -72,6 +72,9 @@ blk_poller_remove(BlkPoller *poller)
     if (*at) {
         *at = poller->next;
     }
+    if (poller->loop->watched == poller) {
+        poller->loop->watched = NULL;
+    }
 }
 
 void
@@ -80,6 +83,47 @@ blk_poller_expect(BlkPoller *poller, bool more)
     unsigned *count = poller->is_cheap ? &poller->expected : &poller->loop->fd_waiters;
 
     *count += more ? 1 : -1;
+}
+
+static void
+look_at(BlkPoller *poller, bool on)
+{
+    struct epoll_event event = { .events = on ? EPOLLIN : 0,
+                                 .data.u64 = (uintptr_t)poller | POLLER_TAG };
+
+    epoll_ctl(poller->loop->epoll_fd, EPOLL_CTL_MOD, poller->fd, &event);
+}
+
+int
+blk_loop_watch(BlkLoop *loop)
+{
+    BlkPoller *poller = loop->watched ? NULL : loop->pollers;
+
+    while (poller && poller->expected == 0) {
+        poller = poller->next;
+    }
+    if (!poller) {
+        return -1;
+    }
+    loop->watched = poller;
+    look_at(poller, false);
+    return poller->fd;
+}
+
+void
+blk_loop_end_watch(BlkLoop *loop)
+{
+    if (loop->watched) {
+        look_at(loop->watched, true);
+        loop->watched = NULL;
+    }
+}
+
+void
+blk_loop_unwatch(BlkLoop *loop)
+{
+    blk_loop_end_watch(loop);
+    blk_loop_dispatch(loop);
 }
 
 void

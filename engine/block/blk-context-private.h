@@ -42,6 +42,7 @@ struct BlkLoop {
     int epoll_fd; /* -1 until somebody waits for a descriptor */
     unsigned fd_waiters;
     BlkPoller *pollers; /* those that are asked without the host's help */
+    BlkPoller *watched; /* of these; not looked at by epoll_fd */
 };
 
 struct BlkContext {
@@ -81,6 +82,8 @@ void blk_context_suspend(BlkContext *context);
 /* A fiber for FUNC that is yet to run; NULL: FUNC starts when another fiber has ended. */
 BlkFiber *blk_context_prepare_fiber(BlkLoop *loop, BlkFiberFunc func, void *opaque);
 
+/* The loop looks at all its descriptors again. */
+void blk_loop_end_watch(BlkLoop *loop);
 /* Makes ready whose descriptors are. */
 void blk_loop_collect_fds(BlkLoop *loop);
 /* Makes ready whose jobs are done, and expects more: workers do not signal from now on. */

@@ -377,6 +377,7 @@ poll_host(BlkContext *context, int timeout_ms)
     struct pollfd *fds = g_newa(struct pollfd, 2 * count), *fd = fds;
     /* A descriptor of -1 is passed over. */
     for (BlkLoop *loop = &context->own; loop; loop = loop->next) {
+        blk_loop_end_watch(loop); /* the watcher may be waiting for the lock */
         *fd++ = (struct pollfd){ .fd = loop->event_fd, .events = POLLIN };
         *fd++ = (struct pollfd){ .fd = loop->epoll_fd, .events = POLLIN };
     }

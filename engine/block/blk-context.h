@@ -103,6 +103,14 @@ void blk_poller_add(BlkContext *context, BlkPoller *poller);
 void blk_poller_remove(BlkPoller *poller);
 void blk_poller_expect(BlkPoller *poller, bool more);
 
+/* A thread that is about to sleep may watch the results of a cheap poller itself: the loop's thread
+ * is not woken for them, and io_uring wakes the thread that made the request in any case. The
+ * descriptor to wait for, -1 when nothing is expected or somebody watches already. The watch also
+ * ends when somebody polls the context. */
+int blk_loop_watch(BlkLoop *loop);
+/* Ends it and dispatches the loop. The watcher only, also when it has ended already. */
+void blk_loop_unwatch(BlkLoop *loop);
+
 /* ---- inside a fiber ---- */
 
 /* Waits until woken. */

@@ -150,6 +150,18 @@ blk_driver_create_options(BlkGraph *graph, const char *name)
     return driver && driver->create ? driver->create_options : NULL;
 }
 
+int
+blk_graph_watch(BlkGraph *graph)
+{
+    return blk_loop_watch(blk_context_get_loop(graph->context));
+}
+
+void
+blk_graph_unwatch(BlkGraph *graph)
+{
+    blk_loop_unwatch(blk_context_get_loop(graph->context));
+}
+
 bool
 blk_graph_poll(BlkGraph *graph, int timeout_ms)
 {

@@ -47,6 +47,11 @@ void blk_graph_drain(BlkGraph *graph);
 bool blk_graph_flush(BlkGraph *graph, GError **error);
 /* Dispatches completions for up to TIMEOUT_MS; for callers without a main context. */
 bool blk_graph_poll(BlkGraph *graph, int timeout_ms);
+/* For a thread that is about to sleep: the descriptor that becomes readable when requests without
+ * an iothread have ended, which then is the caller's to see to; -1: nothing is expected there, or
+ * another thread is at it already. The second call ends it and takes completions. */
+int blk_graph_watch(BlkGraph *graph);
+void blk_graph_unwatch(BlkGraph *graph);
 
 /* Names of drivers for help; NULL-terminated, free the array only. */
 const char **blk_graph_list_drivers(BlkGraph *graph);

@@ -46,6 +46,8 @@ typedef struct MachineVcpu {
     GCond wake;             /* with machine->control */
     int64_t host_thread_id; /* gettid(); -1 before it runs */
     bool parked;            /* not in run(), guarded by control */
+    bool watching;          /* sleeps on the disks' results and wake_fd, not on wake; same */
+    int wake_fd;            /* eventfd; -1: the host had none left */
     bool crashed;           /* took a triple fault or internal error since the last reset */
     bool held; /* kept from running by the debugger until the next stop; guarded by control */
     bool debug_stopped; /* its last exit was VIT_CPU_EXIT_DEBUG, not reported yet; same */

@@ -2,15 +2,19 @@
  * Copyright the Vitrine authors */
 
 /* vCPU threads: one per guest CPU, each looping over the executor's run(). A halted CPU sleeps on
- * its condition until an event it can take is raised. Parking (for pause, reset, save) makes every
- * thread leave run() and waits for them; the device lock must be free meanwhile, as a vCPU may be
- * waiting for it in the middle of an access. */
+ * its condition until an event it can take is raised, or, while its disks have requests under way,
+ * on what ends them: the thread that waits for a disk takes the completion itself, instead of being
+ * woken by another one that was. Parking (for pause, reset, save) makes every thread leave run()
+ * and waits for them; the device lock must be free meanwhile, as a vCPU may be waiting for it in
+ * the middle of an access. */
 
 #include "machine-icount.h"
 #include "machine-turns.h"
 
 #include "x86-interp.h"
 
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -47,6 +51,7 @@ vcpu_kick(VitCpu *cpu)
 {
     MachineVcpu *vcpu = cpu->kick_opaque, *sleeper = NULL;
     Machine *machine = vcpu->machine;
+    bool watching;
 
     g_mutex_lock(&machine->control);
     if (machine_takes_turns(machine)) {
@@ -54,9 +59,12 @@ vcpu_kick(VitCpu *cpu)
     } else if (vcpu->parked) { /* a call of the host's system, otherwise for nothing */
         sleeper = vcpu;
     }
+    watching = vcpu->watching;
     g_mutex_unlock(&machine->control);
     /* Signalled before, it would wake only to wait for the mutex: two more calls for each of us. */
-    if (sleeper) {
+    if (watching) {
+        eventfd_write(vcpu->wake_fd, 1);
+    } else if (sleeper) {
         g_cond_signal(&sleeper->wake);
     }
 }
@@ -96,46 +104,106 @@ thread_cpu_time_ns(void)
     return now.tv_sec * VIT_NS_PER_SEC + now.tv_nsec;
 }
 
-/* The virtual time at which the local APIC's timer ends a halt, run if that has passed; -1: it does
- * not. So the thread sleeps until then itself, with no other to wake it. */
-static int64_t
-vcpu_alarm_ns(MachineVcpu *vcpu)
+/* What ends a halt beside events that others raise. */
+typedef struct Halt {
+    int64_t alarm_ns; /* virtual time of the local APIC's timer, -1: none */
+    int disks_fd;     /* as blk_graph_watch() gave it */
+} Halt;
+
+/* The timer is run if its time has passed; else the thread sleeps until then itself, with no other
+ * to wake it. */
+static void
+vcpu_begin_halt(MachineVcpu *vcpu, Halt *halt)
 {
     const X86State *state = vcpu->cpu.state;
     VitTimer *timer = vcpu->host.apic_timer;
-    int64_t alarm_ns = -1;
+    Machine *machine = vcpu->machine;
 
+    *halt = (Halt){ .alarm_ns = -1, .disks_fd = -1 };
     if (!timer) {
-        return -1;
+        return;
     }
-    vit_lock_take(&vcpu->machine->lock);
+    vit_lock_take(&machine->lock);
     if (state->activity == X86_HALTED) {
         vit_timer_run_if_due(timer);
-        alarm_ns = vit_timer_is_armed(timer) ? timer->deadline_ns : -1;
+        halt->alarm_ns = vit_timer_is_armed(timer) ? timer->deadline_ns : -1;
+        if (vcpu->wake_fd >= 0) {
+            halt->disks_fd = blk_graph_watch(machine->blk);
+        }
     }
+    vit_lock_release(&machine->lock);
+}
+
+static void
+vcpu_end_watch(MachineVcpu *vcpu, Halt *halt)
+{
+    vit_lock_take(&vcpu->machine->lock);
+    blk_graph_unwatch(vcpu->machine->blk);
     vit_lock_release(&vcpu->machine->lock);
-    return alarm_ns;
+    halt->disks_fd = -1;
+}
+
+/* Until a disk has done something, somebody kicks or the alarm's time has come. `control` taken,
+ * and the CPU parked, which it no longer is behind it: completions go to the guest's memory. */
+static void
+vcpu_sleep_watching(MachineVcpu *vcpu, Halt *halt)
+{
+    Machine *machine = vcpu->machine;
+    struct pollfd fds[] = { { .fd = halt->disks_fd, .events = POLLIN },
+                            { .fd = vcpu->wake_fd, .events = POLLIN } };
+    bool may_run = machine->run_wanted && !vcpu->crashed && !vcpu->held;
+    int64_t left_ns =
+        halt->alarm_ns < 0 ? INT64_MAX : halt->alarm_ns - vit_clock_get_ns(machine->clock);
+    const struct timespec left = { left_ns / VIT_NS_PER_SEC, left_ns % VIT_NS_PER_SEC };
+    eventfd_t count;
+
+    if (may_run && left_ns > 0) {
+        vcpu->watching = true;
+        g_mutex_unlock(&machine->control);
+        ppoll(fds, VIT_ARRAY_LEN(fds), halt->alarm_ns < 0 ? NULL : &left, NULL);
+        g_mutex_lock(&machine->control);
+        vcpu->watching = false;
+    }
+    vcpu->parked = false;
+    vit_map_reader_online(&vcpu->reader);
+    g_mutex_unlock(&machine->control);
+    if (fds[1].revents) {
+        eventfd_read(vcpu->wake_fd, &count);
+    }
+    vcpu_end_watch(vcpu, halt);
+    if (may_run) {
+        vcpu_begin_halt(vcpu, halt);
+    }
+    g_mutex_lock(&machine->control);
 }
 
 /* Until somebody signals or the alarm's time has come; `control` taken, let go meanwhile. */
 static void
-vcpu_sleep(MachineVcpu *vcpu, int64_t *alarm_ns)
+vcpu_sleep(MachineVcpu *vcpu, Halt *halt)
 {
     Machine *machine = vcpu->machine;
-    int64_t left_ns, next_ns;
+    int64_t left_ns;
+    Halt next;
 
-    if (*alarm_ns < 0 || !machine->run_wanted || vcpu->crashed || vcpu->held) {
+    if (halt->disks_fd >= 0) {
+        vcpu_sleep_watching(vcpu, halt);
+        return;
+    }
+    if (halt->alarm_ns < 0 || !machine->run_wanted || vcpu->crashed || vcpu->held) {
         g_cond_wait(&vcpu->wake, &machine->control);
         return;
     }
-    left_ns = *alarm_ns - vit_clock_get_ns(machine->clock);
+    left_ns = halt->alarm_ns - vit_clock_get_ns(machine->clock);
     if (left_ns > 0 && g_cond_wait_until(&vcpu->wake, &machine->control,
                                          g_get_monotonic_time() + left_ns / 1000 + 1)) {
         return;
     }
     g_mutex_unlock(&machine->control);
-    next_ns = vcpu_alarm_ns(vcpu);
-    *alarm_ns = next_ns == *alarm_ns ? -1 : next_ns; /* time stands still: not here */
+    vcpu_begin_halt(vcpu, &next);
+    if (next.alarm_ns == halt->alarm_ns) {
+        next.alarm_ns = -1; /* time stands still: not here */
+    }
+    *halt = next;
     g_mutex_lock(&machine->control);
 }
 
@@ -144,9 +212,10 @@ static bool
 vcpu_wait(MachineVcpu *vcpu)
 {
     Machine *machine = vcpu->machine;
-    int64_t alarm_ns = vcpu_alarm_ns(vcpu);
     bool go_on;
+    Halt halt;
 
+    vcpu_begin_halt(vcpu, &halt);
     g_mutex_lock(&machine->control);
     while (!machine->vcpus_quit &&
            (!machine->run_wanted || vcpu->crashed || vcpu->held || !machine_vcpu_has_work(vcpu))) {
@@ -157,7 +226,7 @@ vcpu_wait(MachineVcpu *vcpu)
                 g_cond_broadcast(&machine->parked_changed);
             }
         }
-        vcpu_sleep(vcpu, &alarm_ns);
+        vcpu_sleep(vcpu, &halt);
     }
     go_on = !machine->vcpus_quit;
     if (go_on && vcpu->parked) {
@@ -165,6 +234,9 @@ vcpu_wait(MachineVcpu *vcpu)
         vit_map_reader_online(&vcpu->reader);
     }
     g_mutex_unlock(&machine->control);
+    if (halt.disks_fd >= 0) {
+        vcpu_end_watch(vcpu, &halt);
+    }
     return go_on;
 }
 
@@ -202,6 +274,7 @@ machine_vcpus_create(Machine *machine, GError **error)
         vcpu->machine = machine;
         vcpu->parked = true;
         vcpu->host_thread_id = -1;
+        vcpu->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         g_cond_init(&vcpu->wake);
         vcpu->cpu.executor = machine->executor;
         vcpu->cpu.executor_machine = machine->tcg ? (void *)machine->tcg : machine->kvm;
@@ -226,6 +299,7 @@ machine_vcpus_create(Machine *machine, GError **error)
         vcpu->cpu.kick_opaque = vcpu;
         if (!machine->executor->create(&vcpu->cpu, &machine->cpu_model, error)) {
             g_cond_clear(&vcpu->wake);
+            close(vcpu->wake_fd);
             return false;
         }
         vit_map_reader_register(machine->maps, &vcpu->reader);
@@ -352,6 +426,9 @@ machine_vcpus_destroy(Machine *machine)
         machine->executor->destroy(&vcpu->cpu);
         g_free(vcpu->cpu.error);
         g_cond_clear(&vcpu->wake);
+        if (vcpu->wake_fd >= 0) {
+            close(vcpu->wake_fd);
+        }
     }
     g_clear_pointer(&machine->vcpus, g_free);
     machine->n_vcpus = 0;

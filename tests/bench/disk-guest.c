@@ -2,9 +2,10 @@
  * Copyright the Vitrine authors */
 
 /* Inside the guest of disk.py: DISK MIBYTES [REQUESTS [cached]]. Requests of 4 KiB past the page
- * cache (or through it), one at a time and 16 at a time, in order and at random, and large ones; each
- * row is told with START and END, between which the host takes the time. What is read has to be what
- * was written. The host runs it on a file of its own too, which is what no emulator can be below. */
+ * cache (or through it), one at a time and 16 at a time, in order and at random, and large ones;
+ * each row is told with START and END, between which the host takes the time. What is read has to
+ * be what was written. The host runs it on a file of its own too, which is what no emulator can be
+ * below. */
 
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -6,6 +6,7 @@
 #include "block-test.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 
 enum { IMAGE_BYTES = 1 << 20 };
@@ -132,6 +133,67 @@ static void
 test_model_native(void)
 {
     run_engine("native", ",cache.direct=on");
+}
+
+/* A request that is under way, watched from then on; NULL where the host does it at once. */
+static VitDrive *
+begin_watched(BlockTest *test, BlkNode *node, struct iovec *iov, Pending *pending, int *out_fd)
+{
+    const BlkDriveConfig config = { 0 };
+    VitDrive *drive = blk_drive_new(test->graph, "d", &config, node, NULL);
+
+    for (unsigned i = 0; i < 100; i++) {
+        *pending = (Pending){ 0 };
+        drive->ops->read(drive, 4096, iov, 1, block_test_done, pending);
+        *out_fd = blk_graph_watch(test->graph);
+        if (*out_fd >= 0) {
+            return drive;
+        }
+        g_assert_cmpint(block_test_wait(test, pending), ==, 0);
+    }
+    blk_drive_free(drive);
+    return NULL;
+}
+
+/* Who sleeps takes what io_uring has done, and only that thread is told. */
+static void
+test_watch(void)
+{
+    g_autoptr(BlkOptions) options = block_test_options("driver=raw,aio=io_uring,cache.direct=on");
+    g_autofree uint8_t *memory = g_malloc(8192);
+    uint8_t *data = (uint8_t *)(((uintptr_t)memory + 4095) & ~(uintptr_t)4095);
+    struct iovec iov = { data, 4096 };
+    g_autoptr(GError) error = NULL;
+    struct pollfd fd = { .events = POLLIN };
+    VitDrive *drive = NULL;
+    Pending pending;
+    BlockTest test;
+
+    block_test_init(&test);
+    g_autofree char *path = block_test_image(&test, "disk", IMAGE_BYTES);
+    g_autoptr(BlkNode) node = blk_open(test.graph, path, options, &error);
+    g_assert_cmpint(blk_graph_watch(test.graph), ==, -1);
+    if (node && (drive = begin_watched(&test, node, &iov, &pending, &fd.fd))) {
+        g_assert_cmpint(blk_graph_watch(test.graph), ==, -1); /* one does */
+        g_assert_cmpint(poll(&fd, 1, 20000), ==, 1);
+        g_assert_false(pending.ended);
+        blk_graph_unwatch(test.graph);
+        g_assert_true(pending.ended);
+        g_assert_cmpint(pending.ret, ==, 0);
+        g_assert_true(block_test_is_pattern(data, 4096, 4096));
+        blk_drive_free(drive);
+        /* who polls meanwhile ends the watch instead of waiting for it */
+        if ((drive = begin_watched(&test, node, &iov, &pending, &fd.fd))) {
+            g_assert_cmpint(block_test_wait(&test, &pending), ==, 0);
+            blk_graph_unwatch(test.graph);
+            g_assert_cmpint(blk_graph_watch(test.graph), ==, -1);
+            blk_drive_free(drive);
+        }
+    } else {
+        g_test_skip(error ? error->message : "direct reads of files end at once here");
+    }
+    g_clear_pointer(&node, blk_node_unref);
+    block_test_finish(&test);
 }
 
 static void
@@ -498,6 +560,7 @@ main(int argc, char **argv)
     g_test_add_func("/block/io/model/raw", test_model_raw);
     g_test_add_func("/block/io/model/detect-zeroes", test_model_detect_zeroes);
     g_test_add_func("/block/io/model/io-uring", test_model_io_uring);
+    g_test_add_func("/block/io/watch", test_watch);
     g_test_add_func("/block/io/model/native", test_model_native);
     g_test_add_func("/block/io/model/window", test_model_window);
     g_test_add_func("/block/io/model/align-512", test_model_align_512);

@@ -71,6 +71,38 @@ def virtio_blk_iothread():
           more=["-smp", "2"])
 
 
+def io_uring_stops():
+    """CPUs that halt take what io_uring has done themselves, while the machine stops and
+    goes on, and a snapshot drains the disk.
+
+    mission: drive.aio.io_uring"""
+    with tempfile.TemporaryDirectory() as folder:
+        disk = os.path.join(folder, "d.raw")
+        expected = noise(disk, SIZE, 30)
+        kernel, modules_dir = assets.kernel()
+        script = ("sleep 1; echo BUSY; i=0; while [ $i -lt 40 ]; do dd if=/dev/vda of=/dev/null bs=16k "
+                  "iflag=direct 2>/dev/null || break; dd if=/dev/vda of=/dev/vda bs=16k count=64 "
+                  "iflag=direct oflag=direct conv=notrunc 2>/dev/null || break; i=$((i+1)); done; "
+                  "echo LOOPS $i; echo SUM $(sha256sum /dev/vda); echo IO-DONE")
+        initrd = assets.initrd(script, modules_dir=modules_dir, modules=VIRTIO_BLK, name="uring")
+        with machine.Machine("-nodefaults", "-m", "256", "-vga", "none", "-cpu", "max", "-smp", "2",
+                             "-kernel", assets.vmlinux(kernel), "-initrd", initrd, "-append",
+                             "console=ttyS0 panic=-1", "-no-reboot", "-drive",
+                             f"file={disk},format=raw,if=none,id=d0,cache=none,aio=io_uring",
+                             "-device", "virtio-blk-pci,drive=d0") as vm:
+            vm.wait_serial("BUSY", 240)
+            for n in range(40):
+                vm.qmp("stop")
+                if n == 20:
+                    vm.qmp("blockdev-snapshot-sync", device="d0", format="qcow2",
+                           **{"snapshot-file": os.path.join(folder, "over.qcow2")})
+                vm.qmp("cont")
+            vm.wait_serial("IO-DONE", 240)
+            text = vm.serial()
+            vm.wait_exit(240)
+        assert "LOOPS 40" in text and f"SUM {expected}" in text, text[-1000:]
+
+
 def iothread_each():
     """Two disks on a thread each, busy at once, while the machine stops and goes on; then one is
     taken out while the other works on.
@@ -277,5 +309,5 @@ def boots_over_network():
 
 if __name__ == "__main__":
     machine.main([firmware_boots, boots_over_network, virtio_blk, virtio_blk_iothread,
-                  iothread_each, virtio_blk_legacy, virtio_blk_packed, virtio_scsi, pvscsi, parallel,
+                  iothread_each, io_uring_stops, virtio_blk_legacy, virtio_blk_packed, virtio_scsi, pvscsi, parallel,
                   ahci, nvme])
