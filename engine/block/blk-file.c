@@ -348,10 +348,13 @@ run_io(BlkNode *node, BlkFileIo *io, const BlkVec *vec, uint64_t at)
     if (ret != -EAGAIN) {
         return ret;
     }
-    if (file->engine) {
+    bool is_cached_write = io->write && !io->sync && !node->cache_direct && !file->is_device;
+    /* A file system that cannot write to the page cache without waiting makes io_uring have it done
+     * by threads of the kernel's, which take longer than ours. */
+    if (file->engine && !(is_cached_write && file->no_cached_writes)) {
         return blk_aio_run(file->engine, io);
     }
-    if (io->write && !io->sync && !node->cache_direct && !file->is_device) {
+    if (is_cached_write) {
         return write_cached(node, io);
     }
     return blk_pool_run(node->context, blk_file_io, io);
