@@ -367,13 +367,16 @@ is_pending_convert(const OracleResult *native, const X86Insn *insn)
     return native->vector == X86_EXC_XM && is_named(insn->row, "vcvtps2ph");
 }
 
-/* SDM volume 3 5.3: accesses that wrap at 4 GiB may give the segment's fault or none. */
+/* SDM volume 3 5.3: accesses that wrap at 4 GiB may give the segment's fault or none; whether that
+ * or #AC is told of a misaligned one is open, as at the canonical addresses' end. */
 static bool
 is_wrapped(const OracleResult *native, const OracleResult *guest, const X86Insn *insn)
 {
-    return insn->code_size == 4 && (guest->vector == X86_EXC_SS || guest->vector == X86_EXC_GP) &&
-           ((native->vector == X86_EXC_PF && (uint32_t)native->cr2 + 32 < 64) ||
-            native->vector == X86_EXC_AC);
+    bool wraps =
+        insn->code_size == 4 && native->vector == X86_EXC_PF && (uint32_t)native->cr2 + 32 < 64;
+
+    return (guest->vector == X86_EXC_SS || guest->vector == X86_EXC_GP) &&
+           (wraps || native->vector == X86_EXC_AC);
 }
 
 /* SDM volume 2 VMASKMOV: elements that are not selected do not fault; of the segment's limit it
