@@ -203,9 +203,12 @@ tcg_tlb_enter(TcgCpu *cpu, const X86TlbEntry *from, uint64_t page, bool write, X
     cpu->fills++;
     entry->host = from->host + page;
     __atomic_store_n(&entry->tag, -page, __ATOMIC_RELEASE);
-    if (cpu->log_len[global] < TCG_LOG_ENTRIES) {
-        cpu->log[global][cpu->log_len[global]++] =
-            slot << 4 | (unsigned)view << 1 | (write ? 1 : 0);
+    unsigned len = cpu->log_len[global];
+    /* Read entries come without the lock: another CPU may be at the log. */
+    if (len < TCG_LOG_ENTRIES) {
+        __atomic_store_n(&cpu->log[global][len], slot << 4 | (unsigned)view << 1 | (write ? 1 : 0),
+                         __ATOMIC_RELAXED);
+        __atomic_store_n(&cpu->log_len[global], len + 1, __ATOMIC_RELEASE);
     } else {
         cpu->log_full = true;
     }
@@ -280,9 +283,10 @@ protect_logged(TcgCpu *cpu, const uint32_t *log, unsigned len, const uint8_t *ho
     bool found = false;
 
     for (unsigned i = 0; i < len; i++) {
-        TcgTlbEntry *entry = &cpu->tlb[log[i] >> 1 & 3][1][log[i] >> 4];
-        if ((log[i] & 1) && entry->host == (uintptr_t)host) {
-            drop(entry, log[i] >> 4);
+        uint32_t logged = __atomic_load_n(&log[i], __ATOMIC_RELAXED);
+        TcgTlbEntry *entry = &cpu->tlb[logged >> 1 & 3][1][logged >> 4];
+        if ((logged & 1) && entry->host == (uintptr_t)host) {
+            drop(entry, logged >> 4);
             found = true;
         }
     }
