@@ -435,6 +435,22 @@ show_quorum(Desk *desk)
     g_assert_cmpuint(blk_node_get_len(again), ==, 65536);
 }
 
+/* Three equal images of 64 KiB as nodes of DRIVER: leg0, leg1, leg2. */
+static void
+add_legs(Desk *desk, const char *driver)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        g_autofree char *name = g_strdup_printf("leg%u", i);
+        g_autofree char *path = block_test_path(&desk->test, name);
+        g_autofree char *args = g_strdup_printf(
+            "{'driver': '%s', 'node-name': '%s', 'file': {'driver': 'file', 'filename': '%s'}}",
+            driver, name, path);
+        g_assert_true(g_file_set_contents(path, "abcdefgh", 8, NULL));
+        g_assert_cmpint(truncate(path, 65536), ==, 0);
+        ok(desk, "blockdev-add", args);
+    }
+}
+
 /* Children of a quorum come and go under writes; what differs is told.
  * mission: x-blockdev-change quorum */
 static void
@@ -444,16 +460,7 @@ test_quorum(void)
     uint8_t byte = 9;
 
     set_up(&desk);
-    for (unsigned i = 0; i < 3; i++) {
-        g_autofree char *name = g_strdup_printf("leg%u", i);
-        g_autofree char *path = block_test_path(&desk.test, name);
-        g_autofree char *args = g_strdup_printf(
-            "{'driver': 'raw', 'node-name': '%s', 'file': {'driver': 'file', 'filename': '%s'}}",
-            name, path);
-        g_assert_true(g_file_set_contents(path, "abcdefgh", 8, NULL));
-        g_assert_cmpint(truncate(path, 65536), ==, 0);
-        ok(&desk, "blockdev-add", args);
-    }
+    add_legs(&desk, "raw");
     ok(&desk, "blockdev-add",
        "{'driver': 'quorum', 'node-name': 'q', 'vote-threshold': 2, 'children': ['leg0', 'leg1']}");
     g_autoptr(BlkImage) image =
@@ -508,16 +515,7 @@ test_quorum_errors(void)
     Desk desk;
 
     set_up(&desk);
-    for (unsigned i = 0; i < 3; i++) {
-        g_autofree char *name = g_strdup_printf("leg%u", i);
-        g_autofree char *path = block_test_path(&desk.test, name);
-        g_autofree char *args = g_strdup_printf(
-            "{'driver': 'fault', 'node-name': '%s', 'file': {'driver': 'file', 'filename': '%s'}}",
-            name, path);
-        g_assert_true(g_file_set_contents(path, "", 0, NULL));
-        g_assert_cmpint(truncate(path, 65536), ==, 0);
-        ok(&desk, "blockdev-add", args);
-    }
+    add_legs(&desk, "fault");
     ok(&desk, "blockdev-add",
        "{'driver': 'quorum', 'node-name': 'q', 'vote-threshold': 2, "
        "'children': ['leg0', 'leg1', 'leg2']}");
