@@ -190,8 +190,8 @@ static const char *const changes[] = {
     "mmove -i $P ::LONGFILENAME-2.TXT ::moved/deeper",
     "mdeltree -i $P ::moved/deeper",
     "mmd -i $P ::deep; mmove -i $P ::made ::deep",
-    "mdel -i $P ::renamed.txt; mmd -i $P ::renamed.txt; echo z > $O.new; mcopy -i $P $O.new "
-    "::renamed.txt/z",
+    ("mdel -i $P ::renamed.txt; mmd -i $P ::renamed.txt; echo z > $O.new; mcopy -i $P $O.new "
+     "::renamed.txt/z"),
 };
 
 static void

@@ -39,7 +39,7 @@ make_way(gpointer opaque)
     for (;;) {
         clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
         root = 1 + 1 / root;
-        sum += (double)root;
+        sum = sum + (double)root;
     }
     return NULL;
 }
