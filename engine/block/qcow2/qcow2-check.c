@@ -126,6 +126,9 @@ count_entry(Count *count, const uint8_t *at)
     uint64_t entry = fmt_be64(at), offset = entry & QCOW2_OFFSET_MASK;
     Qcow2Extent extent;
 
+    if (entry == 0 && (!q->extended_l2 || fmt_be64(at + 8) == 0)) {
+        return; /* nothing is there: most entries of most tables */
+    }
     if (entry & QCOW2_COMPRESSED) {
         count_packed(count, entry);
         return;
