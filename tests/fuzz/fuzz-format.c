@@ -54,6 +54,7 @@ static const Format formats[] = {
 typedef struct Template {
     uint8_t *bytes, *changed; /* changed: the same again, between runs */
     gsize len;
+    unsigned uses;
 } Template;
 
 static Template templates[G_N_ELEMENTS(formats)];
@@ -268,7 +269,8 @@ patch(const Format *format, uint8_t *image, size_t len, const uint8_t *data, siz
     put_sums(format, image, len);
 }
 
-/* What patch() has changed; the sums lie within windows, too. */
+/* What patch() has changed; the sums lie within windows, too. All of a large image is compared in
+ * some runs only. */
 static void
 restore(const Format *format, Template *template)
 {
@@ -281,7 +283,9 @@ restore(const Format *format, Template *template)
         memcpy(template->changed + at, template->bytes + at, len);
     }
     memcpy(template->changed + start, template->bytes + start, MIN(4096, template->len - start));
-    g_assert_cmpint(memcmp(template->changed, template->bytes, template->len), ==, 0);
+    if (template->uses++ % 64 == 0) {
+        g_assert_cmpint(memcmp(template->changed, template->bytes, template->len), ==, 0);
+    }
 }
 
 /* ---- use ---- */

@@ -133,7 +133,7 @@ act_on_disk(BlkImage *image, unsigned kind, uint64_t offset, uint64_t len, uint8
     case 6: blk_image_flush(image); break;
     case 7: blk_image_resize(image, len + 65536, BLK_PREALLOC_OFF, NULL); break;
     case 8: blk_image_resize(image, aligned, BLK_PREALLOC_OFF, NULL); break;
-    case 9: blk_image_write_compressed(image, aligned, buf, MIN(len - aligned, 65536)); break;
+    case 9: blk_image_write_compressed(image, aligned, buf, MIN(len - aligned, 16384)); break;
     default: blk_image_read(image, offset, buf, MIN(left, PIECE_BYTES));
     }
 }

@@ -32,17 +32,25 @@ static const uint32_t crc_nibbles[16] = {
     0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
 };
 
-uint32_t
-vhdx_checksum(const uint8_t *buf, size_t len, size_t at)
+static uint32_t
+add_to_crc(uint32_t crc, const uint8_t *buf, size_t len)
 {
-    uint32_t crc = UINT32_MAX;
-
     for (size_t i = 0; i < len; i++) {
-        crc ^= i >= at && i < at + 4 ? 0 : buf[i];
+        crc ^= buf[i];
         crc = crc >> 4 ^ crc_nibbles[crc & 15];
         crc = crc >> 4 ^ crc_nibbles[crc & 15];
     }
-    return ~crc;
+    return crc;
+}
+
+uint32_t
+vhdx_checksum(const uint8_t *buf, size_t len, size_t at)
+{
+    static const uint8_t nothing[4] = { 0 };
+    uint32_t crc = add_to_crc(UINT32_MAX, buf, at);
+
+    crc = add_to_crc(crc, nothing, sizeof(nothing)); /* in the sum's own place */
+    return ~add_to_crc(crc, buf + at + 4, len - at - 4);
 }
 
 void
