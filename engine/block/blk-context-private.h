@@ -84,6 +84,8 @@ BlkFiber *blk_context_prepare_fiber(BlkLoop *loop, BlkFiberFunc func, void *opaq
 
 /* The loop looks at all its descriptors again. */
 void blk_loop_end_watch(BlkLoop *loop);
+/* What the holder of the lock was to take along goes to a worker: it will wait for it. */
+void blk_context_keep_errand(BlkContext *context);
 /* Makes ready whose descriptors are. */
 void blk_loop_collect_fds(BlkLoop *loop);
 /* Makes ready whose jobs are done, and expects more: workers do not signal from now on. */

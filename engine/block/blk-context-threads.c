@@ -13,10 +13,13 @@
 #include "blk-context-private.h"
 
 #include <signal.h>
+#include <stddef.h>
 
 typedef struct FiberJob {
     BlkJob job; /* first */
     BlkFiber *fiber;
+    BlkContext *context;
+    VitErrand errand;
 } FiberJob;
 
 /* ---- workers ---- */
@@ -78,6 +81,50 @@ blk_pool_run_in_turn(BlkContext *context, BlkTurns *turns, int (*func)(void *arg
         return func(arg);
     }
     blk_pool_push(context->pool, &job.job);
+    blk_context_suspend(context);
+    return job.job.ret;
+}
+
+static FiberJob *
+errand_job(VitErrand *errand)
+{
+    return (FiberJob *)((char *)errand - offsetof(FiberJob, errand));
+}
+
+static void
+run_errand(VitErrand *errand)
+{
+    FiberJob *job = errand_job(errand);
+
+    blk_pool_do_claimed(job->context->pool, &job->job);
+}
+
+void
+blk_context_keep_errand(BlkContext *context)
+{
+    VitErrand *errand = context->lock ? vit_lock_get_errand_back(context->lock) : NULL;
+
+    if (errand) {
+        blk_pool_push_claimed(context->pool, &errand_job(errand)->job);
+    }
+}
+
+int
+blk_pool_run_along(BlkContext *context, BlkTurns *turns, int (*func)(void *arg), void *arg)
+{
+    FiberJob job = { .job = { .func = func, .arg = arg, .turns = turns },
+                     .fiber = context->current,
+                     .context = context,
+                     .errand = { .run = run_errand } };
+
+    g_assert(context->current);
+    if (!context->helps) {
+        return blk_pool_run_in_turn(context, turns, func, arg);
+    }
+    if (blk_pool_claim(context->pool, &job.job) &&
+        !vit_lock_give_errand(context->lock, &job.errand)) {
+        blk_pool_push_claimed(context->pool, &job.job);
+    }
     blk_context_suspend(context);
     return job.job.ret;
 }

@@ -405,6 +405,7 @@ blk_context_poll(BlkContext *context, int timeout_ms)
     if (timeout_ms == 0) {
         return false;
     }
+    blk_context_keep_errand(context);
     /* Within a dispatch nobody else would tell of what is done meanwhile. */
     if (stop_collecting_all(context)) {
         poll_host(context, timeout_ms);

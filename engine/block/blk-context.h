@@ -129,6 +129,10 @@ int blk_pool_run_in_turn(BlkContext *context, BlkTurns *turns, int (*func)(void 
 /* The same for what keeps a processor busy rather than waits: where several threads run the context
  * it is done by this one, and no other need be woken. TURNS may be NULL. */
 int blk_pool_run_here(BlkContext *context, BlkTurns *turns, int (*func)(void *arg), void *arg);
+/* The same for what should take less time than waking a worker, when a vCPU's access to a device is
+ * at the root of it: its thread does it as soon as it has let go of the lock. If it takes long
+ * after all, that CPU alone stands still meanwhile. */
+int blk_pool_run_along(BlkContext *context, BlkTurns *turns, int (*func)(void *arg), void *arg);
 /* The same for what ends before another of those threads would have been woken: they wait. */
 int blk_pool_run_brief(BlkContext *context, BlkTurns *turns, int (*func)(void *arg), void *arg);
 

@@ -85,6 +85,17 @@ blk_file_io(void *arg)
 }
 
 int
+blk_file_io_timed(void *arg)
+{
+    BlkFileIo *io = arg;
+    int64_t start_us = g_get_monotonic_time();
+    int ret = blk_file_io(io);
+
+    io->took_us = g_get_monotonic_time() - start_us;
+    return ret;
+}
+
+int
 blk_file_io_cached(void *arg)
 {
     BlkFileIo *io = arg;

@@ -18,9 +18,11 @@ typedef struct BlkFileIo {
     uint64_t file_len; /* reads end here, the rest is zeroes */
     struct iovec *iov; /* changed */
     int iov_count;
+    int64_t took_us; /* result of blk_file_io_timed() */
 } BlkFileIo;
 
 int blk_file_io(void *io);
+int blk_file_io_timed(void *io);
 /* By the page cache alone; -EAGAIN when it would wait: what is left is in IO. */
 int blk_file_io_cached(void *io);
 

@@ -4,7 +4,8 @@
 /* Images in local files and on host devices.
  *
  * What the page cache can serve or take without waiting is done at once, as everything short in a
- * file system that lies in memory; the rest goes to pool workers (blk-file-io.c). cache.direct
+ * file system that lies in memory; short writes to the page cache, which hardly ever wait, by the
+ * CPU's thread once it has no lock; the rest goes to pool workers (blk-file-io.c). cache.direct
  * opens with O_DIRECT and takes its alignment from the file. A flush is fdatasync; once one has
  * failed, later ones fail too, because Linux then forgets which pages were lost (fsync(2)) and a
  * later success would be a lie. Locks are in blk-file-lock.c.
@@ -36,6 +37,11 @@ enum {
     CACHED_BYTES = 128 * 1024,
     RESERVE_BYTES = 512 * 1024,
     BRIEF_BYTES = 64 * 1024,
+    ALONG_BYTES = 16 * 1024,
+    PAGE_BYTES = 4096,
+    SLOW_US = 5000,
+    SHORT_PAUSE_US = 1000 * 1000,
+    LONG_PAUSE_US = 64 * 1000 * 1000,
 };
 enum { AIO_THREADS, AIO_NATIVE, AIO_IO_URING };
 
@@ -49,6 +55,8 @@ typedef struct BlkFile {
     uint64_t len;    /* of a regular file, as this node left it */
     BlkAio *engine;  /* of the graph; NULL: worker threads */
     BlkTurns writes; /* into the page cache: the host's kernel lets in one at a time */
+    bool is_local;   /* no server is needed to write to its page cache */
+    int64_t slow_until_us, slow_for_us; /* short writes, of late */
     int flush_error;
     unsigned held_perm, held_shared;
 } BlkFile;
@@ -61,7 +69,7 @@ typedef struct OpenJob {
     bool has_fd; /* fd is open already, of a descriptor set */
     int fd;      /* result */
     struct stat st;
-    bool in_memory, reserves;
+    bool in_memory, reserves, is_local;
 } OpenJob;
 
 /* ext4 reserves what has no blocks yet block by block: 128 MiB written at 2 MiB a time take 24 ms,
@@ -74,6 +82,8 @@ look_at_file_system(OpenJob *job)
     if (S_ISREG(job->st.st_mode) && fstatfs(job->fd, &fs) == 0) {
         job->in_memory = fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC;
         job->reserves = fs.f_type == EXT4_SUPER_MAGIC;
+        job->is_local = fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == XFS_SUPER_MAGIC ||
+                        fs.f_type == BTRFS_SUPER_MAGIC || fs.f_type == F2FS_SUPER_MAGIC;
     }
 }
 
@@ -235,6 +245,7 @@ file_open(BlkNode *node, GError **error)
     file->is_device = !S_ISREG(job.st.st_mode);
     file->in_memory = job.in_memory;
     file->reserves = job.reserves;
+    file->is_local = job.is_local;
     file->is_cdrom = strcmp(node->driver->name, "host_cdrom") == 0;
     file->has_locks = file->locking != VIT_OFF;
     file->len = file->is_device ? 0 : (uint64_t)job.st.st_size;
@@ -315,6 +326,33 @@ try_at_once(BlkNode *node, BlkFileIo *io)
     return ret == 0 ? 0 : -EAGAIN;
 }
 
+/* Short writes of whole pages need no disk, mostly: on ext4 a copy of 3 us, for which nobody need
+ * be woken. Where the host makes one wait all the same, as it does when it has too much to write to
+ * its disks, the next go to workers for a while, longer each time. */
+static int
+write_along(BlkNode *node, BlkFileIo *io)
+{
+    BlkFile *file = node->state;
+    int ret = blk_pool_run_along(node->context, &file->writes, blk_file_io_timed, io);
+
+    if (io->took_us > SLOW_US) {
+        int64_t now_us = g_get_monotonic_time();
+        bool is_again = file->slow_for_us && now_us - file->slow_until_us < 4 * file->slow_for_us;
+        file->slow_for_us = is_again ? MIN(4 * file->slow_for_us, LONG_PAUSE_US) : SHORT_PAUSE_US;
+        file->slow_until_us = now_us + file->slow_for_us;
+    }
+    return ret;
+}
+
+static bool
+goes_along(BlkNode *node, const BlkFileIo *io)
+{
+    const BlkFile *file = node->state;
+
+    return file->is_local && io->len <= ALONG_BYTES && !((io->offset | io->len) % PAGE_BYTES) &&
+           (!file->slow_until_us || g_get_monotonic_time() >= file->slow_until_us);
+}
+
 /* Into the page cache, in turn. Only a tool's copy reserves: a guest's writes go to blocks that are
  * there, mostly. */
 static int
@@ -325,6 +363,9 @@ write_cached(BlkNode *node, BlkFileIo *io)
         file->reserves && io->len >= RESERVE_BYTES && blk_context_is_parallel(node->context);
     int ret;
 
+    if (goes_along(node, io)) {
+        return write_along(node, io);
+    }
     io->reserve = reserve;
     ret = run_copy(node, &file->writes, blk_file_io, io);
     file->reserves &= io->reserve || !reserve;

@@ -190,21 +190,31 @@ append_job(BlkJob **first, BlkJob **last, BlkJob *job)
     *last = job;
 }
 
+bool
+blk_pool_claim(BlkPool *pool, BlkJob *job)
+{
+    BlkTurns *turns = job->turns;
+    bool is_mine = true;
+
+    job->next = NULL;
+    if (turns) {
+        pthread_mutex_lock(&pool->lock);
+        is_mine = !turns->is_taken;
+        turns->is_taken = true;
+        if (!is_mine) {
+            append_job(&turns->first, &turns->last, job);
+        }
+        pthread_mutex_unlock(&pool->lock);
+    }
+    return is_mine;
+}
+
 void
-blk_pool_push(BlkPool *pool, BlkJob *job)
+blk_pool_push_claimed(BlkPool *pool, BlkJob *job)
 {
     bool alone, wake;
 
-    job->next = NULL;
     pthread_mutex_lock(&pool->lock);
-    if (job->turns && job->turns->is_taken) {
-        append_job(&job->turns->first, &job->turns->last, job);
-        pthread_mutex_unlock(&pool->lock);
-        return;
-    }
-    if (job->turns) {
-        job->turns->is_taken = true;
-    }
     append_job(&pool->first, &pool->last, job);
     wake = must_wake(pool);
     alone = pool->thread_count == 0;
@@ -214,6 +224,20 @@ blk_pool_push(BlkPool *pool, BlkJob *job)
     unlock_and_wake(pool, wake);
     if (alone) {
         run_job(pool, job);
+    }
+}
+
+void
+blk_pool_do_claimed(BlkPool *pool, BlkJob *job)
+{
+    run_job(pool, job);
+}
+
+void
+blk_pool_push(BlkPool *pool, BlkJob *job)
+{
+    if (blk_pool_claim(pool, job)) {
+        blk_pool_push_claimed(pool, job);
     }
 }
 

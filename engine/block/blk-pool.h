@@ -34,3 +34,9 @@ void blk_pool_set_threads(BlkPool *pool, unsigned min, unsigned max);
 /* Waits for the jobs there are. */
 void blk_pool_free(BlkPool *pool);
 void blk_pool_push(BlkPool *pool, BlkJob *job);
+/* Takes the job's turn: true, and the caller sees to the job, by one of the next two; else it is
+ * done after those before it. */
+bool blk_pool_claim(BlkPool *pool, BlkJob *job);
+void blk_pool_push_claimed(BlkPool *pool, BlkJob *job);
+/* By the calling thread, as a worker does, with those whose turn comes next; no lock held. */
+void blk_pool_do_claimed(BlkPool *pool, BlkJob *job);

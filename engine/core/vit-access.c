@@ -124,6 +124,7 @@ range_take_lock(VitAddressSpace *space, const VitFlatRange *range)
         return false;
     }
     vit_lock_take(space->domain->lock);
+    vit_lock_take_errands(space->domain->lock);
     return true;
 }
 

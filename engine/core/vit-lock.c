@@ -18,6 +18,8 @@ vit_lock_init(VitLock *lock)
     pthread_mutex_init(&lock->mutex, &attr);
     pthread_mutexattr_destroy(&attr);
     lock->depth = 0;
+    lock->takes_errands = false;
+    lock->errand = NULL;
 }
 
 void
@@ -71,12 +73,45 @@ vit_lock_try(VitLock *lock)
 void
 vit_lock_release(VitLock *lock)
 {
+    VitErrand *errand = NULL;
+
     __atomic_store_n(&lock->depth, lock->depth - 1, __ATOMIC_RELAXED);
     if (lock->depth == 0) {
         /* so that a stale owner never matches the thread that just let go */
         __atomic_store_n(&lock->owner, (pthread_t)0, __ATOMIC_RELAXED);
+        errand = lock->errand;
+        lock->errand = NULL;
+        lock->takes_errands = false;
     }
     pthread_mutex_unlock(&lock->mutex);
+    if (errand) {
+        errand->run(errand);
+    }
+}
+
+void
+vit_lock_take_errands(VitLock *lock)
+{
+    lock->takes_errands |= lock->depth == 1; /* else who took it first has more to do */
+}
+
+bool
+vit_lock_give_errand(VitLock *lock, VitErrand *errand)
+{
+    if (!lock->takes_errands || lock->errand) {
+        return false;
+    }
+    lock->errand = errand;
+    return true;
+}
+
+VitErrand *
+vit_lock_get_errand_back(VitLock *lock)
+{
+    VitErrand *errand = lock->errand;
+
+    lock->errand = NULL;
+    return errand;
 }
 
 unsigned
