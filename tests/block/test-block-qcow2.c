@@ -407,14 +407,35 @@ test_bitmaps(void)
 
 /* ---- bad images ---- */
 
+typedef struct BadByte {
+    unsigned at;
+    uint8_t value;
+    const char *words;
+} BadByte;
+
+/* The disk's file with one byte changed is refused, for what its words say, and left as it is. */
+static void
+check_refused(Disk *disk, const char *good, gsize len, uint64_t start, const BadByte *row)
+{
+    g_autofree char *bad = g_memdup2(good, len), *after = NULL;
+    g_autoptr(GError) error = NULL;
+
+    bad[start + row->at] = (char)row->value;
+    g_assert_true(g_file_set_contents(disk->path, bad, (gssize)len, NULL));
+    g_assert_null(blk_open(disk->test.graph, disk->path, NULL, &error));
+    g_assert_nonnull(error);
+    if (!strstr(error->message, row->words) || !strstr(error->message, disk->path)) {
+        g_error("byte %u: \"%s\" does not say \"%s\"", row->at, error->message, row->words);
+    }
+    /* Opening never writes. */
+    g_assert_true(g_file_get_contents(disk->path, &after, NULL, NULL));
+    g_assert_cmpmem(bad, len, after, len);
+}
+
 static void
 test_bad_headers(void)
 {
-    static const struct {
-        unsigned at;
-        uint8_t value;
-        const char *words;
-    } rows[] = {
+    static const BadByte rows[] = {
         { 7, 9, "offset 4 (version)" },
         { 23, 8, "offset 20 (cluster_bits)" },
         { 23, 22, "offset 20 (cluster_bits)" },
@@ -442,20 +463,36 @@ test_bad_headers(void)
     close_disk(&disk);
     g_assert_true(g_file_get_contents(disk.path, &good, &len, NULL));
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
-        g_autofree char *bad = g_memdup2(good, len);
-        g_autofree char *after = NULL;
-        g_autoptr(GError) error = NULL;
-        bad[rows[i].at] = (char)rows[i].value;
-        g_assert_true(g_file_set_contents(disk.path, bad, (gssize)len, NULL));
-        g_assert_null(blk_open(disk.test.graph, disk.path, NULL, &error));
-        g_assert_nonnull(error);
-        if (!strstr(error->message, rows[i].words) || !strstr(error->message, disk.path)) {
-            g_error("byte %u: \"%s\" does not say \"%s\"", rows[i].at, error->message,
-                    rows[i].words);
-        }
-        /* Opening never writes. */
-        g_assert_true(g_file_get_contents(disk.path, &after, NULL, NULL));
-        g_assert_cmpmem(bad, len, after, len);
+        check_refused(&disk, good, len, 0, &rows[i]);
+    }
+    g_assert_true(g_file_set_contents(disk.path, good, (gssize)len, NULL));
+    open_disk(&disk);
+    finish(&disk);
+}
+
+static void
+test_bad_snapshots(void)
+{
+    static const BadByte rows[] = {
+        { 7, 1, "(snapshot l1_table_offset, l1_size)" },
+        { 8, 0xff, "(snapshot l1_table_offset, l1_size)" },
+        { 38, 0xff, "(snapshot extra_data_size)" },
+        { 48, 0xff, "(snapshot disk size)" },
+        { 48, 0x10, "(snapshot disk size)" }, /* a table that its clusters cannot have */
+    };
+    BlkSnapshot snapshot = { .name = (char *)"one" };
+    g_autofree char *good = NULL;
+    uint64_t start;
+    gsize len;
+    Disk disk;
+
+    begin(&disk, 1 << 20, "", NULL);
+    g_assert_true(blk_node_create_snapshot(disk.node, &snapshot, NULL));
+    close_disk(&disk);
+    g_assert_true(g_file_get_contents(disk.path, &good, &len, NULL));
+    memcpy(&start, good + 64, sizeof(start));
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        check_refused(&disk, good, len, GUINT64_FROM_BE(start), &rows[i]);
     }
     g_assert_true(g_file_set_contents(disk.path, good, (gssize)len, NULL));
     open_disk(&disk);
@@ -514,6 +551,7 @@ main(int argc, char **argv)
                          test_compressed);
     g_test_add_func("/block/qcow2/bitmaps", test_bitmaps);
     g_test_add_func("/block/qcow2/bad-headers", test_bad_headers);
+    g_test_add_func("/block/qcow2/bad-snapshots", test_bad_snapshots);
     g_test_add_func("/block/qcow2/repair", test_repair);
     return g_test_run();
 }

@@ -77,7 +77,8 @@ check_snapshot(BlkNode *node, const Qcow2Snapshot *snapshot, uint64_t at, GError
                       snapshot->l1_offset);
         return false;
     }
-    if (snapshot->info.disk_bytes > INT64_MAX) {
+    if (snapshot->info.disk_bytes > INT64_MAX ||
+        qcow2_l1_entries_for(q, snapshot->info.disk_bytes) > QCOW2_MAX_L1_BYTES / 8) {
         qcow2_set_bad(node, error, at, "snapshot disk size",
                       "%" PRIu64 " bytes is more than a disk can have", snapshot->info.disk_bytes);
         return false;
