@@ -578,6 +578,11 @@ SCENARIOS = {
                                        low=2 << 20, high=12 << 20, **more)
        for form, more in (("raw", {"checks": False}), ("qed", {}), ("vdi", {}),
                           ("parallels", {"mend": ["-r", "all"]}))},
+    # The map outgrows its place, and data makes way: 3 to 11 blocks that qemu-img does not read, or one.
+    "resize-vdi-map": FormatCommand("vdi", "resize", "-q", "-f", "vdi", "DIR/disk.vdi", checks=False,
+                                    options="block_size=4k", low=4 << 20, high=12 << 20),
+    "resize-vdi-one": FormatCommand("vdi", "resize", "-q", "-f", "vdi", "DIR/disk.vdi", size=8 << 20,
+                                    low=130 << 20, high=140 << 20),
     "bench": Command("bench", "-q", "-w", "-c", "60", "-s", "4k", "-S", "12k",
                      "--flush-interval=20", "DIR/disk.qcow2", compare=lambda shown: None),
     "serve": Serve("qcow2", CLUSTER),

@@ -452,6 +452,7 @@ parallels_truncate(BlkNode *node, uint64_t len, BlkPreallocation prealloc, GErro
         bat = g_malloc0(entries * 4);
         memcpy(bat, image->bat, (size_t)image->entries * 4);
         ret = blk_write_buffer(node->file, HEADER_BYTES, bat, entries * 4, 0);
+        ret = ret < 0 ? ret : blk_flush(node->file); /* before the header counts more */
         g_free(image->bat);
         image->bat = bat;
     }

@@ -418,23 +418,31 @@ vdi_create(BlkGraph *graph, const char *filename, const void *state, GError **er
 
 /* ---- size ---- */
 
-/* The block at the start of the data moves behind all others, and is
- * linked there before its old place is used. */
+/* What a larger disk's map and places are, until the header says so. */
+typedef struct Layout {
+    uint32_t *bmap;
+    uint64_t bmap_len; /* in whole sectors */
+    uint32_t blocks;
+    uint64_t data_offset, disk_len;
+} Layout;
+
+/* Block NUMBER of the file moves behind all others, and is linked there before its place is used.
+ */
 static int
-move_data_up(BlkNode *node)
+move_away(BlkNode *node, uint32_t number)
 {
     Vdi *vdi = node->state;
     g_autofree uint8_t *buf = g_try_malloc(vdi->block_bytes);
     uint32_t index = 0;
     int ret;
 
-    while (index < vdi->blocks && GUINT32_FROM_LE(vdi->bmap[index]) != 0) {
+    while (index < vdi->blocks && GUINT32_FROM_LE(vdi->bmap[index]) != number) {
         index++;
     }
     if (index == vdi->blocks) {
         return 0;
     }
-    ret = buf ? blk_read_buffer(node->file, host_of(vdi, 0), buf, vdi->block_bytes) : -ENOMEM;
+    ret = buf ? blk_read_buffer(node->file, host_of(vdi, number), buf, vdi->block_bytes) : -ENOMEM;
     ret = ret < 0 ? ret
                   : blk_write_buffer(node->file, host_of(vdi, vdi->next), buf, vdi->block_bytes, 0);
     ret = ret < 0 ? ret : blk_flush(node->file);
@@ -446,54 +454,124 @@ move_data_up(BlkNode *node)
     return ret < 0 ? ret : blk_flush(node->file);
 }
 
-/* Makes the data begin one block later; every number of a block becomes one less. */
+/* How many blocks of data make way for the map: there is room for it twice then. */
+static uint32_t
+blocks_in_the_way(const Vdi *vdi, uint64_t bmap_len)
+{
+    uint64_t end = HEADER_BYTES + bmap_len;
+
+    return end <= vdi->data_offset
+               ? 0
+               : (uint32_t)fmt_div_up(end + bmap_len - vdi->data_offset, vdi->block_bytes);
+}
+
+/* The larger map, with every number less by MOVED; NULL: no memory. */
+static uint32_t *
+make_bmap(const Vdi *vdi, const Layout *layout, uint32_t moved)
+{
+    uint32_t *bmap = g_try_malloc0(MAX(layout->bmap_len, 1));
+
+    for (uint32_t i = 0; bmap && i < layout->blocks; i++) {
+        uint32_t entry = i < vdi->blocks ? GUINT32_FROM_LE(vdi->bmap[i]) : UNALLOCATED;
+        bmap[i] = GUINT32_TO_LE(is_allocated(entry) ? entry - moved : entry);
+    }
+    return bmap;
+}
+
+/* Writes the map where nothing is that the header tells of, or what was there already; then the
+ * header, which is one sector: a kill or a power failure leaves the disk as it was or as it is to
+ * be. */
 static int
-make_room_for_map(BlkNode *node, uint64_t needed)
+write_layout(BlkNode *node, const Layout *layout, uint64_t bmap_offset)
 {
     Vdi *vdi = node->state;
-    int ret = 0;
+    uint8_t header[HEADER_BYTES];
+    int ret = blk_write_buffer(node->file, bmap_offset, layout->bmap, layout->bmap_len, 0);
 
-    while (ret == 0 && vdi->bmap_offset + needed > vdi->data_offset) {
-        ret = move_data_up(node);
-        if (ret == 0) {
-            for (uint32_t i = 0; i < vdi->blocks; i++) {
-                uint32_t entry = GUINT32_FROM_LE(vdi->bmap[i]);
-                vdi->bmap[i] = is_allocated(entry) ? GUINT32_TO_LE(entry - 1) : vdi->bmap[i];
-            }
-            vdi->data_offset += vdi->block_bytes;
-            vdi->next -= vdi->next > 0;
-        }
+    memcpy(header, vdi->header, HEADER_BYTES);
+    fmt_put_le32(header + AT_OFFSET_BMAP, (uint32_t)bmap_offset);
+    fmt_put_le32(header + AT_OFFSET_DATA, (uint32_t)layout->data_offset);
+    fmt_put_le64(header + AT_DISK_SIZE, layout->disk_len);
+    fmt_put_le32(header + AT_BLOCKS, layout->blocks);
+    fmt_put_le32(header + AT_ALLOCATED, vdi->allocated);
+    ret = ret < 0 ? ret : blk_flush(node->file);
+    ret = ret < 0 ? ret : blk_write_buffer(node->file, 0, header, HEADER_BYTES, 0);
+    ret = ret < 0 ? ret : blk_flush(node->file);
+    if (ret == 0) {
+        memcpy(vdi->header, header, HEADER_BYTES);
+        vdi->bmap_offset = bmap_offset;
     }
     return ret;
 }
 
-/* Header and map. The map first: what it has more says nothing until the header counts it, and the
- * header is one sector, so a kill or a power failure leaves the disk as it was or as it is to be.
- * When the data moved up to make room, every number in the map means another place and both are
- * written at once, which only a power failure can tear. */
+static void
+adopt_layout(Vdi *vdi, const Layout *layout, uint32_t moved)
+{
+    g_free(vdi->bmap);
+    vdi->bmap = layout->bmap;
+    vdi->blocks = layout->blocks;
+    vdi->data_offset = layout->data_offset;
+    vdi->disk_len = layout->disk_len;
+    vdi->next -= moved;
+}
+
+/* Where the map has no room, the first blocks of the data make way. The numbers count from where
+ * the data begins, so the map becomes another one: it is written to their place, behind what it
+ * takes up at the end, and from there to where maps lie. */
 static int
-write_all(BlkNode *node, bool has_moved)
+grow(BlkNode *node, Layout *layout)
 {
     Vdi *vdi = node->state;
-    size_t len = (size_t)fmt_round_up((uint64_t)vdi->blocks * 4, FMT_SECTOR_BYTES);
-    g_autofree uint8_t *buf = g_try_malloc(HEADER_BYTES + len);
+    uint32_t moved = blocks_in_the_way(vdi, layout->bmap_len);
     int ret = 0;
 
-    if (!buf || vdi->bmap_offset != HEADER_BYTES) {
-        return buf ? -ENOTSUP : -ENOMEM;
+    vdi->next = MAX(vdi->next, moved);
+    for (uint32_t number = 0; number < moved && ret == 0; number++) {
+        ret = move_away(node, number);
     }
-    fmt_put_le32(vdi->header + AT_OFFSET_DATA, (uint32_t)vdi->data_offset);
-    fmt_put_le64(vdi->header + AT_DISK_SIZE, vdi->disk_len);
-    fmt_put_le32(vdi->header + AT_BLOCKS, vdi->blocks);
-    fmt_put_le32(vdi->header + AT_ALLOCATED, vdi->allocated);
-    memcpy(buf, vdi->header, HEADER_BYTES);
-    memcpy(buf + HEADER_BYTES, vdi->bmap, len);
-    if (!has_moved) {
-        ret = blk_write_buffer(node->file, HEADER_BYTES, buf + HEADER_BYTES, len, 0);
-        ret = ret < 0 ? ret : blk_flush(node->file);
+    if (ret < 0) {
+        return ret;
     }
-    return ret < 0 ? ret
-                   : blk_write_buffer(node->file, 0, buf, HEADER_BYTES + (has_moved ? len : 0), 0);
+    layout->bmap = make_bmap(vdi, layout, moved);
+    layout->data_offset = vdi->data_offset + (uint64_t)moved * vdi->block_bytes;
+    ret = layout->bmap ? write_layout(node, layout, HEADER_BYTES + (moved ? layout->bmap_len : 0))
+                       : -ENOMEM;
+    if (ret < 0) {
+        g_free(layout->bmap);
+        return ret;
+    }
+    adopt_layout(vdi, layout, moved);
+    return moved ? write_layout(node, layout, HEADER_BYTES) : 0;
+}
+
+/* Where a kill has left the map among the data. */
+static int
+bring_map_back(BlkNode *node)
+{
+    Vdi *vdi = node->state;
+    Layout layout = { .bmap = vdi->bmap,
+                      .bmap_len = fmt_round_up((uint64_t)vdi->blocks * 4, FMT_SECTOR_BYTES),
+                      .blocks = vdi->blocks,
+                      .data_offset = vdi->data_offset,
+                      .disk_len = vdi->disk_len };
+
+    if (vdi->bmap_offset == HEADER_BYTES) {
+        return 0;
+    }
+    return HEADER_BYTES + layout.bmap_len > vdi->bmap_offset
+               ? -ENOTSUP
+               : write_layout(node, &layout, HEADER_BYTES);
+}
+
+/* Before data makes way its numbers may get that large; the disk is as long as before. */
+static int
+use_room_of_map(BlkNode *node, const Layout *wish)
+{
+    const Vdi *vdi = node->state;
+    uint64_t room = (vdi->data_offset - HEADER_BYTES) / FMT_SECTOR_BYTES * FMT_SECTOR_BYTES;
+    Layout layout = { .blocks = (uint32_t)(room / 4), .bmap_len = room, .disk_len = vdi->disk_len };
+
+    return room < wish->bmap_len && layout.blocks > vdi->blocks ? grow(node, &layout) : 0;
 }
 
 static bool
@@ -502,40 +580,24 @@ vdi_truncate(BlkNode *node, uint64_t len, BlkPreallocation prealloc, GError **er
     Vdi *vdi = node->state;
     /* a header may count more blocks than its disk has */
     uint64_t blocks = MAX(fmt_div_up(len, vdi->block_bytes), vdi->blocks);
-    uint64_t map_len = fmt_round_up(blocks * 4, FMT_SECTOR_BYTES);
-    uint64_t old_data_offset = vdi->data_offset;
-    uint32_t *bmap;
+    Layout layout = { .blocks = (uint32_t)blocks,
+                      .bmap_len = fmt_round_up(blocks * 4, FMT_SECTOR_BYTES),
+                      .disk_len = fmt_round_up(len, FMT_SECTOR_BYTES) };
     int ret;
 
-    len = fmt_round_up(len, FMT_SECTOR_BYTES);
-    if (len < vdi->disk_len || blocks > MAX_BLOCKS || prealloc != BLK_PREALLOC_OFF ||
-        vdi->bmap_offset != HEADER_BYTES) {
+    if (layout.disk_len < vdi->disk_len || blocks > MAX_BLOCKS || prealloc != BLK_PREALLOC_OFF) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
                     "'%s': a VDI image can only grow, without preallocation, to %" PRIu64
                     " bytes at most.",
                     node->filename, MAX_DISK_LEN);
         return false;
     }
-    ret = make_room_for_map(node, map_len);
-    bmap = ret < 0 ? NULL : g_try_malloc(MAX(map_len, 1));
-    if (ret < 0 || !bmap) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_IO, "'%s' cannot grow: %s.", node->filename,
-                    g_strerror(ret < 0 ? -ret : ENOMEM));
-        return false;
-    }
-    memset(bmap, 0, map_len);
-    memcpy(bmap, vdi->bmap, (size_t)vdi->blocks * 4);
-    for (uint64_t i = vdi->blocks; i < blocks; i++) {
-        bmap[i] = UNALLOCATED;
-    }
-    g_free(vdi->bmap);
-    vdi->bmap = bmap;
-    vdi->blocks = (uint32_t)blocks;
-    vdi->disk_len = len;
-    ret = write_all(node, vdi->data_offset != old_data_offset);
+    ret = bring_map_back(node);
+    ret = ret < 0 ? ret : use_room_of_map(node, &layout);
+    ret = ret < 0 ? ret : grow(node, &layout);
     if (ret < 0) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_IO, "'%s': its header cannot be written: %s.",
-                    node->filename, g_strerror(-ret));
+        g_set_error(error, VIT_ERROR, VIT_ERROR_IO, "'%s' cannot grow: %s.", node->filename,
+                    g_strerror(-ret));
     }
     return ret == 0;
 }
