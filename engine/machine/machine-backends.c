@@ -194,7 +194,8 @@ machine_add_drive(Machine *machine, const VitPlanDrive *plan, GError **error)
     g_autoptr(BlkNode) node = NULL;
     VitDrive *drive;
     bool account;
-    bool has_medium = plan->file || blk_options_get(options, "file.driver") ||
+    bool has_medium = plan->file || vit_plan_props_get(&plan->props, "driver") ||
+                      blk_options_get(options, "file.driver") ||
                       blk_options_get(options, "file.filename");
 
     config.skip_invalid =

@@ -138,6 +138,9 @@ static const VitOptionKey k_blockdev_ftps[] = {
 static const VitOptionKey k_blockdev_nbd[] = {
     K_STRING("server", NULL, "Server: server.type, server.host, server.port or server.path",
              .flags = VIT_OPT_DOTTED),
+    K_STRING("host", NULL, "The same as server.host"),
+    K_STRING("port", NULL, "The same as server.port"),
+    K_STRING("path", NULL, "The same as server.path"),
     K_STRING("export", NULL, "Export name"),
     K_ID("tls-creds", "object", NULL, "TLS credentials"),
     K_STRING("tls-hostname", NULL, "What the server's certificate has to be for"),
@@ -150,6 +153,8 @@ static const VitOptionKey k_blockdev_nbd[] = {
 
 static const VitOptionKey k_blockdev_ssh[] = {
     K_STRING("server", NULL, "Server: server.host, server.port", .flags = VIT_OPT_DOTTED),
+    K_STRING("host", NULL, "The same as server.host"),
+    K_STRING("port", NULL, "The same as server.port"),
     K_STRING("path", NULL, "Remote path"),
     K_STRING("user", NULL, "Remote user"),
     K_STRING("host-key-check", NULL, "How the host key is checked", .flags = VIT_OPT_DOTTED),

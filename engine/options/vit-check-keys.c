@@ -366,6 +366,22 @@ check_feature(VitChecker *checker, unsigned param)
                   "there is no CPU feature '%s'", p->key);
 }
 
+/* -drive also takes the keys of the -blockdev driver that it names. */
+static const VitOptionKey *
+find_node_key(const VitConfigItem *item, const char *name, bool *out_exact)
+{
+    const VitOption *blockdev = vit_option_find("blockdev");
+    const char *driver = vit_config_item_get(item, "driver");
+
+    if (strcmp(item->option->name, "drive") != 0)
+        return NULL;
+    if (driver == NULL)
+        driver = vit_config_item_get(item, "format");
+    const VitOptionVariant *variant =
+        driver != NULL ? vit_option_find_variant(blockdev, driver) : NULL;
+    return variant != NULL ? vit_option_find_key(blockdev, variant, name, out_exact) : NULL;
+}
+
 static void
 check_param(VitChecker *checker, unsigned param, const VitOptionVariant *variant, const char *kind,
             bool has_props)
@@ -379,6 +395,8 @@ check_param(VitChecker *checker, unsigned param, const VitOptionVariant *variant
     g_autofree char *what = g_strdup_printf("-%s %s", option->name, p->key);
     PropSearch search = { .wanted = p->key, .checker = checker, .param = param, .what = what };
 
+    if (key == NULL)
+        key = find_node_key(item, p->key, &exact);
     vit_nearest_init(&search.nearest, p->key);
     if (has_props && registry->list_props != NULL &&
         g_strcmp0(p->key, vit_option_variant_key(option)) != 0) {

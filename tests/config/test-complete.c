@@ -102,7 +102,7 @@ test_everywhere(void)
 
     g_assert_true(g_file_get_contents(path, &data, NULL, NULL));
     g_auto(GStrv) lines = g_strsplit(data, "\n", -1);
-    for (unsigned i = 0; lines[i] != NULL; i += 3)
+    for (unsigned i = 0; i < g_strv_length(lines); i += 3)
         for (size_t at = 0; at <= strlen(lines[i]); at += 3) {
             g_autoptr(VitCompletions) found = vit_complete(lines[i], at, NULL);
 

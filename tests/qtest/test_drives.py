@@ -196,6 +196,26 @@ def nodes_of_every_kind():
         assert m.drive("d")["inserted"]["drv"] == "qcow"
 
 
+def drivers_with_their_keys():
+    plain, other = make("k0"), make("k1")
+    quorum = ",".join(f"children.{i}.driver=raw,children.{i}.file.filename={image}"
+                      for i, image in enumerate((plain, other)))
+    for keys, driver in [
+            (f"driver=quorum,vote-threshold=2,{quorum}", "quorum"),
+            (f"driver=blkverify,test.driver=raw,test.file.filename={plain},raw.filename={other}",
+             "blkverify"),
+            (f"driver=preallocate,prealloc-align=1M,file.filename={plain}", "preallocate"),
+            ("driver=null-co,size=1M", "null-co")]:
+        with Machine("-drive", f"if=none,id=d,{keys}") as m:
+            assert m.drive("d")["inserted"]["drv"] == driver
+    for old in ("driver=nbd,host=localhost,port=1", "file.driver=nbd,file.host=localhost,file.port=1"):
+        assert "localhost:1" in refused("-drive", f"if=none,id=d,{old}")
+    for both in ("host=localhost,path=x", "host=localhost,server.host=localhost", "port=1"):
+        assert "nor server=" in refused("-drive", f"if=none,id=d,driver=nbd,{both}")
+    assert "'ofset'" in refused("-drive", f"driver=raw,ofset=3,file.filename={plain}")
+    assert "'file'" in refused("-drive", "driver=raw")
+
+
 def host_io():
     disk = make("aio.img")
     for keys in ("aio=threads", "aio=native,cache=none", "aio=io_uring", "locking=off",
@@ -430,6 +450,7 @@ def nodes():
     assert "no virtio-bus" in refused("-device", "virtio-9p-device,fsdev=f,mount_tag=t")
 
 
-tap.main([nodes, nodes_of_every_kind, iothreads, cache_modes, connectors, files_and_formats, host_io,
-          errors, limits, statistics, qcow2_keys, encrypted, descriptors, targets, by_monitor], lambda:
-          shutil.rmtree(DIR, ignore_errors=True))
+tap.main([nodes, nodes_of_every_kind, drivers_with_their_keys, iothreads, cache_modes, connectors,
+          files_and_formats, host_io, errors, limits, statistics, qcow2_keys, encrypted, descriptors,
+          targets, by_monitor], lambda:
+         shutil.rmtree(DIR, ignore_errors=True))

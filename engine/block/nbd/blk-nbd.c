@@ -39,6 +39,7 @@ typedef struct NbdRequest {
 typedef struct Nbd {
     /* options */
     char *host, *port, *path, *type, *export, *tls_creds, *tls_hostname;
+    char *old_host, *old_port, *old_path;
     uint32_t reconnect_delay_s, open_timeout_s;
     /* connection */
     NbdAddress address;
@@ -601,12 +602,35 @@ nbd_get_len(BlkNode *node)
 
 /* ---- opening ---- */
 
+/* host=, port= and path= are from before there was server=. */
+static bool
+take_old_keys(Nbd *nbd, GError **error)
+{
+    if (!nbd->old_host && !nbd->old_port && !nbd->old_path) {
+        return true;
+    }
+    if (nbd->type || nbd->host || nbd->port || nbd->path || !nbd->old_host == !nbd->old_path ||
+        (nbd->old_port && !nbd->old_host)) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "nbd takes host= and port=, or path=, and then neither the other nor server=.");
+        return false;
+    }
+    nbd->host = g_strdup(nbd->old_host);
+    nbd->port = g_strdup(nbd->old_port);
+    nbd->path = g_strdup(nbd->old_path);
+    return true;
+}
+
 static bool
 check_address(BlkNode *node, GError **error)
 {
     Nbd *nbd = node->state;
-    bool is_unix = nbd->path && (!nbd->type || strcmp(nbd->type, "unix") == 0);
+    bool is_unix;
 
+    if (!take_old_keys(nbd, error)) {
+        return false;
+    }
+    is_unix = nbd->path && (!nbd->type || strcmp(nbd->type, "unix") == 0);
     if (!is_unix && (!nbd->host || (nbd->type && strcmp(nbd->type, "inet") != 0))) {
         g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
                     "nbd needs a server: server.type=inet,server.host=...,server.port=... or "
@@ -702,6 +726,9 @@ static const VitProp options[] = {
     VIT_PROP_STRING(Nbd, host, "server.host", NULL, VIT_N_("Host of the server")),
     VIT_PROP_STRING(Nbd, port, "server.port", NULL, VIT_N_("Its port, 10809 if not given")),
     VIT_PROP_STRING(Nbd, path, "server.path", NULL, VIT_N_("Its unix socket")),
+    VIT_PROP_STRING(Nbd, old_host, "host", NULL, VIT_N_("The same as server.host")),
+    VIT_PROP_STRING(Nbd, old_port, "port", NULL, VIT_N_("The same as server.port")),
+    VIT_PROP_STRING(Nbd, old_path, "path", NULL, VIT_N_("The same as server.path")),
     VIT_PROP_STRING(Nbd, export, "export", NULL, VIT_N_("Name of the export")),
     VIT_PROP_STRING(Nbd, tls_creds, "tls-creds", NULL, VIT_N_("Credentials for TLS")),
     VIT_PROP_STRING(Nbd, tls_hostname, "tls-hostname", NULL,
