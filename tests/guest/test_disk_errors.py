@@ -18,22 +18,35 @@ MODULES = ["virtio_pci", "virtio_blk", "virtio_scsi", "sd_mod"]
 
 
 class SmallFolder:
-    """A file system of its own with little room; needs the right to mount."""
+    """A file system of its own with little room, in memory or ext4; needs the right to mount."""
 
-    def __init__(self, size):
-        self.size = size
+    def __init__(self, size, kind="tmpfs"):
+        self.size, self.kind = size, kind
+
+    def mount(self, *words):
+        return subprocess.run(["mount", *words, self.path], capture_output=True,
+                              check=False).returncode == 0
+
+    def mount_ext4(self):
+        subprocess.run(["/sbin/mkfs.ext4", "-q", "-F", "-m", "0", self.image, self.size], check=True)
+        if self.mount("-o", "loop", self.image):
+            return True
+        machine.note("no loop device: in memory instead of on ext4")
+        return False
 
     def __enter__(self):
         self.path = tempfile.mkdtemp(prefix="vitrine-small-")
-        self.mounted = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={self.size}", "none", self.path],
-            capture_output=True, check=False).returncode == 0
+        self.image = self.path + ".ext4"
+        self.mounted = (self.kind == "ext4" and self.mount_ext4()) or \
+            self.mount("-t", "tmpfs", "-o", f"size={self.size}", "none")
         return self
 
     def __exit__(self, *_):
         if self.mounted:
             subprocess.run(["umount", "-l", self.path], check=False)
         os.rmdir(self.path)
+        if self.kind == "ext4":
+            os.unlink(self.image)
 
     def fill(self, leave):
         """All but LEAVE bytes are taken."""
@@ -45,9 +58,9 @@ class SmallFolder:
         os.unlink(os.path.join(self.path, "ballast"))
 
 
-def copy(disk, word):
+def copy(disk, word, block="64k"):
     """The script part that copies the source to DISK past the cache, in order, and reads it back."""
-    return (f"echo START-{word}; dd if=/dev/vda of=/dev/{disk} bs=64k oflag=direct 2>/dev/null; "
+    return (f"echo START-{word}; dd if=/dev/vda of=/dev/{disk} bs={block} oflag=direct 2>/dev/null; "
             f"echo STATUS-{word} $?; sync; echo 3 > /proc/sys/vm/drop_caches; "
             f"echo SUM-{word} $(head -c {SIZE} /dev/{disk} | sha256sum); ")
 
@@ -64,18 +77,21 @@ def disk_full():
     """Guest writes to images on a full file system; space is made, the guest goes on.
 
     mission: drive.werror drive.error.enospc drive.error.stop iothread object.iothread device.iothread"""
-    with SmallFolder("32m") as small, tempfile.TemporaryDirectory() as folder:
-        if not small.mounted:
+    with SmallFolder("32m") as small, SmallFolder("32m", "ext4") as disk_folder, \
+            tempfile.TemporaryDirectory() as folder:
+        if not small.mounted or not disk_folder.mounted:
             machine.note("skipped: no file system can be mounted here")
             return
         source = os.path.join(folder, "source.raw")
         expected = noise(source, SIZE, 31)
         images = {"vdb": ("qcow2", os.path.join(small.path, "a.qcow2")),
-                  "sda": ("raw", os.path.join(small.path, "b.raw"))}
+                  "sda": ("raw", os.path.join(small.path, "b.raw")),
+                  "vdc": ("raw", os.path.join(disk_folder.path, "e.raw"))}
         for form, path in images.values():
             subprocess.run([IMG, "create", "-q", "-f", form, path, str(SIZE)], check=True)
-        script = ("sleep 1; " + copy("vdb", "vdb") + "sleep 3; "
-                  + copy("sda", "sda") + "echo IO-DONE")
+        # the last by short writes to the page cache, which a CPU's thread makes itself
+        script = ("sleep 1; " + copy("vdb", "vdb") + "sleep 3; " + copy("sda", "sda") + "sleep 3; "
+                  + copy("vdc", "vdc", "4k") + "echo IO-DONE")
         with linux(script, MODULES, "-object", "iothread,id=io0",
                    "-drive", f"file={source},format=raw,if=none,id=s,readonly=on",
                    "-device", "virtio-blk-pci,drive=s",
@@ -83,10 +99,13 @@ def disk_full():
                    "-device", "virtio-blk-pci,drive=a,iothread=io0",
                    "-drive", f"file={images['sda'][1]},format=raw,if=none,id=b,werror=stop",
                    "-device", "virtio-scsi-pci,id=c,iothread=io0",
-                   "-device", "scsi-hd,drive=b,bus=c.0") as vm:
+                   "-device", "scsi-hd,drive=b,bus=c.0",
+                   "-drive", f"file={images['vdc'][1]},format=raw,if=none,id=e",
+                   "-device", "virtio-blk-pci,drive=e") as vm:
             vm.qmp("query-status")  # events are heard from here on
-            for disk, name in (("vdb", "a"), ("sda", "b")):
-                small.fill(3 * MEBI)
+            for disk, name, full in (("vdb", "a", small), ("sda", "b", small),
+                                     ("vdc", "e", disk_folder)):
+                full.fill(3 * MEBI)
                 vm.wait_serial(f"START-{disk}", 240)
                 wait_stopped(vm)
                 event = wait_event(vm, "BLOCK_IO_ERROR", 30, name)["data"]
@@ -97,7 +116,7 @@ def disk_full():
                 vm.qmp("cont")
                 wait_stopped(vm)
                 assert f"STATUS-{disk}" not in vm.serial()
-                small.free()
+                full.free()
                 vm.qmp("cont")
                 vm.wait_serial(f"SUM-{disk} {expected}", 240)
                 assert f"STATUS-{disk} 0" in vm.serial()
