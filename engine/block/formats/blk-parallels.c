@@ -433,6 +433,7 @@ parallels_truncate(BlkNode *node, uint64_t len, BlkPreallocation prealloc, GErro
 {
     Parallels *image = node->state;
     uint64_t entries = fmt_div_up(len, image->cluster_bytes), first = image->data_start;
+    uint8_t header[HEADER_BYTES];
     uint32_t *bat;
     int ret;
 
@@ -456,14 +457,16 @@ parallels_truncate(BlkNode *node, uint64_t len, BlkPreallocation prealloc, GErro
         g_free(image->bat);
         image->bat = bat;
     }
+    entries = MAX(entries, image->entries);
+    memcpy(header, image->header, HEADER_BYTES);
+    fmt_put_le32(header + AT_ENTRIES, (uint32_t)entries);
+    fmt_put_le64(header + AT_SECTORS, len / FMT_SECTOR_BYTES);
+    ret = ret < 0 ? ret : blk_write_buffer(node->file, 0, header, HEADER_BYTES, 0);
     if (ret == 0) {
-        image->entries = (uint32_t)MAX(entries, image->entries);
+        memcpy(image->header, header, HEADER_BYTES);
+        image->entries = (uint32_t)entries;
         image->disk_len = len;
-        fmt_put_le32(image->header + AT_ENTRIES, image->entries);
-        fmt_put_le64(image->header + AT_SECTORS, len / FMT_SECTOR_BYTES);
-        ret = blk_write_buffer(node->file, 0, image->header, HEADER_BYTES, 0);
-    }
-    if (ret < 0) {
+    } else {
         g_set_error(error, VIT_ERROR, VIT_ERROR_IO, "'%s' cannot grow: %s.", node->filename,
                     g_strerror(-ret));
     }

@@ -591,6 +591,7 @@ qed_truncate(BlkNode *node, uint64_t len, BlkPreallocation prealloc, GError **er
 {
     Qed *qed = node->state;
     uint64_t table = qed->entries * qed->cluster_bytes;
+    uint8_t header[HEADER_BYTES];
 
     if (len < qed->disk_len || prealloc != BLK_PREALLOC_OFF || len > INT64_MAX - FMT_SECTOR_BYTES ||
         fmt_div_up(len, table) > qed->entries) {
@@ -600,9 +601,15 @@ qed_truncate(BlkNode *node, uint64_t len, BlkPreallocation prealloc, GError **er
                     node->filename);
         return false;
     }
-    qed->disk_len = fmt_round_up(len, FMT_SECTOR_BYTES);
-    fmt_put_le64(qed->header + AT_IMAGE_SIZE, qed->disk_len);
-    return write_header(node, qed->header, HEADER_BYTES, error);
+    len = fmt_round_up(len, FMT_SECTOR_BYTES);
+    memcpy(header, qed->header, HEADER_BYTES);
+    fmt_put_le64(header + AT_IMAGE_SIZE, len);
+    if (!fmt_write(node->file, 0, header, HEADER_BYTES, error)) {
+        return false;
+    }
+    memcpy(qed->header, header, HEADER_BYTES);
+    qed->disk_len = len;
+    return true;
 }
 
 /* Puts the name behind the header's fields in BUF of LEN bytes. */

@@ -496,7 +496,6 @@ write_layout(BlkNode *node, const Layout *layout, uint64_t bmap_offset)
     fmt_put_le32(header + AT_ALLOCATED, vdi->allocated);
     ret = ret < 0 ? ret : blk_flush(node->file);
     ret = ret < 0 ? ret : blk_write_buffer(node->file, 0, header, HEADER_BYTES, 0);
-    ret = ret < 0 ? ret : blk_flush(node->file);
     if (ret == 0) {
         memcpy(vdi->header, header, HEADER_BYTES);
         vdi->bmap_offset = bmap_offset;
@@ -541,10 +540,14 @@ grow(BlkNode *node, Layout *layout)
         return ret;
     }
     adopt_layout(vdi, layout, moved);
-    return moved ? write_layout(node, layout, HEADER_BYTES) : 0;
+    /* The disk has grown; a map that stays among the data is as good, until it is to grow again. */
+    if (moved && blk_flush(node->file) == 0) {
+        write_layout(node, layout, HEADER_BYTES);
+    }
+    return 0;
 }
 
-/* Where a kill has left the map among the data. */
+/* Where a kill or an error has left the map among the data. */
 static int
 bring_map_back(BlkNode *node)
 {

@@ -79,26 +79,31 @@ qcow2_grow_l1(BlkNode *node, uint64_t entries)
         return -EFBIG;
     }
     offset = qcow2_alloc(node, qcow2_clusters_for(q, entries * 8));
+    if (offset < 0) {
+        return (int)offset;
+    }
     /* All that the present table says must be stable before another one says it. */
-    ret = offset < 0 ? (int)offset : qcow2_commit(node, true);
+    ret = qcow2_commit(node, true);
     ret = ret < 0 ? ret : write_new_l1(node, (uint64_t)offset, entries);
     ret = ret < 0 ? ret : blk_flush(node->file);
-    if (ret < 0) {
-        return ret;
-    }
-    q->l1_offset = (uint64_t)offset;
-    q->l1_size = (uint32_t)entries;
     q->l1 = g_renew(uint64_t, q->l1, entries);
     memset(q->l1 + old_size, 0, (entries - old_size) * 8);
-    ret = qcow2_update_header(node);
-    ret = ret < 0 ? ret : blk_flush(node->file);
+    q->l1_offset = (uint64_t)offset;
+    q->l1_size = (uint32_t)entries;
+    ret = ret < 0 ? ret : qcow2_update_header(node);
     if (ret < 0) {
         q->l1_offset = old_offset;
         q->l1_size = old_size;
+        qcow2_free(q, (uint64_t)offset, entries * 8, false);
         return ret;
     }
-    qcow2_free(q, old_offset, (uint64_t)old_size * 8, false);
-    return 0;
+    /* The header says the new one from here on; whether for good, not even a failed flush tells, so
+     * that the old one is nobody's then. */
+    ret = blk_flush(node->file);
+    if (ret == 0) {
+        qcow2_free(q, old_offset, (uint64_t)old_size * 8, false);
+    }
+    return ret;
 }
 
 /* ---- entries ---- */
