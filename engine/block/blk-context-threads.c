@@ -119,7 +119,7 @@ blk_pool_run_along(BlkContext *context, BlkTurns *turns, int (*func)(void *arg),
 
     g_assert(context->current);
     if (!context->helps) {
-        return blk_pool_run_in_turn(context, turns, func, arg);
+        return blk_pool_run_brief(context, turns, func, arg);
     }
     if (blk_pool_claim(context->pool, &job.job) &&
         !vit_lock_give_errand(context->lock, &job.errand)) {

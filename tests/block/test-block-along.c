@@ -298,6 +298,46 @@ test_slow(void)
     finish(along);
 }
 
+/* A tool's threads have no accesses; short and long writes take turns there, too. */
+typedef struct Crowd {
+    BlkContext *context;
+    BlkTurns turns;
+    gint running, done; /* atomic */
+} Crowd;
+
+static int
+take_turn(void *arg)
+{
+    Crowd *crowd = arg;
+
+    g_assert_cmpint(g_atomic_int_add(&crowd->running, 1), ==, 0);
+    g_thread_yield();
+    g_atomic_int_add(&crowd->running, -1);
+    g_atomic_int_inc(&crowd->done);
+    return 0;
+}
+
+static void
+crowd_fiber(void *opaque)
+{
+    Crowd *crowd = opaque;
+
+    for (unsigned i = 0; i < 50; i++) {
+        blk_pool_run_here(crowd->context, &crowd->turns, take_turn, crowd);
+        blk_pool_run_along(crowd->context, &crowd->turns, take_turn, crowd);
+    }
+}
+
+static void
+test_crowd(void)
+{
+    Crowd crowd = { .context = blk_context_new(NULL, NULL, NULL) };
+
+    blk_context_run_parallel(crowd.context, 4, crowd_fiber, &crowd, 16);
+    g_assert_cmpint(crowd.done, ==, 16 * 100);
+    blk_context_free(crowd.context);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -308,5 +348,6 @@ main(int argc, char **argv)
     g_test_add_func("/block/along/outside", test_outside);
     g_test_add_func("/block/along/unfit", test_unfit);
     g_test_add_func("/block/along/slow", test_slow);
+    g_test_add_func("/block/along/crowd", test_crowd);
     return g_test_run();
 }
