@@ -577,7 +577,8 @@ qcow2_create_snapshot(BlkNode *node, const BlkSnapshot *wanted, GError **error)
     return wanted->vm_state_bytes == 0 || drop_vm_state(node, wanted->vm_state_bytes) == 0;
 }
 
-/* Points the header to a new table with the entries of L1; on failure all is as it was. */
+/* Puts L1 in the present table's place, and points the header to it; on failure all is as it was.
+ * The header's write looks at the table in use: a size is never that of another one. */
 static int
 switch_l1(BlkNode *node, const Qcow2Snapshot *snapshot, uint64_t *l1, uint32_t size)
 {
@@ -585,7 +586,7 @@ switch_l1(BlkNode *node, const Qcow2Snapshot *snapshot, uint64_t *l1, uint32_t s
     uint64_t bytes = (uint64_t)size * 8;
     g_autofree uint64_t *disk = g_new(uint64_t, MAX(size, 1));
     uint64_t clusters = MAX(qcow2_clusters_for(q, bytes), 1);
-    uint64_t old_offset = q->l1_offset, old_len = q->size;
+    uint64_t old_offset = q->l1_offset, old_len = q->size, *old = q->l1;
     uint32_t old_size = q->l1_size;
     int64_t offset = qcow2_alloc(node, clusters);
     int ret = offset < 0 ? (int)offset : 0;
@@ -596,11 +597,13 @@ switch_l1(BlkNode *node, const Qcow2Snapshot *snapshot, uint64_t *l1, uint32_t s
     ret = ret < 0 ? ret : qcow2_write_meta(node, (uint64_t)offset, disk, bytes, 0);
     ret = ret < 0 ? ret : qcow2_commit(node, true);
     ret = ret < 0 ? ret : blk_flush(node->file);
+    q->l1 = l1;
     q->l1_offset = (uint64_t)offset;
     q->l1_size = size;
     q->size = snapshot->info.disk_bytes;
     ret = ret < 0 ? ret : qcow2_update_header(node);
     if (ret < 0) {
+        q->l1 = old;
         q->l1_offset = old_offset;
         q->l1_size = old_size;
         q->size = old_len;
@@ -633,7 +636,6 @@ go_back(BlkNode *node, const Qcow2Snapshot *snapshot)
         g_free(l1);
         return ret;
     }
-    q->l1 = l1;
     q->l1_dirty_from = q->l1_dirty_to = 0;
     ret = blk_flush(node->file);
     if (ret < 0) { /* nobody knows which table the header has: the old one stays as it is */
