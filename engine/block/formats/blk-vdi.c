@@ -9,7 +9,8 @@
  * read and written too.
  *
  * The number of allocated blocks in the header is only a sum over the map. It changes in one write
- * with the map entry; when an image is opened for writing it is counted anew.
+ * with the map entry; when an image is opened for writing it is counted anew. The file reaches to
+ * all that the map names also after a power failure, as it is lengthened some MiB ahead.
  *
  * Thread: in a fiber; the map is in memory. */
 
@@ -54,7 +55,8 @@ typedef struct Vdi {
     uint32_t allocated; /* map entries with a block */
     uint32_t next;      /* block number behind all that are used */
     uint64_t bmap_offset, data_offset, disk_len;
-    uint32_t *bmap; /* little-endian, as in the file */
+    uint64_t room_end; /* the file reaches so far, whatever happens */
+    uint32_t *bmap;    /* little-endian, as in the file */
 } Vdi;
 
 static bool
@@ -255,8 +257,11 @@ vdi_link(BlkNode *node, uint64_t start, const FmtRoom *room)
     Vdi *vdi = node->state;
     uint64_t index = start / vdi->block_bytes;
     uint32_t old = vdi->bmap[index];
-    int ret;
+    int ret = fmt_secure_room(node->file, room->host + vdi->block_bytes, &vdi->room_end);
 
+    if (ret < 0) {
+        return ret;
+    }
     vdi->bmap[index] = GUINT32_TO_LE((uint32_t)room->note);
     vdi->allocated++;
     ret = write_entry(node, index);
@@ -311,12 +316,32 @@ vdi_open(BlkNode *node, GError **error)
 }
 
 static void
+trim(BlkNode *node)
+{
+    Vdi *vdi = node->state;
+
+    fmt_trim_room(node->file, host_of(vdi, vdi->next), &vdi->room_end);
+}
+
+static void
 vdi_close(BlkNode *node)
 {
     Vdi *vdi = node->state;
 
+    if (node->opened && !node->read_only) {
+        trim(node);
+    }
     fmt_map_clear(&vdi->map);
     g_free(vdi->bmap);
+}
+
+static bool
+vdi_set_read_only(BlkNode *node, bool read_only, GError **error)
+{
+    if (read_only) {
+        trim(node);
+    }
+    return true;
 }
 
 static int64_t
@@ -709,6 +734,7 @@ const BlkDriver blk_vdi_driver = {
     .write_zeroes = fmt_map_write_zeroes,
     .get_len = vdi_get_len,
     .truncate = vdi_truncate,
+    .set_read_only = vdi_set_read_only,
     .status = fmt_map_status,
     .create = vdi_create,
     .format = &format_ops,
