@@ -15,6 +15,8 @@
 #include <signal.h>
 #include <stddef.h>
 
+enum { MAX_IN_PLACE = 2 };
+
 typedef struct FiberJob {
     BlkJob job; /* first */
     BlkFiber *fiber;
@@ -151,10 +153,13 @@ blk_context_leave(BlkContext *context)
     pthread_mutex_unlock(&context->jobs_lock);
 }
 
+/* A tool's threads may be two at it: the second waits in the host's kernel, which watches the first
+ * for the end instead of going to sleep. 256 MiB, raw to qcow2 on two processors: 67 ms one at a
+ * time, 57 by two. */
 static void
 wait_for_turn(BlkContext *context, const BlkTurns *turns)
 {
-    while (turns && turns->is_taken) {
+    while (turns && turns->in_place >= MAX_IN_PLACE) {
         blk_wait(context, &context->turn_waiters);
     }
 }
@@ -169,7 +174,7 @@ run_in_place(BlkContext *context, BlkTurns *turns, int (*func)(void *arg), void 
 
     wait_for_turn(context, turns);
     if (turns) {
-        turns->is_taken = true;
+        turns->in_place++;
     }
     context->current = NULL;
     loop->dispatch_depth--;
@@ -183,7 +188,7 @@ run_in_place(BlkContext *context, BlkTurns *turns, int (*func)(void *arg), void 
     context->current = fiber;
     context->running = loop;
     if (turns) {
-        turns->is_taken = false;
+        turns->in_place--;
         blk_wake_all(context, &context->turn_waiters);
     }
     return ret;

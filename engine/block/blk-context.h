@@ -127,7 +127,8 @@ int blk_pool_run(BlkContext *context, int (*func)(void *arg), void *arg);
 /* The same after all others of TURNS that came before. */
 int blk_pool_run_in_turn(BlkContext *context, BlkTurns *turns, int (*func)(void *arg), void *arg);
 /* The same for what keeps a processor busy rather than waits: where several threads run the context
- * it is done by this one, and no other need be woken. TURNS may be NULL. */
+ * it is done by this one, and no other need be woken; two of TURNS may then be at it at once. TURNS
+ * may be NULL. */
 int blk_pool_run_here(BlkContext *context, BlkTurns *turns, int (*func)(void *arg), void *arg);
 /* The same for what should take less time than waking a worker, when a vCPU's access to a device is
  * at the root of it: its thread does it as soon as it has let go of the lock. If it takes long

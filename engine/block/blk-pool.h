@@ -15,6 +15,7 @@ typedef struct BlkJob BlkJob;
 typedef struct BlkTurns {
     bool is_taken;
     BlkJob *first, *last; /* waiting */
+    unsigned in_place;    /* by a tool's own threads (blk_pool_run_here), which do not queue here */
 } BlkTurns;
 
 /* Embedded in what is to be done; not touched after DONE has been called. */

@@ -298,7 +298,8 @@ test_slow(void)
     finish(along);
 }
 
-/* A tool's threads have no accesses; short and long writes take turns there, too. */
+/* A tool's threads have no accesses; short and long writes wait for each other there, too, but that
+ * two may be under way. */
 typedef struct Crowd {
     BlkContext *context;
     BlkTurns turns;
@@ -310,7 +311,7 @@ take_turn(void *arg)
 {
     Crowd *crowd = arg;
 
-    g_assert_cmpint(g_atomic_int_add(&crowd->running, 1), ==, 0);
+    g_assert_cmpint(g_atomic_int_add(&crowd->running, 1), <, 2);
     g_thread_yield();
     g_atomic_int_add(&crowd->running, -1);
     g_atomic_int_inc(&crowd->done);
