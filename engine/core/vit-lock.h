@@ -37,8 +37,7 @@ void vit_lock_release(VitLock *lock);
  * it, 0 times included, and returns how often; retake() with that number makes it as it was. */
 unsigned vit_lock_release_all(VitLock *lock);
 void vit_lock_retake(VitLock *lock, unsigned depth);
-/* The caller, if it has nothing else to do with the lock, takes an errand along until it lets go.
- */
+/* The caller, if it has nothing else to do with the lock, takes an errand along. */
 void vit_lock_take_errands(VitLock *lock);
 /* Gives the owner one; false: it takes none, or has one. Lock held, as in the next two. */
 bool vit_lock_give_errand(VitLock *lock, VitErrand *errand);
