@@ -367,13 +367,24 @@ typedef struct InfoCall {
     BlkNodeInfo *out;
 } InfoCall;
 
+/* Of a format all its files, but not the image below it. -1: one of them does not tell. */
 static int64_t
 get_allocated_len(BlkNode *node)
 {
+    int64_t sum = node->children->len > 0 ? 0 : -1;
+
     if (node->driver->get_allocated_len) {
         return node->driver->get_allocated_len(node);
     }
-    return node->file ? get_allocated_len(node->file->node) : -1;
+    if (node->driver->role == BLK_ROLE_FILTER) {
+        return node->file ? get_allocated_len(node->file->node) : -1;
+    }
+    for (unsigned i = 0; i < node->children->len && sum >= 0; i++) {
+        BlkChild *child = g_ptr_array_index(node->children, i);
+        int64_t len = child == node->backing ? 0 : get_allocated_len(child->node);
+        sum = len < 0 ? -1 : sum + len;
+    }
+    return sum;
 }
 
 static void

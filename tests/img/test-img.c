@@ -129,6 +129,49 @@ test_create_info(Fixture *f, gconstpointer data)
     g_assert_nonnull(strstr(f->out, "1 KiB (1024 bytes)"));
 }
 
+static int64_t
+allocated(Fixture *f, const char *name)
+{
+    g_autofree char *path = path_of(f, name);
+    struct stat st;
+
+    g_assert_cmpint(stat(path, &st), ==, 0);
+    return st.st_blocks * 512;
+}
+
+/* An image of several files takes the room of them all, but not that of its backing. */
+static void
+test_disk_size(Fixture *f, gconstpointer data)
+{
+    static const struct {
+        const char *make, *image, *parts[2];
+    } cases[] = {
+        { "convert -O vmdk -o subformat=twoGbMaxExtentSparse disk.img split.vmdk",
+          "split.vmdk",
+          { "split.vmdk", "split-s001.vmdk" } },
+        { "convert -O qcow2 -o data_file=data.raw disk.img head.qcow2",
+          "head.qcow2",
+          { "head.qcow2", "data.raw" } },
+        { "create -q -f qcow2 -b disk.img -F raw over.qcow2", "over.qcow2", { "over.qcow2" } },
+    };
+
+    write_file(f, "disk.img", 1 << 20, 77);
+    for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *info = g_strdup_printf("info --output=json %s", cases[i].image);
+        g_autoptr(JsonNode) told = NULL;
+        int64_t sum = 0;
+
+        run(f, cases[i].make);
+        for (unsigned part = 0; part < 2 && cases[i].parts[part]; part++) {
+            sum += allocated(f, cases[i].parts[part]);
+        }
+        run(f, info);
+        told = json_from_string(f->out, NULL);
+        g_assert_cmpint(json_object_get_int_member(json_node_get_object(told), "actual-size"), ==,
+                        sum);
+    }
+}
+
 /* Same keys and values as qemu-img's. */
 static void
 test_json(Fixture *f, gconstpointer data)
@@ -277,6 +320,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add("/img/create-info", Fixture, NULL, set_up, test_create_info, tear_down);
+    g_test_add("/img/disk-size", Fixture, NULL, set_up, test_disk_size, tear_down);
     g_test_add("/img/json", Fixture, NULL, set_up, test_json, tear_down);
     g_test_add("/img/resize", Fixture, NULL, set_up, test_resize, tear_down);
     g_test_add("/img/convert", Fixture, NULL, set_up, test_convert, tear_down);
