@@ -210,7 +210,7 @@ blk_file_seek(void *arg)
     }
     hole = lseek(seek->fd, start, SEEK_HOLE);
     seek->is_data = true;
-    seek->run_len = hole > start ? MIN((uint64_t)(hole - start), seek->len) : seek->len;
+    seek->run_len = hole > start ? (uint64_t)(hole - start) : seek->len;
     return 0;
 }
 

@@ -54,7 +54,7 @@ typedef struct BlkFileSeek {
     int fd;
     uint64_t offset, len;
     bool is_data;     /* result */
-    uint64_t run_len; /* result */
+    uint64_t run_len; /* result; of data it may be longer than LEN */
 } BlkFileSeek;
 
 int blk_file_seek(void *seek);

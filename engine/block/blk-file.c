@@ -57,6 +57,7 @@ typedef struct BlkFile {
     BlkTurns writes; /* into the page cache: the host's kernel lets in one at a time */
     bool is_local;   /* no server is needed to write to its page cache */
     int64_t slow_until_us, slow_for_us; /* short writes, of late */
+    uint64_t data_start, data_end;      /* no hole, when it was last looked for */
     int flush_error;
     unsigned held_perm, held_shared;
 } BlkFile;
@@ -442,6 +443,9 @@ run_range(BlkNode *node, BlkFileRangeOp op, uint64_t offset, uint64_t len)
     BlkFile *file = node->state;
     BlkFileRange range = { .fd = file->fd, .op = op, .offset = offset, .len = len };
 
+    if (op != BLK_FILE_SYNC) {
+        file->data_end = 0;
+    }
     return file->in_memory && op == BLK_FILE_SYNC
                ? blk_file_range(&range)
                : blk_pool_run(node->context, blk_file_range, &range);
@@ -520,7 +524,15 @@ file_status(BlkNode *node, uint64_t offset, uint64_t len, BlkStatus *out)
     if (file->is_device) {
         return 0;
     }
+    if (offset >= file->data_start && offset < file->data_end) {
+        out->len_bytes = file->data_end - offset;
+        return 0;
+    }
     int ret = blk_pool_run_brief(node->context, NULL, blk_file_seek, &seek);
+    if (ret == 0 && seek.is_data) {
+        file->data_start = offset;
+        file->data_end = offset + seek.run_len;
+    }
     if (ret == 0) {
         out->len_bytes = seek.run_len;
         out->flags = (seek.is_data ? BLK_STATUS_DATA : BLK_STATUS_ZERO) | BLK_STATUS_ALLOCATED |
@@ -567,6 +579,7 @@ file_truncate(BlkNode *node, uint64_t len, BlkPreallocation prealloc, GError **e
         return false;
     }
     file->len = len;
+    file->data_end = 0;
     return true;
 }
 

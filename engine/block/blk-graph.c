@@ -367,9 +367,8 @@ typedef struct InfoCall {
     BlkNodeInfo *out;
 } InfoCall;
 
-/* Of a format all its files, but not the image below it. -1: one of them does not tell. */
-static int64_t
-get_allocated_len(BlkNode *node)
+int64_t
+blk_node_get_allocated_len(BlkNode *node)
 {
     int64_t sum = node->children->len > 0 ? 0 : -1;
 
@@ -377,11 +376,11 @@ get_allocated_len(BlkNode *node)
         return node->driver->get_allocated_len(node);
     }
     if (node->driver->role == BLK_ROLE_FILTER) {
-        return node->file ? get_allocated_len(node->file->node) : -1;
+        return node->file ? blk_node_get_allocated_len(node->file->node) : -1;
     }
     for (unsigned i = 0; i < node->children->len && sum >= 0; i++) {
         BlkChild *child = g_ptr_array_index(node->children, i);
-        int64_t len = child == node->backing ? 0 : get_allocated_len(child->node);
+        int64_t len = child == node->backing ? 0 : blk_node_get_allocated_len(child->node);
         sum = len < 0 ? -1 : sum + len;
     }
     return sum;
@@ -395,7 +394,7 @@ info_in_fiber(void *opaque)
     uint8_t head[BLK_PROBE_BYTES];
     size_t len = MIN(call->out->len_bytes, sizeof(head));
 
-    call->out->allocated_bytes = get_allocated_len(call->node);
+    call->out->allocated_bytes = blk_node_get_allocated_len(call->node);
     if (reader && len > 0 && blk_read_buffer(reader, 0, head, len) == 0) {
         call->out->format_title = blk_probe_title(call->node->graph, head, len);
     }

@@ -115,6 +115,8 @@ typedef struct BlkNodeInfo {
 /* Borrowed strings. Waits for the host. */
 void blk_node_get_info(BlkNode *node, BlkNodeInfo *out);
 uint64_t blk_node_get_len(BlkNode *node);
+/* Bytes on the host: of a format's files together, without the image below it. -1: not known. */
+int64_t blk_node_get_allocated_len(BlkNode *node);
 /* Reopens for writing or reading only, with the files below it. */
 bool blk_node_set_read_only(BlkNode *node, bool read_only, GError **error);
 

@@ -78,16 +78,27 @@ def make_chain():
         "top.qcow2")
     run(THEIRS, "create", "-q", "-f", "qcow2", "other.qcow2", "16M")
     run(QEMU_IO, "-c", "write -P 9 0 16M", "other.qcow2")
+    # Clusters in holes of the file; clusters of two L2 tables one behind the other.
+    run(THEIRS, "create", "-q", "-f", "qcow2", "-o", "preallocation=metadata", "ahead.qcow2", "1G")
+    run(THEIRS, "create", "-q", "-f", "qcow2", "-o", "cluster_size=4k", "small.qcow2", "16M")
+    for image in ("ahead.qcow2", "small.qcow2"):
+        run(QEMU_IO, "-c", "write -P 3 1M 300k", "-c", "write -P 4 9M 70k", image)
 
 
 def looking():
-    for image in ("base.qcow2", "top.qcow2", "c.qcow2"):
+    for image in ("base.qcow2", "top.qcow2", "c.qcow2", "ahead.qcow2", "small.qcow2"):
         same_json("info", "--output=json", image)
         same_text("info", image)
         same_json("check", "--output=json", image)
         same_text("check", image)
         same_json("map", "--output=json", image)
         same_json("measure", "--output=json", "-O", "qcow2", image)
+    for options in ("raw", "qcow", "qed", "vdi", "vpc", "vhdx", "vmdk",
+                    "vmdk -o subformat=twoGbMaxExtentSparse"):
+        run(THEIRS, "create", "-q", "-f", *options.split(), "i.img", "40M")
+        run(QEMU_IO, "-f", options.split()[0], "-c", "write -P 3 1M 300k", "i.img")
+        same_json("info", "--output=json", "i.img")
+        same_text("info", "i.img")
     same_json("info", "--backing-chain", "--output=json", "top.qcow2")
     same_text("map", "top.qcow2")
     same_text("measure", "--size", "1T", "-O", "qcow2", "-o", "cluster_size=4k")

@@ -163,6 +163,7 @@ count_l2(Count *count, uint64_t offset)
     g_autofree uint8_t *table = g_malloc(q->cluster_bytes);
     int ret = blk_read_buffer(count->node->file, offset, table, q->cluster_bytes);
 
+    count->next_offset = 0; /* clusters of two tables are never fragments of one run */
     for (uint32_t at = 0; ret == 0 && at < q->cluster_bytes; at += q->entry_bytes) {
         count_entry(count, table + at);
     }

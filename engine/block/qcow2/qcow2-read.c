@@ -120,6 +120,38 @@ qcow2_read(BlkNode *node, uint64_t offset, uint64_t len, const BlkVec *vec, uint
     return ret;
 }
 
+/* Images whose clusters were allocated before they were written lie in holes of their file, as
+ * those with a data file may: the host knows what of them is zero. It is asked only then, as it
+ * takes longer than a look at the tables. Other images have no holes, or one in ten of what they
+ * take. */
+static bool
+may_lie_in_holes(BlkNode *node)
+{
+    Qcow2 *q = node->state;
+
+    if (!q->knows_holes) {
+        int64_t allocated = blk_node_get_allocated_len(q->data->node);
+        uint64_t len = blk_node_get_len(q->data->node);
+        q->knows_holes = true;
+        q->has_holes =
+            allocated >= 0 && (qcow2_has_data_file(q) || (uint64_t)allocated < len / 10 * 9);
+    }
+    return q->has_holes;
+}
+
+static void
+look_for_hole(BlkNode *node, BlkStatus *out)
+{
+    const Qcow2 *q = node->state;
+    BlkStatus below;
+
+    if (may_lie_in_holes(node) &&
+        blk_get_status(q->data, out->map_offset, out->len_bytes, &below) == 0) {
+        out->len_bytes = below.len_bytes;
+        out->flags |= below.flags & BLK_STATUS_ZERO;
+    }
+}
+
 int
 qcow2_status(BlkNode *node, uint64_t offset, uint64_t len, BlkStatus *out)
 {
@@ -131,19 +163,25 @@ qcow2_status(BlkNode *node, uint64_t offset, uint64_t len, BlkStatus *out)
         [QCOW2_NORMAL] = BLK_STATUS_DATA | BLK_STATUS_ALLOCATED,
         [QCOW2_PACKED] = BLK_STATUS_DATA | BLK_STATUS_ALLOCATED | BLK_STATUS_COMPRESSED,
     };
-    const Qcow2 *q = node->state;
+    Qcow2 *q = node->state;
+    Qcow2Access access;
     Qcow2Extent extent;
-    int ret = qcow2_lookup(node, offset, len, &extent);
+    int ret;
 
-    if (ret < 0) {
-        return ret;
+    qcow2_begin_access(q, &access);
+    ret = qcow2_lookup(node, offset, len, &extent);
+    if (ret == 0) {
+        out->flags = flags[extent.type];
+        out->len_bytes = extent.len;
     }
-    out->flags = flags[extent.type];
-    out->len_bytes = extent.len;
-    if ((extent.type == QCOW2_NORMAL || extent.type == QCOW2_ZERO_HOST) && !q->crypt) {
+    if (ret == 0 && !q->crypt && (extent.type == QCOW2_NORMAL || extent.type == QCOW2_ZERO_HOST)) {
         out->flags |= BLK_STATUS_MAPPED;
         out->map_node = q->data->node;
         out->map_offset = extent.host_offset;
+        if (extent.type == QCOW2_NORMAL) {
+            look_for_hole(node, out);
+        }
     }
-    return 0;
+    qcow2_end_access(q, &access);
+    return ret;
 }

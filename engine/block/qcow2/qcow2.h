@@ -189,8 +189,9 @@ struct Qcow2 {
     bool is_corrupt;
     bool is_dirty_marked; /* the dirty bit is set on disk */
     bool is_lazy;
-    bool is_prepared; /* qcow2_before_write() was done */
-    bool keep_dirty;  /* a failed operation left what only a repair mends */
+    bool is_prepared;            /* qcow2_before_write() was done */
+    bool knows_holes, has_holes; /* ... that data clusters may lie in (qcow2_status) */
+    bool keep_dirty;             /* a failed operation left what only a repair mends */
     unsigned overlap_mask;
     bool pass_discard_request, pass_discard_snapshot, pass_discard_other;
     int64_t next_clean_us;
