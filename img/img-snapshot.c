@@ -5,58 +5,12 @@
 
 #include "img.h"
 
-#include <json-glib/json-glib.h>
+#include "blk-info.h"
+
 #include <stdio.h>
 #include <string.h>
 
 /* ---- listing ---- */
-
-static char *
-format_clock(uint64_t ns)
-{
-    uint64_t s = ns / 1000000000;
-
-    return g_strdup_printf("%02" G_GUINT64_FORMAT ":%02d:%02d.%03d", s / 3600, (int)(s / 60 % 60),
-                           (int)(s % 60), (int)(ns / 1000000 % 1000));
-}
-
-void
-img_print_snapshots(GPtrArray *snapshots)
-{
-    printf("%-10s%-17s%8s%20s%13s%11s\n", "ID", "TAG", "VM SIZE", "DATE", "VM CLOCK", "ICOUNT");
-    for (unsigned i = 0; i < snapshots->len; i++) {
-        const BlkSnapshot *snapshot = g_ptr_array_index(snapshots, i);
-        g_autoptr(GDateTime) date = g_date_time_new_from_unix_local((gint64)snapshot->date_s);
-        g_autofree char *text = date ? g_date_time_format(date, "%Y-%m-%d %H:%M:%S") : g_strdup("");
-        g_autofree char *clock = format_clock(snapshot->vm_clock_ns);
-        g_autofree char *size = img_format_size(snapshot->vm_state_bytes);
-        g_autofree char *icount = snapshot->icount == UINT64_MAX
-                                      ? g_strdup("")
-                                      : g_strdup_printf("%" G_GUINT64_FORMAT, snapshot->icount);
-        printf("%-9s %-16s %8s%20s%13s%11s\n", snapshot->id, snapshot->name, size, text, clock,
-               icount);
-    }
-}
-
-JsonObject *
-img_snapshot_json(const BlkSnapshot *snapshot)
-{
-    JsonObject *object = json_object_new();
-
-    if (snapshot->icount != UINT64_MAX) {
-        json_object_set_int_member(object, "icount", (gint64)snapshot->icount);
-    }
-    json_object_set_int_member(object, "vm-clock-nsec",
-                               (gint64)(snapshot->vm_clock_ns % 1000000000));
-    json_object_set_string_member(object, "name", snapshot->name);
-    json_object_set_int_member(object, "date-sec", (gint64)snapshot->date_s);
-    json_object_set_int_member(object, "date-nsec", snapshot->date_ns);
-    json_object_set_int_member(object, "vm-clock-sec",
-                               (gint64)(snapshot->vm_clock_ns / 1000000000));
-    json_object_set_string_member(object, "id", snapshot->id);
-    json_object_set_int_member(object, "vm-state-size", (gint64)snapshot->vm_state_bytes);
-    return object;
-}
 
 static int
 list(BlkNode *node)
@@ -65,7 +19,9 @@ list(BlkNode *node)
 
     if (snapshots && snapshots->len > 0) {
         printf("Snapshot list:\n");
-        img_print_snapshots(snapshots);
+        g_autoptr(GString) text = g_string_new(NULL);
+        blk_snapshots_text(text, snapshots);
+        fputs(text->str, stdout);
     }
     return IMG_OK;
 }

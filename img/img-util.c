@@ -89,21 +89,6 @@ img_parse_preallocation(const char *text, BlkPreallocation *out)
     return false;
 }
 
-char *
-img_format_size(uint64_t bytes)
-{
-    static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
-    unsigned unit = 0;
-    double value = (double)bytes;
-
-    /* 999.5 and more would be printed with an exponent. */
-    while (value >= 999.5 && unit + 1 < G_N_ELEMENTS(units)) {
-        value /= 1024;
-        unit++;
-    }
-    return g_strdup_printf("%.3g %s", value, units[unit]);
-}
-
 /* One "key=value" up to a single comma, with ",," for a comma; moves *AT past it. */
 static char *
 take_pair(const char **at)

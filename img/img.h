@@ -123,8 +123,6 @@ bool img_parse_size(const char *text, uint64_t *out_size);
 /* With a message when TEXT is not a size. */
 bool img_take_size(const char *text, uint64_t *out_size);
 bool img_parse_preallocation(const char *text, BlkPreallocation *out);
-/* "1.5 GiB", as three significant digits. Ownership: caller. */
-char *img_format_size(uint64_t bytes);
 /* "a=b,c=d,,e" into OPTIONS. */
 bool img_parse_options(BlkOptions *options, const char *text, GError **error);
 /* Set by SIGINT and SIGTERM. */
@@ -193,9 +191,6 @@ typedef struct ImgCopy {
 int img_copy(BlkGraph *graph, const ImgCopy *copy);
 
 /* ---- others ---- */
-
-void img_print_snapshots(GPtrArray *snapshots);
-JsonObject *img_snapshot_json(const BlkSnapshot *snapshot);
 
 extern const ImgCommand img_amend_command, img_bench_command, img_bitmap_command, img_check_command,
     img_commit_command, img_compare_command, img_convert_command, img_create_command,

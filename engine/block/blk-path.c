@@ -57,3 +57,21 @@ blk_path_resolve(const char *base, const char *name, GError **error)
     return g_strconcat(folder, len == 0 && blk_path_scheme_len(base) > 0 ? base : "",
                        len == 0 && blk_path_scheme_len(base) > 0 ? "/" : "", name, NULL);
 }
+
+char *
+blk_path_as_seen_from(const char *base, const char *name)
+{
+    if (*name == '/' || blk_path_scheme_len(name) > 0) {
+        return g_strdup(name);
+    }
+    g_autofree char *whole = g_canonicalize_filename(name, NULL);
+    if (!base || blk_path_scheme_len(base) > 0) {
+        return g_steal_pointer(&whole);
+    }
+    g_autofree char *folder = g_path_get_dirname(base);
+    g_autofree char *whole_folder = g_canonicalize_filename(folder, NULL);
+    size_t len = strlen(whole_folder);
+    bool is_below = g_str_has_prefix(whole, whole_folder) && whole[len] == '/';
+
+    return g_strdup(is_below ? whole + len + 1 : whole);
+}

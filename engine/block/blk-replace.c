@@ -5,6 +5,7 @@
  * another backing image. Thread: the graph's lock held, outside of fibers. */
 
 #include "blk-graph-private.h"
+#include "blk-path.h"
 
 #include <string.h>
 
@@ -235,10 +236,11 @@ header_call(void *opaque)
 bool
 blk_node_record_backing(BlkNode *node, const char *file, BlkNode *backing, GError **error)
 {
+    const char *image = node->file ? node->file->node->filename : NULL;
+    g_autofree char *path =
+        backing && backing->filename ? blk_path_as_seen_from(image, backing->filename) : NULL;
     HeaderCall call = { .node = node,
-                        .file = file      ? file
-                                : backing ? backing->filename
-                                          : NULL,
+                        .file = file ? file : path,
                         .format = backing ? backing->driver->name : NULL,
                         .error = error };
     bool was_read_only = node->read_only;

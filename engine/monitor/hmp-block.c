@@ -382,34 +382,6 @@ hmp_info_blockstats(HmpCall *call)
     }
 }
 
-/* One image and those below it, with all there is to say. */
-static void
-print_image(HmpCall *call, JsonObject *image)
-{
-    for (unsigned depth = 0; image; depth++) {
-        hmp_print(call, "\n%s: %s\nfile format: %s\nvirtual size: %" G_GINT64_FORMAT " bytes\n",
-                  depth ? "backing image" : "image",
-                  json_object_get_string_member(image, "filename"),
-                  json_object_get_string_member(image, "format"),
-                  json_object_get_int_member(image, "virtual-size"));
-        if (json_object_has_member(image, "actual-size")) {
-            hmp_print(call, "disk size: %" G_GINT64_FORMAT " bytes\n",
-                      json_object_get_int_member(image, "actual-size"));
-        }
-        if (json_object_has_member(image, "cluster-size")) {
-            hmp_print(call, "cluster_size: %" G_GINT64_FORMAT "\n",
-                      json_object_get_int_member(image, "cluster-size"));
-        }
-        if (json_object_has_member(image, "backing-filename")) {
-            hmp_print(call, "backing file: %s\n",
-                      json_object_get_string_member(image, "backing-filename"));
-        }
-        image = json_object_has_member(image, "backing-image")
-                    ? json_object_get_object_member(image, "backing-image")
-                    : NULL;
-    }
-}
-
 /* Nothing when nothing is limited. */
 static void
 print_limits(HmpCall *call, JsonObject *medium)
@@ -419,21 +391,54 @@ print_limits(HmpCall *call, JsonObject *medium)
                                          "iops_wr",    "iops_max",   "iops_rd_max", "iops_wr_max",
                                          "iops_size" };
     g_autoptr(GString) line = g_string_new(NULL);
+    bool is_limited = false;
 
     for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
         gint64 value = json_object_get_int_member_with_default(medium, names[i], 0);
-        if (value) {
-            g_string_append_printf(line, " %s=%" G_GINT64_FORMAT, names[i], value);
-        }
+        is_limited |= value != 0;
+        g_string_append_printf(line, " %s=%" G_GINT64_FORMAT, names[i], value);
     }
-    if (line->len) {
+    if (is_limited) {
         hmp_print(call, "    I/O throttling:  %s group=%s\n", line->str,
                   json_object_get_string_member_with_default(medium, "group", ""));
     }
 }
 
+/* What query-block or query-named-block-nodes says of a node beyond its name and cache. */
+static void
+print_node(HmpCall *call, JsonObject *node)
+{
+    const char *detect = json_object_get_string_member(node, "detect_zeroes");
+
+    if (json_object_has_member(node, "backing_file")) {
+        hmp_print(call, "    Backing file:     %s (chain depth: %" G_GINT64_FORMAT ")\n",
+                  json_object_get_string_member(node, "backing_file"),
+                  json_object_get_int_member(node, "backing_file_depth"));
+    }
+    if (strcmp(detect, "off") != 0) {
+        hmp_print(call, "    Detect zeroes:    %s\n", detect);
+    }
+    print_limits(call, node);
+}
+
+static void
+print_images(HmpCall *call, const char *drive)
+{
+    JsonObject *args = json_object_new();
+    JsonNode *result;
+
+    json_object_set_string_member(args, "device", drive);
+    result = run(call, "x-query-block-images", args);
+    if (result) {
+        hmp_print(call, "\nImages:\n%s",
+                  json_object_get_string_member_with_default(json_node_get_object(result),
+                                                             "human-readable-text", ""));
+        json_node_unref(result);
+    }
+}
+
 void
-hmp_print_medium(HmpCall *call, const char *drive)
+hmp_print_medium(HmpCall *call, const char *drive, bool with_images)
 {
     g_autoptr(JsonNode) result = run(call, "query-block", json_object_new());
     JsonArray *drives = result ? json_node_get_array(result) : NULL;
@@ -442,10 +447,11 @@ hmp_print_medium(HmpCall *call, const char *drive)
         JsonObject *object = json_array_get_object_element(drives, i);
         if (strcmp(json_object_get_string_member(object, "device"), drive) == 0 &&
             json_object_has_member(object, "inserted")) {
-            JsonObject *medium = json_object_get_object_member(object, "inserted");
-            print_limits(call, medium);
-            print_image(call, json_object_get_object_member(medium, "image"));
+            print_node(call, json_object_get_object_member(object, "inserted"));
         }
+    }
+    if (with_images) {
+        print_images(call, drive);
     }
 }
 
@@ -465,5 +471,6 @@ hmp_print_nodes(HmpCall *call)
                   json_object_get_boolean_member(node, "ro") ? ", read-only" : "",
                   json_object_get_boolean_member(cache, "direct") ? ", direct" : "",
                   json_object_get_boolean_member(cache, "no-flush") ? ", ignore flushes" : "");
+        print_node(call, node);
     }
 }

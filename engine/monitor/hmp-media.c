@@ -115,6 +115,9 @@ print_drive(HmpCall *call, const VitMonitorDrive *drive)
                   drive->writeback ? "writeback" : "writethrough", drive->direct ? ", direct" : "",
                   drive->no_flush ? ", ignore flushes" : "");
     }
+    if (drive->inserted && drive->id) {
+        hmp_print_medium(call, drive->id, hmp_flag(call, "v"));
+    }
 }
 
 void
@@ -138,9 +141,6 @@ hmp_info_block(HmpCall *call)
         if (drive) {
             print_drive(call, drive);
         }
-        if (drive && drive->inserted && hmp_flag(call, "v")) {
-            hmp_print_medium(call, drive->id);
-        }
         hmp_error(call, error);
         return;
     }
@@ -148,10 +148,6 @@ hmp_info_block(HmpCall *call)
         if (i > 0) {
             hmp_print(call, "\n");
         }
-        const VitMonitorDrive *drive = drives->pdata[i];
-        print_drive(call, drive);
-        if (drive->inserted && hmp_flag(call, "v")) {
-            hmp_print_medium(call, drive->id);
-        }
+        print_drive(call, drives->pdata[i]);
     }
 }

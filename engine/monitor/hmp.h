@@ -185,8 +185,8 @@ void hmp_nbd_server_remove(HmpCall *call);
 void hmp_nbd_server_stop(HmpCall *call);
 void hmp_info_block_jobs(HmpCall *call);
 void hmp_info_blockstats(HmpCall *call);
-/* The images of DRIVE's medium; every named node. */
-void hmp_print_medium(HmpCall *call, const char *drive);
+/* DRIVE's medium, with its images; every named node. */
+void hmp_print_medium(HmpCall *call, const char *drive, bool with_images);
 void hmp_print_nodes(HmpCall *call);
 
 void hmp_info_status(HmpCall *call); /* hmp-info.c */

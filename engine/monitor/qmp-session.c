@@ -30,12 +30,21 @@ make_error(const char *error_class, const char *message)
     return qmp_object(object);
 }
 
+/* The two that programs tell apart. */
+static const char *
+class_of(const GError *error)
+{
+    bool is_absent = g_error_matches(error, VIT_ERROR, VIT_ERROR_NOT_FOUND);
+
+    return is_absent && g_str_has_prefix(error->message, "Device '")      ? "DeviceNotFound"
+           : is_absent && g_str_has_prefix(error->message, "Block job '") ? "DeviceNotActive"
+                                                                          : "GenericError";
+}
+
 static JsonNode *
 take_error(GError *error)
 {
-    bool is_device = g_error_matches(error, VIT_ERROR, VIT_ERROR_NOT_FOUND) &&
-                     g_str_has_prefix(error->message, "Device '");
-    JsonNode *answer = make_error(is_device ? "DeviceNotFound" : "GenericError", error->message);
+    JsonNode *answer = make_error(class_of(error), error->message);
 
     g_error_free(error);
     return answer;

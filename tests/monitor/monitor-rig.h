@@ -156,13 +156,18 @@ rig_get_net_ports(void *opaque)
     return ((Rig *)opaque)->ports;
 }
 
-/* Says which command came through. */
+/* Says which command came through; lists are empty. */
 static JsonNode *
 rig_block(void *opaque, const char *command, JsonObject *args, GError **error)
 {
-    JsonObject *object = json_object_new();
-    JsonNode *node = json_node_new(JSON_NODE_OBJECT);
+    bool is_list = g_str_has_prefix(command, "query-");
+    JsonNode *node = json_node_new(is_list ? JSON_NODE_ARRAY : JSON_NODE_OBJECT);
 
+    if (is_list) {
+        json_node_take_array(node, json_array_new());
+        return node;
+    }
+    JsonObject *object = json_object_new();
     json_object_set_string_member(object, "command", command);
     json_node_take_object(node, object);
     return node;

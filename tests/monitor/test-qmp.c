@@ -58,14 +58,14 @@ static const struct {
       "{\"return\": [{\"frontend-open\": false, \"filename\": \"ringbuf\", \"label\": "
       "\"ring\"}]}" },
     /* what is about images is passed on, once its arguments are right */
-    { "{\"execute\": \"query-block\"}", "{\"return\": {\"command\": \"query-block\"}}" },
+    { "{\"execute\": \"query-block\"}", "{\"return\": []}" },
     { "{\"execute\": \"block-stream\"}", "Parameter 'device' is missing", true },
     { "{\"execute\": \"blockdev-add\", \"arguments\": {\"driver\": \"raw\", \"x.y\": 1}}",
       "{\"return\": {\"command\": \"blockdev-add\"}}" },
     { "{\"execute\": \"query-mice\"}",
       "{\"return\": [{\"name\": \"mouse\", \"index\": 0, \"current\": true, \"absolute\": "
       "false}]}" },
-    { "{\"execute\": \"query-jobs\"}", "{\"return\": {\"command\": \"query-jobs\"}}" },
+    { "{\"execute\": \"query-jobs\"}", "{\"return\": []}" },
     { "{\"execute\": \"query-migrate\"}", "{\"return\": {}}" },
     { "{\"execute\": \"x-query-irq\"}", "{\"return\": {\"human-readable-text\": \"0: 42\\n\"}}" },
     { "{\"execute\": \"human-monitor-command\", \"arguments\": {\"command-line\": \"info "

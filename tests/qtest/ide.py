@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """An IDE channel by programmed input and output, over the device test protocol."""
+import time
 
 SECTOR = 512
 
@@ -12,7 +13,8 @@ class Ide:
         self.status = base + 0x206
 
     def _ready(self, bits):
-        for _ in range(10000):
+        end = time.monotonic() + 60  # the host's disk may be slow
+        while time.monotonic() < end:
             status = self.q.inb(self.status)
             if not status & 0x80:
                 assert status & 0x01 == 0 and status & bits == bits, hex(status)

@@ -58,6 +58,7 @@ class Machine:
         self.stream = self.socket.makefile("r", encoding="utf-8")
         if not self.stream.readline():
             raise RuntimeError(self.process.communicate(timeout=60)[0].decode())
+        self.error_class = ""
         self.ask("qmp_capabilities")
 
     def __enter__(self):
@@ -79,6 +80,7 @@ class Machine:
             if "return" in answer:
                 return answer["return"]
             if "error" in answer:
+                self.error_class = answer["error"]["class"]
                 raise ValueError(answer["error"]["desc"])
 
     def hmp(self, line):
@@ -356,6 +358,32 @@ def by_monitor():
         subprocess.run([IMG, "resize", "-q", "-f", "raw", disk, "9M"], check=True)
 
 
+def info_block():
+    """What the human monitor says of drives. mission: info block"""
+    make("low.qcow2", "8M", "qcow2")
+    over = make("over.qcow2", "8M", "qcow2", "-b", path("low.qcow2"), "-F", "qcow2")
+    with Machine("-drive", f"file={over},if=none,id=d,bps=1M,detect-zeroes=on", "-drive",
+                 f"file={make('plain.img')},if=none,id=p,format=raw") as m:
+        lines = m.hmp("info block").splitlines()
+        assert f"    Backing file:     {path('low.qcow2')} (chain depth: 1)" in lines
+        assert "    Detect zeroes:    on" in lines
+        limits = [line for line in lines if "I/O throttling" in line]
+        assert len(limits) == 1 and " bps=1048576 bps_rd=0 " in limits[0], limits
+        assert "iops_size=0 group=d" in limits[0], limits
+        assert not any(line.startswith("image:") for line in lines)
+        lines = m.hmp("info block -v d").splitlines()
+        assert f"image: {over}" in lines and f"image: {path('low.qcow2')}" in lines, lines
+        assert lines.count("Format specific information:") == 2, lines
+        assert "virtual size: 8 MiB (8388608 bytes)" in lines
+        assert f"    Backing file:     {path('low.qcow2')} (chain depth: 1)" in \
+            m.hmp("info block -n").splitlines()
+        try:
+            m.ask("block-job-cancel", device="nothing")
+            raise AssertionError("a job that is not there")
+        except ValueError as error:
+            assert "'nothing' not found" in str(error) and m.error_class == "DeviceNotActive"
+
+
 def iothreads():
     disk, other = make("t0.img"), make("t1.img")
     with Machine("-object", "iothread,id=io0,poll-max-ns=1000", "-object",
@@ -452,5 +480,5 @@ def nodes():
 
 tap.main([nodes, nodes_of_every_kind, drivers_with_their_keys, iothreads, cache_modes, connectors,
           files_and_formats, host_io, errors, limits, statistics, qcow2_keys, encrypted, descriptors,
-          targets, by_monitor], lambda:
+          targets, by_monitor, info_block], lambda:
          shutil.rmtree(DIR, ignore_errors=True))

@@ -7,6 +7,7 @@
 #include "blk-control-private.h"
 
 #include "blk-backend.h"
+#include "blk-info.h"
 #include "blk-status.h"
 
 #include <string.h>
@@ -14,32 +15,8 @@
 static JsonObject *
 describe_image(BlkNode *node, bool with_backing)
 {
-    JsonObject *image = json_object_new();
-    BlkFormatInfo format = { 0 };
-    BlkNodeInfo info;
+    JsonObject *image = blk_info_json(node, NULL, NULL);
 
-    blk_node_get_info(node, &info);
-    if (node->driver->format && node->driver->format->get_info) {
-        node->driver->format->get_info(node, &format);
-    }
-    json_object_set_int_member(image, "virtual-size", (gint64)info.len_bytes);
-    json_object_set_string_member(image, "filename", info.filename ? info.filename : "");
-    if (format.cluster_bytes) {
-        json_object_set_int_member(image, "cluster-size", format.cluster_bytes);
-    }
-    json_object_set_string_member(image, "format", info.driver);
-    if (info.allocated_bytes >= 0) {
-        json_object_set_int_member(image, "actual-size", info.allocated_bytes);
-    }
-    if (info.backing_file) {
-        json_object_set_string_member(image, "backing-filename", info.backing_file);
-        json_object_set_string_member(image, "full-backing-filename",
-                                      info.backing_path ? info.backing_path : info.backing_file);
-        if (info.backing_format) {
-            json_object_set_string_member(image, "backing-filename-format", info.backing_format);
-        }
-    }
-    json_object_set_boolean_member(image, "dirty-flag", format.dirty);
     if (with_backing && node->backing) {
         json_object_set_object_member(
             image, "backing-image",
@@ -200,6 +177,31 @@ query_block(BlkControl *control, GError **error)
         json_array_add_object_element(array, object);
     }
     return blk_control_array(array);
+}
+
+/* For people, who ask by way of the human monitor: the image of a drive and those below it. */
+static JsonNode *
+query_block_images(BlkControl *control, GError **error)
+{
+    VitDrive *drive =
+        blk_graph_find_drive(control->graph, blk_arg_string(control, "device"), error);
+    BlkNode *node = drive ? blk_drive_get_node(drive) : NULL;
+    g_autoptr(GString) text = g_string_new(NULL);
+    JsonObject *object;
+    JsonNode *result;
+
+    if (!drive) {
+        return NULL;
+    }
+    while (node) {
+        blk_info_text(text, node, NULL, NULL);
+        node = node->backing ? blk_node_skip_filters(node->backing->node) : NULL;
+    }
+    object = json_object_new();
+    json_object_set_string_member(object, "human-readable-text", text->str);
+    result = json_node_new(JSON_NODE_OBJECT);
+    json_node_take_object(result, object);
+    return result;
 }
 
 /* ---- counters ---- */
@@ -392,6 +394,7 @@ const BlkControlCommand blk_control_query_commands[] = {
     { "query-block", query_block },
     { "query-blockstats", query_blockstats },
     { "query-named-block-nodes", query_named_block_nodes },
+    { "x-query-block-images", query_block_images },
     { "x-debug-query-block-graph", debug_graph },
     { 0 },
 };

@@ -6,6 +6,7 @@
 
 #include "blk-control-private.h"
 
+#include "blk-path.h"
 #include "blk-status.h"
 
 #include <string.h>
@@ -26,8 +27,9 @@ create_overlay(BlkControl *control, BlkNode *old, GError **error)
     if (!existing) {
         g_autoptr(BlkOptions) options = blk_options_new();
         g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, blk_node_get_len(old));
+        g_autofree char *backing = blk_path_as_seen_from(filename, image->filename);
         blk_options_set(options, "size", size);
-        blk_options_set(options, "backing_file", image->filename);
+        blk_options_set(options, "backing_file", backing);
         blk_options_set(options, "backing_fmt", image->driver->name);
         if (!blk_create(control->graph, format, filename, options, error)) {
             return NULL;

@@ -7,6 +7,7 @@
 
 #include "blk-control-private.h"
 
+#include "blk-path.h"
 #include "blk-status.h"
 
 #include <errno.h>
@@ -294,7 +295,8 @@ create_target(BlkControl *control, BlkNode *source, const char *filename, const 
     }
     blk_options_set(options, "size", size);
     if (below) {
-        blk_options_set(options, "backing_file", below->filename);
+        g_autofree char *backing = blk_path_as_seen_from(filename, below->filename);
+        blk_options_set(options, "backing_file", backing);
         blk_options_set(options, "backing_fmt", below->driver->name);
     }
     return blk_create(control->graph, format, filename, options, error);
