@@ -51,7 +51,7 @@ VitDevice *machine_make_device(Machine *machine, const VitDeviceKind *kind, cons
                                GError **error, ...) G_GNUC_NULL_TERMINATED;
 bool machine_realize_device(Machine *machine, VitDevice *dev, VitBus *bus, GError **error);
 const VitDeviceKind *machine_find_kind(const char *name);
-/* A realized device by id or path; NULL. */
+/* A realized device by id, path, or as the object /machine/peripheral/ID; NULL. */
 VitDevice *machine_find_device(Machine *machine, const char *id);
 /* Finds a bus by name ("pci.0", "ide.1") in the tree of devices. */
 VitBus *machine_find_bus(Machine *machine, const char *name);

@@ -32,6 +32,11 @@ machine_find_kind(const char *name)
 VitDevice *
 machine_find_device(Machine *machine, const char *id)
 {
+    static const char place[] = "/machine/peripheral/";
+
+    if (id && g_str_has_prefix(id, place)) {
+        id += strlen(place);
+    }
     for (guint i = 0; i < machine->devices->len; i++) {
         VitDevice *dev = machine->devices->pdata[i];
 

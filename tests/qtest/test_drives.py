@@ -417,7 +417,7 @@ def iothreads():
         third = make("t2.img")
         m.hmp(f"drive_add 0 if=none,id=c,file={third},format=raw")
         m.ask("device_add", driver="scsi-hd", drive="c", id="u", bus="s.0")
-        m.ask("device_del", id="u")
+        m.ask("device_del", id="/machine/peripheral/u")
     assert "iothread" in refused("-drive", f"file={disk},format=raw,if=none,id=a", "-device",
                                  "virtio-blk-pci,drive=a,iothread=nobody")
     assert "poll-max-ns" in refused("-object", "iothread,id=io0,poll-max-ns=-1")
