@@ -366,11 +366,10 @@ get_drives(void *opaque)
     return list.list;
 }
 
-VitDrive *
-machine_find_drive(Machine *machine, const char *name, GError **error)
+/* DEV may be NULL. */
+static VitDrive *
+drive_of_device(VitDevice *dev)
 {
-    VitDevice *dev = machine_find_device(machine, name);
-
     for (const VitProp *prop = dev ? dev->kind->props : NULL; prop && prop->name; prop++) {
         if (prop->type == VIT_PROP_TYPE_DRIVE) {
             VitDrive *drive = *(VitDrive **)((char *)dev + prop->offset);
@@ -380,7 +379,15 @@ machine_find_drive(Machine *machine, const char *name, GError **error)
             }
         }
     }
-    return blk_graph_find_drive(machine->blk, name, error);
+    return NULL;
+}
+
+VitDrive *
+machine_find_drive(Machine *machine, const char *name, GError **error)
+{
+    VitDrive *drive = drive_of_device(machine_find_device(machine, name));
+
+    return drive ? drive : blk_graph_find_drive(machine->blk, name, error);
 }
 
 static bool
@@ -426,7 +433,16 @@ set_tray(void *opaque, const char *name, bool open, bool force, GError **error)
 static VitDrive *
 find_drive_for_block(void *opaque, const char *name, GError **error)
 {
-    return machine_find_drive(opaque, name, error);
+    VitDevice *dev = machine_find_device(opaque, name);
+    VitDrive *drive = drive_of_device(dev);
+
+    if (!drive) {
+        g_set_error(error, VIT_ERROR, dev ? VIT_ERROR_INVALID_ARGUMENT : VIT_ERROR_NOT_FOUND,
+                    dev ? "Device '%s' does not have a block device backend"
+                        : "Device '%s' not found",
+                    name);
+    }
+    return drive;
 }
 
 static const char *

@@ -13,7 +13,7 @@
 #include <json-glib/json-glib.h>
 
 typedef struct BlkControlHost {
-    /* By drive id, or id or path of the device that uses it; NULL with ERROR. */
+    /* By id or path of the device that uses it; NULL with ERROR. */
     VitDrive *(*find_drive)(void *opaque, const char *name, GError **error);
     /* Id or path of the device that uses DRIVE, or NULL. */
     const char *(*drive_user)(void *opaque, VitDrive *drive);
