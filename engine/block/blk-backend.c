@@ -19,6 +19,15 @@ is_invalid(const VitDriveRequest *request)
     return request->ret == -EINVAL;
 }
 
+/* Failed requests have a latency too, whatever is said of their total time. */
+static void
+count_latency(BlkHistogram *histogram, const VitDriveRequest *request, uint64_t ns)
+{
+    if (histogram && !is_invalid(request)) {
+        blk_histogram_add(histogram, ns);
+    }
+}
+
 static void
 count_request(BlkBackend *backend, const VitDriveRequest *request)
 {
@@ -27,7 +36,8 @@ count_request(BlkBackend *backend, const VitDriveRequest *request)
     bool invalid = is_invalid(request), failed = request->ret < 0 && !invalid,
          good = !failed && !invalid;
     bool counts = invalid ? false : !failed || !backend->config.skip_failed;
-    uint64_t ns = counts ? (uint64_t)(now_us - request->start_us) * 1000 : 0;
+    uint64_t latency_ns = (uint64_t)(now_us - request->start_us) * 1000;
+    uint64_t ns = counts ? latency_ns : 0;
 
     if (invalid ? !backend->config.skip_invalid : counts) {
         stats->last_us = now_us;
@@ -39,6 +49,7 @@ count_request(BlkBackend *backend, const VitDriveRequest *request)
         stats->read_count += good;
         stats->read_bytes += good ? request->len : 0;
         stats->read_ns += ns;
+        count_latency(backend->histograms[BLK_LATENCY_READ], request, latency_ns);
         break;
     case BLK_REQUEST_WRITE:
     case BLK_REQUEST_ZEROES:
@@ -47,11 +58,13 @@ count_request(BlkBackend *backend, const VitDriveRequest *request)
         stats->write_count += good;
         stats->write_bytes += good ? request->len : 0;
         stats->write_ns += ns;
+        count_latency(backend->histograms[BLK_LATENCY_WRITE], request, latency_ns);
         break;
     case BLK_REQUEST_FLUSH:
         stats->failed_flushes += failed || invalid;
         stats->flush_count += good;
         stats->flush_ns += ns;
+        count_latency(backend->histograms[BLK_LATENCY_FLUSH], request, latency_ns);
         break;
     case BLK_REQUEST_DISCARD:
         stats->failed_discards += failed;

@@ -5,6 +5,7 @@
 /* A drive from the inside: blk-backend.c moves data, blk-medium.c media. */
 
 #include "blk-graph-private.h"
+#include "blk-histogram.h"
 #include "filters/blk-throttle.h"
 
 typedef enum BlkRequestType {
@@ -14,6 +15,14 @@ typedef enum BlkRequestType {
     BLK_REQUEST_DISCARD,
     BLK_REQUEST_ZEROES,
 } BlkRequestType;
+
+/* Requests whose latencies histograms show. */
+typedef enum BlkLatency {
+    BLK_LATENCY_READ,
+    BLK_LATENCY_WRITE,
+    BLK_LATENCY_FLUSH,
+    BLK_LATENCY_LAST,
+} BlkLatency;
 
 typedef struct BlkBackend {
     VitDrive drive; /* first */
@@ -25,6 +34,7 @@ typedef struct BlkBackend {
     unsigned in_flight, drain_depth;
     VitDriveRequest *waiting_first, *waiting_last; /* while drained */
     BlkDriveStats stats;
+    BlkHistogram *histograms[BLK_LATENCY_LAST]; /* NULL: nobody asked for one */
     BlkThrottleMember throttle;
     VitIothread *iothread; /* the device's wish; NULL: none */
     BlkLoop *loop;         /* requests end there */

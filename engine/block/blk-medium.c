@@ -100,6 +100,9 @@ blk_drive_free(VitDrive *drive)
     remove_root(backend);
     blk_throttle_leave(&backend->throttle);
     g_ptr_array_remove(backend->graph->drives, backend);
+    for (unsigned i = 0; i < BLK_LATENCY_LAST; i++) {
+        blk_histogram_free(backend->histograms[i]);
+    }
     g_free(drive->id);
     g_free(drive->serial);
     g_free(backend);

@@ -47,6 +47,10 @@ static const char *const cbw_modes[] = { "break-guest-write", "break-snapshot", 
     {                                              \
         n, QMP_ENUM, .optional = true, .values = v \
     }
+#define OPT_INTS(n)                                        \
+    {                                                      \
+        n, QMP_ARRAY, .optional = true, .element = QMP_INT \
+    }
 #define JOB_LIFE OPT_BOOL("auto-finalize"), OPT_BOOL("auto-dismiss")
 
 const QmpMember qmp_any_args[] = { { "*", QMP_ANY, .optional = true }, { 0 } };
@@ -203,6 +207,15 @@ const QmpMember qmp_transaction_args[] = {
 const QmpMember qmp_write_threshold_args[] = { TEXT("node-name"),
                                                { "write-threshold", QMP_INT },
                                                { 0 } };
+
+const QmpMember qmp_latency_histogram_args[] = {
+    TEXT("id"),
+    OPT_INTS("boundaries"),
+    OPT_INTS("boundaries-read"),
+    OPT_INTS("boundaries-write"),
+    OPT_INTS("boundaries-flush"),
+    { 0 },
+};
 
 const QmpMember qmp_nbd_start_args[] = {
     { "addr", QMP_OBJECT },

@@ -132,7 +132,7 @@ extern const QmpMember qmp_any_args[], qmp_node_name_args[], qmp_query_blockstat
     qmp_block_job_cancel_args[], qmp_block_job_speed_args[], qmp_job_args[], qmp_bitmap_args[],
     qmp_bitmap_add_args[], qmp_bitmap_merge_args[], qmp_transaction_args[],
     qmp_write_threshold_args[], qmp_nbd_start_args[], qmp_nbd_add_args[], qmp_nbd_remove_args[],
-    qmp_export_del_args[], qmp_export_add_args[];
+    qmp_export_del_args[], qmp_export_add_args[], qmp_latency_histogram_args[];
 /* qmp-query.c */
 QmpHandler qmp_query_version, qmp_query_status, qmp_query_name, qmp_query_uuid, qmp_query_kvm,
     qmp_query_cpus_fast, qmp_query_machines, qmp_query_current_machine, qmp_query_target,

@@ -6,6 +6,7 @@
 
 #include "block-test.h"
 
+#include "blk-histogram.h"
 #include "control/blk-control.h"
 #include "vit-error.h"
 
@@ -543,6 +544,141 @@ test_quorum_errors(void)
     finish(&desk);
 }
 
+/* A latency that is a boundary belongs above it. */
+static void
+test_bins(void)
+{
+    const uint64_t bounds[] = { 1, 10, 11, INT64_MAX }, expected[] = { 1, 2, 1, 2, 2 },
+                   latencies[] = { 0, 1, 9, 10, 11, INT64_MAX - 1, INT64_MAX, UINT64_MAX };
+    g_autoptr(BlkHistogram) histogram = blk_histogram_new(bounds, G_N_ELEMENTS(bounds));
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(latencies); i++) {
+        blk_histogram_add(histogram, latencies[i]);
+    }
+    g_assert_cmpmem(histogram->bins, sizeof(expected), expected, sizeof(expected));
+}
+
+/* The histogram NAME of the first drive as "boundaries: bins"; "-" when there is none. */
+static char *
+histogram(Desk *desk, const char *name)
+{
+    g_autoptr(JsonNode) all = run(desk, "query-blockstats", NULL);
+    JsonObject *drive = json_array_get_object_element(json_node_get_array(all), 0);
+    JsonObject *stats = json_object_get_object_member(drive, "stats");
+
+    if (!json_object_has_member(stats, name)) {
+        return g_strdup("-");
+    }
+    JsonObject *shown = json_object_get_object_member(stats, name);
+    g_autofree char *bounds = json_to_string(json_object_get_member(shown, "boundaries"), FALSE);
+    g_autofree char *bins = json_to_string(json_object_get_member(shown, "bins"), FALSE);
+    return g_strconcat(bounds, ": ", bins, NULL);
+}
+
+static void
+shows(Desk *desk, const char *reads, const char *writes, const char *flushes)
+{
+    g_autofree char *seen_reads = histogram(desk, "rd_latency_histogram");
+    g_autofree char *seen_writes = histogram(desk, "wr_latency_histogram");
+    g_autofree char *seen_flushes = histogram(desk, "flush_latency_histogram");
+
+    g_assert_cmpstr(seen_reads, ==, reads);
+    g_assert_cmpstr(seen_writes, ==, writes);
+    g_assert_cmpstr(seen_flushes, ==, flushes);
+}
+
+/* The first drive "d0" becomes one whose requests take at least 1 ms each, and whose reads fail at
+ * once. */
+static void
+set_up_slow(Desk *desk)
+{
+    const BlkDriveConfig config = { .skip_failed = true };
+    g_autoptr(GError) error = NULL;
+
+    set_up(desk);
+    blk_drive_free(desk->drive);
+    ok(desk, "blockdev-add",
+       "{'driver': 'fault', 'node-name': 'slow', 'file': {'driver': 'null-co', 'size': 1048576, "
+       "'latency-ns': 1000000}}");
+    BlkNode *node = blk_graph_find_node(desk->test.graph, "slow");
+    block_test_fault(node)->fail_read = EIO;
+    desk->drive = blk_drive_new(desk->test.graph, "d0", &config, node, &error);
+    g_assert_no_error(error);
+}
+
+/* Requests are counted by how long they took, failed ones too, in bins that begin anew when they
+ * are set again. mission: block-latency-histogram-set query-blockstats */
+static void
+test_histograms(void)
+{
+    uint8_t data[512];
+    Desk desk;
+
+    set_up_slow(&desk);
+    shows(&desk, "-", "-", "-");
+    write_byte(&desk, 0, 1);
+    ok(&desk, "block-latency-histogram-set", "{'id': 'd0', 'boundaries': [1000, 3600000000000]}");
+    shows(&desk, "[1000,3600000000000]: [0,0,0]", "[1000,3600000000000]: [0,0,0]",
+          "[1000,3600000000000]: [0,0,0]");
+    write_byte(&desk, 0, 1);
+    write_byte(&desk, 4096, 1);
+    g_assert_cmpint(block_test_drive_flush(&desk.test, desk.drive), ==, 0);
+    shows(&desk, "[1000,3600000000000]: [0,0,0]", "[1000,3600000000000]: [0,2,0]",
+          "[1000,3600000000000]: [0,1,0]");
+    /* some of them */
+    ok(&desk, "block-latency-histogram-set",
+       "{'id': 'd0', 'boundaries-read': [3600000000000], 'boundaries-write': [1, 2, 3]}");
+    write_byte(&desk, 0, 1);
+    g_assert_cmpint(block_test_drive_read(&desk.test, desk.drive, 0, data, 512), ==, -EIO);
+    /* beyond the end: no latency */
+    g_assert_cmpint(block_test_drive_read(&desk.test, desk.drive, 1 << 20, data, 512), ==, -EINVAL);
+    shows(&desk, "[3600000000000]: [1,0]", "[1,2,3]: [0,0,0,1]", "[1000,3600000000000]: [0,1,0]");
+    /* one otherwise than the rest */
+    ok(&desk, "block-latency-histogram-set",
+       "{'id': 'd0', 'boundaries': [7], 'boundaries-flush': [8, 9]}");
+    shows(&desk, "[7]: [0,0]", "[7]: [0,0]", "[8,9]: [0,0,0]");
+    ok(&desk, "block-latency-histogram-set", "{'id': 'd0'}");
+    write_byte(&desk, 0, 1);
+    shows(&desk, "-", "-", "-");
+    /* a drive goes with its histograms */
+    ok(&desk, "block-latency-histogram-set", "{'id': 'd0', 'boundaries': [5]}");
+    finish(&desk);
+}
+
+/* What is wrong with a list is told, and all is as before. */
+static void
+test_bad_histograms(void)
+{
+    static const char *const lists[] = { "[]",     "[0]",    "[0, 5]",
+                                         "[5, 5]", "[5, 4]", "[1, 2, 9223372036854775807, 3]",
+                                         "[-1]" };
+    g_autoptr(GString) many = g_string_new("[1");
+    Desk desk;
+
+    set_up_slow(&desk);
+    ok(&desk, "block-latency-histogram-set", "{'id': 'd0', 'boundaries': [1]}");
+    write_byte(&desk, 0, 1);
+    for (unsigned i = 0; i < G_N_ELEMENTS(lists); i++) {
+        g_autofree char *general = g_strdup_printf("{'id': 'd0', 'boundaries': %s}", lists[i]);
+        g_autofree char *last =
+            g_strdup_printf("{'id': 'd0', 'boundaries': [8], 'boundaries-flush': %s}", lists[i]);
+        refused(&desk, "block-latency-histogram-set", general, "'boundaries' expects");
+        refused(&desk, "block-latency-histogram-set", last, "'boundaries-flush' expects");
+    }
+    for (unsigned i = 2; i <= 1024; i++) {
+        g_string_append_printf(many, ", %u", i);
+    }
+    g_autofree char *too_many = g_strdup_printf("{'id': 'd0', 'boundaries': %s, 1025]}", many->str);
+    g_autofree char *most = g_strdup_printf("{'id': 'd0', 'boundaries-read': %s]}", many->str);
+    refused(&desk, "block-latency-histogram-set", too_many, "1 to 1024");
+    refused(&desk, "block-latency-histogram-set", "{'id': 'd1', 'boundaries': [1]}",
+            "Device 'd1' not found");
+    refused(&desk, "block-latency-histogram-set", "{'id': 'slow'}", "Device 'slow' not found");
+    shows(&desk, "[1]: [0,0]", "[1]: [0,1]", "[1]: [0,0]");
+    ok(&desk, "block-latency-histogram-set", most);
+    finish(&desk);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -556,5 +692,8 @@ main(int argc, char **argv)
     g_test_add_func("/block/control/commit", test_commit_now);
     g_test_add_func("/block/control/quorum", test_quorum);
     g_test_add_func("/block/control/quorum-errors", test_quorum_errors);
+    g_test_add_func("/block/control/bins", test_bins);
+    g_test_add_func("/block/control/histograms", test_histograms);
+    g_test_add_func("/block/control/bad-histograms", test_bad_histograms);
     return g_test_run();
 }

@@ -272,6 +272,33 @@ def statistics():
         assert not m.stats("d")["account_invalid"] and not m.stats("d")["account_failed"]
         assert m.stats("e")["account_invalid"] and m.stats("e")["account_failed"]
 
+    # mission: block-latency-histogram-set
+    # by the id or path of the device that has the drive, or the drive's name
+    with Machine("-drive", f"file={disk},format=raw,if=none,id=d",
+                 "-device", "virtio-blk-pci,drive=d,id=dev",
+                 "-blockdev", "driver=null-co,node-name=n",
+                 "-device", "virtio-blk-pci,drive=n,id=other",
+                 "-device", "virtio-rng-pci,id=none") as m:
+        rows = len(m.ask("query-block"))
+        for name in ["d", "dev", "/machine/peripheral/dev"]:
+            m.ask("block-latency-histogram-set", id=name, boundaries=[10, 20])
+            assert m.stats("d")["wr_latency_histogram"] == {"boundaries": [10, 20],
+                                                            "bins": [0, 0, 0]}
+            m.ask("block-latency-histogram-set", id=name)
+            assert "wr_latency_histogram" not in m.stats("d")
+        m.ask("block-latency-histogram-set", **{"id": "other", "boundaries-flush": [5]})
+        stats = next(d for d in m.ask("query-blockstats") if d.get("qdev") == "other")["stats"]
+        assert stats["flush_latency_histogram"]["bins"] == [0, 0]
+        assert "rd_latency_histogram" not in stats
+        for name, words in [("n", "Device 'n' not found"), ("x", "Device 'x' not found"),
+                            ("none", "does not have a block device backend")]:
+            try:
+                m.ask("block-latency-histogram-set", id=name, boundaries=[1])
+                assert False, name
+            except ValueError as error:
+                assert words in str(error), (name, error)
+        assert len(m.ask("query-block")) == rows, "a drive was made"
+
 
 def qcow2_keys():
     disk = make("keys.qcow2", "64M", "qcow2")

@@ -2,10 +2,11 @@
  * Copyright the Vitrine authors */
 
 /* Commands on nodes and drives: blockdev-add, -del, -reopen, -insert-medium; sizes, limits, the
- * write threshold. Thread: the graph's lock held, outside of fibers. */
+ * write threshold, histograms of latencies. Thread: the graph's lock held, outside of fibers. */
 
 #include "blk-control-private.h"
 
+#include "blk-backend.h"
 #include "filters/blk-quorum.h"
 #include "filters/blk-throttle.h"
 
@@ -149,6 +150,70 @@ set_write_threshold(BlkControl *control, GError **error)
     return blk_control_done(node != NULL);
 }
 
+/* ---- histograms ---- */
+
+/* What the argument NAME asks for; NULL with ERROR. */
+static BlkHistogram *
+make_histogram(BlkControl *control, const char *name, GError **error)
+{
+    JsonArray *array = json_object_get_array_member(control->args, name);
+    unsigned count = json_array_get_length(array);
+    uint64_t bounds_ns[BLK_HISTOGRAM_MAX_BOUNDS];
+    int64_t before = 0;
+
+    if (count == 0 || count > BLK_HISTOGRAM_MAX_BOUNDS) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "Parameter '%s' expects 1 to %d boundaries", name, BLK_HISTOGRAM_MAX_BOUNDS);
+        return NULL;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        int64_t bound = json_array_get_int_element(array, i);
+        if (bound <= before) {
+            g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                        "Parameter '%s' expects ascending numbers above 0", name);
+            return NULL;
+        }
+        bounds_ns[i] = (uint64_t)bound;
+        before = bound;
+    }
+    return blk_histogram_new(bounds_ns, count);
+}
+
+static void
+set_histogram(BlkBackend *backend, unsigned which, BlkHistogram *histogram /* taken, or NULL */)
+{
+    blk_histogram_free(backend->histograms[which]);
+    backend->histograms[which] = histogram;
+}
+
+/* Those that are named begin anew; without a name, all go. */
+static JsonNode *
+set_latency_histogram(BlkControl *control, GError **error)
+{
+    static const char *const names[BLK_LATENCY_LAST] = { "boundaries-read", "boundaries-write",
+                                                         "boundaries-flush" };
+    BlkHistogram *made[BLK_LATENCY_LAST] = { NULL };
+    VitDrive *drive = blk_control_arg_drive(control, error);
+    bool any = false, ok = drive != NULL;
+
+    for (unsigned i = 0; ok && i < BLK_LATENCY_LAST; i++) {
+        const char *name = blk_arg_has(control, names[i]) ? names[i] : "boundaries";
+        if (blk_arg_has(control, name)) {
+            made[i] = make_histogram(control, name, error);
+            ok = made[i] != NULL;
+            any = true;
+        }
+    }
+    for (unsigned i = 0; i < BLK_LATENCY_LAST; i++) {
+        if (ok && (made[i] || !any)) {
+            set_histogram(blk_backend_of(drive), i, made[i]);
+        } else {
+            blk_histogram_free(made[i]);
+        }
+    }
+    return blk_control_done(ok);
+}
+
 /* Adds a node to a quorum, or takes one of its children away. */
 static JsonNode *
 blockdev_change(BlkControl *control, GError **error)
@@ -183,5 +248,6 @@ const BlkControlCommand blk_control_node_commands[] = {
     { "block_resize", block_resize },
     { "block_set_io_throttle", set_io_throttle },
     { "block-set-write-threshold", set_write_threshold },
+    { "block-latency-histogram-set", set_latency_histogram },
     { 0 },
 };

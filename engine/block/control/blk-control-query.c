@@ -206,9 +206,45 @@ query_block_images(BlkControl *control, GError **error)
 
 /* ---- counters ---- */
 
-static JsonObject *
-describe_stats(const BlkDriveStats *stats, const BlkDriveConfig *config, uint64_t highest)
+static JsonArray *
+describe_numbers(const uint64_t *numbers, unsigned count)
 {
+    JsonArray *array = json_array_sized_new(count);
+
+    for (unsigned i = 0; i < count; i++) {
+        json_array_add_int_element(array, (gint64)numbers[i]);
+    }
+    return array;
+}
+
+static void
+add_histograms(JsonObject *object, BlkHistogram *const *histograms)
+{
+    static const char *const names[BLK_LATENCY_LAST] = {
+        [BLK_LATENCY_READ] = "rd_latency_histogram",
+        [BLK_LATENCY_WRITE] = "wr_latency_histogram",
+        [BLK_LATENCY_FLUSH] = "flush_latency_histogram",
+    };
+
+    for (unsigned i = 0; i < BLK_LATENCY_LAST; i++) {
+        const BlkHistogram *histogram = histograms[i];
+        if (histogram) {
+            JsonObject *shown = json_object_new();
+            json_object_set_array_member(
+                shown, "boundaries",
+                describe_numbers(histogram->bounds_ns, histogram->bound_count));
+            json_object_set_array_member(
+                shown, "bins", describe_numbers(histogram->bins, histogram->bound_count + 1));
+            json_object_set_object_member(object, names[i], shown);
+        }
+    }
+}
+
+static JsonObject *
+describe_stats(const BlkBackend *backend, uint64_t highest)
+{
+    const BlkDriveStats *stats = &backend->stats;
+    const BlkDriveConfig *config = &backend->config;
     const struct {
         const char *name;
         uint64_t value;
@@ -249,6 +285,7 @@ describe_stats(const BlkDriveStats *stats, const BlkDriveConfig *config, uint64_
     json_object_set_boolean_member(object, "account_invalid", !config->skip_invalid);
     json_object_set_boolean_member(object, "account_failed", !config->skip_failed);
     json_object_set_array_member(object, "timed_stats", json_array_new());
+    add_histograms(object, backend->histograms);
     return object;
 }
 
@@ -264,9 +301,8 @@ describe_node_stats(const BlkNode *node, const BlkBackend *backend)
         json_object_set_string_member(object, "node-name", node->name);
     }
     backend = backend ? backend : &none;
-    json_object_set_object_member(
-        object, "stats",
-        describe_stats(&backend->stats, &backend->config, node ? node->highest_offset : 0));
+    json_object_set_object_member(object, "stats",
+                                  describe_stats(backend, node ? node->highest_offset : 0));
     if (node && node->file) {
         json_object_set_object_member(object, "parent",
                                       describe_node_stats(node->file->node, NULL));
