@@ -84,6 +84,14 @@ typedef struct BlkNewFile {
     bool no_cow; /* a wish: no copy-on-write of the host's file */
 } BlkNewFile;
 
+/* A number that a driver keeps, by the name monitors know it by. */
+typedef struct BlkCounter {
+    const char *name;
+    uint64_t value;
+} BlkCounter;
+
+enum { BLK_COUNTERS_MAX = 4 };
+
 struct BlkDriver {
     const char *name;
     const char *title; /* VIT_N_ marked */
@@ -121,6 +129,9 @@ struct BlkDriver {
     int (*status)(BlkNode *node, uint64_t offset, uint64_t len, BlkStatus *out);
     /* Host bytes in use, or negative. [fiber] */
     int64_t (*get_allocated_len)(BlkNode *node);
+    /* What the driver counts for query-blockstats: fills OUT, of BLK_COUNTERS_MAX, and gives how
+     * many there are. NULL: nothing. */
+    unsigned (*get_counters)(const BlkNode *node, BlkCounter *out);
     void (*refresh_limits)(BlkNode *node);
     /* Whether there is a medium; NULL = always. */
     bool (*is_inserted)(BlkNode *node);

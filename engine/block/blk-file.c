@@ -58,6 +58,7 @@ typedef struct BlkFile {
     bool is_local;   /* no server is needed to write to its page cache */
     int64_t slow_until_us, slow_for_us; /* short writes, of late */
     uint64_t data_start, data_end;      /* no hole, when it was last looked for */
+    uint64_t discards_ok, discards_failed, discarded_bytes;
     int flush_error;
     unsigned held_perm, held_shared;
 } BlkFile;
@@ -474,8 +475,28 @@ static int
 file_discard(BlkNode *node, uint64_t offset, uint64_t len)
 {
     BlkFile *file = node->state;
+    int ret =
+        run_range(node, file->is_device ? BLK_FILE_DISCARD_DEVICE : BLK_FILE_PUNCH, offset, len);
 
-    return run_range(node, file->is_device ? BLK_FILE_DISCARD_DEVICE : BLK_FILE_PUNCH, offset, len);
+    if (ret < 0) {
+        file->discards_failed++;
+    } else {
+        file->discards_ok++;
+        file->discarded_bytes += len;
+    }
+    return ret;
+}
+
+/* Zeroes that free their blocks are writes, and not counted here. */
+static unsigned
+file_get_counters(const BlkNode *node, BlkCounter *out)
+{
+    const BlkFile *file = node->state;
+
+    out[0] = (BlkCounter){ "discard-nb-ok", file->discards_ok };
+    out[1] = (BlkCounter){ "discard-nb-failed", file->discards_failed };
+    out[2] = (BlkCounter){ "discard-bytes-ok", file->discarded_bytes };
+    return 3;
 }
 
 /* A hole keeps the length, so the end may have to be moved. */
@@ -723,6 +744,7 @@ const BlkDriver blk_file_driver = {
     .open = file_open,
     .make_file = file_make,
     .remove_file = file_remove,
+    .get_counters = file_get_counters,
     FILE_OPS,
 };
 
@@ -731,6 +753,7 @@ const BlkDriver blk_host_device_driver = {
     .title = VIT_N_("Disk of the host"),
     .open = file_open,
     .holds_images = true,
+    .get_counters = file_get_counters,
     FILE_OPS,
 };
 

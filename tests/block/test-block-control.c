@@ -10,7 +10,10 @@
 #include "control/blk-control.h"
 #include "vit-error.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum { LEN = 4 << 20 };
@@ -679,6 +682,86 @@ test_bad_histograms(void)
     finish(&desk);
 }
 
+static void
+discard(Desk *desk, VitDrive *drive, uint64_t offset, uint64_t len, int result)
+{
+    Pending pending = { 0 };
+
+    drive->ops->discard(drive, offset, len, block_test_done, &pending);
+    g_assert_cmpint(block_test_wait(&desk->test, &pending), ==, result);
+}
+
+static void
+zero(Desk *desk, VitDrive *drive, uint64_t offset, uint64_t len)
+{
+    Pending pending = { 0 };
+
+    drive->ops->write_zeroes(drive, offset, len, true, block_test_done, &pending);
+    g_assert_cmpint(block_test_wait(&desk->test, &pending), ==, 0);
+}
+
+/* What the driver of node "f", and of the one below drive "df", counts. */
+static void
+counts(Desk *desk, const char *expected)
+{
+    static const char *const args[] = { "{}", "{'query-nodes': true}" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(args); i++) {
+        g_autoptr(JsonNode) all = run(desk, "query-blockstats", args[i]);
+        JsonArray *array = json_node_get_array(all);
+        JsonObject *found = NULL;
+        for (unsigned j = 0; j < json_array_get_length(array); j++) {
+            JsonObject *object = json_array_get_object_element(array, j);
+            const char *name = json_object_get_string_member(object, "node-name");
+            if (i == 0 && strcmp(name, "r") == 0) {
+                g_assert_false(json_object_has_member(object, "driver-specific"));
+                found = json_object_get_object_member(object, "parent");
+            } else if (i == 1 && strcmp(name, "f") == 0) {
+                found = object;
+            }
+        }
+        g_assert_nonnull(found);
+        g_autofree char *text =
+            json_to_string(json_object_get_member(found, "driver-specific"), FALSE);
+        g_assert_cmpstr(text, ==, expected);
+    }
+}
+
+/* Discards of a file are counted, by how they ended; zeroes are none. mission: query-blockstats */
+static void
+test_discards(void)
+{
+    const BlkDriveConfig config = { 0 };
+    int fd = memfd_create("disk", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+    Desk desk;
+
+    set_up(&desk);
+    g_assert_cmpint(ftruncate(fd, 1 << 20), ==, 0);
+    g_autofree char *args =
+        g_strdup_printf("{'driver': 'raw', 'node-name': 'r', 'discard': 'unmap', 'file': "
+                        "{'driver': 'file', 'node-name': 'f', 'discard': 'unmap', 'filename': "
+                        "'/proc/self/fd/%d'}}",
+                        fd);
+    ok(&desk, "blockdev-add", args);
+    BlkNode *node = blk_graph_find_node(desk.test.graph, "r");
+    VitDrive *drive = blk_drive_new(desk.test.graph, "df", &config, node, NULL);
+    counts(&desk, "{\"driver\":\"file\",\"discard-nb-ok\":0,\"discard-nb-failed\":0,"
+                  "\"discard-bytes-ok\":0}");
+    discard(&desk, drive, 0, 65536, 0);
+    discard(&desk, drive, 131072, 4096, 0);
+    zero(&desk, drive, 0, 65536);
+    counts(&desk, "{\"driver\":\"file\",\"discard-nb-ok\":2,\"discard-nb-failed\":0,"
+                  "\"discard-bytes-ok\":69632}");
+    g_assert_cmpint(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), ==, 0);
+    discard(&desk, drive, 0, 4096, -EPERM);
+    counts(&desk, "{\"driver\":\"file\",\"discard-nb-ok\":2,\"discard-nb-failed\":1,"
+                  "\"discard-bytes-ok\":69632}");
+    g_assert_nonnull(blk_graph_find_driver(desk.test.graph, "host_device")->get_counters);
+    blk_drive_free(drive);
+    close(fd);
+    finish(&desk);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -695,5 +778,6 @@ main(int argc, char **argv)
     g_test_add_func("/block/control/bins", test_bins);
     g_test_add_func("/block/control/histograms", test_histograms);
     g_test_add_func("/block/control/bad-histograms", test_bad_histograms);
+    g_test_add_func("/block/control/discards", test_discards);
     return g_test_run();
 }

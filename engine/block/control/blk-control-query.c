@@ -289,7 +289,22 @@ describe_stats(const BlkBackend *backend, uint64_t highest)
     return object;
 }
 
-/* The counters of nodes: only how far they were written. */
+/* BlockStatsSpecific */
+static JsonObject *
+describe_counters(const BlkNode *node)
+{
+    JsonObject *object = json_object_new();
+    BlkCounter counters[BLK_COUNTERS_MAX];
+    unsigned count = node->driver->get_counters(node, counters);
+
+    json_object_set_string_member(object, "driver", node->driver->name);
+    for (unsigned i = 0; i < count; i++) {
+        json_object_set_int_member(object, counters[i].name, (gint64)counters[i].value);
+    }
+    return object;
+}
+
+/* The counters of nodes: only how far they were written, and what their drivers count. */
 static JsonObject *
 describe_node_stats(const BlkNode *node, const BlkBackend *backend)
 {
@@ -299,6 +314,9 @@ describe_node_stats(const BlkNode *node, const BlkBackend *backend)
 
     if (node) {
         json_object_set_string_member(object, "node-name", node->name);
+    }
+    if (node && node->driver->get_counters) {
+        json_object_set_object_member(object, "driver-specific", describe_counters(node));
     }
     backend = backend ? backend : &none;
     json_object_set_object_member(object, "stats",
