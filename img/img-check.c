@@ -22,7 +22,7 @@ print_finding(void *opaque, const char *text)
     const Check *check = opaque;
 
     if (!check->quiet) {
-        fprintf(check->json ? stderr : stdout, "%s\n", text);
+        fprintf(stderr, "%s\n", text);
     }
 }
 

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { OPT_START = IMG_OPT_OWN, OPT_MAX_LENGTH };
-
 typedef struct Map {
     ImgOpen how;
     bool json, is_first;
@@ -106,8 +104,8 @@ run(BlkGraph *graph, int argc, char **argv)
     while ((id = img_args_next(&args)) != -1) {
         if (id == IMG_OPT_OUTPUT) {
             img_args_take_output(&args, &map.json);
-        } else if (id == OPT_START || id == OPT_MAX_LENGTH) {
-            args.stop = !img_take_size(args.value, id == OPT_START ? &map.start : &map.max_len);
+        } else if (id == 's' || id == 'l') {
+            args.stop = !img_take_size(args.value, id == 's' ? &map.start : &map.max_len);
             args.status = IMG_FAILED;
         } else {
             img_open_take(&map.how, id, args.value);
@@ -129,8 +127,8 @@ run(BlkGraph *graph, int argc, char **argv)
 static const ImgOption options[] = {
     IMG_ROW_HELP,
     IMG_ROW_FORMAT,
-    { OPT_START, "start-offset", "BYTES", "where to begin" },
-    { OPT_MAX_LENGTH, "max-length", "BYTES", "how far to look" },
+    { 's', "start-offset", "BYTES", "where to begin" },
+    { 'l', "max-length", "BYTES", "how far to look" },
     IMG_ROW_OUTPUT,
     IMG_ROW_FORCE_SHARE,
     IMG_ROW_IMAGE_OPTS,

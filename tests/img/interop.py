@@ -101,6 +101,7 @@ def looking():
         same_text("info", "i.img")
     same_json("info", "--backing-chain", "--output=json", "top.qcow2")
     same_text("map", "top.qcow2")
+    same_json("map", "-s", "1M", "-l", "2M", "--output=json", "top.qcow2")
     same_text("measure", "--size", "1T", "-O", "qcow2", "-o", "cluster_size=4k")
     same_text("compare", "top.qcow2", "base.qcow2")
     same_text("compare", "-s", "top.qcow2", "base.qcow2")

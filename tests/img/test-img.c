@@ -309,6 +309,8 @@ test_messages(Fixture *f, gconstpointer data)
     refuse(f, "create x.img", "needs a size");
     refuse(f, "create x.img 10Q", "'10Q' is not a size");
     refuse(f, "create -f bochs x.img 1M", "cannot make new images");
+    run(f, "create -q -f qcow2 x.qcow2 1M");
+    refuse(f, "amend -o nosuch=1 x.qcow2", "no option 'nosuch'");
     run(f, "--version");
     g_assert_true(g_str_has_prefix(f->out, "vitrine-img version "));
     run(f, "--help");

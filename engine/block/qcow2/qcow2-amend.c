@@ -52,12 +52,32 @@ check_keys(const Amend *amend)
 {
     static const char *const fixed[] = { "cluster_size", "preallocation", "extended_l2",
                                          "compression_type", "nocow" };
+    static const char *const known[] = { "compat",
+                                         "refcount_bits",
+                                         "size",
+                                         "lazy_refcounts",
+                                         "backing_file",
+                                         "backing_fmt",
+                                         "data_file",
+                                         "data_file_raw",
+                                         "encrypt.state",
+                                         "encrypt.new-secret",
+                                         "encrypt.old-secret",
+                                         "encrypt.keyslot",
+                                         "encrypt.iter-time" };
+    g_autoptr(BlkOptions) left = blk_options_copy(amend->options);
 
     for (unsigned i = 0; i < G_N_ELEMENTS(fixed); i++) {
         if (blk_options_get(amend->options, fixed[i])) {
             return refuse(amend, "the option '%s' cannot be changed; convert the image instead",
                           fixed[i]);
         }
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(known); i++) {
+        g_free(blk_options_take(left, known[i]));
+    }
+    if (blk_options_first_key(left)) {
+        return refuse(amend, "amend changes no option '%s'", blk_options_first_key(left));
     }
     return true;
 }
