@@ -286,6 +286,11 @@ test_transaction(void)
             "{'type': 'blockdev-snapshot-sync', 'data': {'device': 'd0', 'snapshot-file': '$D/s'}},"
             "{'type': 'abort', 'data': {}}]}",
             "aborted");
+    /* a backup that was not begun has copied nothing */
+    refused(&desk, "transaction",
+            "{'actions': [{'type': 'drive-backup', 'data': {'device': 'd0', 'target': '$D/more', "
+            "'sync': 'incremental', 'bitmap': 'b'}}, {'type': 'abort', 'data': {}}]}",
+            "aborted");
     g_assert_true(blk_drive_get_node(desk.drive) == blk_graph_find_node(desk.test.graph, "disk"));
     write_byte(&desk, 8192, 4);
     g_autoptr(JsonNode) nodes = run(&desk, "query-named-block-nodes", NULL);

@@ -16,8 +16,6 @@
 #include "blk-jobs.h"
 #include "blk-status.h"
 
-#include <errno.h>
-
 typedef struct Backup {
     BlkTask task;
     BlkBackupOptions options;
@@ -313,8 +311,6 @@ blk_backup_start(BlkGraph *graph, BlkNode *source, BlkNode *target, const BlkBac
     if (ok) {
         backup->hook = (BlkWriteHook){ .before = before_write, .opaque = backup };
         blk_node_add_hook(backup->source, &backup->hook);
-    } else {
-        backup->task.ret = -ECANCELED;
     }
     blk_graph_go_on(still);
     if (!ok) {

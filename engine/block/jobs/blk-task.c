@@ -125,6 +125,7 @@ blk_task_drop(BlkTask *task)
     BlkStandstill *still;
 
     g_assert(task->status == BLK_TASK_CREATED);
+    task->ret = -ECANCELED;
     still = blk_graph_stand_still(task->graph);
     task->type->cleanup(task);
     blk_graph_go_on(still);

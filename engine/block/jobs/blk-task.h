@@ -97,7 +97,7 @@ void blk_graph_cancel_tasks(BlkGraph *graph);
  * blk_task_start(), or blk_task_drop() when it cannot. */
 void *blk_task_new(BlkGraph *graph, const BlkTaskType *type, const BlkTaskOptions *options,
                    GError **error);
-/* Before its start: cleans up and forgets it. */
+/* Before its start: cleans up, as after a failure, and forgets it. */
 void blk_task_drop(BlkTask *task);
 /* An edge of the job. Takes no reference from the caller. */
 BlkChild *blk_task_attach(BlkTask *task, BlkNode *node, unsigned perm, unsigned shared,
