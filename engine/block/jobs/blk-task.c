@@ -7,6 +7,7 @@
 #include "blk-task.h"
 
 #include "blk-graph-private.h"
+#include "blk-task-group.h"
 
 #include <errno.h>
 #include <string.h>
@@ -104,6 +105,7 @@ blk_task_new(BlkGraph *graph, const BlkTaskType *type, const BlkTaskOptions *opt
     task->speed = options->speed;
     task->on_source_error = options->on_source_error;
     task->on_target_error = options->on_target_error;
+    blk_task_group_join(options->group, task);
     g_ptr_array_add(graph->tasks, task);
     emit_status(task);
     return task;
@@ -114,6 +116,7 @@ free_task(BlkTask *task)
 {
     set_status(task, BLK_TASK_NULL);
     g_ptr_array_remove(task->graph->tasks, task);
+    blk_task_group_leave(task);
     g_clear_error(&task->error);
     g_free(task->id);
     g_free(task);
@@ -195,23 +198,33 @@ finish_result(BlkTask *task)
     return false;
 }
 
+/* Of all jobs of the group before the first takes effect, which may take time. */
 static void
-conclude(void *opaque)
+settle_result(BlkTask *task)
 {
-    BlkTask *task = opaque;
-    BlkStandstill *still = blk_graph_stand_still(task->graph);
+    if (task->ret == 0 && task->group->failed) {
+        task->ret = -ECANCELED;
+    }
+}
 
+static void
+take_effect(BlkTask *task)
+{
     if (task->ret == 0) {
         finish_result(task);
     }
-    if (task->ret < 0) {
-        set_status(task, BLK_TASK_ABORTING);
-        if (!task->error && task->ret != -ECANCELED) {
-            g_set_error_literal(&task->error, VIT_ERROR, VIT_ERROR_IO, g_strerror(-task->ret));
-        }
+    if (task->ret < 0 && task->ret != -ECANCELED && !task->error) {
+        g_set_error_literal(&task->error, VIT_ERROR, VIT_ERROR_IO, g_strerror(-task->ret));
     }
     task->type->cleanup(task);
-    blk_graph_go_on(still);
+}
+
+static void
+tell_end(BlkTask *task)
+{
+    if (task->ret < 0) {
+        set_status(task, BLK_TASK_ABORTING);
+    }
     emit_progress(task, task->ret == -ECANCELED ? "BLOCK_JOB_CANCELLED" : "BLOCK_JOB_COMPLETED");
     set_status(task, BLK_TASK_CONCLUDED);
     if (task->auto_dismiss) {
@@ -219,20 +232,54 @@ conclude(void *opaque)
     }
 }
 
+/* Last made, first concluded: the order is visible in the events, and others have it so. */
+static void
+conclude(void *opaque)
+{
+    g_autoptr(BlkTaskGroup) group = blk_task_group_ref(opaque);
+    BlkTask *first = g_ptr_array_index(group->tasks, 0);
+    BlkStandstill *still = blk_graph_stand_still(first->graph);
+
+    for (unsigned i = group->tasks->len; i > 0; i--) {
+        settle_result(g_ptr_array_index(group->tasks, i - 1));
+    }
+    for (unsigned i = group->tasks->len; i > 0; i--) {
+        take_effect(g_ptr_array_index(group->tasks, i - 1));
+    }
+    blk_graph_go_on(still);
+    for (unsigned i = group->tasks->len; i > 0; i--) {
+        tell_end(g_ptr_array_index(group->tasks, i - 1));
+    }
+}
+
+static void
+become_pending(BlkTaskGroup *group)
+{
+    bool finalized = true;
+
+    for (unsigned i = group->tasks->len; i > 0; i--) {
+        BlkTask *task = g_ptr_array_index(group->tasks, i - 1);
+        set_status(task, BLK_TASK_PENDING);
+        if (!task->auto_finalize) {
+            emit_progress(task, "BLOCK_JOB_PENDING");
+            finalized = false;
+        }
+    }
+    if (finalized) {
+        blk_task_group_finalize(group);
+    }
+}
+
 static void
 wait_for_finalize(BlkTask *task)
 {
     set_status(task, BLK_TASK_WAITING);
-    set_status(task, BLK_TASK_PENDING);
-    if (!task->auto_finalize) {
-        emit_progress(task, "BLOCK_JOB_PENDING");
+    if (blk_task_group_is_waiting(task->group)) {
+        become_pending(task->group);
     }
     task->busy = false;
-    while (!task->auto_finalize && !task->finalize_requested && !task->cancelled) {
+    while (!task->group->finalized && !task->cancelled) {
         blk_wait(task->graph->context, &task->kick);
-    }
-    if (task->cancelled && !task->is_ready) {
-        task->ret = -ECANCELED;
     }
 }
 
@@ -240,6 +287,7 @@ static void
 task_fiber(void *opaque)
 {
     BlkTask *task = opaque;
+    BlkTaskGroup *group = task->group;
     g_autoptr(GError) error = NULL;
 
     task->ret = blk_task_pause_point(task);
@@ -253,8 +301,14 @@ task_fiber(void *opaque)
         wait_for_finalize(task);
     }
     task->busy = false;
-    task->conclude = (BlkDeferred){ .func = conclude, .opaque = task };
-    blk_context_defer(task->graph->context, &task->conclude);
+    if (task->ret < 0) {
+        set_status(task, BLK_TASK_ABORTING);
+        blk_task_group_fail(group);
+    }
+    if (++group->n_ended == group->tasks->len) {
+        group->conclude = (BlkDeferred){ .func = conclude, .opaque = group };
+        blk_context_defer(task->graph->context, &group->conclude);
+    }
 }
 
 void
@@ -396,9 +450,12 @@ blk_task_cancel(BlkTask *task, bool force)
         blk_task_drop(task);
         return;
     }
-    task->cancelled = true;
-    task->forced |= force;
-    blk_task_kick(task);
+    if (force || !task->is_ready) {
+        blk_task_group_fail(task->group);
+    } else {
+        task->cancelled = true;
+        blk_task_kick(task);
+    }
 }
 
 bool
@@ -450,8 +507,7 @@ blk_task_finalize(BlkTask *task, GError **error)
     if (!check_status(task, 1u << BLK_TASK_PENDING, "finalize", error)) {
         return false;
     }
-    task->finalize_requested = true;
-    blk_task_kick(task);
+    blk_task_group_finalize(task->group);
     return true;
 }
 

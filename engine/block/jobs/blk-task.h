@@ -11,12 +11,14 @@
  * Invariants:
  *  1. Between two pause points a job is busy: drains wait for it. In a pause it has no request.
  *  2. A job that failed or was cancelled leaves the graph as it was.
+ *  3. Jobs of one group (blk-task-group.h) succeed or fail together.
  *
  * Thread: the graph's lock held. */
 
 #include "blk-driver.h"
 
 typedef struct BlkTask BlkTask;
+typedef struct BlkTaskGroup BlkTaskGroup;
 
 typedef enum BlkTaskStatus {
     BLK_TASK_CREATED,
@@ -24,7 +26,7 @@ typedef enum BlkTaskStatus {
     BLK_TASK_PAUSED,
     BLK_TASK_READY,
     BLK_TASK_STANDBY, /* paused while ready */
-    BLK_TASK_WAITING,
+    BLK_TASK_WAITING, /* for the others of its group */
     BLK_TASK_PENDING, /* waits for blk_task_finalize() */
     BLK_TASK_ABORTING,
     BLK_TASK_CONCLUDED, /* waits for blk_task_dismiss() */
@@ -54,7 +56,7 @@ struct BlkTask {
     bool user_paused, busy;
     bool cancelled, forced;  /* blk_task_cancel() */
     bool complete_requested; /* blk_task_complete() */
-    bool is_ready, finalize_requested;
+    bool is_ready;
     bool io_failed, io_nospace;
     unsigned pause_count; /* drains */
     BlkWaitQueue kick;
@@ -62,7 +64,7 @@ struct BlkTask {
     uint64_t slice_bytes;
     int ret;
     GError *error;
-    BlkDeferred conclude;
+    BlkTaskGroup *group; /* a reference */
 };
 
 typedef struct BlkTaskOptions {
@@ -70,7 +72,8 @@ typedef struct BlkTaskOptions {
     uint64_t speed;
     bool manual_finalize, manual_dismiss;
     BlkOnError on_source_error, on_target_error;
-    bool hold; /* do not start yet: blk_task_start() */
+    bool hold;           /* do not start yet: blk_task_start() */
+    BlkTaskGroup *group; /* blk-task-group.h; NULL: one of its own */
 } BlkTaskOptions;
 
 /* ---- for users of jobs ---- */
@@ -79,7 +82,8 @@ BlkTask *blk_task_find(BlkGraph *graph, const char *id);
 /* In order of creation; call as a copy. */
 GPtrArray *blk_tasks(BlkGraph *graph);
 void blk_task_start(BlkTask *task);
-/* A ready mirror that is not FORCEd ends without being put in place, and counts as completed. */
+/* And with it all of its group. A ready mirror that is not FORCEd ends without being put in place,
+ * and counts as completed. */
 void blk_task_cancel(BlkTask *task, bool force);
 bool blk_task_pause(BlkTask *task, GError **error);
 bool blk_task_resume(BlkTask *task, GError **error);
