@@ -12,8 +12,9 @@ typedef struct BlkControl {
     BlkGraph *graph;
     const BlkControlHost *host;
     JsonObject *args;
-    bool hold_jobs; /* transaction: jobs are made and not started */
-    BlkTask *task;  /* the job the command made */
+    bool hold_jobs;      /* transaction: jobs are made and not started */
+    BlkTaskGroup *group; /* transaction: what the job becomes part of; may be NULL */
+    BlkTask *task;       /* the job the command made */
 } BlkControl;
 
 typedef JsonNode *BlkControlFunc(BlkControl *control, GError **error);

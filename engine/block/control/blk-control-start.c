@@ -49,6 +49,7 @@ arg_task_options(const BlkControl *control, const VitDrive *drive, BlkTaskOption
         .on_target_error = arg_on_error(
             control, blk_arg_has(control, "on-error") ? "on-error" : "on-target-error"),
         .hold = control->hold_jobs,
+        .group = control->group,
     };
     return true;
 }

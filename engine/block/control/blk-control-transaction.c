@@ -5,11 +5,14 @@
  * snapshots and backups of several disks are of one moment.
  *
  * Each action is done at once and remembers how it is undone; jobs are made but started only when
- * every action has succeeded. Not yet: completion-mode=grouped.
+ * every action has succeeded. By completion-mode=grouped the jobs also end together, all well or
+ * none; then there are only jobs, for nothing else could be taken back when one of them fails.
  *
  * Thread: the graph's lock held, outside of fibers. */
 
 #include "blk-control-private.h"
+
+#include "jobs/blk-task-group.h"
 
 #include <string.h>
 
@@ -29,6 +32,7 @@ typedef struct Action {
     const char *type;
     bool (*run)(BlkControl *control, Step *step, GError **error);
     void (*undo)(BlkControl *control, Step *step);
+    bool may_be_grouped;
 } Action;
 
 static void
@@ -190,15 +194,15 @@ static const Action actions[] = {
     { "blockdev-snapshot", run_snapshot, undo_snapshot },
     { "blockdev-snapshot-sync", run_snapshot, undo_snapshot },
     { "blockdev-snapshot-internal-sync", run_internal, undo_internal },
-    { "blockdev-backup", run_job, undo_job },
-    { "drive-backup", run_job, undo_job },
+    { "blockdev-backup", run_job, undo_job, .may_be_grouped = true },
+    { "drive-backup", run_job, undo_job, .may_be_grouped = true },
     { "block-dirty-bitmap-add", run_bitmap, undo_bitmap },
     { "block-dirty-bitmap-clear", run_bitmap, undo_bitmap },
     { "block-dirty-bitmap-enable", run_bitmap, undo_bitmap },
     { "block-dirty-bitmap-disable", run_bitmap, undo_bitmap },
     { "block-dirty-bitmap-merge", run_bitmap, undo_bitmap },
     { "block-dirty-bitmap-remove", check_remove, NULL },
-    { "abort", run_abort, NULL },
+    { "abort", run_abort, NULL, .may_be_grouped = true },
 };
 
 static const Action *
@@ -212,15 +216,28 @@ find_action(const char *type)
     return NULL;
 }
 
+static JsonObject *
+action_object(JsonNode *element)
+{
+    return JSON_NODE_HOLDS_OBJECT(element) ? json_node_get_object(element) : NULL;
+}
+
+static const char *
+action_type(JsonNode *element)
+{
+    JsonObject *object = action_object(element);
+
+    return object ? json_object_get_string_member_with_default(object, "type", NULL) : NULL;
+}
+
 static bool
 run_action(BlkControl *control, JsonNode *element, GPtrArray *steps, GError **error)
 {
-    JsonObject *object = JSON_NODE_HOLDS_OBJECT(element) ? json_node_get_object(element) : NULL;
-    const char *type =
-        object ? json_object_get_string_member_with_default(object, "type", NULL) : NULL;
+    JsonObject *object = action_object(element);
+    const char *type = action_type(element);
     JsonNode *data = object ? json_object_get_member(object, "data") : NULL;
     const Action *action = find_action(type);
-    BlkControl inner = { .graph = control->graph, .host = control->host };
+    BlkControl inner = { .graph = control->graph, .host = control->host, .group = control->group };
     Step *step;
 
     if (!action || !data || !JSON_NODE_HOLDS_OBJECT(data)) {
@@ -267,25 +284,59 @@ commit_all(BlkControl *control, GPtrArray *steps)
     }
 }
 
+static bool
+arg_grouped(const BlkControl *control, bool *out_grouped, GError **error)
+{
+    JsonObject *properties = blk_arg_has(control, "properties")
+                                 ? json_object_get_object_member(control->args, "properties")
+                                 : NULL;
+    const char *mode = "individual";
+
+    if (properties) {
+        mode = json_object_get_string_member_with_default(properties, "completion-mode", mode);
+    }
+    *out_grouped = g_strcmp0(mode, "grouped") == 0;
+    if (!*out_grouped && g_strcmp0(mode, "individual") != 0) {
+        g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                    "Parameter 'completion-mode' does not accept value '%s': "
+                    "it is 'individual' or 'grouped'",
+                    mode ? mode : "");
+        return false;
+    }
+    return true;
+}
+
+/* Before the first is done: a target of drive-backup would stay behind. */
+static bool
+check_grouped(JsonArray *list, GError **error)
+{
+    for (unsigned i = 0; i < json_array_get_length(list); i++) {
+        const Action *action = find_action(action_type(json_array_get_element(list, i)));
+        if (action && !action->may_be_grouped) {
+            g_set_error(error, VIT_ERROR, VIT_ERROR_INVALID_ARGUMENT,
+                        "Action '%s' does not support the transaction property "
+                        "'completion-mode' = 'grouped'",
+                        action->type);
+            return false;
+        }
+    }
+    return true;
+}
+
 static JsonNode *
 transaction(BlkControl *control, GError **error)
 {
     JsonArray *list = json_object_get_array_member(control->args, "actions");
-    JsonObject *properties = blk_arg_has(control, "properties")
-                                 ? json_object_get_object_member(control->args, "properties")
-                                 : NULL;
-    const char *mode =
-        properties ? json_object_get_string_member_with_default(properties, "completion-mode", NULL)
-                   : NULL;
     g_autoptr(GPtrArray) steps = g_ptr_array_new_with_free_func(free_step);
+    g_autoptr(BlkTaskGroup) group = NULL;
     BlkStandstill *still;
-    bool ok = true;
+    bool ok = true, grouped;
 
-    if (g_strcmp0(mode, "grouped") == 0) {
-        g_set_error(error, VIT_ERROR, VIT_ERROR_NOT_AVAILABLE_YET,
-                    "completion-mode=grouped is not available yet; use individual");
+    if (!arg_grouped(control, &grouped, error) || (grouped && !check_grouped(list, error))) {
         return NULL;
     }
+    group = grouped ? blk_task_group_new() : NULL;
+    control->group = group;
     still = blk_graph_stand_still(control->graph);
     for (unsigned i = 0; ok && i < json_array_get_length(list); i++) {
         ok = run_action(control, json_array_get_element(list, i), steps, error);
