@@ -173,6 +173,7 @@ test_success(void)
     g_assert_cmpuint(pair.bitmap->busy, ==, 1);
     g_assert_cmpstr(pair.log->str, ==, "");
     refused(&pair, "job-finalize", "{'id': 'ja'}", "in state 'waiting'");
+    refused(&pair, "block-job-set-speed", "{'device': 'ja', 'speed': 1}", "in state 'waiting'");
     ok(&pair, "block-job-set-speed", "{'device': 'jb', 'speed': 0}");
     wait_end(&pair);
     g_assert_cmpstr(pair.log->str, ==, "jb:BLOCK_JOB_COMPLETED ja:BLOCK_JOB_COMPLETED ");

@@ -524,8 +524,7 @@ blk_task_dismiss(BlkTask *task, GError **error)
 bool
 blk_task_set_speed(BlkTask *task, uint64_t speed, GError **error)
 {
-    if (!check_status(task, ALIVE | 1u << BLK_TASK_WAITING | 1u << BLK_TASK_PENDING, "set-speed",
-                      error)) {
+    if (!check_status(task, ALIVE, "set-speed", error)) {
         return false;
     }
     task->speed = speed;
