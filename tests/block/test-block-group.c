@@ -34,6 +34,8 @@ note_event(void *opaque, const char *name, const char *data)
     g_test_message("%s %s", name, data);
     if (!g_str_has_prefix(name, "JOB_")) {
         bool is_a = strstr(data, "\"ja\"") != NULL;
+        bool is_pending = strcmp(name, "BLOCK_JOB_PENDING") == 0;
+        g_assert_nonnull(strstr(data, is_pending ? "\"id\"" : "\"device\""));
         g_string_append_printf(pair->log, "%s:%s ", is_a ? "ja" : "jb", name);
     } else if (sscanf(data, "{\"status\": \"%15[^\"]\", \"id\": \"%15[^\"]\"}", state, id) == 2 &&
                strcmp(state, "created") != 0 && strcmp(state, "running") != 0) {

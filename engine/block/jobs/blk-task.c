@@ -61,6 +61,15 @@ emit_progress(BlkTask *task, const char *event)
     blk_graph_emit(task->graph, event, data);
 }
 
+static void
+emit_pending(BlkTask *task)
+{
+    g_autofree char *data =
+        g_strdup_printf("{\"type\": \"%s\", \"id\": \"%s\"}", task->type->name, task->id);
+
+    blk_graph_emit(task->graph, "BLOCK_JOB_PENDING", data);
+}
+
 /* ---- making and freeing ---- */
 
 BlkTask *
@@ -261,7 +270,7 @@ become_pending(BlkTaskGroup *group)
         BlkTask *task = g_ptr_array_index(group->tasks, i - 1);
         set_status(task, BLK_TASK_PENDING);
         if (!task->auto_finalize) {
-            emit_progress(task, "BLOCK_JOB_PENDING");
+            emit_pending(task);
             finalized = false;
         }
     }
