@@ -127,7 +127,7 @@ struct BlkDriver {
     /* Formats with a backing image leave flags 0 for what is not theirs. NULL: all is data, and
      * filters ask the node below. [fiber] */
     int (*status)(BlkNode *node, uint64_t offset, uint64_t len, BlkStatus *out);
-    /* Host bytes in use, or negative. [fiber] */
+    /* Host bytes in use, or negative. Does not wait. */
     int64_t (*get_allocated_len)(BlkNode *node);
     /* What the driver counts for query-blockstats: fills OUT, of BLK_COUNTERS_MAX, and gives how
      * many there are. NULL: nothing. */

@@ -362,11 +362,6 @@ blk_node_get_len(BlkNode *node)
     return len < 0 ? 0 : (uint64_t)len;
 }
 
-typedef struct InfoCall {
-    BlkNode *node;
-    BlkNodeInfo *out;
-} InfoCall;
-
 int64_t
 blk_node_get_allocated_len(BlkNode *node)
 {
@@ -386,26 +381,9 @@ blk_node_get_allocated_len(BlkNode *node)
     return sum;
 }
 
-static void
-info_in_fiber(void *opaque)
-{
-    InfoCall *call = opaque;
-    BlkChild *reader = blk_child_attach_reader(call->node, NULL);
-    uint8_t head[BLK_PROBE_BYTES];
-    size_t len = MIN(call->out->len_bytes, sizeof(head));
-
-    call->out->allocated_bytes = blk_node_get_allocated_len(call->node);
-    if (reader && len > 0 && blk_read_buffer(reader, 0, head, len) == 0) {
-        call->out->format_title = blk_probe_title(call->node->graph, head, len);
-    }
-    blk_child_detach(reader);
-}
-
 void
 blk_node_get_info(BlkNode *node, BlkNodeInfo *out)
 {
-    InfoCall call = { .node = node, .out = out };
-
     *out = (BlkNodeInfo){
         .node_name = node->name,
         .driver = node->driver->name,
@@ -422,6 +400,6 @@ blk_node_get_info(BlkNode *node, BlkNodeInfo *out)
         .detect_zeroes = node->detect_zeroes,
         .file = node->file ? node->file->node : NULL,
         .backing = node->backing ? node->backing->node : NULL,
+        .allocated_bytes = blk_node_get_allocated_len(node),
     };
-    blk_context_run(node->context, info_in_fiber, &call);
 }

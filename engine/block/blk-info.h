@@ -3,8 +3,8 @@
 #pragma once
 
 /* What is told of an image, to programs (QEMU's ImageInfo) and to people, by vitrine-img and the
- * monitors alike. FILENAME and BACKING_PATH NULL: as the node knows them. Thread: the graph's lock
- * held, not inside a fiber; waits for the host. */
+ * monitors alike. FILENAME and BACKING_PATH NULL: as the node knows them. Does not wait. Thread:
+ * the graph's lock held. */
 
 #include "blk-format.h"
 

@@ -100,7 +100,6 @@ void blk_graph_each_node(BlkGraph *graph, void (*call)(void *opaque, BlkNode *no
 
 typedef struct BlkNodeInfo {
     const char *node_name, *driver, *filename;
-    const char *format_title; /* of what the image looks like; NULL for plain data */
     uint64_t len_bytes;
     int64_t allocated_bytes; /* on the host, negative when not known */
     bool read_only, cache_direct, no_flush;
@@ -112,7 +111,7 @@ typedef struct BlkNodeInfo {
     const char *backing_file, *backing_format, *backing_path;
 } BlkNodeInfo;
 
-/* Borrowed strings. Waits for the host. */
+/* Borrowed strings. Does not wait. */
 void blk_node_get_info(BlkNode *node, BlkNodeInfo *out);
 uint64_t blk_node_get_len(BlkNode *node);
 /* Bytes on the host: of a format's files together, without the image below it. -1: not known. */

@@ -356,19 +356,6 @@ quorum_get_len(BlkNode *node)
     return first ? (int64_t)blk_node_get_len(first->node) : 0;
 }
 
-static int64_t
-quorum_get_allocated_len(BlkNode *node)
-{
-    int64_t sum = 0;
-
-    for (guint i = 0; i < node->children->len && sum >= 0; i++) {
-        BlkNodeInfo info;
-        blk_node_get_info(((BlkChild *)node->children->pdata[i])->node, &info);
-        sum = info.allocated_bytes < 0 ? -1 : sum + info.allocated_bytes;
-    }
-    return sum;
-}
-
 /* All or none; what cannot be made as it was is one that differs from the others from then on. */
 static bool
 quorum_truncate(BlkNode *node, uint64_t len, BlkPreallocation prealloc, GError **error)
@@ -612,7 +599,6 @@ const BlkDriver blk_quorum_driver = {
     .discard = quorum_discard,
     .flush = quorum_flush,
     .get_len = quorum_get_len,
-    .get_allocated_len = quorum_get_allocated_len,
     .truncate = quorum_truncate,
     .refresh_limits = quorum_refresh_limits,
     .child_perm = quorum_child_perm,
