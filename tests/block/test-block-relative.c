@@ -223,6 +223,31 @@ test_query(void)
     check_and_finish(&place, "vms/top", "mid");
 }
 
+/* A server that hangs must not hold up who asks what there is. */
+static void
+test_query_reads_nothing(void)
+{
+    static const char *const queries[] = { "query-block", "query-named-block-nodes",
+                                           "query-blockstats" };
+    const BlkDriveConfig config = { 0 };
+    Place place;
+    g_autoptr(GError) error = NULL;
+
+    set_up(&place);
+    g_autofree char *raw = block_test_image(&place.test, "raw", 65536);
+    g_autoptr(BlkNode) node = block_test_open(&place.test, raw, "driver=raw,file.driver=fault");
+    VitDrive *drive = blk_drive_new(place.test.graph, "d1", &config, node, &error);
+    g_assert_no_error(error);
+    unsigned reads = block_test_fault(node)->reads;
+    for (unsigned i = 0; i < G_N_ELEMENTS(queries); i++) {
+        json_node_unref(run(&place, queries[i], "{}"));
+    }
+    g_assert_cmpuint(block_test_fault(node)->reads, ==, reads);
+    blk_drive_free(drive);
+    g_clear_pointer(&node, blk_node_unref);
+    check_and_finish(&place, "vms/top", "mid");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -233,5 +258,6 @@ main(int argc, char **argv)
     g_test_add_func("/block/relative/stream", test_stream);
     g_test_add_func("/block/relative/mirror", test_mirror);
     g_test_add_func("/block/relative/query", test_query);
+    g_test_add_func("/block/relative/query-reads-nothing", test_query_reads_nothing);
     return g_test_run();
 }
