@@ -142,6 +142,28 @@ qcow2_get_refcount(BlkNode *node, uint64_t cluster, uint64_t *out)
     return ret;
 }
 
+/* Ranges without a block are passed in one step: a sparse file may be longer than anybody can
+ * count. */
+int
+qcow2_find_used_end(BlkNode *node, uint64_t clusters, uint64_t *out)
+{
+    const Qcow2 *q = node->state;
+    uint64_t at = MIN(clusters, q->reftable_used << q->refblock_bits), refcount = 0;
+    int ret = 0;
+
+    while (at > 0 && ret == 0 && refcount == 0) {
+        uint64_t index = (at - 1) >> q->refblock_bits;
+        if (q->reftable[index] == 0) {
+            at = index << q->refblock_bits;
+        } else {
+            ret = qcow2_get_refcount(node, at - 1, &refcount);
+            at -= refcount == 0;
+        }
+    }
+    *out = at;
+    return ret;
+}
+
 /* Puts a new block for range INDEX onto CLUSTER, which must be free; it is counted at once when it
  * lies in that range. */
 static int

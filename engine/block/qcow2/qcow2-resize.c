@@ -104,16 +104,10 @@ cut_file(BlkNode *node)
 {
     Qcow2 *q = node->state;
     uint64_t file_len = blk_node_get_len(node->file->node);
-    uint64_t clusters = qcow2_clusters_for(q, file_len), refcount = 0;
+    uint64_t clusters;
+    int ret = qcow2_find_used_end(node, qcow2_clusters_for(q, file_len), &clusters);
 
-    while (clusters > 0) {
-        int ret = qcow2_get_refcount(node, clusters - 1, &refcount);
-        if (ret < 0 || refcount > 0) {
-            break;
-        }
-        clusters--;
-    }
-    if (clusters << q->cluster_bits < file_len) {
+    if (ret == 0 && clusters << q->cluster_bits < file_len) {
         blk_truncate(node->file, clusters << q->cluster_bits, BLK_PREALLOC_OFF, NULL);
     }
     return 0;

@@ -286,6 +286,8 @@ uint32_t qcow2_cache_table_bytes(const Qcow2Cache *cache);
 uint64_t qcow2_refcount_read(const Qcow2 *q, const uint8_t *block, uint64_t index);
 void qcow2_refcount_write(const Qcow2 *q, uint8_t *block, uint64_t index, uint64_t value);
 int qcow2_get_refcount(BlkNode *node, uint64_t cluster, uint64_t *out);
+/* OUT: the end of the last cluster below CLUSTERS that is counted; 0 or a negative errno. */
+int qcow2_find_used_end(BlkNode *node, uint64_t clusters, uint64_t *out);
 /* Adds DELTA to the refcounts of COUNT clusters. -EIO where one would leave 0..max. Lock held. */
 int qcow2_change_refcount(BlkNode *node, uint64_t cluster, uint64_t count, int delta);
 /* COUNT clusters next to each other, refcount one. Their offset or a negative errno. Lock held. */
