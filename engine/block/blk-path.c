@@ -61,7 +61,7 @@ blk_path_resolve(const char *base, const char *name, GError **error)
 char *
 blk_path_as_seen_from(const char *base, const char *name)
 {
-    if (*name == '/' || blk_path_scheme_len(name) > 0) {
+    if (!name || *name == '/' || blk_path_scheme_len(name) > 0) {
         return g_strdup(name);
     }
     g_autofree char *whole = g_canonicalize_filename(name, NULL);

@@ -12,5 +12,6 @@ size_t blk_path_scheme_len(const char *name);
  * (json:) and NAME is relative. Ownership: caller. */
 char *blk_path_resolve(const char *base, const char *name, GError **error);
 /* The other way: NAME, which is meant from the folder this process runs in, as somebody has to say
- * it who stands where BASE lies; relative where it lies there or below. Ownership: caller. */
+ * it who stands where BASE lies; relative where it lies there or below. NULL gives NULL. Ownership:
+ * caller. */
 char *blk_path_as_seen_from(const char *base, const char *name);

@@ -237,8 +237,7 @@ bool
 blk_node_record_backing(BlkNode *node, const char *file, BlkNode *backing, GError **error)
 {
     const char *image = node->file ? node->file->node->filename : NULL;
-    g_autofree char *path =
-        backing && backing->filename ? blk_path_as_seen_from(image, backing->filename) : NULL;
+    g_autofree char *path = blk_path_as_seen_from(image, backing ? backing->filename : NULL);
     HeaderCall call = { .node = node,
                         .file = file ? file : path,
                         .format = backing ? backing->driver->name : NULL,
